@@ -1,0 +1,27 @@
+//! Compiles `proto/` to Rust with protox, so that no `protoc` is needed, and embeds the SQL migrations' change tracking.
+
+use prost::Message as _;
+use std::path::PathBuf;
+
+const FILES: [&str; 3] = ["messaging/v1/message.proto", "messaging/v1/messaging.proto", "messaging/v1/campaign.proto"];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed=proto");
+    println!("cargo:rerun-if-changed=migrations");
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+
+    // The source info carries the comments, which reflection then serves as the manual.
+    let mut compiler = protox::Compiler::new(["proto"])?;
+    compiler.include_source_info(true).include_imports(true);
+    compiler.open_files(FILES)?;
+    let descriptors = compiler.encode_file_descriptor_set();
+    std::fs::write(out.join("descriptors.bin"), &descriptors)?;
+
+    let set = tonic_prost_build::FileDescriptorSet::decode(descriptors.as_slice())?;
+    tonic_prost_build::configure()
+        .extern_path(".google.protobuf", "::pbjson_types")
+        .compile_well_known_types(true)
+        .compile_fds(set)?;
+    pbjson_build::Builder::new().register_descriptors(&descriptors)?.build(&[".messaging.v1"])?;
+    Ok(())
+}

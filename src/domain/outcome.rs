@@ -1,0 +1,71 @@
+//! What a call to the provider came to: four classes, so that every caller has to choose what each means to it.
+
+use std::time::Duration;
+
+use crate::domain::ids::ProviderMessageId;
+
+/// What an attempt to send one message came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The provider took the message.
+    Accepted(Acceptance),
+    /// The provider refused the message, for good.
+    Rejected(Reason),
+    /// The provider certainly did not take it: it may be tried again under any guarantee.
+    NotSent(NotSent),
+    /// Nobody knows whether the provider took it.
+    Ambiguous(Reason),
+}
+
+/// The provider's acceptance of one message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Acceptance {
+    /// The provider's id.
+    pub provider_message_id: ProviderMessageId,
+    /// The id of the bulk call, if it was one.
+    pub bulk_id: Option<String>,
+    /// The provider's answer as it came.
+    pub raw: serde_json::Value,
+}
+
+/// Why a message was refused or its state is unknown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reason {
+    /// A stable upper-snake word, for example `PROVIDER_REJECTED`.
+    pub code: &'static str,
+    /// For the message's owner; may quote the provider, so it never goes to a log.
+    pub description: Quote,
+}
+
+/// Why a message was certainly not sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NotSent {
+    /// Why.
+    pub reason: Reason,
+    /// Whom it concerns and how long to hold back.
+    pub hold: Hold,
+}
+
+/// What a certain non-delivery says about the next send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// The provider is unwell (connect failure, 5xx): the breaker counts it.
+    Unwell,
+    /// Too many requests: nobody sends on this account before `retry_after`, if the provider said so.
+    Throttled {
+        /// The provider's `Retry-After`, bounded to an hour.
+        retry_after: Option<Duration>,
+    },
+    /// The account's credentials were refused (401, 402, 403): an operator has to act.
+    AccountBlocked,
+}
+
+/// Words of the provider's, which may hold a number or a text: shown to the owner, hidden from logs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Quote(pub String);
+
+impl std::fmt::Debug for Quote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Quote({} bytes)", self.0.len())
+    }
+}

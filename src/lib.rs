@@ -1,0 +1,6 @@
+//! The messaging service: a gRPC door to the SMS provider Mitto that loses nothing and counts every duplicate.
+
+pub mod clock;
+pub mod domain;
+pub mod proto;
+pub mod provider;

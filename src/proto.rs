@@ -1,0 +1,8 @@
+//! The generated code of `proto/messaging/v1` and its descriptors, as reflection serves them.
+#![expect(missing_docs, clippy::pedantic, clippy::unwrap_used, clippy::indexing_slicing, reason = "generated code")]
+
+tonic::include_proto!("messaging.v1");
+include!(concat!(env!("OUT_DIR"), "/messaging.v1.serde.rs"));
+
+/// The encoded `FileDescriptorSet`, with comments and imports.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
