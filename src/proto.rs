@@ -1,5 +1,5 @@
 //! The generated code of `proto/messaging/v1` and its descriptors, as reflection serves them.
-#![expect(missing_docs, clippy::pedantic, clippy::unwrap_used, clippy::indexing_slicing, reason = "generated code")]
+#![expect(clippy::pedantic, reason = "generated code")]
 
 tonic::include_proto!("messaging.v1");
 include!(concat!(env!("OUT_DIR"), "/messaging.v1.serde.rs"));
