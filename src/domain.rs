@@ -3,5 +3,6 @@
 pub mod ids;
 pub mod outcome;
 pub mod phone;
+pub mod retry;
 pub mod sender;
 pub mod text;

@@ -1,5 +1,14 @@
 //! Phone numbers in E.164 (ITU-T), the only form in which one is stored or sent.
 
+use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumberFormat, ValidationError};
+
+/// The fewest digits of a number, country code included. Shorter ones are short codes, which belong to one network.
+const MIN_DIGITS: usize = 7;
+/// The most digits of a number, country code included (ITU-T E.164, 6.2.1).
+const MAX_DIGITS: usize = 15;
+/// The most digits that can still become a number: `00` and a trunk prefix such as `(0)` may go.
+const MAX_DIALLED: usize = MAX_DIGITS + 6;
+
 /// A phone number in E.164, `+` and 7 to 15 digits. Its `Debug` hides it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Msisdn(String);
@@ -25,9 +34,31 @@ pub enum Invalid {
     /// The country's numbers are shorter.
     #[error("is too long for a number of its country")]
     TooLong,
+    /// The country has shorter numbers and longer ones, but none of this length.
+    #[error("has a length that no number of its country has")]
+    WrongLength,
 }
 
 impl Msisdn {
+    /// Reads a number as people write it and brings it to E.164.
+    ///
+    /// Spaces, dots, dashes, slashes and brackets go, a leading `00` is a `+`, digits of other scripts become ASCII, and
+    /// a trunk prefix after the country code goes where the country has one (`+44 (0)20…`, but not `+39 06…`).
+    /// Letters, extensions and anything else are refused rather than guessed at.
+    ///
+    /// The number must be *possible*: a country code in use and a length that the country has. Whether the range is
+    /// assigned is not asked, because the table of ranges lags behind the numbering plans and would refuse numbers that
+    /// work; the provider knows better.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let dialled = dialled(text)?;
+        let number = canonical(&dialled)?;
+        // A trunk prefix may go once. If what is left would lose digits again, nobody can say which number was meant.
+        if number != dialled && canonical(&number)? != number {
+            return Err(Invalid::NotANumber);
+        }
+        Ok(Self(number))
+    }
+
     /// Takes a number that is known to be in E.164, as the database holds it.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
@@ -45,4 +76,88 @@ impl std::fmt::Debug for Msisdn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Msisdn(…)")
     }
+}
+
+/// What is left to dial once the decoration is gone: `+` and digits.
+fn dialled(text: &str) -> Result<String, Invalid> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Invalid::Missing);
+    }
+    let mut plus = false;
+    let mut digits = String::with_capacity(MAX_DIALLED + 1);
+    for c in text.chars() {
+        if let Some(digit) = ascii_digit(c) {
+            if digits.len() == MAX_DIALLED {
+                return Err(Invalid::TooLong);
+            }
+            digits.push(digit);
+        } else if matches!(c, '+' | '\u{FF0B}') && !plus && digits.is_empty() {
+            plus = true;
+        } else if !is_decoration(c) {
+            return Err(Invalid::NotANumber);
+        }
+    }
+    if digits.is_empty() {
+        return Err(Invalid::NotANumber);
+    }
+    match digits.strip_prefix("00") {
+        _ if plus => digits.insert(0, '+'),
+        Some(international) => digits = format!("+{international}"),
+        None => return Err(Invalid::NoCountryCode),
+    }
+    Ok(digits)
+}
+
+/// The E.164 form of `+` and digits.
+fn canonical(dialled: &str) -> Result<String, Invalid> {
+    // The library's table is built once and never changes after that; it is shared by all threads.
+    let number = PHONE_NUMBER_UTIL.parse(dialled, None).map_err(|e| match e {
+        ParseError::InvalidCountryCode => Invalid::UnknownCountry,
+        ParseError::NotANumber(_) => unreadable(dialled),
+        ParseError::TooShortAfterIdd | ParseError::TooShortNsn => Invalid::TooShort,
+        ParseError::TooLongNsn => Invalid::TooLong,
+    })?;
+    match PHONE_NUMBER_UTIL.is_possible_number_with_reason(&number) {
+        Ok(NumberLengthType::IsPossible) => {}
+        // Dialled within a town only: nobody abroad can reach it.
+        Ok(NumberLengthType::IsPossibleLocalOnly) | Err(ValidationError::TooShort) => return Err(Invalid::TooShort),
+        Err(ValidationError::TooLong) => return Err(Invalid::TooLong),
+        Err(ValidationError::InvalidLength) => return Err(Invalid::WrongLength),
+        Err(ValidationError::InvalidCountryCode) => return Err(Invalid::UnknownCountry),
+    }
+    let e164 = PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164).into_owned();
+    match e164.len() - 1 {
+        ..MIN_DIGITS => Err(Invalid::TooShort),
+        MIN_DIGITS..=MAX_DIGITS => Ok(e164),
+        _ => Err(Invalid::TooLong),
+    }
+}
+
+/// The library calls too few or too many digits "not a number", too; there are nothing but digits left here.
+fn unreadable(dialled: &str) -> Invalid {
+    if dialled.len() <= MIN_DIGITS { Invalid::TooShort } else { Invalid::TooLong }
+}
+
+/// The ASCII digit for a digit as keyboards of East Asia, of Arabic and of Persian give it.
+fn ascii_digit(c: char) -> Option<char> {
+    let value = match c {
+        '0'..='9' => return Some(c),
+        '\u{FF10}'..='\u{FF19}' => u32::from(c) - 0xFF10,
+        '\u{0660}'..='\u{0669}' => u32::from(c) - 0x0660,
+        '\u{06F0}'..='\u{06F9}' => u32::from(c) - 0x06F0,
+        _ => return None,
+    };
+    char::from_digit(value, 10)
+}
+
+/// What people put between digits, and the invisible marks that address books put around a number.
+fn is_decoration(c: char) -> bool {
+    let dash = matches!(c, '-' | '\u{00AD}' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FE63}' | '\u{FF0D}');
+    let invisible = matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}');
+    let mark = matches!(c, '.' | '/' | '(' | ')' | '[' | ']' | '\u{FF08}' | '\u{FF09}' | '\u{FF0E}');
+    // Line breaks are white space, too, but they divide one number from the next.
+    let space =
+        c.is_whitespace() && !matches!(c, '\n' | '\r' | '\u{0B}' | '\u{0C}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    dash || invisible || mark || space
 }

@@ -1,0 +1,6 @@
+//! The domain's rules: tables at their borders, and laws that hold for any input.
+
+mod phone;
+mod retry;
+mod sender;
+mod text;
