@@ -1,0 +1,258 @@
+//! A message: the one record that is at once what the owner reads and the entry of the send queue.
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::domain::evidence::Rank;
+use crate::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
+use crate::domain::phone::Msisdn;
+use crate::domain::sender::SenderId;
+use crate::domain::text::{Encoding, MessageText};
+
+/// What we did about a message: the first of the two axes that its public status is derived from.
+/// The numbers are what the database holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(i16)]
+pub enum Dispatch {
+    /// Waits for its time.
+    Scheduled = 0,
+    /// Waits for a worker.
+    Queued = 1,
+    /// A worker holds it under a lease and has sent nothing yet.
+    Claimed = 2,
+    /// Past the fence: the provider may have it from here on.
+    Sending = 3,
+    /// The provider took it.
+    Accepted = 4,
+    /// The provider refused it.
+    Rejected = 5,
+    /// The provider may have it, or not.
+    Unknown = 6,
+    /// Its owner cancelled it before it was sent.
+    Cancelled = 7,
+    /// Its validity ended before it was sent.
+    Expired = 8,
+    /// Given up: too many tries, or three processes died on it.
+    Dead = 9,
+}
+
+impl Dispatch {
+    /// Every state, for tests and lookups.
+    pub const ALL: [Self; 10] = [
+        Self::Scheduled,
+        Self::Queued,
+        Self::Claimed,
+        Self::Sending,
+        Self::Accepted,
+        Self::Rejected,
+        Self::Unknown,
+        Self::Cancelled,
+        Self::Expired,
+        Self::Dead,
+    ];
+}
+
+/// What the owner reads. The numbers are those of the contract's `MessageStatus`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(i16)]
+pub enum Status {
+    /// Accepted, and waits for its time.
+    Scheduled = 1,
+    /// Stored; the workers send it.
+    Queued = 2,
+    /// Being handed to the provider.
+    Sending = 3,
+    /// The provider took it.
+    Sent = 4,
+    /// The carrier reported the delivery.
+    Delivered = 5,
+    /// Refused, or reported as failed.
+    Failed = 6,
+    /// Nobody knows whether the provider took it.
+    Unknown = 7,
+    /// Cancelled before it was sent.
+    Cancelled = 8,
+    /// Too late to send, or never reported.
+    Expired = 9,
+}
+
+impl Status {
+    /// Every status, in the order of its number.
+    pub const ALL: [Self; 9] = [
+        Self::Scheduled,
+        Self::Queued,
+        Self::Sending,
+        Self::Sent,
+        Self::Delivered,
+        Self::Failed,
+        Self::Unknown,
+        Self::Cancelled,
+        Self::Expired,
+    ];
+
+    /// The status with this number.
+    #[must_use]
+    pub fn from_number(n: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| *s as i32 == n)
+    }
+}
+
+/// What may happen when the answer to a send is lost. The numbers are those of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(i16)]
+pub enum Guarantee {
+    /// Sent once more after two minutes without a report.
+    AtLeastOnce = 1,
+    /// Never sent again.
+    AtMostOnce = 2,
+}
+
+/// Who holds a message, and which of its holds this is: what a settle has to prove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// The process that holds it.
+    pub by: Uuid,
+    /// Counts the holds on the message; a late holder's is smaller.
+    pub epoch: i32,
+}
+
+/// One SMS to one recipient, whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// Our id.
+    pub id: MessageId,
+    /// The user that it belongs to.
+    pub owner: OwnerId,
+    /// The campaign that it is counted in.
+    pub campaign: Option<CampaignId>,
+    /// The recipient.
+    pub destination: Msisdn,
+    /// The text.
+    pub text: MessageText,
+    /// The sender ID.
+    pub sender: SenderId,
+    /// The route account.
+    pub traffic_account_id: String,
+    /// How many parts the text takes.
+    pub segments: i16,
+    /// How the text travels.
+    pub encoding: Encoding,
+    /// What may happen when an answer is lost.
+    pub guarantee: Guarantee,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When it is to be sent, if not at once.
+    pub scheduled_at: Option<Timestamp>,
+    /// After this it is not sent any more.
+    pub expires_at: Timestamp,
+    /// What became of it so far.
+    pub state: State,
+}
+
+/// The part of a message that changes, and only through [`crate::domain::status::apply`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// What we did.
+    pub dispatch: Dispatch,
+    /// What the carrier says: the rank of the best evidence,
+    pub rank: Rank,
+    /// its time by the provider's clock,
+    pub evidence_at: Option<Timestamp>,
+    /// and its content's hash, which decides between two of one time.
+    pub evidence_hash: i64,
+    /// The provider's id.
+    pub provider_message_id: Option<ProviderMessageId>,
+    /// The provider's word of the best evidence.
+    pub provider_status: Option<String>,
+    /// The provider's id of the bulk call.
+    pub bulk_id: Option<String>,
+    /// A stable reason of a failure.
+    pub error_code: Option<String>,
+    /// The same for people.
+    pub error: Option<String>,
+    /// How often a send was begun.
+    pub attempts: i32,
+    /// How often an answer was lost.
+    pub ambiguous: i16,
+    /// How often its holder died.
+    pub crashes: i16,
+    /// Sent again after a lost answer.
+    pub possible_duplicate: bool,
+    /// The process that holds it, while one does.
+    pub held_by: Option<Uuid>,
+    /// Counts the holds.
+    pub epoch: i32,
+    /// When something has to be done next: queued, its next try; held, the end of the lease; unknown, the resend.
+    pub due_at: Option<Timestamp>,
+    /// When the provider took it.
+    pub sent_at: Option<Timestamp>,
+    /// When it was delivered.
+    pub delivered_at: Option<Timestamp>,
+    /// When it failed.
+    pub failed_at: Option<Timestamp>,
+    /// When this record last changed.
+    pub updated_at: Timestamp,
+    /// Counts the changes; with the id it names an event.
+    pub version: i32,
+}
+
+impl Message {
+    /// How long a message is worth sending unless its owner says otherwise.
+    pub const DEFAULT_VALIDITY: SignedDuration = SignedDuration::from_hours(48);
+    /// The shortest and the longest validity that an owner may choose, in seconds.
+    pub const VALIDITY_SECONDS: std::ops::RangeInclusive<i64> = 60..=604_800;
+
+    /// What the owner reads.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        crate::domain::status::public(self.state.dispatch, self.state.rank)
+    }
+
+    /// The hold that is on it now, if there is one.
+    #[must_use]
+    pub fn hold(&self) -> Option<Hold> {
+        self.state.held_by.map(|by| Hold { by, epoch: self.state.epoch })
+    }
+}
+
+impl State {
+    /// A message that waits in the queue from `due_at` on, or for its time if `scheduled`.
+    #[must_use]
+    pub fn waiting(scheduled: bool, due_at: Timestamp, now: Timestamp) -> Self {
+        Self {
+            dispatch: if scheduled { Dispatch::Scheduled } else { Dispatch::Queued },
+            rank: Rank::None,
+            evidence_at: None,
+            evidence_hash: 0,
+            provider_message_id: None,
+            provider_status: None,
+            bulk_id: None,
+            error_code: None,
+            error: None,
+            attempts: 0,
+            ambiguous: 0,
+            crashes: 0,
+            possible_duplicate: false,
+            held_by: None,
+            epoch: 0,
+            due_at: Some(due_at),
+            sent_at: None,
+            delivered_at: None,
+            failed_at: None,
+            updated_at: now,
+            version: 1,
+        }
+    }
+
+    /// A message that its acceptor sends at once: it is past the fence from its first moment.
+    #[must_use]
+    pub fn sending(by: Uuid, lease_until: Timestamp, now: Timestamp) -> Self {
+        Self {
+            dispatch: Dispatch::Sending,
+            attempts: 1,
+            held_by: Some(by),
+            epoch: 1,
+            ..Self::waiting(false, lease_until, now)
+        }
+    }
+}

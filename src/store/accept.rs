@@ -1,0 +1,176 @@
+//! Accepting messages: the idempotency record and the message row, committed together before anything is sent.
+
+use std::collections::HashMap;
+
+use diesel::pg::Pg;
+use diesel::{
+    Insertable, OptionalExtension as _, QueryDsl as _, QueryResult, Queryable, Selectable, SelectableHelper as _,
+    SqliteConnection,
+};
+use diesel_async::AsyncPgConnection;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::domain::message::Message;
+use crate::domain::status::Kind;
+use crate::store::batch::Writes;
+use crate::store::columns::{Guid, Instant};
+use crate::store::rows::{EventRow, MessageRow};
+use crate::store::schema::{idempotency_keys as keys, messages};
+
+/// What makes a call repeatable. Scoped to the message's owner and the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// The caller's key.
+    pub key: String,
+    /// A digest of the decoded, normalised request.
+    pub fingerprint: [u8; 32],
+}
+
+/// What accepting a message came to.
+#[derive(Debug, Clone)]
+pub enum Accepted {
+    /// It is stored, as given.
+    New,
+    /// The same call was made before: this is its message, as it is now.
+    Repeat(Box<Message>),
+    /// The key belongs to a call with other content.
+    KeyReused,
+}
+
+/// The number of `SendSingle` in `idempotency_keys.call`.
+pub(super) const SEND_SINGLE: i16 = 1;
+
+/// One message to accept.
+pub(super) struct Accept {
+    pub message: Message,
+    pub key: Option<IdempotencyKey>,
+}
+
+/// A row of `idempotency_keys`.
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = keys)]
+#[diesel(check_for_backend(Pg, diesel::sqlite::Sqlite))]
+pub(super) struct KeyRow {
+    pub owner_id: i64,
+    pub call: i16,
+    pub key: String,
+    pub fingerprint: Vec<u8>,
+    pub message_id: Option<Guid>,
+    pub campaign_id: Option<i64>,
+    pub created_at: Instant,
+}
+
+impl Accept {
+    fn key_row(&self) -> Option<KeyRow> {
+        let key = self.key.as_ref()?;
+        Some(KeyRow {
+            owner_id: self.message.owner.0,
+            call: SEND_SINGLE,
+            key: key.key.clone(),
+            fingerprint: key.fingerprint.to_vec(),
+            message_id: Some(Guid(self.message.id.0)),
+            campaign_id: None,
+            created_at: Instant(self.message.created_at),
+        })
+    }
+
+    /// What the key's record says: it is ours, it is another equal call's, or it is of other content.
+    fn judge(&self, record: &KeyRow, message: Option<Message>) -> Accepted {
+        let same = self.key.as_ref().is_some_and(|k| k.fingerprint[..] == record.fingerprint[..]);
+        match message {
+            Some(message) if same => Accepted::Repeat(Box::new(message)),
+            _ => Accepted::KeyReused,
+        }
+    }
+}
+
+type Verdicts = HashMap<Uuid, Accepted>;
+
+/// Claims the keys on Postgres; what is not in the answer is new. A key that another transaction is claiming is waited
+/// for, in one order for all, so that two batches cannot wait for each other.
+pub(super) async fn claim_keys_postgres(c: &mut AsyncPgConnection, accepts: &[Accept]) -> QueryResult<Verdicts> {
+    use diesel_async::RunQueryDsl as _;
+    let mut rows: Vec<KeyRow> = accepts.iter().filter_map(Accept::key_row).collect();
+    if rows.is_empty() {
+        return Ok(Verdicts::new());
+    }
+    rows.sort_by(|a, b| (a.owner_id, &a.key).cmp(&(b.owner_id, &b.key)));
+    let insert = diesel::insert_into(keys::table).values(&rows).on_conflict_do_nothing();
+    let won: Vec<Option<Guid>> = insert.returning(keys::message_id).get_results(c).await?;
+    let mut verdicts = Verdicts::new();
+    for accept in accepts {
+        let Some(mine) = accept.key_row() else { continue };
+        if won.contains(&mine.message_id) {
+            continue;
+        }
+        let query = keys::table.find((mine.owner_id, mine.call, &mine.key)).select(KeyRow::as_select());
+        let record: KeyRow = query.first(c).await?;
+        let message = match record.message_id {
+            Some(id) => messages::table.find(id).select(MessageRow::as_select()).first(c).await.optional()?,
+            None => None,
+        };
+        verdicts.insert(accept.message.id.0, accept.judge(&record, message.map(MessageRow::into_message)));
+    }
+    Ok(verdicts)
+}
+
+/// Claims the keys on SQLite; what is not in the answer is new.
+pub(super) fn claim_keys_sqlite(c: &mut SqliteConnection, accepts: &[Accept]) -> QueryResult<Verdicts> {
+    use diesel::RunQueryDsl as _;
+    let mut verdicts = Verdicts::new();
+    for accept in accepts {
+        let Some(mine) = accept.key_row() else { continue };
+        if diesel::insert_into(keys::table).values(&mine).on_conflict_do_nothing().execute(c)? == 1 {
+            continue;
+        }
+        let query = keys::table.find((mine.owner_id, mine.call, &mine.key)).select(KeyRow::as_select());
+        let record: KeyRow = query.first(c)?;
+        let message = match record.message_id {
+            Some(id) => messages::table.find(id).select(MessageRow::as_select()).first(c).optional()?,
+            None => None,
+        };
+        verdicts.insert(accept.message.id.0, accept.judge(&record, message.map(MessageRow::into_message)));
+    }
+    Ok(verdicts)
+}
+
+/// What has to be written for those that are new, and the answer to each.
+///
+/// A repeat within one batch finds a record whose message this very batch is about to write: the message is then the
+/// one given with the first call.
+pub(super) fn decide(accepts: &[Accept], mut verdicts: Verdicts, now: Timestamp, writes: &mut Writes) -> Vec<Accepted> {
+    let mut first: HashMap<(i64, &str), &Accept> = HashMap::new();
+    let mut answers = Vec::with_capacity(accepts.len());
+    for accept in accepts {
+        let name = accept.key.as_ref().map(|k| (accept.message.owner.0, k.key.as_str()));
+        let verdict = verdicts.remove(&accept.message.id.0);
+        let answer = match (verdict, name.and_then(|n| first.get(&n))) {
+            (Some(Accepted::KeyReused), Some(earlier)) if earlier.key == accept.key => {
+                Accepted::Repeat(Box::new(earlier.message.clone()))
+            }
+            (Some(verdict), _) => verdict,
+            (None, _) => {
+                first.extend(name.map(|n| (n, accept)));
+                writes.accept(&accept.message, event(&accept.message, now));
+                Accepted::New
+            }
+        };
+        answers.push(answer);
+    }
+    answers
+}
+
+fn event(message: &Message, now: Timestamp) -> EventRow {
+    EventRow {
+        message_id: Guid(message.id.0),
+        version: message.state.version,
+        owner_id: message.owner.0,
+        at: Instant(now),
+        kind: Kind::Accepted as i16,
+        from_status: 0,
+        to_status: message.status() as i16,
+        attempt: message.state.attempts,
+        evidence: "null".to_owned(),
+    }
+}

@@ -1,0 +1,113 @@
+//! One batch of writes: a transaction that accepts messages, moves messages, and records both.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult, SqliteConnection};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection};
+use jiff::Timestamp;
+
+use crate::domain::message::{Message, Status};
+use crate::store::accept::{self, Accept, Accepted};
+use crate::store::counters::{Tally, note_first_sent};
+use crate::store::pools::Lite;
+use crate::store::rows::{EventRow, MessageRow, StateRow};
+use crate::store::schema::{campaign_counter_changes, events, messages};
+use crate::store::transition::{self, Job, Moved};
+use crate::store::unnest::{InsertEvents, InsertMessages, UpdateStates};
+
+/// What one transaction is to do.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub accepts: Vec<Accept>,
+    pub jobs: Vec<Job>,
+}
+
+/// The answers, in the order of the questions.
+pub(super) struct Answers {
+    pub accepts: Vec<Accepted>,
+    pub jobs: Vec<Vec<Moved>>,
+}
+
+/// What the decisions of a batch come to in rows.
+#[derive(Default)]
+pub(super) struct Writes {
+    new: Vec<MessageRow>,
+    changed: HashMap<uuid::Uuid, StateRow>,
+    events: Vec<EventRow>,
+    tally: Tally,
+}
+
+impl Writes {
+    pub(super) fn accept(&mut self, message: &Message, event: EventRow) {
+        self.new.push(MessageRow::of(message));
+        self.events.push(event);
+        self.tally.moved(message, None);
+    }
+
+    pub(super) fn change(&mut self, message: &Message, before: Status, event: Option<EventRow>) {
+        self.changed.insert(message.id.0, StateRow::of(message));
+        self.events.extend(event);
+        self.tally.moved(message, Some(before));
+    }
+}
+
+/// Runs a batch on Postgres.
+pub(super) async fn postgres(c: &mut AsyncPgConnection, batch: &Batch, now: Timestamp) -> QueryResult<Answers> {
+    c.transaction(async |c| {
+        use diesel_async::RunQueryDsl as _;
+        let mut writes = Writes::default();
+        let verdicts = accept::claim_keys_postgres(c, &batch.accepts).await?;
+        let accepts = accept::decide(&batch.accepts, verdicts, now, &mut writes);
+        let loaded = transition::load_postgres(c, &batch.jobs, now).await?;
+        let jobs = transition::decide(&batch.jobs, loaded, now, &mut writes);
+        if !writes.new.is_empty() {
+            InsertMessages::of(writes.new.into_iter()).execute(c).await?;
+        }
+        if !writes.changed.is_empty() {
+            UpdateStates::of(writes.changed.into_values()).execute(c).await?;
+        }
+        if !writes.events.is_empty() {
+            InsertEvents::of(writes.events.into_iter()).execute(c).await?;
+        }
+        let counts = writes.tally.rows();
+        if !counts.is_empty() {
+            diesel::insert_into(campaign_counter_changes::table).values(&counts).execute(c).await?;
+        }
+        for (campaign, at) in writes.tally.first_sent() {
+            note_first_sent!(campaign, at).execute(c).await?;
+        }
+        Ok(Answers { accepts, jobs })
+    })
+    .await
+}
+
+/// Runs a batch on SQLite, in one hop to a blocking thread.
+pub(super) async fn sqlite(c: &mut Lite, batch: Arc<Batch>, now: Timestamp) -> QueryResult<Answers> {
+    c.spawn_blocking(move |c| c.immediate_transaction(|c| in_sqlite(c, &batch, now))).await
+}
+
+fn in_sqlite(c: &mut SqliteConnection, batch: &Batch, now: Timestamp) -> QueryResult<Answers> {
+    use diesel::RunQueryDsl as _;
+    let mut writes = Writes::default();
+    let verdicts = accept::claim_keys_sqlite(c, &batch.accepts)?;
+    let accepts = accept::decide(&batch.accepts, verdicts, now, &mut writes);
+    let loaded = transition::load_sqlite(c, &batch.jobs, now)?;
+    let jobs = transition::decide(&batch.jobs, loaded, now, &mut writes);
+    for row in &writes.new {
+        diesel::insert_into(messages::table).values(row).execute(c)?;
+    }
+    for row in writes.changed.values() {
+        diesel::update(messages::table.find(row.id)).set(row).execute(c)?;
+    }
+    for row in &writes.events {
+        diesel::insert_into(events::table).values(row).execute(c)?;
+    }
+    for row in &writes.tally.rows() {
+        diesel::insert_into(campaign_counter_changes::table).values(row).execute(c)?;
+    }
+    for (campaign, at) in writes.tally.first_sent() {
+        note_first_sent!(campaign, at).execute(c)?;
+    }
+    Ok(Answers { accepts, jobs })
+}

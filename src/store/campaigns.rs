@@ -1,0 +1,201 @@
+//! Campaigns, always within one owner.
+
+use diesel::{
+    BoolExpressionMethods as _, ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _, QueryResult,
+    Queryable, Selectable, SelectableHelper as _, SqliteConnection,
+};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection};
+use jiff::SignedDuration;
+
+use crate::domain::campaign::{Campaign, CampaignState, NewCampaign};
+use crate::domain::ids::{CampaignId, OwnerId, ProviderMessageId};
+use crate::store::accept::KeyRow;
+use crate::store::columns::Instant;
+use crate::store::rows::guarantee;
+use crate::store::schema::{campaigns, idempotency_keys as keys, messages};
+use crate::store::{Error, IdempotencyKey, Store, run};
+
+/// The number of `CreateCampaign` in `idempotency_keys.call`.
+const CREATE_CAMPAIGN: i16 = 2;
+
+/// What making a campaign came to.
+#[derive(Debug, Clone)]
+pub enum CampaignInsert {
+    /// It is made; or was, by an equal call before.
+    Made(Box<Campaign>),
+    /// The key belongs to a call with other content.
+    KeyReused,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = campaigns)]
+#[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
+struct CampaignRow {
+    id: i64,
+    owner_id: i64,
+    name: String,
+    text: String,
+    sender: Option<String>,
+    delivery_guarantee: i16,
+    scheduled_at: Option<Instant>,
+    validity_seconds: i64,
+    state: i16,
+    created_at: Instant,
+    updated_at: Instant,
+}
+
+#[derive(Clone, Insertable)]
+#[diesel(table_name = campaigns)]
+struct NewRow {
+    owner_id: i64,
+    name: String,
+    text: String,
+    sender: Option<String>,
+    delivery_guarantee: i16,
+    scheduled_at: Option<Instant>,
+    validity_seconds: i64,
+    state: i16,
+    created_at: Instant,
+    updated_at: Instant,
+}
+
+impl From<CampaignRow> for Campaign {
+    fn from(row: CampaignRow) -> Self {
+        Self {
+            id: CampaignId(row.id),
+            content: NewCampaign {
+                owner: OwnerId(row.owner_id),
+                name: row.name,
+                text: row.text,
+                sender: row.sender,
+                guarantee: guarantee(row.delivery_guarantee),
+                scheduled_at: row.scheduled_at.map(|at| at.0),
+                validity: SignedDuration::from_secs(row.validity_seconds),
+            },
+            state: CampaignState::from_number(row.state).unwrap_or(CampaignState::Draft),
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+        }
+    }
+}
+
+/// Whether a key's record is of a call with this content, and which campaign it made.
+fn judge(key: &IdempotencyKey, record: &KeyRow) -> Option<i64> {
+    record.campaign_id.filter(|_| record.fingerprint[..] == key.fingerprint[..])
+}
+
+fn key_row(owner: OwnerId, key: &IdempotencyKey, campaign: i64, now: Instant) -> KeyRow {
+    KeyRow {
+        owner_id: owner.0,
+        call: CREATE_CAMPAIGN,
+        key: key.key.clone(),
+        fingerprint: key.fingerprint.to_vec(),
+        message_id: None,
+        campaign_id: Some(campaign),
+        created_at: now,
+    }
+}
+
+/// Makes the campaign, or finds the one that the key made; `None` if the key is another call's.
+async fn insert_postgres(
+    c: &mut AsyncPgConnection,
+    row: NewRow,
+    key: Option<IdempotencyKey>,
+) -> QueryResult<Option<CampaignRow>> {
+    use diesel_async::RunQueryDsl as _;
+    c.transaction(async |c| {
+        let insert = diesel::insert_into(campaigns::table).values(&row).returning(CampaignRow::as_returning());
+        let made: CampaignRow = insert.get_result(c).await?;
+        let Some(key) = &key else { return Ok(Some(made)) };
+        let claim = key_row(OwnerId(row.owner_id), key, made.id, row.created_at);
+        let claimed = diesel::insert_into(keys::table).values(&claim).on_conflict_do_nothing().execute(c).await?;
+        if claimed == 1 {
+            return Ok(Some(made));
+        }
+        diesel::delete(campaigns::table.find(made.id)).execute(c).await?;
+        let record = keys::table.find((row.owner_id, CREATE_CAMPAIGN, &key.key)).select(KeyRow::as_select());
+        let Some(earlier) = judge(key, &record.first(c).await?) else { return Ok(None) };
+        campaigns::table.find(earlier).select(CampaignRow::as_select()).first(c).await.optional()
+    })
+    .await
+}
+
+/// As [`insert_postgres`].
+fn insert_sqlite(
+    c: &mut SqliteConnection,
+    row: &NewRow,
+    key: Option<&IdempotencyKey>,
+) -> QueryResult<Option<CampaignRow>> {
+    use diesel::RunQueryDsl as _;
+    if let Some(key) = key {
+        let record = keys::table.find((row.owner_id, CREATE_CAMPAIGN, &key.key)).select(KeyRow::as_select());
+        if let Some(record) = record.first(c).optional()? {
+            let Some(earlier) = judge(key, &record) else { return Ok(None) };
+            return campaigns::table.find(earlier).select(CampaignRow::as_select()).first(c).optional();
+        }
+    }
+    let insert = diesel::insert_into(campaigns::table).values(row).returning(CampaignRow::as_returning());
+    let made: CampaignRow = insert.get_result(c)?;
+    if let Some(key) = key {
+        let claim = key_row(OwnerId(row.owner_id), key, made.id, row.created_at);
+        diesel::insert_into(keys::table).values(&claim).execute(c)?;
+    }
+    Ok(Some(made))
+}
+
+impl Store {
+    /// Makes a campaign. It runs in a task of its own: a caller that goes away leaves no transaction open.
+    pub async fn create_campaign(
+        &self,
+        new: NewCampaign,
+        key: Option<IdempotencyKey>,
+    ) -> Result<CampaignInsert, Error> {
+        let now = Instant(self.clock.now());
+        let row = NewRow {
+            owner_id: new.owner.0,
+            name: new.name,
+            text: new.text,
+            sender: new.sender,
+            delivery_guarantee: new.guarantee as i16,
+            scheduled_at: new.scheduled_at.map(Instant),
+            validity_seconds: new.validity.as_secs(),
+            state: CampaignState::Draft as i16,
+            created_at: now,
+            updated_at: now,
+        };
+        let db = self.db.clone();
+        let done = tokio::spawn(async move {
+            let made: Option<CampaignRow> = run!(&db, |pg| insert_postgres(pg, row, key).await?, |lite| {
+                let insert =
+                    move |c: &mut SqliteConnection| c.immediate_transaction(|c| insert_sqlite(c, &row, key.as_ref()));
+                lite.spawn_blocking(insert).await?
+            });
+            Ok::<_, Error>(made)
+        });
+        let made = done.await.map_err(|e| Error::Query(e.to_string().into()))??;
+        Ok(made.map_or(CampaignInsert::KeyReused, |row| CampaignInsert::Made(Box::new(row.into()))))
+    }
+
+    /// The owner's campaign with this id.
+    pub async fn campaign(&self, owner: OwnerId, id: CampaignId) -> Result<Option<Campaign>, Error> {
+        use diesel_async::RunQueryDsl as _;
+        let mine = campaigns::id.eq(id.0).and(campaigns::owner_id.eq(owner.0));
+        let query = campaigns::table.filter(mine);
+        let row: Option<CampaignRow> =
+            run!(&self.db, |c| query.select(CampaignRow::as_select()).first(c).await.optional()?);
+        Ok(row.map(Campaign::from))
+    }
+
+    /// The campaigns of the owner's messages that carry this id of the provider's, ascending.
+    pub async fn campaigns_of(&self, owner: OwnerId, id: &ProviderMessageId) -> Result<Vec<CampaignId>, Error> {
+        use diesel_async::RunQueryDsl as _;
+        let mine = messages::owner_id.eq(owner.0).and(messages::provider_message_id.eq(id.as_str()));
+        let query = messages::table
+            .filter(mine.and(messages::campaign_id.is_not_null()))
+            .select(messages::campaign_id)
+            .distinct()
+            .order(messages::campaign_id);
+        let ids: Vec<Option<i64>> = run!(&self.db, |c| query.load(c).await?);
+        Ok(ids.into_iter().flatten().map(CampaignId).collect())
+    }
+}

@@ -1,0 +1,104 @@
+//! Reading messages and their history, always within one owner.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use jiff::Timestamp;
+
+use crate::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
+use crate::domain::message::{Message, Status};
+use crate::domain::phone::Msisdn;
+use crate::store::columns::Guid;
+use crate::store::rows::{EventRow, MessageRow};
+use crate::store::schema::events;
+use crate::store::schema::messages::{self, dsl};
+use crate::store::{Error, Store, run};
+
+/// Which of an owner's messages to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only those of this campaign.
+    pub campaign: Option<CampaignId>,
+    /// Only those with this status.
+    pub status: Option<Status>,
+    /// Only those to this number.
+    pub destination: Option<Msisdn>,
+}
+
+/// One thing that happened to a message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistoryEntry {
+    /// When.
+    pub at: Timestamp,
+    /// The number of its [`crate::domain::status::Kind`].
+    pub kind: i16,
+    /// The number of the status before; 0 for the first entry.
+    pub from: i16,
+    /// The number of the status after.
+    pub to: i16,
+    /// The attempt it belongs to.
+    pub attempt: i32,
+    /// What it rests on.
+    pub evidence: serde_json::Value,
+}
+
+impl Store {
+    /// The owner's message with this id.
+    pub async fn message(&self, owner: OwnerId, id: MessageId) -> Result<Option<Message>, Error> {
+        let query = dsl::messages.filter(dsl::id.eq(Guid(id.0)).and(dsl::owner_id.eq(owner.0)));
+        let row = run!(&self.db, |c| query.select(MessageRow::as_select()).first(c).await.optional()?);
+        Ok(row.map(MessageRow::into_message))
+    }
+
+    /// Up to `limit` of the owner's messages, newest first, from right after `before` on.
+    pub async fn messages(
+        &self,
+        owner: OwnerId,
+        filter: &Filter,
+        before: Option<MessageId>,
+        limit: i64,
+    ) -> Result<Vec<Message>, Error> {
+        let before = Guid(before.map_or(uuid::Uuid::max(), |id| id.0));
+        let rows: Vec<MessageRow> = run!(&self.db, |c| {
+            let mut query = messages::table.filter(dsl::owner_id.eq(owner.0).and(dsl::id.lt(before))).into_boxed();
+            if let Some(campaign) = filter.campaign {
+                query = query.filter(dsl::campaign_id.eq(campaign.0));
+            }
+            if let Some(status) = filter.status {
+                query = query.filter(dsl::status.eq(status as i16));
+            }
+            if let Some(destination) = &filter.destination {
+                query = query.filter(dsl::destination.eq(destination.as_str()));
+            }
+            query.order(dsl::id.desc()).limit(limit).select(MessageRow::as_select()).load(c).await?
+        });
+        Ok(rows.into_iter().map(MessageRow::into_message).collect())
+    }
+
+    /// Whether the owner has a message with this id of the provider's.
+    pub async fn owns_provider_id(&self, owner: OwnerId, id: &ProviderMessageId) -> Result<bool, Error> {
+        let mine = dsl::owner_id.eq(owner.0).and(dsl::provider_message_id.eq(id.as_str()));
+        let query = diesel::select(diesel::dsl::exists(dsl::messages.filter(mine)));
+        Ok(run!(&self.db, |c| query.get_result(c).await?))
+    }
+
+    /// What happened to the owner's message, oldest first; empty if there is no such message.
+    pub async fn history(&self, owner: OwnerId, id: MessageId) -> Result<Vec<HistoryEntry>, Error> {
+        let mine = events::message_id.eq(Guid(id.0)).and(events::owner_id.eq(owner.0));
+        let query = events::table.filter(mine).order(events::version);
+        let rows: Vec<EventRow> = run!(&self.db, |c| query.select(EventRow::as_select()).load(c).await?);
+        Ok(rows.into_iter().map(EventRow::into_entry).collect())
+    }
+}
+
+impl EventRow {
+    fn into_entry(self) -> HistoryEntry {
+        HistoryEntry {
+            at: self.at.0,
+            kind: self.kind,
+            from: self.from_status,
+            to: self.to_status,
+            attempt: self.attempt,
+            evidence: serde_json::from_str(&self.evidence).unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The embedded migrations, run under a lock so that any number of processes may start at once.
+
+use std::path::Path;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
+use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl as _};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
+
+use crate::store::{Error, pools};
+
+/// The migrations for Postgres.
+pub const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+/// The migrations for SQLite.
+pub const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+/// The advisory lock that one migrating process holds: "messagin" in ASCII.
+const LOCK: i64 = 0x6d65_7373_6167_696e;
+
+/// Brings a Postgres database up to date. The lock is the session's, and goes with its connection.
+pub(super) async fn postgres(url: &str) -> Result<(), Error> {
+    let mut connection = pools::connect(url.to_owned()).await.map_err(Error::setup)?;
+    let lock = diesel::sql_query("SELECT pg_advisory_lock($1)").bind::<diesel::sql_types::BigInt, _>(LOCK);
+    lock.execute(&mut connection).await.map_err(Error::setup)?;
+    let mut harness: AsyncMigrationHarness<AsyncPgConnection> = AsyncMigrationHarness::new(connection);
+    harness.run_pending_migrations(POSTGRES).map_err(Error::setup)?;
+    Ok(())
+}
+
+/// Brings an SQLite database up to date. The lock is a file beside it, held while this runs.
+pub(super) async fn sqlite(path: &str) -> Result<(), Error> {
+    let path = path.to_owned();
+    let done = tokio::task::spawn_blocking(move || {
+        if let Some(parent) = Path::new(&path).parent().filter(|p| !p.as_os_str().is_empty()) {
+            std::fs::create_dir_all(parent).map_err(Error::setup)?;
+        }
+        let lock = std::fs::File::create(format!("{path}.migrate-lock")).map_err(Error::setup)?;
+        lock.lock().map_err(Error::setup)?;
+        let mut connection = SqliteConnection::establish(&path).map_err(Error::setup)?;
+        connection.batch_execute(&pools::pragmas()).map_err(Error::setup)?;
+        connection.run_pending_migrations(SQLITE).map_err(Error::setup)?;
+        Ok(())
+    });
+    done.await.map_err(Error::setup)?
+}

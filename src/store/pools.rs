@@ -1,0 +1,121 @@
+//! The two databases behind one enum, their connection pools, and the macro that writes each query once.
+
+use std::time::Duration;
+
+use deadpool::managed::Timeouts;
+use diesel::{ConnectionError, ConnectionResult, SqliteConnection};
+use diesel_async::pooled_connection::deadpool::Pool;
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
+use futures::FutureExt as _;
+use tokio_postgres::config::SslMode;
+
+use crate::store::Error;
+
+/// An SQLite connection that is used from async code.
+pub(super) type Lite = SyncConnectionWrapper<SqliteConnection>;
+
+/// The database, whichever it is.
+#[derive(Clone)]
+pub(super) enum Db {
+    /// Postgres, shared by a fleet.
+    Pg(Pool<AsyncPgConnection>),
+    /// SQLite, embedded.
+    Lite(Pool<Lite>),
+}
+
+/// `run!(db, |c| query)` runs one query on either database, type-checked for both;
+/// `run!(db, |pg| …, |lite| …)` is for the few statements where they differ.
+macro_rules! run {
+    ($db:expr, |$c:ident| $body:expr) => {
+        run!($db, |$c| $body, |$c| $body)
+    };
+    ($db:expr, |$p:ident| $pg:expr, |$l:ident| $lite:expr $(,)?) => {
+        match $db {
+            $crate::store::pools::Db::Pg(pool) => {
+                let $p = &mut *pool.get().await.map_err($crate::store::Error::pool)?;
+                $pg
+            }
+            $crate::store::pools::Db::Lite(pool) => {
+                let $l = &mut *pool.get().await.map_err($crate::store::Error::pool)?;
+                $lite
+            }
+        }
+    };
+}
+pub(super) use run;
+
+/// No statement of ours runs longer; one that would is a fault, and must not hold its locks for ever.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a caller waits for a connection before the database counts as out of reach.
+const POOL_WAIT: Duration = Duration::from_secs(5);
+/// How long an SQLite connection waits for another process (an administrative command) to finish its write.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+const TIMEOUTS: Timeouts = Timeouts { wait: Some(POOL_WAIT), create: Some(POOL_WAIT), recycle: Some(POOL_WAIT) };
+
+/// A pool of `size` connections to the Postgres server at `url`.
+pub(super) fn postgres(url: &str, size: usize) -> Result<Db, Error> {
+    let mut config = ManagerConfig::<AsyncPgConnection>::default();
+    // The default runs a query on every checkout; a dead connection shows itself on its first real query.
+    config.recycling_method = RecyclingMethod::Fast;
+    config.custom_setup = Box::new(|url| connect(url.to_owned()).boxed());
+    let manager = AsyncDieselConnectionManager::new_with_config(url, config);
+    let pool = Pool::builder(manager).max_size(size).timeouts(TIMEOUTS).runtime(deadpool::Runtime::Tokio1).build();
+    Ok(Db::Pg(pool.map_err(Error::setup)?))
+}
+
+/// One connection to Postgres. TLS is used if the URL says `sslmode=require`, and the certificate is then verified
+/// against the system's roots.
+pub(super) async fn connect(url: String) -> ConnectionResult<AsyncPgConnection> {
+    let bad = |e: tokio_postgres::Error| ConnectionError::BadConnection(describe(&e));
+    let mut config: tokio_postgres::Config = url.parse().map_err(bad)?;
+    config.connect_timeout(POOL_WAIT).application_name("messaging").keepalives_idle(Duration::from_secs(30));
+    let mut connection = if config.get_ssl_mode() == SslMode::Require {
+        let (tls, _unreadable) = tokio_postgres_rustls::MakeRustlsConnect::with_native_certs()
+            .map_err(|e| ConnectionError::BadConnection(format!("the system's root certificates: {e:?}")))?;
+        let (client, driver) = config.connect(tls).await.map_err(bad)?;
+        AsyncPgConnection::try_from_client_and_connection(client, driver).await?
+    } else {
+        let (client, driver) = config.connect(tokio_postgres::NoTls).await.map_err(bad)?;
+        AsyncPgConnection::try_from_client_and_connection(client, driver).await?
+    };
+    let setup = format!("SET statement_timeout = {}; SET timezone = 'UTC'", STATEMENT_TIMEOUT.as_millis());
+    connection.batch_execute(&setup).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(connection)
+}
+
+/// The driver's error with its cause, which holds what an operator needs (refused, no such database, …).
+fn describe(e: &tokio_postgres::Error) -> String {
+    match std::error::Error::source(e) {
+        Some(cause) => format!("{e}: {cause}"),
+        None => e.to_string(),
+    }
+}
+
+/// A pool of `size` connections to the SQLite file at `path`.
+pub(super) fn sqlite(path: &str, size: usize) -> Result<Db, Error> {
+    let mut config = ManagerConfig::<Lite>::default();
+    config.recycling_method = RecyclingMethod::Fast;
+    config.custom_setup = Box::new(|path| {
+        async move {
+            let mut connection = Lite::establish(path).await?;
+            connection.batch_execute(&pragmas()).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+            Ok(connection)
+        }
+        .boxed()
+    });
+    let manager = AsyncDieselConnectionManager::new_with_config(path, config);
+    let pool = Pool::builder(manager).max_size(size).timeouts(TIMEOUTS).runtime(deadpool::Runtime::Tokio1).build();
+    Ok(Db::Lite(pool.map_err(Error::setup)?))
+}
+
+/// What every SQLite connection is set to. `synchronous=FULL`: what is acknowledged survives a power cut.
+pub(super) fn pragmas() -> String {
+    format!(
+        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+         PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;",
+        BUSY_TIMEOUT.as_millis()
+    )
+}

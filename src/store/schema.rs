@@ -1,0 +1,136 @@
+//! The tables as Diesel sees them, on both databases; `migrations/` holds the truth.
+
+use diesel::table;
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::columns::sql::Instant;
+    users (id) {
+        id -> BigInt,
+        name -> Text,
+        sender_name -> Nullable<Text>,
+        created_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::columns::sql::Instant;
+    api_keys (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        hash -> Binary,
+        hint -> Text,
+        scopes -> Text,
+        created_at -> Instant,
+        revoked_at -> Nullable<Instant>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::columns::sql::Instant;
+    campaigns (id) {
+        id -> BigInt,
+        owner_id -> BigInt,
+        name -> Text,
+        text -> Text,
+        sender -> Nullable<Text>,
+        delivery_guarantee -> SmallInt,
+        scheduled_at -> Nullable<Instant>,
+        validity_seconds -> BigInt,
+        state -> SmallInt,
+        first_sent_at -> Nullable<Instant>,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::columns::sql::{Guid, Instant};
+    messages (id) {
+        id -> Guid,
+        owner_id -> BigInt,
+        campaign_id -> Nullable<BigInt>,
+        destination -> Text,
+        text -> Text,
+        sender -> Text,
+        traffic_account_id -> Text,
+        segments -> SmallInt,
+        encoding -> SmallInt,
+        delivery_guarantee -> SmallInt,
+        created_at -> Instant,
+        scheduled_at -> Nullable<Instant>,
+        expires_at -> Instant,
+        dispatch -> SmallInt,
+        delivery_rank -> SmallInt,
+        status -> SmallInt,
+        evidence_at -> Nullable<Instant>,
+        evidence_hash -> BigInt,
+        provider_message_id -> Nullable<Text>,
+        provider_status -> Nullable<Text>,
+        bulk_id -> Nullable<Text>,
+        error_code -> Nullable<Text>,
+        error -> Nullable<Text>,
+        attempts -> Integer,
+        ambiguous -> SmallInt,
+        crashes -> SmallInt,
+        possible_duplicate -> Bool,
+        held_by -> Nullable<Guid>,
+        epoch -> Integer,
+        due_at -> Nullable<Instant>,
+        sent_at -> Nullable<Instant>,
+        delivered_at -> Nullable<Instant>,
+        failed_at -> Nullable<Instant>,
+        updated_at -> Instant,
+        version -> Integer,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::columns::sql::{Guid, Instant};
+    events (message_id, version) {
+        message_id -> Guid,
+        version -> Integer,
+        owner_id -> BigInt,
+        at -> Instant,
+        kind -> SmallInt,
+        from_status -> SmallInt,
+        to_status -> SmallInt,
+        attempt -> Integer,
+        evidence -> Text,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::columns::sql::{Guid, Instant};
+    idempotency_keys (owner_id, call, key) {
+        owner_id -> BigInt,
+        call -> SmallInt,
+        key -> Text,
+        fingerprint -> Binary,
+        message_id -> Nullable<Guid>,
+        campaign_id -> Nullable<BigInt>,
+        created_at -> Instant,
+    }
+}
+
+table! {
+    campaign_counters (campaign_id, status) {
+        campaign_id -> BigInt,
+        status -> SmallInt,
+        n -> BigInt,
+    }
+}
+
+table! {
+    campaign_counter_changes (id) {
+        id -> BigInt,
+        campaign_id -> BigInt,
+        status -> SmallInt,
+        n -> BigInt,
+    }
+}

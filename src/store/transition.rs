@@ -1,0 +1,158 @@
+//! Moving messages that are stored: lock the rows, let [`status::apply`] decide in Rust, write what changed.
+
+use std::collections::HashMap;
+
+use diesel::{
+    BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult, SelectableHelper as _,
+    SqliteConnection,
+};
+use diesel_async::AsyncPgConnection;
+use jiff::Timestamp;
+
+use crate::domain::ids::{MessageId, OwnerId, ProviderMessageId};
+use crate::domain::message::{Dispatch, Message};
+use crate::domain::status::{self, Change, Event, Refused};
+use crate::store::batch::Writes;
+use crate::store::columns::{Guid, Instant};
+use crate::store::rows::{EventRow, MessageRow};
+use crate::store::schema::messages::{self, dsl};
+
+/// An event and the messages that it happens to.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The messages.
+    pub pick: Pick,
+    /// What happens to each.
+    pub event: Event,
+}
+
+/// Which messages.
+#[derive(Debug, Clone)]
+pub enum Pick {
+    /// This one.
+    Id(MessageId),
+    /// All of this owner's that carry this id of the provider's.
+    Provider(OwnerId, ProviderMessageId),
+    /// Up to `limit` in this state whose time has come, oldest first; those that another replica is at are left to it.
+    Due {
+        /// The state.
+        dispatch: Dispatch,
+        /// How many at most.
+        limit: i64,
+    },
+}
+
+/// A message that a job picked, as it is now, and what the event did to it.
+#[derive(Debug, Clone)]
+pub struct Moved {
+    /// The message after the event.
+    pub message: Message,
+    /// What changed, or why nothing did.
+    pub result: Result<Change, Refused>,
+}
+
+/// The messages of a batch's jobs, each loaded once, and which job picked which.
+#[derive(Default)]
+pub(super) struct Loaded {
+    messages: HashMap<MessageId, Message>,
+    picked: Vec<Vec<MessageId>>,
+}
+
+impl Loaded {
+    fn add(&mut self, rows: Vec<MessageRow>) -> Vec<MessageId> {
+        let mut ids = Vec::with_capacity(rows.len());
+        for row in rows {
+            let message = row.into_message();
+            ids.push(message.id);
+            self.messages.entry(message.id).or_insert(message);
+        }
+        ids
+    }
+}
+
+/// Loads and locks the jobs' messages on Postgres.
+///
+/// Those named by id or provider id are locked in the order of their ids, in one statement each, so that batches of
+/// two replicas rarely wait for each other crosswise; where they do, Postgres ends one and the writer repeats it.
+pub(super) async fn load_postgres(c: &mut AsyncPgConnection, jobs: &[Job], now: Timestamp) -> QueryResult<Loaded> {
+    use diesel_async::RunQueryDsl as _;
+    let mut loaded = Loaded::default();
+    let ids: Vec<Guid> =
+        jobs.iter().filter_map(|j| if let Pick::Id(id) = &j.pick { Some(Guid(id.0)) } else { None }).collect();
+    if !ids.is_empty() {
+        let query = messages::table.filter(dsl::id.eq_any(ids)).order(dsl::id).select(MessageRow::as_select());
+        let rows = query.for_update().load(c).await?;
+        loaded.add(rows);
+    }
+    let named = jobs.iter().filter_map(|j| if let Pick::Provider(o, id) = &j.pick { Some((o, id)) } else { None });
+    let (owners, provider_ids): (Vec<i64>, Vec<&str>) = named.map(|(o, id)| (o.0, id.as_str())).unzip();
+    let mut by_provider: HashMap<(i64, String), Vec<MessageId>> = HashMap::new();
+    if !owners.is_empty() {
+        let mine = dsl::owner_id.eq_any(owners).and(dsl::provider_message_id.eq_any(provider_ids));
+        let query = messages::table.filter(mine).order(dsl::id).select(MessageRow::as_select());
+        let rows: Vec<MessageRow> = query.for_update().load(c).await?;
+        for row in &rows {
+            let name = (row.owner_id, row.provider_message_id.clone().unwrap_or_default());
+            by_provider.entry(name).or_default().push(MessageId(row.id.0));
+        }
+        loaded.add(rows);
+    }
+    for job in jobs {
+        let picked = match &job.pick {
+            Pick::Id(id) => vec![*id],
+            Pick::Provider(owner, id) => {
+                by_provider.get(&(owner.0, id.as_str().to_owned())).cloned().unwrap_or_default()
+            }
+            Pick::Due { dispatch, limit } => {
+                let due = dsl::dispatch.eq(*dispatch as i16).and(dsl::due_at.le(Instant(now)));
+                let query = messages::table.filter(due).order(dsl::due_at).limit(*limit);
+                let rows = query.select(MessageRow::as_select()).for_update().skip_locked().load(c).await?;
+                loaded.add(rows)
+            }
+        };
+        loaded.picked.push(picked);
+    }
+    Ok(loaded)
+}
+
+/// Loads the jobs' messages on SQLite, whose transaction is alone in writing.
+pub(super) fn load_sqlite(c: &mut SqliteConnection, jobs: &[Job], now: Timestamp) -> QueryResult<Loaded> {
+    use diesel::RunQueryDsl as _;
+    let mut loaded = Loaded::default();
+    for job in jobs {
+        let rows: Vec<MessageRow> = match &job.pick {
+            Pick::Id(id) => messages::table.find(Guid(id.0)).select(MessageRow::as_select()).load(c)?,
+            Pick::Provider(owner, id) => {
+                let mine = dsl::owner_id.eq(owner.0).and(dsl::provider_message_id.eq(id.as_str()));
+                messages::table.filter(mine).order(dsl::id).select(MessageRow::as_select()).load(c)?
+            }
+            Pick::Due { dispatch, limit } => {
+                let due = dsl::dispatch.eq(*dispatch as i16).and(dsl::due_at.le(Instant(now)));
+                let query = messages::table.filter(due).order(dsl::due_at).limit(*limit);
+                query.select(MessageRow::as_select()).load(c)?
+            }
+        };
+        let picked = loaded.add(rows);
+        loaded.picked.push(picked);
+    }
+    Ok(loaded)
+}
+
+/// Lets each job's event happen to its messages, in the order of the jobs, and collects what has to be written.
+pub(super) fn decide(jobs: &[Job], mut loaded: Loaded, now: Timestamp, writes: &mut Writes) -> Vec<Vec<Moved>> {
+    let mut answers = Vec::with_capacity(jobs.len());
+    for (job, picked) in jobs.iter().zip(std::mem::take(&mut loaded.picked)) {
+        let mut moved = Vec::with_capacity(picked.len());
+        for id in picked {
+            let Some(message) = loaded.messages.get_mut(&id) else { continue };
+            let before = message.status();
+            let result = status::apply(message, &job.event, now);
+            if let Ok(change) = &result {
+                writes.change(message, before, EventRow::of(message, change, now));
+            }
+            moved.push(Moved { message: message.clone(), result });
+        }
+        answers.push(moved);
+    }
+    answers
+}

@@ -1,0 +1,150 @@
+//! Many rows in one Postgres statement: columns as arrays, unnested. Prepared once per connection, whatever the number
+//! of rows, which `VALUES` lists cannot be.
+
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, SmallInt, Text};
+
+use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
+use crate::store::columns::{Guid, Instant};
+use crate::store::rows::{EventRow, MessageRow, StateRow};
+
+/// Declares a statement over the columns of a row type: `before`, `UNNEST(the columns)`, `after`.
+macro_rules! unnest {
+    ($(#[$doc:meta])* $name:ident of $row:ident, $before:expr, $after:expr, { $($column:ident: $rust:ty => $sql:ty),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Default, QueryId)]
+        pub(super) struct $name { $($column: Vec<$rust>),* }
+
+        impl $name {
+            pub(super) fn of(rows: impl Iterator<Item = $row>) -> Self {
+                let mut columns = Self::default();
+                for row in rows {
+                    $(columns.$column.push(row.$column);)*
+                }
+                columns
+            }
+        }
+
+        impl QueryFragment<Pg> for $name {
+            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+                out.push_sql($before);
+                let mut separator = "UNNEST(";
+                $(
+                    out.push_sql(separator);
+                    out.push_bind_param::<Array<$sql>, Vec<$rust>>(&self.$column)?;
+                    separator = ", ";
+                )*
+                let _ = separator;
+                out.push_sql($after);
+                Ok(())
+            }
+        }
+    };
+}
+
+unnest! {
+    /// Inserts messages.
+    InsertMessages of MessageRow,
+    "INSERT INTO messages (id, owner_id, campaign_id, destination, text, sender, traffic_account_id, segments, encoding, \
+     delivery_guarantee, created_at, scheduled_at, expires_at, dispatch, delivery_rank, status, evidence_at, \
+     evidence_hash, provider_message_id, provider_status, bulk_id, error_code, error, attempts, ambiguous, crashes, \
+     possible_duplicate, held_by, epoch, due_at, sent_at, delivered_at, failed_at, updated_at, version) SELECT * FROM ",
+    ")",
+    {
+        id: Guid => GuidSql,
+        owner_id: i64 => BigInt,
+        campaign_id: Option<i64> => Nullable<BigInt>,
+        destination: String => Text,
+        text: String => Text,
+        sender: String => Text,
+        traffic_account_id: String => Text,
+        segments: i16 => SmallInt,
+        encoding: i16 => SmallInt,
+        delivery_guarantee: i16 => SmallInt,
+        created_at: Instant => InstantSql,
+        scheduled_at: Option<Instant> => Nullable<InstantSql>,
+        expires_at: Instant => InstantSql,
+        dispatch: i16 => SmallInt,
+        delivery_rank: i16 => SmallInt,
+        status: i16 => SmallInt,
+        evidence_at: Option<Instant> => Nullable<InstantSql>,
+        evidence_hash: i64 => BigInt,
+        provider_message_id: Option<String> => Nullable<Text>,
+        provider_status: Option<String> => Nullable<Text>,
+        bulk_id: Option<String> => Nullable<Text>,
+        error_code: Option<String> => Nullable<Text>,
+        error: Option<String> => Nullable<Text>,
+        attempts: i32 => Integer,
+        ambiguous: i16 => SmallInt,
+        crashes: i16 => SmallInt,
+        possible_duplicate: bool => Bool,
+        held_by: Option<Guid> => Nullable<GuidSql>,
+        epoch: i32 => Integer,
+        due_at: Option<Instant> => Nullable<InstantSql>,
+        sent_at: Option<Instant> => Nullable<InstantSql>,
+        delivered_at: Option<Instant> => Nullable<InstantSql>,
+        failed_at: Option<Instant> => Nullable<InstantSql>,
+        updated_at: Instant => InstantSql,
+        version: i32 => Integer,
+    }
+}
+
+unnest! {
+    /// Writes the changed states of messages that this transaction has locked.
+    UpdateStates of StateRow,
+    "UPDATE messages AS m SET dispatch = n.dispatch, delivery_rank = n.delivery_rank, status = n.status, \
+     evidence_at = n.evidence_at, evidence_hash = n.evidence_hash, provider_message_id = n.provider_message_id, \
+     provider_status = n.provider_status, bulk_id = n.bulk_id, error_code = n.error_code, error = n.error, \
+     attempts = n.attempts, ambiguous = n.ambiguous, crashes = n.crashes, possible_duplicate = n.possible_duplicate, \
+     held_by = n.held_by, epoch = n.epoch, due_at = n.due_at, sent_at = n.sent_at, delivered_at = n.delivered_at, \
+     failed_at = n.failed_at, updated_at = n.updated_at, version = n.version FROM ",
+    ") AS n(id, dispatch, delivery_rank, status, evidence_at, evidence_hash, provider_message_id, provider_status, \
+     bulk_id, error_code, error, attempts, ambiguous, crashes, possible_duplicate, held_by, epoch, due_at, sent_at, \
+     delivered_at, failed_at, updated_at, version) WHERE m.id = n.id",
+    {
+        id: Guid => GuidSql,
+        dispatch: i16 => SmallInt,
+        delivery_rank: i16 => SmallInt,
+        status: i16 => SmallInt,
+        evidence_at: Option<Instant> => Nullable<InstantSql>,
+        evidence_hash: i64 => BigInt,
+        provider_message_id: Option<String> => Nullable<Text>,
+        provider_status: Option<String> => Nullable<Text>,
+        bulk_id: Option<String> => Nullable<Text>,
+        error_code: Option<String> => Nullable<Text>,
+        error: Option<String> => Nullable<Text>,
+        attempts: i32 => Integer,
+        ambiguous: i16 => SmallInt,
+        crashes: i16 => SmallInt,
+        possible_duplicate: bool => Bool,
+        held_by: Option<Guid> => Nullable<GuidSql>,
+        epoch: i32 => Integer,
+        due_at: Option<Instant> => Nullable<InstantSql>,
+        sent_at: Option<Instant> => Nullable<InstantSql>,
+        delivered_at: Option<Instant> => Nullable<InstantSql>,
+        failed_at: Option<Instant> => Nullable<InstantSql>,
+        updated_at: Instant => InstantSql,
+        version: i32 => Integer,
+    }
+}
+
+unnest! {
+    /// Inserts events.
+    InsertEvents of EventRow,
+    "INSERT INTO events (message_id, version, owner_id, at, kind, from_status, to_status, attempt, evidence) \
+     SELECT * FROM ",
+    ")",
+    {
+        message_id: Guid => GuidSql,
+        version: i32 => Integer,
+        owner_id: i64 => BigInt,
+        at: Instant => InstantSql,
+        kind: i16 => SmallInt,
+        from_status: i16 => SmallInt,
+        to_status: i16 => SmallInt,
+        attempt: i32 => Integer,
+        evidence: String => Text,
+    }
+}

@@ -1,0 +1,63 @@
+//! Users, who own messages and campaigns.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::domain::ids::OwnerId;
+use crate::domain::sender::SenderId;
+use crate::store::columns::Instant;
+use crate::store::schema::users;
+use crate::store::{Error, Store, run};
+
+/// A user.
+#[derive(Debug, Clone, PartialEq)]
+pub struct User {
+    /// The id, which messages and campaigns name as their owner.
+    pub id: OwnerId,
+    /// A name for people.
+    pub name: String,
+    /// The sender ID of this user's messages, if it has one of its own.
+    pub sender: Option<SenderId>,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+#[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
+struct UserRow {
+    id: i64,
+    name: String,
+    sender_name: Option<String>,
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self { id: OwnerId(row.id), name: row.name, sender: row.sender_name.map(SenderId::from_stored) }
+    }
+}
+
+impl Store {
+    /// Makes a user.
+    pub async fn create_user(&self, name: &str, sender: Option<&SenderId>) -> Result<OwnerId, Error> {
+        let values = (
+            users::name.eq(name),
+            users::sender_name.eq(sender.map(SenderId::as_str)),
+            users::created_at.eq(Instant(self.clock.now())),
+        );
+        let insert = diesel::insert_into(users::table).values(values).returning(users::id);
+        Ok(OwnerId(run!(&self.db, |c| insert.get_result(c).await?)))
+    }
+
+    /// The user with this id.
+    pub async fn user(&self, id: OwnerId) -> Result<Option<User>, Error> {
+        let query = users::table.find(id.0);
+        let row: Option<UserRow> = run!(&self.db, |c| query.select(UserRow::as_select()).first(c).await.optional()?);
+        Ok(row.map(User::from))
+    }
+
+    /// All users, oldest first.
+    pub async fn users(&self) -> Result<Vec<User>, Error> {
+        let query = users::table.order(users::id);
+        let rows: Vec<UserRow> = run!(&self.db, |c| query.select(UserRow::as_select()).load(c).await?);
+        Ok(rows.into_iter().map(User::from).collect())
+    }
+}
