@@ -265,7 +265,8 @@ fn retry_later(m: &mut Message, not_sent: &NotSent, random: f64, now: Timestamp)
         return json!({"outcome": "not sent", "code": code, "given_up": true});
     }
     s.dispatch = Dispatch::Queued;
-    s.due_at = Some(now.checked_add(wait).unwrap_or(now));
+    // Not past its validity: the queue then says so at once instead of after the wait.
+    s.due_at = Some(now.checked_add(wait).unwrap_or(now).min(m.expires_at));
     explain(m, code, &not_sent.reason.description.0);
     json!({"outcome": "not sent", "code": code, "wait_seconds": wait.as_secs()})
 }
@@ -368,7 +369,8 @@ fn cancel(m: &mut Message) -> Done {
 fn report(m: &mut Message, evidence: &Evidence, now: Timestamp) -> Done {
     let s = &mut m.state;
     let hash = evidence.hash();
-    if (evidence.rank, evidence.at, hash) <= (s.rank, s.evidence_at, s.evidence_hash) {
+    let nothing = evidence.rank == Rank::None;
+    if nothing || (evidence.rank, evidence.at, hash) <= (s.rank, s.evidence_at, s.evidence_hash) {
         return Err(Refused::Known);
     }
     (s.rank, s.evidence_at, s.evidence_hash) = (evidence.rank, evidence.at, hash);

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use diesel::pg::Pg;
 use diesel::{
-    Insertable, OptionalExtension as _, QueryDsl as _, QueryResult, Queryable, Selectable, SelectableHelper as _,
-    SqliteConnection,
+    ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _, QueryResult, Queryable, Selectable,
+    SelectableHelper as _, SqliteConnection,
 };
 use diesel_async::AsyncPgConnection;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::domain::message::Message;
@@ -17,6 +17,7 @@ use crate::store::batch::Writes;
 use crate::store::columns::{Guid, Instant};
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::{idempotency_keys as keys, messages};
+use crate::store::{Error, Store, run};
 
 /// What makes a call repeatable. Scoped to the message's owner and the call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,5 +173,19 @@ fn event(message: &Message, now: Timestamp) -> EventRow {
         to_status: message.status() as i16,
         attempt: message.state.attempts,
         evidence: "null".to_owned(),
+    }
+}
+
+/// How long a call can be repeated with its key.
+const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+impl Store {
+    /// Lets go of keys that are older than a call can be repeated.
+    pub async fn forget_old_keys(&self) -> Result<(), Error> {
+        use diesel_async::RunQueryDsl as _;
+        let now = self.clock.now();
+        let old = keys::created_at.lt(Instant(now.checked_sub(KEPT).unwrap_or(now)));
+        run!(&self.db, |c| diesel::delete(keys::table.filter(old)).execute(c).await?);
+        Ok(())
     }
 }

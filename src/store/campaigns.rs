@@ -8,11 +8,11 @@ use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use jiff::SignedDuration;
 
 use crate::domain::campaign::{Campaign, CampaignState, NewCampaign};
-use crate::domain::ids::{CampaignId, OwnerId, ProviderMessageId};
+use crate::domain::ids::{CampaignId, OwnerId};
 use crate::store::accept::KeyRow;
 use crate::store::columns::Instant;
 use crate::store::rows::guarantee;
-use crate::store::schema::{campaigns, idempotency_keys as keys, messages};
+use crate::store::schema::{campaigns, idempotency_keys as keys};
 use crate::store::{Error, IdempotencyKey, Store, run};
 
 /// The number of `CreateCampaign` in `idempotency_keys.call`.
@@ -184,18 +184,5 @@ impl Store {
         let row: Option<CampaignRow> =
             run!(&self.db, |c| query.select(CampaignRow::as_select()).first(c).await.optional()?);
         Ok(row.map(Campaign::from))
-    }
-
-    /// The campaigns of the owner's messages that carry this id of the provider's, ascending.
-    pub async fn campaigns_of(&self, owner: OwnerId, id: &ProviderMessageId) -> Result<Vec<CampaignId>, Error> {
-        use diesel_async::RunQueryDsl as _;
-        let mine = messages::owner_id.eq(owner.0).and(messages::provider_message_id.eq(id.as_str()));
-        let query = messages::table
-            .filter(mine.and(messages::campaign_id.is_not_null()))
-            .select(messages::campaign_id)
-            .distinct()
-            .order(messages::campaign_id);
-        let ids: Vec<Option<i64>> = run!(&self.db, |c| query.load(c).await?);
-        Ok(ids.into_iter().flatten().map(CampaignId).collect())
     }
 }

@@ -47,15 +47,17 @@ impl Store {
         Ok(ids.into_iter().flatten().filter_map(|id| ProviderMessageId::from_provider(&id)).collect())
     }
 
-    /// Which of these ids are the owner's.
+    /// Which of these ids are the owner's; with `only_final`, those of them that are delivered or failed.
     pub async fn owned_provider_ids(
         &self,
         owner: OwnerId,
         ids: &[ProviderMessageId],
+        only_final: bool,
     ) -> Result<HashSet<ProviderMessageId>, Error> {
         let names: Vec<&str> = ids.iter().map(ProviderMessageId::as_str).collect();
         let query = messages::table
             .filter(dsl::owner_id.eq(owner.0).and(dsl::provider_message_id.eq_any(names)))
+            .filter(dsl::delivery_rank.ge(if only_final { Rank::Failed as i16 } else { 0 }))
             .select(dsl::provider_message_id)
             .distinct();
         let found: Vec<Option<String>> = run!(&self.db, |c| query.load(c).await?);

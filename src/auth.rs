@@ -1,0 +1,94 @@
+//! Who is calling, and what they may do: one identity for both doors.
+
+pub mod keys;
+pub mod tokens;
+
+use secrecy::SecretString;
+
+use crate::domain::ids::OwnerId;
+use crate::error::Error;
+
+/// What credentials allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Send messages.
+    MessagesSend,
+    /// Read messages and refresh their status.
+    MessagesRead,
+    /// Everything about campaigns.
+    Campaigns,
+    /// Name another owner than oneself.
+    ActAs,
+    /// Ask the provider about any id.
+    Admin,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 5] = [Self::MessagesSend, Self::MessagesRead, Self::Campaigns, Self::ActAs, Self::Admin];
+    /// What credentials allow that name no scope: an ordinary user's own work.
+    pub const ORDINARY: &'static str = "messages:send messages:read campaigns";
+
+    /// Its name in a token.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MessagesSend => "messages:send",
+            Self::MessagesRead => "messages:read",
+            Self::Campaigns => "campaigns",
+            Self::ActAs => "act-as",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The first word of `scopes` that names no scope.
+    #[must_use]
+    pub fn unknown_in(scopes: &str) -> Option<&str> {
+        scopes.split_whitespace().find(|word| Self::ALL.iter().all(|s| s.name() != *word))
+    }
+}
+
+/// The caller: whose messages these are, and what may be done with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The user that the credentials stand for.
+    pub user: OwnerId,
+    scopes: Vec<Scope>,
+}
+
+impl Caller {
+    /// A caller with the scopes that `scopes` names; words that name none are passed over.
+    #[must_use]
+    pub fn new(user: OwnerId, scopes: &str) -> Self {
+        let named = |s: &Scope| scopes.split_whitespace().any(|word| word == s.name());
+        Self { user, scopes: Scope::ALL.into_iter().filter(named).collect() }
+    }
+
+    /// Whether the credentials allow this.
+    #[must_use]
+    pub fn has(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+
+    /// Refuses unless the credentials allow this.
+    pub fn require(&self, scope: Scope) -> Result<(), Error> {
+        if self.has(scope) { Ok(()) } else { Err(Error::Denied(scope.name())) }
+    }
+
+    /// Whose things a request is about: the owner it names, or the caller. To name another needs `act-as`.
+    pub fn owner(&self, named: Option<i64>) -> Result<OwnerId, Error> {
+        match named {
+            Some(id) if id != self.user.0 => self.require(Scope::ActAs).map(|()| OwnerId(id)),
+            _ => Ok(self.user),
+        }
+    }
+}
+
+/// What a caller showed.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// `authorization: Bearer …`
+    Bearer(SecretString),
+    /// `x-api-key: …`
+    ApiKey(SecretString),
+}

@@ -1,0 +1,37 @@
+//! API keys: 256 random bits, shown once, kept as their SHA-256.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+
+/// What every key begins with, so that one is recognised where it does not belong.
+pub const PREFIX: &str = "msk_";
+/// How many characters of a key people may see to tell keys apart.
+const HINT: usize = 10;
+
+/// A new key, and what is kept of it.
+#[derive(Debug)]
+pub struct NewKey {
+    /// The key, to be shown once.
+    pub secret: SecretString,
+    /// What is stored.
+    pub hash: [u8; 32],
+    /// Its first characters.
+    pub hint: String,
+}
+
+/// A key made of 256 random bits. They are enough that a plain digest of it cannot be searched.
+#[must_use]
+pub fn create(random: [u8; 32]) -> NewKey {
+    let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random));
+    let hint = text.chars().take(HINT).collect();
+    let secret = SecretString::from(text);
+    NewKey { hash: hash(&secret), secret, hint }
+}
+
+/// What is stored of a key, and what it is found by: comparing digests in an index tells nothing about the key.
+#[must_use]
+pub fn hash(key: &SecretString) -> [u8; 32] {
+    Sha256::digest(key.expose_secret().as_bytes()).into()
+}

@@ -1,0 +1,111 @@
+//! JSON Web Tokens: HS256 with `JWT_SECRET`; `sub` is the user, `scope` what the token allows.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::auth::{Caller, Scope};
+use crate::domain::ids::OwnerId;
+
+/// The shortest secret: as many bytes as the digest has (RFC 7518, section 3.2).
+pub const MIN_SECRET: usize = 32;
+/// How far a token's times may be off, for clocks that differ.
+const LEEWAY: i64 = 30;
+
+/// Makes and checks tokens.
+#[derive(Clone)]
+pub struct Tokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tokens(…)")
+    }
+}
+
+/// A token that is worth nothing: forged, expired, or about nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the token is not valid")]
+pub struct Invalid;
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    sub: Subject,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    iat: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exp: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<f64>,
+}
+
+/// The existing system's tokens hold a number, the standard wants text.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Subject {
+    Number(i64),
+    Text(String),
+}
+
+impl Tokens {
+    /// Tokens under this secret; `None` if it is too short.
+    #[must_use]
+    pub fn new(secret: &SecretString) -> Option<Self> {
+        let bytes = secret.expose_secret().as_bytes();
+        (bytes.len() >= MIN_SECRET)
+            .then(|| Self { encoding: EncodingKey::from_secret(bytes), decoding: DecodingKey::from_secret(bytes) })
+    }
+
+    /// A token for a user that is valid from `now` for `ttl`.
+    pub fn issue(
+        &self,
+        user: OwnerId,
+        scopes: &str,
+        now: Timestamp,
+        ttl: SignedDuration,
+    ) -> Result<SecretString, Invalid> {
+        #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
+        let exp = now.as_second().saturating_add(ttl.as_secs()) as f64;
+        let claims = Claims {
+            sub: Subject::Text(user.to_string()),
+            scope: Some(scopes.to_owned()),
+            iat: Some(now.as_second()),
+            exp: Some(exp),
+            nbf: None,
+        };
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding);
+        token.map(SecretString::from).map_err(|_| Invalid)
+    }
+
+    /// Who the token stands for at `now`. A token without `exp` does not expire; one without `scope` allows an
+    /// ordinary user's own work.
+    pub fn verify(&self, token: &SecretString, now: Timestamp) -> Result<Caller, Invalid> {
+        // HS256 and nothing else, `none` least of all. The times are checked below, by the clock that was passed in.
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        validation.required_spec_claims.clear();
+        let data = jsonwebtoken::decode::<Claims>(token.expose_secret(), &self.decoding, &validation);
+        let claims = data.map_err(|_| Invalid)?.claims;
+        #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
+        let (now, leeway) = (now.as_second() as f64, LEEWAY as f64);
+        // "Not before the end" rather than "after it": a NaN is then refused too.
+        let expired = claims.exp.is_some_and(|exp| !matches!((exp + leeway).partial_cmp(&now), Some(o) if o.is_gt()));
+        let early = claims.nbf.is_some_and(|nbf| !matches!((nbf - leeway).partial_cmp(&now), Some(o) if o.is_le()));
+        if expired || early {
+            return Err(Invalid);
+        }
+        let user = match claims.sub {
+            Subject::Number(n) => n,
+            Subject::Text(text) => text.parse().map_err(|_| Invalid)?,
+        };
+        Ok(Caller::new(OwnerId(user), claims.scope.as_deref().unwrap_or(Scope::ORDINARY)))
+    }
+}

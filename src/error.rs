@@ -1,0 +1,142 @@
+//! What the service tells its callers when it cannot do what they ask: one type, rendered by each door.
+//!
+//! A variant's public words and its internal cause are different fields; causes go to the log and never to a caller.
+
+use std::time::Duration;
+
+use crate::provider;
+use crate::store;
+
+/// A field of the request that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The field's path, for example `destination`.
+    pub field: String,
+    /// What is wrong with it, without its value.
+    pub description: String,
+}
+
+impl Violation {
+    /// A violation of one field.
+    pub fn new(field: impl Into<String>, description: impl std::fmt::Display) -> Self {
+        Self { field: field.into(), description: description.to_string() }
+    }
+}
+
+/// A kind of thing that a caller can ask for by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// A message, by our id or the provider's.
+    Message,
+    /// A campaign.
+    Campaign,
+    /// A user.
+    User,
+}
+
+/// Why the service does not do what it was asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Error {
+    /// The request cannot be used; every violation of it.
+    Invalid(Vec<Violation>),
+    /// There are no credentials, or they are worth nothing. Says which, never why.
+    Unauthenticated(&'static str),
+    /// The credentials do not allow this; names the scope that would.
+    Denied(&'static str),
+    /// There is no such thing, or it is another owner's.
+    NotFound(Resource, String),
+    /// The request is fine and the world is not: an upper-snake reason, words, and what they are about.
+    Precondition {
+        /// A stable upper-snake reason.
+        reason: &'static str,
+        /// For people.
+        message: String,
+        /// More of it for machines.
+        metadata: Vec<(&'static str, String)>,
+    },
+    /// The idempotency key was used with other content.
+    KeyReused,
+    /// The first call with this idempotency key is still at work.
+    InFlight,
+    /// Try again later: an upper-snake reason, words, and when.
+    Unavailable {
+        /// A stable upper-snake reason.
+        reason: &'static str,
+        /// For people.
+        message: &'static str,
+        /// How long to wait.
+        retry_after: Duration,
+        /// For the log alone.
+        cause: String,
+    },
+    /// Not built yet; says what will be.
+    Unimplemented(&'static str),
+    /// The caller gave up.
+    Cancelled,
+    /// A fault of ours; the cause is for the log alone.
+    Internal {
+        /// For the log alone.
+        cause: String,
+    },
+}
+
+impl Error {
+    /// One violation alone.
+    pub fn invalid(field: impl Into<String>, description: impl std::fmt::Display) -> Self {
+        Self::Invalid(vec![Violation::new(field, description)])
+    }
+
+    /// The cause that belongs into the log, if there is one.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        match self {
+            Self::Unavailable { cause, .. } | Self::Internal { cause } => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(e: store::Error) -> Self {
+        match e {
+            store::Error::Unavailable(cause) => Self::Unavailable {
+                reason: "DATABASE_UNAVAILABLE",
+                message: "The service cannot reach its database; nothing was accepted. Try again.",
+                retry_after: Duration::from_secs(1),
+                cause: cause.to_string(),
+            },
+            store::Error::Cancelled => Self::Cancelled,
+            store::Error::Query(_) | store::Error::Setup(_) | store::Error::Serving { .. } => {
+                Self::Internal { cause: e.to_string() }
+            }
+        }
+    }
+}
+
+impl Error {
+    /// What a failed read at the provider means for the caller who asked about `id`.
+    #[must_use]
+    pub fn of_read(e: &provider::ReadError, id: &str) -> Self {
+        let later =
+            |reason, message, retry_after| Self::Unavailable { reason, message, retry_after, cause: e.to_string() };
+        match e {
+            provider::ReadError::NotFound => Self::NotFound(Resource::Message, id.to_owned()),
+            provider::ReadError::Throttled { retry_after } => later(
+                "PROVIDER_THROTTLED",
+                "The provider asks to slow down.",
+                retry_after.unwrap_or(Duration::from_secs(1)),
+            ),
+            provider::ReadError::Unavailable { .. } => later(
+                "PROVIDER_UNAVAILABLE",
+                "The provider did not give an answer that can be used.",
+                Duration::from_secs(2),
+            ),
+            // The provider's refusal concerns our account with it, never the caller's credentials.
+            provider::ReadError::AccountBlocked => later(
+                "PROVIDER_ACCOUNT_BLOCKED",
+                "The provider refuses this service's account; its operator has to act.",
+                Duration::from_mins(1),
+            ),
+        }
+    }
+}

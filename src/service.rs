@@ -1,0 +1,135 @@
+//! The corridor: what the service does for its doors, whichever of them asks.
+
+mod access;
+mod campaigns;
+mod deliver;
+mod explain;
+mod lookup;
+mod refresh;
+mod refresh_bulk;
+mod send;
+mod timers;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use campaigns::CreateCampaign;
+pub use explain::Explained;
+pub use lookup::{ListMessages, MessagePage};
+pub use refresh::{Refreshed, internal_status};
+pub use refresh_bulk::{BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkStream, BulkTarget};
+pub use send::{SendSingle, Sent};
+
+use moka::future::Cache;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::auth::tokens::Tokens;
+use crate::clock::Clock;
+use crate::domain::campaign::Stats;
+use crate::domain::ids::{CampaignId, OwnerId};
+use crate::domain::sender::SenderId;
+use crate::provider::Provider;
+use crate::store::{Store, User};
+
+/// How the service behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The sender ID of messages whose request and user name none (`MITTO_SENDER`).
+    pub default_sender: Option<SenderId>,
+    /// The route account of messages whose request names none.
+    pub traffic_account_id: String,
+    /// How long a message may be in one process's hands; longer than any provider call.
+    pub lease: Duration,
+    /// How many provider calls one bulk refresh has in flight.
+    pub refresh_concurrency: usize,
+    /// How many queued messages one process has in flight.
+    pub send_concurrency: usize,
+}
+
+/// A source of random numbers from 0 to 1, passed in so that tests decide.
+pub type Random = Arc<dyn Fn() -> f64 + Send + Sync>;
+
+/// What the service is made of.
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// The SMS provider.
+    pub provider: Arc<dyn Provider>,
+    /// Makes and checks tokens.
+    pub tokens: Tokens,
+    /// The time.
+    pub clock: Clock,
+    /// Chance.
+    pub random: Random,
+    /// How it behaves.
+    pub settings: Settings,
+}
+
+/// The service. Cheap to clone.
+#[derive(Clone)]
+pub struct Service {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    parts: Parts,
+    /// Who holds leases: this process, in this run of it.
+    holder: Uuid,
+    /// Sends that go on whatever becomes of their caller.
+    sends: TaskTracker,
+    users: Cache<OwnerId, User>,
+    stats: Cache<(OwnerId, CampaignId), Stats>,
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("holder", &self.inner.holder).finish_non_exhaustive()
+    }
+}
+
+impl std::ops::Deref for Inner {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+/// How long a user's row may be answered from memory.
+const USER_TTL: Duration = Duration::from_secs(5);
+/// How long a campaign's counters may be answered from memory, unless something here changed them.
+const STATS_TTL: Duration = Duration::from_millis(900);
+
+impl Service {
+    /// The service over its parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let inner = Inner {
+            parts,
+            holder: Uuid::new_v4(),
+            sends: TaskTracker::new(),
+            users: Cache::builder().max_capacity(10_000).time_to_live(USER_TTL).build(),
+            stats: Cache::builder().max_capacity(10_000).time_to_live(STATS_TTL).build(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// Waits until every send that passed the fence has been settled. New ones may still begin.
+    pub async fn drain(&self) {
+        self.inner.sends.close();
+        self.inner.sends.wait().await;
+    }
+
+    /// Whether the database answers.
+    pub async fn ready(&self) -> Result<(), crate::error::Error> {
+        Ok(self.inner.store.ping().await?)
+    }
+}

@@ -1,0 +1,112 @@
+//! Campaigns: making, reading and counting them.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::auth::{Caller, Scope};
+use crate::domain::campaign::{Campaign, NewCampaign, Stats};
+use crate::domain::ids::CampaignId;
+use crate::domain::message::Message;
+use crate::domain::sender::SenderId;
+use crate::domain::text::MessageText;
+use crate::error::{Error, Resource, Violation};
+use crate::service::Service;
+use crate::service::send::{digest, idempotency_key, parse_guarantee};
+use crate::store::CampaignInsert;
+
+/// A campaign to make.
+#[derive(Debug, Clone)]
+pub struct CreateCampaign {
+    /// Its name.
+    pub name: String,
+    /// The text.
+    pub text: String,
+    /// The sender ID, if it has one of its own.
+    pub sender: Option<String>,
+    /// The number of the delivery guarantee; 0 means the default.
+    pub delivery_guarantee: i32,
+    /// When it is to be sent; an error says why it cannot be read.
+    pub scheduled_at: Result<Option<Timestamp>, &'static str>,
+    /// How long each message is worth sending; an error says why it cannot be read.
+    pub validity: Result<Option<SignedDuration>, &'static str>,
+    /// What makes the call repeatable; empty means nothing does.
+    pub idempotency_key: String,
+}
+
+/// The longest name, in characters.
+const MAX_NAME: usize = 200;
+
+impl Service {
+    /// Makes a campaign of the caller's.
+    pub async fn create_campaign(&self, caller: &Caller, request: CreateCampaign) -> Result<Campaign, Error> {
+        caller.require(Scope::Campaigns)?;
+        let mut violations = Vec::new();
+        let new = check(caller, &request, &mut violations);
+        let key = idempotency_key(&request.idempotency_key, new.as_ref().map(fingerprint), &mut violations);
+        let (Some(new), true) = (new, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
+        match self.inner.store.create_campaign(new, key).await? {
+            CampaignInsert::Made(campaign) => Ok(*campaign),
+            CampaignInsert::KeyReused => Err(Error::KeyReused),
+        }
+    }
+
+    /// One of the caller's campaigns.
+    pub async fn campaign(&self, caller: &Caller, id: i64) -> Result<Campaign, Error> {
+        caller.require(Scope::Campaigns)?;
+        let found = self.inner.store.campaign(caller.user, CampaignId(id)).await?;
+        found.ok_or_else(|| Error::NotFound(Resource::Campaign, id.to_string()))
+    }
+
+    /// How one of the caller's campaigns stands, at most a second ago.
+    pub async fn campaign_stats(&self, caller: &Caller, id: i64) -> Result<Stats, Error> {
+        caller.require(Scope::Campaigns)?;
+        let name = (caller.user, CampaignId(id));
+        if let Some(stats) = self.inner.stats.get(&name).await {
+            return Ok(stats);
+        }
+        let stats = self.inner.store.campaign_stats(name.0, name.1).await?;
+        let stats = stats.ok_or_else(|| Error::NotFound(Resource::Campaign, id.to_string()))?;
+        self.inner.stats.insert(name, stats.clone()).await;
+        Ok(stats)
+    }
+}
+
+fn check(caller: &Caller, request: &CreateCampaign, violations: &mut Vec<Violation>) -> Option<NewCampaign> {
+    let before = violations.len();
+    let mut keep = |field: &str, e: &dyn std::fmt::Display| violations.push(Violation::new(field, e));
+    let name = request.name.trim();
+    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+        keep("name", &"is required: 1 to 200 characters, none of them a control character");
+    }
+    if let Err(e) = MessageText::parse(&request.text) {
+        keep("text", &e);
+    }
+    let sender = request.sender.as_deref().filter(|s| !s.is_empty()).map(SenderId::parse);
+    let sender = sender.transpose().map_err(|e| keep("sender", &e)).ok().flatten();
+    let guarantee = parse_guarantee(request.delivery_guarantee);
+    if guarantee.is_none() {
+        keep("delivery_guarantee", &"is not a guarantee that this service knows");
+    }
+    let scheduled_at = request.scheduled_at.map_err(|e| keep("scheduled_at", &e)).ok().flatten();
+    let validity = request.validity.map_err(|e| keep("validity", &e)).ok().flatten();
+    let validity = validity.unwrap_or(Message::DEFAULT_VALIDITY);
+    if !Message::VALIDITY_SECONDS.contains(&validity.as_secs()) {
+        keep("validity", &"must be 60 seconds to 7 days");
+    }
+    let sender = sender.map(|s| s.as_str().to_owned());
+    let (text, name) = (request.text.clone(), name.to_owned());
+    let new = NewCampaign { owner: caller.user, name, text, sender, guarantee: guarantee?, scheduled_at, validity };
+    (violations.len() == before).then_some(new)
+}
+
+/// A digest of the normalised request.
+fn fingerprint(new: &NewCampaign) -> [u8; 32] {
+    let parts = [
+        new.name.clone(),
+        new.text.clone(),
+        new.sender.clone().unwrap_or_default(),
+        (new.guarantee as i16).to_string(),
+        new.scheduled_at.map(|at| at.to_string()).unwrap_or_default(),
+        new.validity.as_secs().to_string(),
+    ];
+    digest(&parts)
+}

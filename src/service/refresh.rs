@@ -1,0 +1,85 @@
+//! `RefreshStatus`: ask the provider about one message and bring our records up to date.
+
+use crate::auth::{Caller, Scope};
+use crate::domain::evidence::{Evidence, Rank};
+use crate::domain::ids::{CampaignId, OwnerId, ProviderMessageId};
+use crate::domain::message::Status;
+use crate::domain::status::Event;
+use crate::error::{Error, Resource};
+use crate::provider::{ReadError, Snapshot};
+use crate::service::Service;
+use crate::service::lookup::parse_provider_id;
+use crate::store::{Job, Moved, Pick};
+
+/// What a refresh found and did.
+#[derive(Debug, Clone)]
+pub struct Refreshed {
+    /// How many of our records carry the id.
+    pub records: usize,
+    /// How many of them now read differently.
+    pub changed: usize,
+    /// What the provider's word stands for.
+    pub status: Status,
+    /// The provider's live view.
+    pub snapshot: Snapshot,
+    /// The campaigns of the records, ascending.
+    pub campaigns: Vec<CampaignId>,
+}
+
+/// What the provider's word stands for: delivered, failed, and everything else is on its way.
+#[must_use]
+pub fn internal_status(word: Option<&str>) -> Status {
+    match Rank::of_read_model(word.unwrap_or_default()) {
+        Rank::Delivered => Status::Delivered,
+        Rank::Failed => Status::Failed,
+        Rank::None | Rank::Sent | Rank::NoReport => Status::Sent,
+    }
+}
+
+/// Why one refresh failed.
+pub(super) enum Failure {
+    /// The provider could not be asked.
+    Read(ReadError),
+    /// Something else.
+    Other(Error),
+}
+
+impl Service {
+    /// Refreshes all the owner's messages that carry this id of the provider's.
+    pub async fn refresh(&self, caller: &Caller, id: &str, owner_id: Option<i64>) -> Result<Refreshed, Error> {
+        caller.require(Scope::MessagesRead)?;
+        let owner = caller.owner(owner_id)?;
+        let parsed = parse_provider_id("provider_message_id", id)?;
+        if !self.inner.store.owns_provider_id(owner, &parsed).await? {
+            return Err(Error::NotFound(Resource::Message, id.to_owned()));
+        }
+        self.refresh_owned(owner, &parsed).await.map_err(|failure| match failure {
+            Failure::Read(e) => Error::of_read(&e, id),
+            Failure::Other(e) => e,
+        })
+    }
+
+    /// Refreshes messages that are known to be the owner's.
+    pub(super) async fn refresh_owned(&self, owner: OwnerId, id: &ProviderMessageId) -> Result<Refreshed, Failure> {
+        let snapshot = self.inner.provider.read(id).await.map_err(Failure::Read)?;
+        let evidence = match &snapshot.delivery_status {
+            Some(word) => Evidence::of_read_model(word, snapshot.updated_at, snapshot.description.as_deref()),
+            // No word is no evidence: the records are found and left as they are.
+            None => Evidence { rank: Rank::None, word: String::new(), at: None, description: None },
+        };
+        let job = Job { pick: Pick::Provider(owner, id.clone()), event: Event::Evidence(evidence) };
+        let moved = self.inner.store.apply(job).await.map_err(|e| Failure::Other(e.into()))?;
+        self.forget_stats(&moved).await;
+        let visible = |m: &&Moved| m.result.as_ref().is_ok_and(|change| change.visible);
+        let mut campaigns: Vec<CampaignId> = moved.iter().filter_map(|m| m.message.campaign).collect();
+        campaigns.sort_unstable();
+        campaigns.dedup();
+        Ok(Refreshed {
+            records: moved.len(),
+            changed: moved.iter().filter(visible).count(),
+            status: internal_status(snapshot.delivery_status.as_deref()),
+            snapshot,
+            campaigns,
+        })
+    }
+}

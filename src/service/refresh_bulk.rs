@@ -1,0 +1,191 @@
+//! `RefreshStatusBulk`: refresh a campaign or a list, and tell each result as it comes.
+//!
+//! What is in memory is bounded by the number of calls in flight and one page of ids, whatever the campaign's size.
+//! Dropping the stream aborts what is in flight.
+
+mod progress;
+mod source;
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures::Stream;
+use tokio::task::JoinSet;
+
+use crate::auth::{Caller, Scope};
+use crate::domain::ids::{OwnerId, ProviderMessageId};
+use crate::domain::message::Status;
+use crate::error::Error;
+use crate::provider::ReadError;
+use crate::service::Service;
+use crate::service::refresh::Failure;
+use progress::Progress;
+use source::Source;
+
+/// What to refresh.
+#[derive(Debug, Clone)]
+pub enum BulkTarget {
+    /// Every message of a campaign that the provider took.
+    Campaign(i64),
+    /// These, by the provider's ids.
+    Ids(Vec<String>),
+}
+
+/// A bulk refresh.
+#[derive(Debug, Clone)]
+pub struct BulkRequest {
+    /// What to refresh; `None` if the caller named nothing.
+    pub target: Option<BulkTarget>,
+    /// Whose, if not the caller's.
+    pub owner_id: Option<i64>,
+    /// Leave out what is final already.
+    pub only_pending: bool,
+    /// Where to go on; empty means at the start.
+    pub resume_token: String,
+}
+
+/// What a refresh did to one id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BulkOutcome {
+    /// At least one record reads differently now.
+    Updated,
+    /// The records were up to date.
+    Unchanged,
+    /// It could not be refreshed.
+    Failed,
+}
+
+/// What an event tells.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BulkEvent {
+    /// One id is done.
+    Result {
+        /// The provider's id, as the caller gave it.
+        id: String,
+        /// What happened.
+        outcome: BulkOutcome,
+        /// What the provider's word stands for, unless it failed.
+        status: Option<Status>,
+        /// How many records changed.
+        updated: usize,
+        /// Why it failed.
+        error: Option<String>,
+    },
+    /// All are done: how many changed something, changed nothing, failed.
+    Summary {
+        /// Changed a record.
+        updated: i64,
+        /// Changed nothing.
+        unchanged: i64,
+        /// Failed.
+        failed: i64,
+    },
+}
+
+/// One step of a bulk refresh.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BulkProgress {
+    /// How many ids there are in all.
+    pub total: i64,
+    /// How many are done.
+    pub completed: i64,
+    /// Where to go on after this event.
+    pub resume_token: String,
+    /// What it tells.
+    pub event: BulkEvent,
+}
+
+/// The steps of a bulk refresh.
+pub type BulkStream = Pin<Box<dyn Stream<Item = Result<BulkProgress, Error>> + Send>>;
+
+/// How often an id is asked for again when the provider asks to slow down, and how long to wait at most.
+const THROTTLED_TRIES: u32 = 5;
+const THROTTLED_WAIT: Duration = Duration::from_secs(5);
+
+/// How many ids may wait in the token for a slow one before them.
+const MAX_WINDOW: usize = 1024;
+
+impl Service {
+    /// Starts a bulk refresh. What is wrong with the request is told before the stream begins.
+    pub async fn refresh_bulk(&self, caller: &Caller, request: BulkRequest) -> Result<BulkStream, Error> {
+        caller.require(Scope::MessagesRead)?;
+        let owner = caller.owner(request.owner_id)?;
+        let name = source::name(owner, &request);
+        let resumed = Progress::resume(&name, &request.resume_token)?;
+        let source = Source::open(self, owner, &request, &resumed).await?;
+        Ok(Box::pin(self.clone().walk(owner, source, resumed)))
+    }
+
+    fn walk(
+        self,
+        owner: OwnerId,
+        mut source: Source,
+        mut progress: Progress,
+    ) -> impl Stream<Item = Result<BulkProgress, Error>> + Send {
+        async_stream::try_stream! {
+            progress.total = progress.total.max(source.total);
+            let total = progress.total;
+            let concurrency = self.inner.settings.refresh_concurrency;
+            // Tasks, so that a reader who does not read holds back new calls but lets those under way finish; dropped
+            // with the stream, they are aborted.
+            let mut calls = JoinSet::new();
+            loop {
+                while calls.len() < concurrency && progress.waiting() < MAX_WINDOW {
+                    let Some(target) = source.next(&self).await? else { break };
+                    if progress.begin(&target.id, &target.cursor) {
+                        let service = self.clone();
+                        calls.spawn(async move {
+                            let event = service.refresh_target(owner, &target).await;
+                            (target, event)
+                        });
+                    }
+                }
+                let Some(done) = calls.join_next().await else { break };
+                let (target, event) = done.map_err(|e| Error::Internal { cause: e.to_string() })?;
+                if let BulkEvent::Result { outcome, .. } = &event {
+                    progress.complete(&target.id, *outcome);
+                }
+                yield BulkProgress { total, completed: progress.completed(), resume_token: progress.token(), event };
+            }
+            let event = progress.summary();
+            yield BulkProgress { total, completed: progress.completed(), resume_token: progress.token(), event };
+        }
+    }
+
+    async fn refresh_target(&self, owner: OwnerId, target: &source::Target) -> BulkEvent {
+        let failed = |error: String| BulkEvent::Result {
+            id: target.id.clone(),
+            outcome: BulkOutcome::Failed,
+            status: None,
+            updated: 0,
+            error: Some(error),
+        };
+        let not_found = || failed(format!("Message not found: {}", target.id));
+        let Some(id) = target.owned.then(|| ProviderMessageId::from_provider(&target.id)).flatten() else {
+            return not_found();
+        };
+        let mut tries = 0;
+        loop {
+            return match self.refresh_owned(owner, &id).await {
+                Ok(refreshed) => BulkEvent::Result {
+                    id: target.id.clone(),
+                    outcome: if refreshed.changed > 0 { BulkOutcome::Updated } else { BulkOutcome::Unchanged },
+                    status: Some(refreshed.status),
+                    updated: refreshed.changed,
+                    error: None,
+                },
+                Err(Failure::Read(ReadError::Throttled { retry_after })) if tries < THROTTLED_TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(retry_after.unwrap_or(Duration::from_secs(1)).min(THROTTLED_WAIT)).await;
+                    continue;
+                }
+                Err(Failure::Read(ReadError::NotFound)) => not_found(),
+                Err(Failure::Read(e)) => failed(e.to_string()),
+                Err(Failure::Other(e)) => {
+                    tracing::warn!(cause = e.cause(), "one refresh of many failed");
+                    failed("the service could not store what the provider said".to_owned())
+                }
+            };
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! `SendSingle`: check, write ahead, send, settle, answer.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::{Caller, Scope};
+use crate::domain::ids::{CampaignId, MessageId, OwnerId};
+use crate::domain::message::{Dispatch, Guarantee, Message, State};
+use crate::domain::outcome::Outcome;
+use crate::domain::phone::Msisdn;
+use crate::domain::sender::SenderId;
+use crate::domain::text::MessageText;
+use crate::error::{Error, Resource, Violation};
+use crate::service::Service;
+use crate::store::{Accepted, IdempotencyKey};
+
+/// What to send to whom, as the caller gave it.
+#[derive(Debug, Clone)]
+pub struct SendSingle {
+    /// The recipient's number.
+    pub destination: String,
+    /// The text.
+    pub text: String,
+    /// The sender ID, if the caller names one.
+    pub sender: Option<String>,
+    /// The route account, if the caller names one.
+    pub traffic_account_id: Option<String>,
+    /// Whose message it is, if not the caller's.
+    pub user_id: Option<i64>,
+    /// The campaign that it is counted in.
+    pub campaign_id: Option<i64>,
+    /// What makes the call repeatable; empty means nothing does.
+    pub idempotency_key: String,
+    /// The number of the delivery guarantee; 0 means the default.
+    pub delivery_guarantee: i32,
+    /// Check only.
+    pub dry_run: bool,
+    /// When to send it; an error says why it cannot be read.
+    pub scheduled_at: Result<Option<Timestamp>, &'static str>,
+    /// How long it is worth sending; 0 means the default.
+    pub validity_seconds: i32,
+}
+
+/// What became of it.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// Our record; of a dry run, one that is stored nowhere.
+    pub message: Message,
+    /// True if nothing was stored or sent.
+    pub dry_run: bool,
+    /// The provider's answer, if it gave one.
+    pub raw: Option<serde_json::Value>,
+}
+
+/// How long a repeated call waits for the first one when its caller sets no deadline.
+const WAIT: Duration = Duration::from_secs(10);
+/// How much of the caller's deadline is left for the answer.
+const ANSWER_TIME: Duration = Duration::from_millis(50);
+/// The furthest time that a message can be scheduled for.
+const FURTHEST: SignedDuration = SignedDuration::from_hours(24 * 366);
+
+/// A request that was found good.
+struct Checked {
+    destination: Msisdn,
+    text: MessageText,
+    sender: Option<SenderId>,
+    traffic_account_id: Option<String>,
+    guarantee: Guarantee,
+    validity: SignedDuration,
+}
+
+impl Service {
+    /// Sends one message. `deadline` is when the caller stops listening.
+    ///
+    /// A caller that goes away before the message is stored stops it; after that nothing does.
+    pub async fn send_single(
+        &self,
+        caller: &Caller,
+        request: SendSingle,
+        deadline: Option<Instant>,
+    ) -> Result<Sent, Error> {
+        caller.require(Scope::MessagesSend)?;
+        let owner = caller.owner(request.user_id)?;
+        let mut violations = Vec::new();
+        let checked = check(&request, self.inner.clock.now(), &mut violations);
+        let key = idempotency_key(&request.idempotency_key, Some(fingerprint(&request)), &mut violations);
+        let (Some(checked), true) = (checked, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
+        let message = self.compose(owner, &request, checked).await?;
+        if request.dry_run {
+            return Ok(Sent { message, dry_run: true, raw: None });
+        }
+        let cancel = CancellationToken::new();
+        let guard = cancel.clone().drop_guard();
+        let service = self.clone();
+        let work = self.inner.sends.spawn(async move { service.accept_and_deliver(message, key, cancel).await });
+        let done = work.await.map_err(|e| Error::Internal { cause: e.to_string() })??;
+        drop(guard);
+        match done {
+            Progress::Done(sent) => sent.answer(),
+            Progress::Repeat(first) => self.await_first(*first, deadline).await?.answer(),
+        }
+    }
+
+    /// The message that the request asks for, in its first state.
+    async fn compose(&self, owner: OwnerId, request: &SendSingle, checked: Checked) -> Result<Message, Error> {
+        let user = self.user(owner).await?;
+        if let Some(campaign) = request.campaign_id {
+            let found = self.inner.store.campaign(owner, CampaignId(campaign)).await?;
+            found.ok_or_else(|| Error::NotFound(Resource::Campaign, campaign.to_string()))?;
+        }
+        let sender = checked.sender.or(user.sender).or_else(|| self.inner.settings.default_sender.clone());
+        let sender = sender.ok_or_else(|| Error::Precondition {
+            reason: "NO_SENDER",
+            message: "No valid sender configured (user or env)".to_owned(),
+            metadata: Vec::new(),
+        })?;
+        let now = self.inner.clock.now();
+        let scheduled_at = request.scheduled_at.ok().flatten().filter(|at| *at > now);
+        let state = match scheduled_at {
+            Some(at) => State::waiting(true, at, now),
+            None => State::sending(self.inner.holder, self.lease_end(), now),
+        };
+        let segmentation = checked.text.segmentation();
+        Ok(Message {
+            id: MessageId::new(now),
+            owner,
+            campaign: request.campaign_id.map(CampaignId),
+            destination: checked.destination,
+            text: checked.text,
+            sender,
+            traffic_account_id: checked
+                .traffic_account_id
+                .unwrap_or_else(|| self.inner.settings.traffic_account_id.clone()),
+            segments: i16::try_from(segmentation.segments).unwrap_or(i16::MAX),
+            encoding: segmentation.encoding,
+            guarantee: checked.guarantee,
+            created_at: now,
+            scheduled_at,
+            expires_at: scheduled_at.unwrap_or(now).checked_add(checked.validity).unwrap_or(now),
+            state,
+        })
+    }
+
+    async fn accept_and_deliver(
+        &self,
+        message: Message,
+        key: Option<IdempotencyKey>,
+        cancel: CancellationToken,
+    ) -> Result<Progress, Error> {
+        match self.inner.store.accept(message.clone(), key, cancel).await? {
+            Accepted::New if message.state.dispatch == Dispatch::Scheduled => {
+                self.forget_stats_of(&message).await;
+                Ok(Progress::Done(Sent { message, dry_run: false, raw: None }))
+            }
+            Accepted::New => {
+                let (message, outcome) = self.deliver(message).await?;
+                self.forget_stats_of(&message).await;
+                let raw = if let Outcome::Accepted(acceptance) = outcome { Some(acceptance.raw) } else { None };
+                Ok(Progress::Done(Sent { message, dry_run: false, raw }))
+            }
+            Accepted::Repeat(first) => Ok(Progress::Repeat(first)),
+            Accepted::KeyReused => Err(Error::KeyReused),
+        }
+    }
+
+    /// Waits, on whichever replica, until the first call with the key has its answer, and gives the same.
+    async fn await_first(&self, mut first: Message, deadline: Option<Instant>) -> Result<Sent, Error> {
+        let until = deadline.map_or_else(|| Instant::now() + WAIT, |d| d.checked_sub(ANSWER_TIME).unwrap_or(d));
+        let mut pause = Duration::from_millis(5);
+        while first.state.dispatch == Dispatch::Sending {
+            if Instant::now() + pause > until {
+                return Err(Error::InFlight);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(250));
+            let now = self.inner.store.message(first.owner, first.id).await?;
+            first = now.ok_or_else(|| Error::NotFound(Resource::Message, first.id.to_string()))?;
+        }
+        let history = self.inner.store.history(first.owner, first.id).await?;
+        let raw = history.iter().rev().find_map(|entry| entry.evidence.get("raw")).cloned();
+        Ok(Sent { message: first, dry_run: false, raw })
+    }
+}
+
+enum Progress {
+    Done(Sent),
+    Repeat(Box<Message>),
+}
+
+impl Sent {
+    /// The answer that the contract has for this state: a message that the provider refused is an error.
+    fn answer(self) -> Result<Self, Error> {
+        if self.message.state.dispatch != Dispatch::Rejected {
+            return Ok(self);
+        }
+        let description = self.message.state.error.unwrap_or_default();
+        Err(Error::Precondition {
+            reason: "PROVIDER_REJECTED",
+            message: format!("The provider rejected the message: {description}"),
+            metadata: vec![("id", self.message.id.to_string())],
+        })
+    }
+}
+
+fn check(request: &SendSingle, now: Timestamp, violations: &mut Vec<Violation>) -> Option<Checked> {
+    let mut keep = |field: &str, e: &dyn std::fmt::Display| violations.push(Violation::new(field, e));
+    let destination = Msisdn::parse(&request.destination).map_err(|e| keep("destination", &e)).ok();
+    let text = MessageText::parse(&request.text).map_err(|e| keep("text", &e)).ok();
+    let sender = request.sender.as_deref().filter(|s| !s.is_empty()).map(SenderId::parse);
+    let sender = sender.transpose().map_err(|e| keep("sender", &e)).ok().flatten();
+    let traffic_account_id = request.traffic_account_id.clone().filter(|t| !t.is_empty());
+    if traffic_account_id.as_deref().is_some_and(|t| !is_account(t)) {
+        keep("traffic_account_id", &"must be a route account's id: 1 to 64 letters, digits and dashes");
+    }
+    let guarantee = parse_guarantee(request.delivery_guarantee);
+    if guarantee.is_none() {
+        keep("delivery_guarantee", &"is not a guarantee that this service knows");
+    }
+    if let Err(e) = request.scheduled_at {
+        keep("scheduled_at", &e);
+    }
+    let far = now.checked_add(FURTHEST).unwrap_or(now);
+    if request.scheduled_at.is_ok_and(|at| at.is_some_and(|at| at > far)) {
+        keep("scheduled_at", &"must not be more than a year from now");
+    }
+    let seconds = i64::from(request.validity_seconds);
+    if seconds != 0 && !Message::VALIDITY_SECONDS.contains(&seconds) {
+        keep("validity_seconds", &"must be 60 to 604800, or 0 for the default");
+    }
+    let validity = if seconds == 0 { Message::DEFAULT_VALIDITY } else { SignedDuration::from_secs(seconds) };
+    let (destination, text, guarantee) = (destination?, text?, guarantee?);
+    Some(Checked { destination, text, sender, traffic_account_id, guarantee, validity })
+}
+
+/// Whether a text can be a route account's id. The provider issues UUIDs.
+#[must_use]
+pub fn is_account(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+/// The guarantee with this number; 0 means the default.
+pub(super) fn parse_guarantee(number: i32) -> Option<Guarantee> {
+    match number {
+        0 | 1 => Some(Guarantee::AtLeastOnce),
+        2 => Some(Guarantee::AtMostOnce),
+        _ => None,
+    }
+}
+
+/// The key of a call, if it has one that can be used.
+pub(super) fn idempotency_key(
+    key: &str,
+    fingerprint: Option<[u8; 32]>,
+    violations: &mut Vec<Violation>,
+) -> Option<IdempotencyKey> {
+    if key.is_empty() {
+        return None;
+    }
+    if key.len() > 255 || !key.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+        violations.push(Violation::new("idempotency_key", "must be at most 255 printable ASCII characters"));
+        return None;
+    }
+    Some(IdempotencyKey { key: key.to_owned(), fingerprint: fingerprint? })
+}
+
+/// A digest of what the request asks for, in its normalised form: `0030 690…` is `+30690…`.
+fn fingerprint(request: &SendSingle) -> [u8; 32] {
+    let number = |text: &str| Msisdn::parse(text).map(|m| m.as_str().to_owned()).unwrap_or_default();
+    let sender = request.sender.as_deref().and_then(|s| SenderId::parse(s).ok());
+    let parts = [
+        number(&request.destination),
+        request.text.clone(),
+        sender.map(|s| s.as_str().to_owned()).unwrap_or_default(),
+        request.traffic_account_id.clone().unwrap_or_default(),
+        request.campaign_id.map(|c| c.to_string()).unwrap_or_default(),
+        request.delivery_guarantee.max(1).to_string(),
+        request.scheduled_at.ok().flatten().map(|at| at.to_string()).unwrap_or_default(),
+        request.validity_seconds.to_string(),
+    ];
+    digest(&parts)
+}
+
+/// A digest of some texts and of where each ends.
+pub(super) fn digest(parts: &[String]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().into()
+}

@@ -1,0 +1,33 @@
+//! What time itself does: leases end, validity ends, waits end; and the house is kept clean.
+
+use crate::domain::message::Dispatch;
+use crate::domain::status::Event;
+use crate::error::Error;
+use crate::service::Service;
+use crate::store::{Job, Pick};
+
+/// How many messages one pass of a timer takes at most.
+const LIMIT: i64 = 500;
+
+impl Service {
+    /// The reaper: lets time happen to messages whose lease, or wait for a report, has ended. Answers how many changed.
+    pub async fn run_timers(&self) -> Result<usize, Error> {
+        let mut changed = 0;
+        for dispatch in [Dispatch::Claimed, Dispatch::Sending, Dispatch::Unknown] {
+            let pick = Pick::Due { dispatch, limit: LIMIT };
+            let moved = self.inner.store.apply(Job { pick, event: Event::Timer }).await?;
+            self.forget_stats(&moved).await;
+            changed += moved.iter().filter(|m| m.result.is_ok()).count();
+        }
+        Ok(changed)
+    }
+
+    /// Rolls counters up, lets go of old idempotency keys, and sets the clock by the database's.
+    pub async fn keep_house(&self) -> Result<(), Error> {
+        let store = &self.inner.store;
+        store.follow_clock().await?;
+        store.roll_up_counters().await?;
+        store.forget_old_keys().await?;
+        Ok(())
+    }
+}
