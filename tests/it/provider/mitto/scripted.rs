@@ -24,7 +24,7 @@ pub enum Step {
 pub struct Scripted {
     pub base: String,
     port: u16,
-    pub requests: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
     connections: Arc<Mutex<usize>>,
 }
 

@@ -76,9 +76,11 @@ async fn a_cut_answer_is_what_its_status_says_only_where_that_is_enough() {
         (503, "ambiguous PROVIDER_CONNECTION_LOST", "ambiguous PROVIDER_TIMEOUT"),
     ];
     for (status, closed, hung) in rows {
-        check("closed", Step::Close(half(status)), closed, |_| ()).await;
-        check("reset", Step::Reset(half(status)), closed, |_| ()).await;
-        check("hung", Step::Hang(half(status)), hung, |_| ()).await;
+        tokio::join!(
+            check("closed", Step::Close(half(status)), closed, |_| ()),
+            check("reset", Step::Reset(half(status)), closed, |_| ()),
+            check("hung", Step::Hang(half(status)), hung, |_| ()),
+        );
     }
 }
 
