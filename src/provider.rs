@@ -1,5 +1,7 @@
 //! The port to the SMS provider: what the service asks of it, whoever it is.
 
+pub mod mitto;
+
 use async_trait::async_trait;
 
 use crate::domain::ids::{MessageId, ProviderMessageId};

@@ -1,0 +1,143 @@
+//! The adapter to Mitto's Messaging API: one call per question, and an outcome for whatever comes back.
+
+mod answer;
+pub mod classify;
+mod config;
+mod description;
+mod snapshot;
+mod transport;
+mod wire;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::domain::ids::ProviderMessageId;
+use crate::domain::outcome::{Acceptance, Outcome};
+use crate::provider::{Provider, ReadError, Snapshot, Submission};
+
+use classify::{Body, Class, Observed};
+pub use config::{Config, Error};
+use transport::{Answer, Endpoint};
+
+/// Mitto. Cheap to share, not to make: it holds the connections.
+pub struct Mitto {
+    endpoint: Endpoint,
+    max_answer_bytes: usize,
+    max_bulk_answer_bytes: usize,
+    send_reference: bool,
+    server_errors_ambiguous: bool,
+}
+
+impl Mitto {
+    /// Checks the configuration and builds the client; nothing is connected yet.
+    #[expect(clippy::needless_pass_by_value, reason = "the key is wiped here instead of living on with the caller")]
+    pub fn new(config: Config) -> Result<Self, Error> {
+        Ok(Self {
+            endpoint: Endpoint::new(&config)?,
+            max_answer_bytes: config.max_answer_bytes,
+            max_bulk_answer_bytes: config.max_bulk_answer_bytes,
+            send_reference: config.send_reference,
+            server_errors_ambiguous: config.server_errors_ambiguous,
+        })
+    }
+
+    /// The outcome of what the table says about an answer that accepted nothing readable.
+    fn outcome(&self, answer: &Answer, body: Body, parsed: Option<&Value>) -> Outcome {
+        let row = classify::lookup(Observed::Status(answer.status.as_u16(), body));
+        let words = match parsed {
+            Some(value) => description::of_value(value),
+            None => answer.body.as_ref().ok().and_then(|bytes| description::of_bytes(bytes)),
+        };
+        row.outcome(None, words, answer.retry_after, self.server_errors_ambiguous)
+    }
+
+    /// The outcome of a send whose answer never came.
+    fn failed(&self, fault: classify::Fault) -> Outcome {
+        classify::lookup(Observed::Fault(fault)).outcome(None, None, None, self.server_errors_ambiguous)
+    }
+
+    /// The outcome of one send, from its answer.
+    fn settle(&self, answer: &Answer) -> Outcome {
+        let parsed = answer.json();
+        if answer.status.is_success()
+            && let Some(raw) = &parsed
+            && let Some(provider_message_id) = answer::single(raw)
+        {
+            let row = classify::lookup(Observed::Status(answer.status.as_u16(), Body::Id));
+            let acceptance = parsed.map(|raw| Acceptance { provider_message_id, bulk_id: None, raw });
+            return row.outcome(acceptance, None, None, self.server_errors_ambiguous);
+        }
+        self.outcome(answer, answer.completeness(), parsed.as_ref())
+    }
+
+    /// The outcomes of `expected` sends, from the one answer to all of them.
+    fn settle_bulk(&self, answer: &Answer, expected: usize) -> Vec<Outcome> {
+        let parsed = answer.json();
+        if !answer.status.is_success() {
+            return vec![self.outcome(answer, answer.completeness(), parsed.as_ref()); expected];
+        }
+        // Results pair with requests by position alone: one too few or too many, and every pairing is a guess.
+        match parsed.map(answer::bulk) {
+            Some(Ok(bulk)) if bulk.elements.len() == expected => {
+                bulk.elements.into_iter().map(|element| element.outcome(bulk.bulk_id.as_deref())).collect()
+            }
+            Some(Ok(_)) => vec![classify::UNREADABLE.outcome(None, None, None, false); expected],
+            Some(Err(other)) => vec![self.outcome(answer, answer.completeness(), Some(&other)); expected],
+            None => vec![self.outcome(answer, answer.completeness(), None); expected],
+        }
+    }
+}
+
+/// Shows nothing: what is inside is configuration.
+impl std::fmt::Debug for Mitto {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Mitto")
+    }
+}
+
+#[async_trait]
+impl Provider for Mitto {
+    async fn send(&self, message: &Submission) -> Outcome {
+        let Ok(body) = wire::single(message, self.send_reference) else {
+            return self.failed(classify::Fault::Unsendable);
+        };
+        match self.endpoint.send(body, self.max_answer_bytes).await {
+            Ok(answer) => self.settle(&answer),
+            Err(fault) => self.failed(fault),
+        }
+    }
+
+    async fn send_bulk(&self, messages: &[Submission]) -> Vec<Outcome> {
+        if messages.is_empty() {
+            return Vec::new();
+        }
+        let Ok(body) = wire::bulk(messages, self.send_reference) else {
+            return vec![self.failed(classify::Fault::Unsendable); messages.len()];
+        };
+        match self.endpoint.send_bulk(body, self.max_bulk_answer_bytes).await {
+            Ok(answer) => self.settle_bulk(&answer, messages.len()),
+            Err(fault) => vec![self.failed(fault); messages.len()],
+        }
+    }
+
+    async fn read(&self, id: &ProviderMessageId) -> Result<Snapshot, ReadError> {
+        let unavailable = |observed| ReadError::Unavailable { code: classify::lookup(observed).code };
+        let answer = match self.endpoint.read(id.as_str(), self.max_answer_bytes).await {
+            Some(Ok(answer)) => answer,
+            Some(Err(fault)) => return Err(unavailable(Observed::Fault(fault))),
+            None => return Err(ReadError::NotFound),
+        };
+        let observed = Observed::Status(answer.status.as_u16(), answer.completeness());
+        if answer.status.is_success() {
+            return answer.json().and_then(snapshot::read).ok_or_else(|| unavailable(observed));
+        }
+        match classify::lookup(observed).class {
+            Class::Rejected if matches!(answer.status.as_u16(), 404 | 410) => Err(ReadError::NotFound),
+            Class::Throttled => Err(ReadError::Throttled { retry_after: answer.retry_after }),
+            Class::AccountBlocked => Err(ReadError::AccountBlocked),
+            Class::Accepted | Class::Rejected | Class::Unwell | Class::ServerFailed | Class::Ambiguous => {
+                Err(unavailable(observed))
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The adapters to SMS providers.
+
+mod mitto;
