@@ -46,7 +46,7 @@ impl Default for Config {
             inbound_url: None,
             report_header: None,
             report_delay: Duration::from_secs(1),
-            slow_answer: Duration::from_secs(60),
+            slow_answer: Duration::from_mins(1),
             ledger_file: None,
         }
     }

@@ -116,6 +116,7 @@ struct Walk {
     lines: bool,
 }
 
+#[derive(Clone, Copy)]
 enum Step {
     Begin,
     Middle { cursor: Ulid, any: bool },

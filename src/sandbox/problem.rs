@@ -18,12 +18,16 @@ impl Faults {
         self.0.entry(field).or_default().push(text);
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// 400 with the validation body of ASP.NET. `trace` becomes the trace id.
-    pub(super) fn into_response(self, trace: Uuid) -> Response {
+    fn into_response(self, trace: Uuid) -> Response {
         let (trace, span) = (trace.simple().to_string(), trace.as_u64_pair().1);
         let body = json!({
             "type": "https://tools.ietf.org/html/rfc9110#section-15.5.1",
@@ -34,6 +38,27 @@ impl Faults {
         });
         let kind = HeaderValue::from_static("application/problem+json; charset=utf-8");
         (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, kind)], Json(body)).into_response()
+    }
+}
+
+/// Why a send is not accepted.
+pub(super) enum Refusal {
+    /// 400
+    Invalid(Faults),
+    /// 429, to be tried again after so many seconds.
+    Busy(u16),
+    /// 500
+    Broken,
+}
+
+impl Refusal {
+    /// The answer; `trace` becomes the trace id, where there is one.
+    pub(super) fn into_response(self, trace: Uuid) -> Response {
+        match self {
+            Self::Invalid(faults) => faults.into_response(trace),
+            Self::Busy(seconds) => busy(seconds),
+            Self::Broken => broken(),
+        }
     }
 }
 

@@ -22,9 +22,9 @@ impl Bucket {
         Self { inner: Mutex::new(Inner { tokens: 0.0, filled: now, limit: 0 }) }
     }
 
-    /// Whether `sends` messages may pass at `now` under `limit` per second. No limit and 0 let everything pass.
+    /// Whether `sends` messages may pass at `now` under `limit` per second.
     pub(super) fn admits(&self, sends: usize, limit: Option<u32>, now: Timestamp) -> bool {
-        let Some(limit) = limit.filter(|limit| *limit > 0) else { return true };
+        let Some(limit) = limit else { return true };
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let full = f64::from(limit);
         if inner.limit != limit {

@@ -1,14 +1,17 @@
 //! The bodies of the three sends, and what is checked before anything is accepted.
 
-use axum::response::Response;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use std::fmt::{self, Formatter};
+
+use serde::de::{DeserializeOwned, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
 
 use super::behaviour::{Behaviour, Call};
 use super::message::{Draft, e164};
-use super::problem::{Faults, not_json};
-use super::state::State;
+use super::problem::{Faults, Refusal, not_json};
+
+/// The most messages in one call of `sendmessagesbulk`.
+const MOST: usize = 100_000;
 
 /// The body of `send`, and an element of `sendmessagesbulk`.
 #[derive(Deserialize)]
@@ -23,7 +26,8 @@ pub(super) struct Single {
 /// The body of `sendmessagesbulk`.
 #[derive(Deserialize)]
 pub(super) struct Many {
-    pub(super) messages: Option<Vec<Single>>,
+    #[serde(default, deserialize_with = "bounded")]
+    pub(super) messages: Vec<Single>,
 }
 
 /// The body of `sendbulk`: one text to many. Its reference, if any, belongs to each message.
@@ -49,16 +53,45 @@ pub(super) enum Checked<'a> {
     BadDestination(Uuid),
 }
 
+/// Reads the elements one by one: a body of empty elements must not become fifty times its size in memory.
+fn bounded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Single>, D::Error> {
+    struct Elements;
+    impl<'de> Visitor<'de> for Elements {
+        type Value = Vec<Single>;
+
+        fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+            f.write_str("an array of at most 100,000 messages")
+        }
+
+        fn visit_unit<E>(self) -> Result<Vec<Single>, E> {
+            Ok(Vec::new())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Vec<Single>, A::Error> {
+            let mut messages = Vec::new();
+            while let Some(message) = array.next_element()? {
+                messages.push(message);
+                if messages.len() > MOST {
+                    return Err(serde::de::Error::invalid_length(messages.len(), &self));
+                }
+            }
+            Ok(messages)
+        }
+    }
+    deserializer.deserialize_any(Elements)
+}
+
 /// The body, or the 400 that says why not.
-pub(super) fn parse<T: DeserializeOwned>(state: &State, body: &[u8]) -> Result<T, Response> {
-    serde_json::from_slice(body).map_err(|error| state.refuse(not_json(&error)))
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal::Invalid(not_json(&error)))
 }
 
 impl Single {
     /// Checks all fields; what is missing or of the wrong form is added to `faults` under `prefix`.
     pub(super) fn check(&self, prefix: &str, faults: &mut Faults) -> Option<Checked<'_>> {
         let destination = required(self.destination.as_ref(), prefix, "Destination", faults);
-        let template = template(self.traffic_account_id.as_ref(), self.sms.as_ref(), &self.reference, prefix, faults);
+        let template =
+            template(self.traffic_account_id.as_ref(), self.sms.as_ref(), self.reference.as_ref(), prefix, faults);
         Some(template?.to(destination?))
     }
 }
@@ -66,7 +99,8 @@ impl Single {
 impl OneToMany {
     /// Checks all fields; None when something is missing or of the wrong form.
     pub(super) fn check(&self, faults: &mut Faults) -> Option<Vec<Checked<'_>>> {
-        let template = template(self.traffic_account_id.as_ref(), self.sms.as_ref(), &self.reference, "", faults);
+        let template =
+            template(self.traffic_account_id.as_ref(), self.sms.as_ref(), self.reference.as_ref(), "", faults);
         let destinations = self.destinations.as_ref().filter(|list| !list.is_empty());
         if destinations.is_none() {
             missing("", "Destinations", faults);
@@ -97,7 +131,7 @@ impl<'a> Template<'a> {
 fn template<'a>(
     account: Option<&String>,
     sms: Option<&'a Sms>,
-    reference: &'a Option<String>,
+    reference: Option<&'a String>,
     prefix: &str,
     faults: &mut Faults,
 ) -> Option<Template<'a>> {
@@ -115,7 +149,7 @@ fn template<'a>(
         faults.add(format!("{prefix}Sms.Sender"), text);
         return None;
     }
-    Some(Template { account: account?, sender: sender?, text: text?, reference: reference.as_deref() })
+    Some(Template { account: account?, sender: sender?, text: text?, reference: reference.map(String::as_str) })
 }
 
 fn required<'a>(value: Option<&'a String>, prefix: &str, field: &str, faults: &mut Faults) -> Option<&'a str> {
@@ -137,8 +171,8 @@ fn is_sender(sender: &str) -> bool {
 }
 
 /// The 400 for a single send whose destination Mitto would not take.
-pub(super) fn bad_destination() -> Faults {
+pub(super) fn bad_destination() -> Refusal {
     let mut faults = Faults::default();
     faults.add("Destination".into(), "The Destination field is not a valid phone number.".into());
-    faults
+    Refusal::Invalid(faults)
 }

@@ -13,9 +13,12 @@ use uuid::Uuid;
 use super::behaviour::{Behaviour, Call};
 use super::config::AnswerShape;
 use super::message::Draft;
-use super::problem::{self, Faults};
+use super::problem::{Faults, Refusal};
 use super::request::{Checked, Many, OneToMany, Single, bad_destination, missing, parse};
 use super::state::State;
+
+/// About as many faults are told of a bulk call.
+const MOST_FAULTS: usize = 100;
 
 /// Rides on the answer to the gate: what was accepted, and what shall happen to the answer.
 #[derive(Clone, Default)]
@@ -31,25 +34,25 @@ pub(super) struct Ending {
 
 /// `POST /api/v1.1/Messages/send`
 pub(super) async fn one(Shared(state): Shared<Arc<State>>, body: Bytes) -> Response {
-    single(&state, &body).await.unwrap_or_else(|refusal| refusal)
+    single(&state, &body).await.unwrap_or_else(|refusal| state.refuse(refusal))
 }
 
 /// `POST /api/v1.1/Messages/sendmessagesbulk`
 pub(super) async fn many(Shared(state): Shared<Arc<State>>, body: Bytes) -> Response {
-    messages(&state, &body).await.unwrap_or_else(|refusal| refusal)
+    messages(&state, &body).await.unwrap_or_else(|refusal| state.refuse(refusal))
 }
 
 /// `POST /api/v1.1/Messages/sendbulk`
 pub(super) async fn one_to_many(Shared(state): Shared<Arc<State>>, body: Bytes) -> Response {
-    destinations(&state, &body).await.unwrap_or_else(|refusal| refusal)
+    destinations(&state, &body).await.unwrap_or_else(|refusal| state.refuse(refusal))
 }
 
-async fn single(state: &State, body: &[u8]) -> Result<Response, Response> {
-    let request: Single = parse(state, body)?;
+async fn single(state: &State, body: &[u8]) -> Result<Response, Refusal> {
+    let request: Single = parse(body)?;
     limit(state, 1)?;
     let mut faults = Faults::default();
-    let Some(checked) = request.check("", &mut faults) else { return Err(state.refuse(faults)) };
-    let Checked::Fine(draft) = checked else { return Err(state.refuse(bad_destination())) };
+    let Some(checked) = request.check("", &mut faults) else { return Err(Refusal::Invalid(faults)) };
+    let Checked::Fine(draft) = checked else { return Err(bad_destination()) };
     let ending = accept(state, &[draft], None).await?;
     let id = ending.accepted.first().map(Ulid::to_string);
     let body = match state.settings.get().answer_shape {
@@ -60,39 +63,41 @@ async fn single(state: &State, body: &[u8]) -> Result<Response, Response> {
     Ok(answer(body, ending))
 }
 
-async fn messages(state: &State, body: &[u8]) -> Result<Response, Response> {
-    let request: Many = parse(state, body)?;
-    let messages = request.messages.unwrap_or_default();
+async fn messages(state: &State, body: &[u8]) -> Result<Response, Refusal> {
+    let request: Many = parse(body)?;
+    let messages = request.messages;
     limit(state, messages.len())?;
     let mut faults = Faults::default();
     if messages.is_empty() {
         missing("", "Messages", &mut faults);
     }
-    let check = |(index, message): (usize, &'_ Single), faults: &mut Faults| {
-        message.check(&format!("Messages[{index}]."), faults).is_some()
-    };
-    for element in messages.iter().enumerate() {
-        check(element, &mut faults);
+    let mut checked = Vec::with_capacity(messages.len());
+    for (index, message) in messages.iter().enumerate() {
+        match message.check("", &mut Faults::default()) {
+            Some(fine) => checked.push(fine),
+            // Only a faulty element pays for its name, and nobody reads the names of a thousand.
+            None if faults.len() < MOST_FAULTS => drop(message.check(&format!("Messages[{index}]."), &mut faults)),
+            None => break,
+        }
     }
     if !faults.is_empty() {
-        return Err(state.refuse(faults));
+        return Err(Refusal::Invalid(faults));
     }
-    let checked = messages.iter().filter_map(|message| message.check("", &mut faults)).collect();
     bulk(state, checked).await
 }
 
-async fn destinations(state: &State, body: &[u8]) -> Result<Response, Response> {
-    let request: OneToMany = parse(state, body)?;
+async fn destinations(state: &State, body: &[u8]) -> Result<Response, Refusal> {
+    let request: OneToMany = parse(body)?;
     limit(state, request.destinations.as_ref().map_or(1, Vec::len))?;
     let mut faults = Faults::default();
     match request.check(&mut faults) {
         Some(checked) if faults.is_empty() => bulk(state, checked).await,
-        _ => Err(state.refuse(faults)),
+        _ => Err(Refusal::Invalid(faults)),
     }
 }
 
 /// Accepts what can be accepted; the answer has one element for every message, in their order.
-async fn bulk(state: &State, checked: Vec<Checked<'_>>) -> Result<Response, Response> {
+async fn bulk(state: &State, checked: Vec<Checked<'_>>) -> Result<Response, Refusal> {
     let drafts: Vec<_> = checked
         .iter()
         .filter_map(|checked| match checked {
@@ -117,31 +122,31 @@ async fn bulk(state: &State, checked: Vec<Checked<'_>>) -> Result<Response, Resp
     Ok(answer(json!({ "bulkId": bulk.to_string(), "messages": elements }), ending))
 }
 
-fn limit(state: &State, sends: usize) -> Result<(), Response> {
+fn limit(state: &State, sends: usize) -> Result<(), Refusal> {
     let admitted = state.rate.admits(sends.max(1), state.settings.get().rate_limit, state.clock.now());
-    if admitted { Ok(()) } else { Err(problem::busy(1)) }
+    if admitted { Ok(()) } else { Err(Refusal::Busy(1)) }
 }
 
 /// Accepts all drafts, unless one of them refuses its first try; that refuses the whole call.
-async fn accept(state: &State, drafts: &[Draft<'_>], bulk: Option<Uuid>) -> Result<Ending, Response> {
+async fn accept(state: &State, drafts: &[Draft<'_>], bulk: Option<Uuid>) -> Result<Ending, Refusal> {
     let mut refusal = None;
     for draft in drafts {
-        let refuse = match Behaviour::of(draft.destination).call {
-            Call::BusyFirst => || problem::busy(2),
-            Call::BrokenFirst => problem::broken,
+        let refused = match Behaviour::of(draft.destination).call {
+            Call::BusyFirst => Refusal::Busy(2),
+            Call::BrokenFirst => Refusal::Broken,
             _ => continue,
         };
         // Every element of the call has now had its first try, so that one more try is enough for all of them.
         if state.first.is_first(draft) {
-            refusal.get_or_insert(refuse as fn() -> Response);
+            refusal.get_or_insert(refused);
         }
     }
-    if let Some(refuse) = refusal {
-        return Err(refuse());
+    if let Some(refusal) = refusal {
+        return Err(refusal);
     }
     let accepted = state.ledger.accept(drafts, bulk, state.clock.now()).map_err(|error| {
         tracing::warn!(%error, "the sandbox's ledger file cannot be written; the send is refused");
-        problem::broken()
+        Refusal::Broken
     })?;
     let mut ending = Ending::default();
     for (draft, id) in drafts.iter().zip(&accepted) {

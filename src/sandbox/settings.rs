@@ -49,9 +49,9 @@ pub(super) struct Live {
 #[serde(deny_unknown_fields)]
 pub(super) struct Change {
     latency_ms: Option<u64>,
-    /// `null` lifts the limit.
-    #[serde(default, deserialize_with = "present")]
-    rate_limit: Option<Option<u32>>,
+    /// `null` and 0 lift the limit.
+    #[serde(default, deserialize_with = "null_is_zero")]
+    rate_limit: Option<u32>,
     #[serde(default, deserialize_with = "shape")]
     answer_shape: Option<AnswerShape>,
     outage: Option<Outage>,
@@ -66,7 +66,7 @@ impl Settings {
     pub(super) fn new(config: &Config) -> Self {
         let live = Live {
             latency_ms: u64::try_from(config.latency.as_millis()).unwrap_or(u64::MAX),
-            rate_limit: config.rate_limit,
+            rate_limit: config.rate_limit.filter(|limit| *limit > 0),
             answer_shape: config.answer_shape,
             outage: Outage::None,
         };
@@ -81,7 +81,7 @@ impl Settings {
     pub(super) fn change(&self, change: &Change) -> Live {
         self.live.send_modify(|live| {
             live.latency_ms = change.latency_ms.unwrap_or(live.latency_ms);
-            live.rate_limit = change.rate_limit.unwrap_or(live.rate_limit);
+            live.rate_limit = change.rate_limit.or(live.rate_limit).filter(|limit| *limit > 0);
             live.answer_shape = change.answer_shape.unwrap_or(live.answer_shape);
             live.outage = change.outage.unwrap_or(live.outage);
         });
@@ -126,7 +126,7 @@ fn shape<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<AnswerShap
     text.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
-/// Tells `null` from absent.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+/// Tells `null`, which lifts the limit, from absent, which leaves it.
+fn null_is_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    Option::<u32>::deserialize(deserializer).map(|limit| Some(limit.unwrap_or(0)))
 }

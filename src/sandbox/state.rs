@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use super::first::FirstTries;
 use super::ledger::Ledger;
-use super::problem::Faults;
+use super::problem::Refusal;
 use super::rate::Bucket;
 use super::reports::Reports;
 use super::settings::Settings;
@@ -29,8 +29,8 @@ pub(super) struct State {
 }
 
 impl State {
-    /// 400 with the faults and a trace id of its own.
-    pub(super) fn refuse(&self, faults: Faults) -> Response {
-        faults.into_response(self.ledger.bulk_id())
+    /// The answer to a send that is not accepted, with a trace id of its own.
+    pub(super) fn refuse(&self, refusal: Refusal) -> Response {
+        refusal.into_response(self.ledger.bulk_id())
     }
 }
