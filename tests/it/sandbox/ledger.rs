@@ -53,7 +53,8 @@ async fn entries_are_found_by_destination_and_reference_and_come_as_lines_if_wan
     }
     let lines = rig.client.get(format!("{}/sandbox/ledger?format=ndjson", rig.base)).send().await.unwrap();
     let lines = lines.text().await.unwrap();
-    assert_eq!(lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).count(), 3);
+    let entries: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(entries.len(), 3);
     let wrong = rig.client.get(format!("{}/sandbox/ledger?destination=nobody", rig.base)).send().await.unwrap();
     assert_eq!(wrong.status(), 400);
 }

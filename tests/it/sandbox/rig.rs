@@ -92,6 +92,15 @@ impl Rig {
         }
     }
 
+    /// Polls the ledger until it has so many messages.
+    pub async fn until_accepted(&self, count: u64) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.control("ledger/summary").await["accepted"] != count {
+            assert!(Instant::now() < deadline, "{count} messages are never accepted");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     pub async fn control(&self, path: &str) -> Value {
         let answer = self.client.get(format!("{}/sandbox/{path}", self.base)).send().await.unwrap();
         assert_eq!(answer.status(), 200);
