@@ -8,3 +8,4 @@ pub mod proto;
 pub mod provider;
 pub mod service;
 pub mod store;
+pub mod sandbox;

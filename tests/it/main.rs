@@ -9,3 +9,5 @@
 
 mod domain;
 mod provider;
+
+mod sandbox;
