@@ -18,7 +18,7 @@ const NOT_FOUND: &str =
     "Postgres is needed for the tests: run scripts/test, install postgresql, or set TEST_DATABASE_URL";
 /// Postgres refuses to run as root: root runs it as `nobody`.
 const NOBODY: u32 = 65534;
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// A running cluster: ends when this is dropped or the process ends, however it ends.
 pub struct Cluster {
