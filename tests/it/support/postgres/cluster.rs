@@ -119,13 +119,14 @@ fn programs() -> Option<PathBuf> {
 
 /// Hands the directory to `nobody`, with a copy of the bundle if the programs are in it: root's checkout is often root's alone.
 fn reachable_for_nobody(programs: PathBuf, directory: &Path) -> PathBuf {
-    let Ok(inside) = programs.strip_prefix(BUNDLE) else {
+    let bundle = fs::canonicalize(BUNDLE).unwrap_or_default();
+    let Some(inside) = programs.strip_prefix(&bundle).ok().filter(|_| bundle.is_absolute()) else {
         chown(directory, Some(NOBODY), Some(NOBODY)).unwrap();
         return programs;
     };
     let copy = directory.join("postgres");
-    let done = Command::new("cp").arg("-R").args([Path::new(BUNDLE), &copy]).status().unwrap();
-    assert!(done.success(), "copying {BUNDLE} to {} failed", copy.display());
+    let done = Command::new("cp").arg("-R").args([&bundle, &copy]).status().unwrap();
+    assert!(done.success(), "copying {} to {} failed", bundle.display(), copy.display());
     let done = Command::new("chown").arg("-R").arg(format!("{NOBODY}:{NOBODY}")).arg(directory).status().unwrap();
     assert!(done.success(), "handing {} to nobody failed", directory.display());
     copy.join(inside)
@@ -133,6 +134,9 @@ fn reachable_for_nobody(programs: PathBuf, directory: &Path) -> PathBuf {
 
 #[test]
 fn a_cluster_leaves_nothing_behind() {
+    if super::external().is_some() {
+        return; // No cluster is started then, and the machine may have no Postgres.
+    }
     let cluster = Cluster::start();
     let directory = cluster.directory.clone();
     let address = cluster.url.trim_start_matches("postgres://postgres@").trim_end_matches("/postgres").to_owned();

@@ -9,10 +9,10 @@ exec 3<&0 </dev/null
   -c max_connections=300 -c shared_buffers=64MB -c fsync=off -c full_page_writes=off 3<&- &
 server=$!
 
-# Repeated, because a shell's background job is deaf to INT until Postgres has installed its own handler.
+# QUIT ends it at once: nothing of it is kept. Repeated, because a shell's background job is deaf to QUIT until Postgres has installed its own handler.
 (
   cat <&3
-  while kill -INT "$server" 2>&-; do sleep 0.1; done
+  while kill -QUIT "$server" 2>&-; do sleep 0.1; done
   rm -rf "$directory"
 ) &
 
