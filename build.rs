@@ -8,7 +8,7 @@ const FILES: [&str; 3] = ["messaging/v1/message.proto", "messaging/v1/messaging.
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
     println!("cargo:rerun-if-changed=migrations");
-    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
 
     // The source info carries the comments, which reflection then serves as the manual.
     let mut compiler = protox::Compiler::new(["proto"])?;

@@ -11,3 +11,6 @@ mod domain;
 mod provider;
 
 mod sandbox;
+
+#[cfg(test)]
+mod support;
