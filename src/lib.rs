@@ -6,6 +6,6 @@ pub mod domain;
 pub mod error;
 pub mod proto;
 pub mod provider;
+pub mod sandbox;
 pub mod service;
 pub mod store;
-pub mod sandbox;
