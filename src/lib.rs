@@ -4,6 +4,7 @@ pub mod auth;
 pub mod clock;
 pub mod domain;
 pub mod error;
+pub mod grpc;
 pub mod proto;
 pub mod provider;
 pub mod sandbox;

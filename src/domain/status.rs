@@ -84,6 +84,26 @@ pub enum Kind {
     Cancelled = 9,
 }
 
+impl Kind {
+    const NAMES: [(Self, &'static str); 9] = [
+        (Self::Accepted, "accepted"),
+        (Self::Fenced, "fenced"),
+        (Self::Settled, "settled"),
+        (Self::LateAnswer, "late_answer"),
+        (Self::Reported, "reported"),
+        (Self::LeaseLost, "lease_lost"),
+        (Self::Resend, "resend"),
+        (Self::Expired, "expired"),
+        (Self::Cancelled, "cancelled"),
+    ];
+
+    /// Its name, as an explanation gives it; `number` is what the database holds.
+    #[must_use]
+    pub fn name(number: i16) -> &'static str {
+        Self::NAMES.into_iter().find(|(kind, _)| *kind as i16 == number).map_or("other", |(_, name)| name)
+    }
+}
+
 /// What changed, for the record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
