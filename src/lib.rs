@@ -7,5 +7,6 @@ pub mod error;
 pub mod proto;
 pub mod provider;
 pub mod sandbox;
+pub mod server;
 pub mod service;
 pub mod store;
