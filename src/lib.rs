@@ -8,5 +8,6 @@ pub mod grpc;
 pub mod proto;
 pub mod provider;
 pub mod sandbox;
+pub mod server;
 pub mod service;
 pub mod store;

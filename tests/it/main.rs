@@ -9,6 +9,7 @@
 
 mod domain;
 mod provider;
+mod server;
 
 mod sandbox;
 

@@ -1,0 +1,3 @@
+//! The listeners that the doors stand behind.
+
+pub mod tls;
