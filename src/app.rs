@@ -43,11 +43,15 @@ pub fn tokens(secret: &SecretString) -> Result<Tokens, Error> {
     Tokens::new(secret).ok_or_else(|| Error::of("JWT_SECRET", "is too short: use 32 bytes or more"))
 }
 
-fn database_error(e: &store::Error) -> Error {
+pub fn database_error(e: &store::Error) -> Error {
     match e {
-        store::Error::Serving { .. } => {
-            Error::of("DATABASE_URL", format_args!("cannot be used: {e}; stop that one, or give this one a database of its own"))
-        }
-        e => Error::of("DATABASE_URL", format_args!("cannot be used: {e}; see that the database runs and may be written to")),
+        store::Error::Serving { .. } => Error::of(
+            "DATABASE_URL",
+            format_args!("cannot be used: {e}; stop that one, or give this one a database of its own"),
+        ),
+        e => Error::of(
+            "DATABASE_URL",
+            format_args!("cannot be used: {e}; see that the database runs and may be written to"),
+        ),
     }
 }

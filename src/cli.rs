@@ -4,7 +4,6 @@
 //! standard error.
 
 mod admin;
-pub mod client;
 mod sandbox;
 mod serve;
 
@@ -41,8 +40,6 @@ enum Command {
     Key(admin::Key),
     /// Print a token for a user
     Token(admin::Token),
-    #[command(flatten)]
-    Client(client::Command),
 }
 
 /// Why a command ended without success.
@@ -92,10 +89,6 @@ pub async fn run(
         Command::User(command) => command.run(env, out).await,
         Command::Key(command) => command.run(env, out).await,
         Command::Token(command) => command.run(env, out).await,
-        Command::Client(command) => {
-            let lookup = |name: &str| env.get(name).map(str::to_owned);
-            return client::run(command, &lookup, out, err).await;
-        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use env::{Env, Error};
+pub(crate) use load::{data_dir, database, jwt_secret};
 pub use reference::{REFERENCE, Variable};
 
 use secrecy::SecretString;

@@ -28,7 +28,7 @@ pub use campaigns::CampaignInsert;
 pub use keys::{ApiKey, KeyOwner};
 pub use lock::ServingLock;
 pub use messages::{Filter, HistoryEntry};
-pub use migrate::{POSTGRES as POSTGRES_MIGRATIONS, SQLITE as SQLITE_MIGRATIONS};
+pub use migrate::{POSTGRES as POSTGRES_MIGRATIONS, SQLITE as SQLITE_MIGRATIONS, probe};
 pub use transition::{Job, Moved, Pick};
 pub use users::User;
 

@@ -38,6 +38,11 @@ impl Settings {
         Ok(Self { format, level })
     }
 
+    /// Makes these settings the process's, on standard error. The first call counts.
+    pub fn install(&self) {
+        let _ = tracing::subscriber::set_global_default(self.subscriber(std::io::stderr));
+    }
+
     /// A subscriber that writes to `writer`. Our own lines follow the level; libraries' only warn, whatever the level,
     /// because their debug lines may hold what ours never do.
     pub fn subscriber<W>(&self, writer: W) -> Box<dyn Subscriber + Send + Sync>
@@ -47,7 +52,9 @@ impl Settings {
         let filter = EnvFilter::new(format!("warn,messaging={},h2=error,rlibphonenumber=off", self.level));
         let registry = tracing_subscriber::registry().with(filter);
         match self.format {
-            Format::Human => Box::new(registry.with(fmt::layer().with_writer(writer).with_ansi(false).with_target(false))),
+            Format::Human => {
+                Box::new(registry.with(fmt::layer().with_writer(writer).with_ansi(false).with_target(false)))
+            }
             Format::Json => Box::new(
                 registry.with(fmt::layer().json().flatten_event(true).with_writer(writer).with_current_span(false)),
             ),

@@ -30,20 +30,29 @@ impl Worker {
         let worker = Self { tasks: TaskTracker::new(), stop: CancellationToken::new() };
         if sending {
             let s = service.clone();
-            worker.repeat(POLL, "sending what is due", async move || s.send_due().await.map(|sent| sent > 0));
+            worker.repeat(POLL, "sending what is due", move || {
+                let s = s.clone();
+                async move { s.send_due().await.map(|sent| sent > 0) }
+            });
             let s = service.clone();
-            worker.repeat(TIMERS, "running timers", async move || s.run_timers().await.map(|changed| changed > 0));
+            worker.repeat(TIMERS, "running timers", move || {
+                let s = s.clone();
+                async move { s.run_timers().await.map(|changed| changed > 0) }
+            });
         }
         let s = service.clone();
-        worker.repeat(HOUSE, "keeping house", async move || s.keep_house().await.map(|()| false));
+        worker.repeat(HOUSE, "keeping house", move || {
+            let s = s.clone();
+            async move { s.keep_house().await.map(|()| false) }
+        });
         worker
     }
 
     /// Runs `job` now and then every `period`; at once again while it says that there was work.
-    fn repeat<F>(&self, period: Duration, name: &'static str, job: F)
+    fn repeat<F, W>(&self, period: Duration, name: &'static str, job: F)
     where
-        F: AsyncFn() -> Result<bool, Error> + Send + Sync + 'static,
-        for<'a> F::CallRefFuture<'a>: Send,
+        F: Fn() -> W + Send + 'static,
+        W: Future<Output = Result<bool, Error>> + Send,
     {
         let stop = self.stop.clone();
         self.tasks.spawn(async move {

@@ -167,7 +167,8 @@ impl Token {
         let store = app::open_store(&config::database(&env)?).await?;
         existing(&store, self.user).await?;
         let ttl = SignedDuration::from_hours(self.hours);
-        let token = tokens.issue(OwnerId(self.user), &self.scope, Clock::system().now(), ttl).map_err(Failure::other)?;
+        let token =
+            tokens.issue(OwnerId(self.user), &self.scope, Clock::system().now(), ttl).map_err(Failure::other)?;
         writeln!(out, "{}", token.expose_secret()).map_err(Failure::other)
     }
 }
@@ -180,7 +181,8 @@ fn check_scope(scope: &str) -> Result<(), Failure> {
 
 async fn existing(store: &Store, user: i64) -> Result<(), Failure> {
     let found = store.user(OwnerId(user)).await.map_err(Failure::other)?;
-    let missing = || config::Error::of("--user", format_args!("names no user: there is no {user}; see messaging user list"));
+    let missing =
+        || config::Error::of("--user", format_args!("names no user: there is no {user}; see messaging user list"));
     found.map(drop).ok_or_else(|| missing().into())
 }
 

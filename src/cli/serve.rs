@@ -47,7 +47,7 @@ impl Serve {
         let (env, sandbox) = if self.sandbox {
             let env = sandbox_env(env)?;
             let sandbox = start_sandbox(&env, &stop_sandbox).await?;
-            (env.or_replace("MITTO_API_BASE", format!("http://{sandbox}")), Some(sandbox))
+            (env.with("MITTO_API_BASE", format!("http://{sandbox}")), Some(sandbox))
         } else {
             (env, None)
         };
@@ -65,7 +65,8 @@ impl Serve {
         writeln!(out, "{addresses}").map_err(Failure::other)?;
         if self.sandbox {
             let demo = demo(&config).await?;
-            write!(out, "{}", welcome(grpc, config.grpc.tls.as_ref().map(|t| t.cert.as_path()), &demo)).map_err(Failure::other)?;
+            write!(out, "{}", welcome(grpc, config.grpc.tls.as_ref().map(|t| t.cert.as_path()), &demo))
+                .map_err(Failure::other)?;
         }
         out.flush().map_err(Failure::other)?;
         tracing::info!(%grpc, %http, workers = config.work.enabled, "serving");
@@ -100,7 +101,10 @@ impl Serve {
 pub(super) fn sandbox_env(env: Env) -> Result<Env, config::Error> {
     let dir = config::data_dir(&env)?;
     let cannot = |e: &dyn std::fmt::Display| {
-        config::Error::of("DATA_DIR", format_args!("cannot be used: {}: {e}; name a directory that can be written to", dir.display()))
+        config::Error::of(
+            "DATA_DIR",
+            format_args!("cannot be used: {}: {e}; name a directory that can be written to", dir.display()),
+        )
     };
     std::fs::create_dir_all(&dir).map_err(|e| cannot(&e))?;
     let secret = kept_secret(&dir.join("sandbox-jwt-secret")).map_err(|e| cannot(&e))?;
@@ -108,7 +112,7 @@ pub(super) fn sandbox_env(env: Env) -> Result<Env, config::Error> {
     let env = env.or("DATABASE_URL", database).or("JWT_SECRET", secret).or("MITTO_SENDER", DEMO_SENDER);
     let account = env.get("MITTO_TRAFFIC_ACCOUNT_ID").unwrap_or(DEMO_ACCOUNT).to_owned();
     // Never the real provider's key: what is sent here must not be able to leave the machine.
-    Ok(env.or("SMS_TRAFFIC_ACCOUNT_ID", account).or_replace("MITTO_API_KEY", "sandbox-key".to_owned()))
+    Ok(env.or("SMS_TRAFFIC_ACCOUNT_ID", account).with("MITTO_API_KEY", "sandbox-key".to_owned()))
 }
 
 /// A random secret that is made once and kept, readable by its owner alone, so that tokens outlive a restart.
@@ -147,7 +151,8 @@ async fn demo(config: &Config) -> Result<String, Failure> {
             store.create_user(DEMO_USER, Some(&sender)).await.map_err(Failure::other)?
         }
     };
-    let token = app::tokens(&config.jwt_secret)?.issue(OwnerId(user.0), Scope::ORDINARY, Clock::system().now(), DEMO_TOKEN);
+    let token =
+        app::tokens(&config.jwt_secret)?.issue(OwnerId(user.0), Scope::ORDINARY, Clock::system().now(), DEMO_TOKEN);
     Ok(token.map_err(Failure::other)?.expose_secret().to_owned())
 }
 

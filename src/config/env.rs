@@ -79,4 +79,11 @@ impl Env {
         }
         self
     }
+
+    /// The same environment with a variable set, whatever it was.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.0.insert(name.to_owned(), value.into());
+        self
+    }
 }

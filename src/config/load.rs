@@ -40,7 +40,10 @@ pub(crate) fn jwt_secret(env: &Env) -> Result<SecretString, Error> {
         Error::of("JWT_SECRET", "is required: the secret that tokens are signed with, 32 bytes or more")
     })?;
     if secret.len() < MIN_SECRET {
-        return Err(Error::of("JWT_SECRET", "is too short: use 32 bytes or more, for example from openssl rand -hex 32"));
+        return Err(Error::of(
+            "JWT_SECRET",
+            "is too short: use 32 bytes or more, for example from openssl rand -hex 32",
+        ));
     }
     Ok(SecretString::from(secret))
 }
@@ -75,11 +78,15 @@ fn provider(env: &Env) -> Result<Provider, Error> {
         Error::new("SMS_TRAFFIC_ACCOUNT_ID or MITTO_TRAFFIC_ACCOUNT_ID environment variable is required")
     })?;
     if !is_account(account) {
-        return Err(Error::of("SMS_TRAFFIC_ACCOUNT_ID", "must be a route account's id: 1 to 64 letters, digits and dashes"));
+        return Err(Error::of(
+            "SMS_TRAFFIC_ACCOUNT_ID",
+            "must be a route account's id: 1 to 64 letters, digits and dashes",
+        ));
     }
-    let base: Url = env.parse("MITTO_API_BASE", "an http or https URL")?.map_or_else(|| API_BASE.parse(), Ok).map_err(
-        |e| Error::of("MITTO_API_BASE", e),
-    )?;
+    let base: Url = env
+        .parse("MITTO_API_BASE", "an http or https URL")?
+        .map_or_else(|| API_BASE.parse(), Ok)
+        .map_err(|e| Error::of("MITTO_API_BASE", e))?;
     if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
         return Err(Error::of("MITTO_API_BASE", "must be an http or https URL"));
     }
@@ -125,7 +132,9 @@ fn work(env: &Env, provider_timeout: Duration) -> Result<Work, Error> {
     if lease < provider_timeout + Duration::from_secs(LEASE_SURPLUS) {
         return Err(Error::of(
             "LEASE_SECONDS",
-            format_args!("must exceed MITTO_TIMEOUT_SECONDS by {LEASE_SURPLUS} or more: a lease that ends during a call loses it"),
+            format_args!(
+                "must exceed MITTO_TIMEOUT_SECONDS by {LEASE_SURPLUS} or more: a lease that ends during a call loses it"
+            ),
         ));
     }
     let size = |name, default, max| env.number(name, default, 1..=max).map(|n| usize::try_from(n).unwrap_or(32));
