@@ -8,10 +8,8 @@
 )]
 
 mod domain;
+mod grpc;
 mod provider;
-mod server;
-
 mod sandbox;
-
-#[cfg(test)]
+mod server;
 mod support;
