@@ -170,11 +170,6 @@ fn shown(s: &State) -> impl PartialEq + '_ {
 
 type Done = Result<(Option<Kind>, Value), Refused>;
 
-/// True once the carrier spoke of the message: then the provider has it, whatever we thought.
-fn spoken_of(rank: Rank) -> bool {
-    matches!(rank, Rank::Sent | Rank::Failed | Rank::Delivered)
-}
-
 /// The provider has the message.
 fn taken(m: &mut Message, now: Timestamp) {
     m.state.dispatch = Dispatch::Accepted;

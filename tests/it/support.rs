@@ -1,3 +1,5 @@
 //! What the integration tests share.
 
+pub mod messages;
+pub mod outcomes;
 pub mod postgres;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Done, Kind, Refused, explain, spoken_of, taken};
+use super::{Done, Kind, Refused, explain, taken};
 use crate::domain::evidence::{Evidence, Rank};
 use crate::domain::message::{Dispatch, Message};
 
@@ -12,15 +12,22 @@ pub(super) fn report(m: &mut Message, evidence: &Evidence, now: Timestamp) -> Do
     let at = evidence.at.and_then(|at| Timestamp::from_microsecond(at.as_microsecond()).ok());
     let this = (evidence.rank, at, evidence.hash());
     let better = this > (m.state.rank, m.state.evidence_at, m.state.evidence_hash);
-    // Even a statement that is not the best decides that the provider has it. A message that is being sent right now
-    // is left to its holder, whose answer names the provider's id.
-    let undecided =
-        matches!(m.state.dispatch, Dispatch::Scheduled | Dispatch::Queued | Dispatch::Claimed | Dispatch::Unknown);
-    let decides = undecided && spoken_of(evidence.rank);
+    // What the carrier speaks of was taken by the provider, whatever we thought; a statement that is not the best says
+    // so, too.
+    let spoken_of = matches!(evidence.rank, Rank::Sent | Rank::Failed | Rank::Delivered);
+    let decides = spoken_of
+        && match m.state.dispatch {
+            Dispatch::Scheduled | Dispatch::Queued | Dispatch::Claimed | Dispatch::Unknown => true,
+            Dispatch::Sending => m.state.sent_at.is_none(),
+            _ => false,
+        };
     if evidence.rank == Rank::None || !(better || decides) {
         return Err(Refused::Known);
     }
-    if decides {
+    if decides && m.state.dispatch == Dispatch::Sending {
+        // Left to its holder, whose answer names the provider's id.
+        m.state.sent_at = Some(now);
+    } else if decides {
         taken(m, now);
     }
     let record = json!({"word": evidence.word, "at": evidence.at});

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::time::expire;
-use super::{BLOCKED_RETRY, Done, Kind, RESEND_AFTER, Refused, explain, rest, spoken_of, taken};
+use super::{BLOCKED_RETRY, Done, Kind, RESEND_AFTER, Refused, explain, rest, taken};
 use crate::domain::evidence::Rank;
 use crate::domain::message::{Dispatch, Guarantee, Hold, Message};
 use crate::domain::outcome::{Acceptance, Hold as HoldBack, NotSent, Outcome, Reason};
@@ -94,7 +94,7 @@ fn reject(m: &mut Message, reason: &Reason, now: Timestamp) -> Value {
 
 /// Ends the tries of a message of which an earlier try may be at the provider: it must not read as never sent.
 pub(super) fn give_up_unsure(m: &mut Message, code: &str, description: &str, now: Timestamp) {
-    if spoken_of(m.state.rank) {
+    if m.state.sent_at.is_some() {
         taken(m, now);
         return;
     }
@@ -108,7 +108,7 @@ fn retry_later(m: &mut Message, not_sent: &NotSent, random: f64, now: Timestamp)
     if not_sent.hold == HoldBack::AccountBlocked {
         m.state.attempts -= 1;
     }
-    if spoken_of(m.state.rank) {
+    if m.state.sent_at.is_some() {
         taken(m, now);
         return json!({"outcome": "not sent", "code": code, "reported": true});
     }
@@ -151,7 +151,7 @@ fn signed(wait: std::time::Duration) -> SignedDuration {
 /// The answer to a send is lost; unless the carrier spoke of the message already, nobody knows whether it was taken.
 pub(super) fn lose_answer(m: &mut Message, code: &str, description: &str, now: Timestamp) -> Value {
     m.state.ambiguous += 1;
-    if spoken_of(m.state.rank) {
+    if m.state.sent_at.is_some() {
         taken(m, now);
         return json!({"outcome": "ambiguous", "code": code, "reported": true});
     }
