@@ -9,8 +9,6 @@
 
 mod domain;
 mod provider;
-
 mod sandbox;
-
-#[cfg(test)]
+mod store;
 mod support;

@@ -3,3 +3,4 @@
 pub mod messages;
 pub mod outcomes;
 pub mod postgres;
+pub mod store;
