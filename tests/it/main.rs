@@ -9,7 +9,9 @@
 
 mod domain;
 mod grpc;
+mod program;
 mod provider;
 mod sandbox;
 mod server;
+mod store;
 mod support;

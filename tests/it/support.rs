@@ -1,4 +1,8 @@
 //! What the integration tests share.
 
 pub mod app;
+pub mod messages;
+pub mod outcomes;
 pub mod postgres;
+pub mod program;
+pub mod store;
