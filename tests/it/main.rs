@@ -7,6 +7,7 @@
     reason = "clippy.toml allows them in test functions; the functions that tests call are tests, too"
 )]
 
+mod cli;
 mod domain;
 mod grpc;
 mod program;
