@@ -30,9 +30,9 @@ async fn a_second_start_finds_the_first_ones_data_and_its_tokens_still_work() {
     let send =
         SendSingleRequest { destination: "+306900000001".to_owned(), text: "Hi".to_owned(), ..Default::default() };
     let sent = client.send_single(with_token(send, &token)).await.unwrap().into_inner().message.unwrap();
-    assert!(first.log().contains("grpcurl -plaintext"));
     first.signal("TERM");
     assert!(first.wait().success(), "{}", first.log());
+    assert!(first.log().contains("grpcurl -plaintext"), "{}", first.log());
 
     let second = Running::start(&["serve", "--sandbox"], &env);
     let mut client = MessagingServiceClient::connect(format!("http://{}", second.address("grpc"))).await.unwrap();
