@@ -86,6 +86,57 @@ impl Error {
         Self::Invalid(vec![Violation::new(field, description)])
     }
 
+    /// A stable upper-snake word for machines, the same at both doors.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "VALIDATION_ERROR",
+            Self::Unauthenticated(_) => "UNAUTHENTICATED",
+            Self::Denied(_) => "SCOPE_REQUIRED",
+            Self::NotFound(Resource::Message, _) => "MESSAGE_NOT_FOUND",
+            Self::NotFound(Resource::Campaign, _) => "CAMPAIGN_NOT_FOUND",
+            Self::NotFound(Resource::User, _) => "USER_NOT_FOUND",
+            Self::Precondition { reason, .. } | Self::Unavailable { reason, .. } => reason,
+            Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Self::InFlight => "IDEMPOTENCY_KEY_IN_FLIGHT",
+            Self::Unimplemented(_) => "NOT_BUILT_YET",
+            Self::Cancelled => "CANCELLED",
+            Self::Internal { .. } => "INTERNAL_ERROR",
+        }
+    }
+
+    /// The same for people.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self {
+            Self::Invalid(violations) => match violations.as_slice() {
+                [one] => format!("{} {}", one.field, one.description),
+                many => format!("The request has {} violations; see the details.", many.len()),
+            },
+            Self::Unauthenticated(message) | Self::Unimplemented(message) => (*message).to_owned(),
+            Self::Denied(scope) => format!("The credentials lack the scope {scope}"),
+            Self::NotFound(Resource::Message, id) => format!("Message not found: {id}"),
+            Self::NotFound(Resource::Campaign, id) => format!("Campaign not found: {id}"),
+            Self::NotFound(Resource::User, id) => format!("User not found: {id}"),
+            Self::Precondition { message, .. } => message.clone(),
+            Self::KeyReused => "The idempotency key was used with other content".to_owned(),
+            Self::InFlight => "The first call with this idempotency key is still at work".to_owned(),
+            Self::Unavailable { message, .. } => (*message).to_owned(),
+            Self::Cancelled => "The call was cancelled; nothing was stored".to_owned(),
+            Self::Internal { .. } => "Internal error".to_owned(),
+        }
+    }
+
+    /// How long to wait before trying again, where that helps.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::InFlight => Some(Duration::from_secs(1)),
+            Self::Unavailable { retry_after, .. } => Some(*retry_after),
+            _ => None,
+        }
+    }
+
     /// The cause that belongs into the log, if there is one.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {

@@ -1,11 +1,20 @@
 //! The messaging service: a gRPC door to the SMS provider Mitto that loses nothing and counts every duplicate.
 
+mod app;
 pub mod auth;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod error;
+pub mod grpc;
+pub mod http;
 pub mod proto;
 pub mod provider;
 pub mod sandbox;
+pub mod server;
 pub mod service;
+mod shutdown;
 pub mod store;
+pub mod telemetry;
+pub mod worker;

@@ -19,7 +19,7 @@ pub use explain::Explained;
 pub use lookup::{ListMessages, MessagePage};
 pub use refresh::{Refreshed, internal_status};
 pub use refresh_bulk::{BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkStream, BulkTarget};
-pub use send::{SendSingle, Sent};
+pub use send::{SendSingle, Sent, is_account};
 
 use moka::future::Cache;
 use tokio_util::task::TaskTracker;

@@ -28,7 +28,7 @@ pub use campaigns::CampaignInsert;
 pub use keys::{ApiKey, KeyOwner};
 pub use lock::ServingLock;
 pub use messages::{Filter, HistoryEntry};
-pub use migrate::{POSTGRES as POSTGRES_MIGRATIONS, SQLITE as SQLITE_MIGRATIONS};
+pub use migrate::{POSTGRES as POSTGRES_MIGRATIONS, SQLITE as SQLITE_MIGRATIONS, probe};
 pub use transition::{Job, Moved, Pick};
 pub use users::User;
 
@@ -117,9 +117,14 @@ impl From<diesel::result::Error> for Error {
         use diesel::result::Error as E;
         let text = e.to_string().into();
         match e {
-            E::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _)
-            // A replica that was a primary a moment ago; a race that was lost again and again.
-            | E::DatabaseError(Kind::ReadOnlyTransaction | Kind::SerializationFailure, _)
+            // Read-only is a replica that was the primary a moment ago; a serialisation failure, a race lost many times.
+            E::DatabaseError(
+                Kind::ClosedConnection
+                | Kind::UnableToSendCommand
+                | Kind::ReadOnlyTransaction
+                | Kind::SerializationFailure,
+                _,
+            )
             | E::BrokenTransactionManager
             | E::AlreadyInTransaction
             | E::NotInTransaction => Self::Unavailable(text),

@@ -33,21 +33,26 @@ impl fmt::Debug for Tokens {
 #[error("the token is not valid")]
 pub struct Invalid;
 
-#[derive(Serialize, Deserialize)]
+/// What a token that we make says.
+#[derive(Serialize)]
+struct Issued<'a> {
+    sub: String,
+    scope: &'a str,
+    iat: i64,
+    exp: i64,
+}
+
+/// What a token that we are shown says. Times may have fractions (RFC 7519, section 2).
+#[derive(Deserialize)]
 struct Claims {
     sub: Subject,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    iat: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     exp: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     nbf: Option<f64>,
 }
 
 /// The existing system's tokens hold a number, the standard wants text.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(untagged)]
 enum Subject {
     Number(i64),
@@ -71,15 +76,8 @@ impl Tokens {
         now: Timestamp,
         ttl: SignedDuration,
     ) -> Result<SecretString, Invalid> {
-        #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
-        let exp = now.as_second().saturating_add(ttl.as_secs()) as f64;
-        let claims = Claims {
-            sub: Subject::Text(user.to_string()),
-            scope: Some(scopes.to_owned()),
-            iat: Some(now.as_second()),
-            exp: Some(exp),
-            nbf: None,
-        };
+        let iat = now.as_second();
+        let claims = Issued { sub: user.to_string(), scope: scopes, iat, exp: iat.saturating_add(ttl.as_secs()) };
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding);
         token.map(SecretString::from).map_err(|_| Invalid)
     }

@@ -65,6 +65,13 @@ impl Msisdn {
         Self(text)
     }
 
+    /// The number with its middle hidden, for people who have to recognise it: `+30690…01`.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        let tail = self.0.get(self.0.len().saturating_sub(2)..).unwrap_or_default();
+        format!("{}…{tail}", self.0.get(..4).unwrap_or_default())
+    }
+
     /// The number, `+` and digits.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -87,6 +87,26 @@ pub enum Kind {
     Cancelled = 9,
 }
 
+impl Kind {
+    const NAMES: [(Self, &'static str); 9] = [
+        (Self::Accepted, "accepted"),
+        (Self::Fenced, "fenced"),
+        (Self::Settled, "settled"),
+        (Self::LateAnswer, "late_answer"),
+        (Self::Reported, "reported"),
+        (Self::LeaseLost, "lease_lost"),
+        (Self::Resend, "resend"),
+        (Self::Expired, "expired"),
+        (Self::Cancelled, "cancelled"),
+    ];
+
+    /// Its name, as an explanation gives it; `number` is what the database holds.
+    #[must_use]
+    pub fn name(number: i16) -> &'static str {
+        Self::NAMES.into_iter().find(|(kind, _)| *kind as i16 == number).map_or("other", |(_, name)| name)
+    }
+}
+
 /// What changed, for the record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
@@ -122,8 +142,7 @@ pub fn public(dispatch: Dispatch, rank: Rank) -> Status {
         (Rank::Delivered, _) => Status::Delivered,
         (Rank::Failed, _) | (_, Dispatch::Rejected | Dispatch::Dead) => Status::Failed,
         (_, Dispatch::Cancelled) => Status::Cancelled,
-        (_, Dispatch::Expired) => Status::Expired,
-        (Rank::NoReport, Dispatch::Accepted) => Status::Expired,
+        (_, Dispatch::Expired) | (Rank::NoReport, Dispatch::Accepted) => Status::Expired,
         (_, Dispatch::Accepted) => Status::Sent,
         (_, Dispatch::Unknown) => Status::Unknown,
         (_, Dispatch::Sending) => Status::Sending,
@@ -168,7 +187,9 @@ fn shown(s: &State) -> impl PartialEq + '_ {
     (words, s.attempts, s.possible_duplicate, s.sent_at, s.delivered_at, s.failed_at)
 }
 
-type Done = Result<(Option<Kind>, Value), Refused>;
+/// What is to be recorded of an event, and what it rests on.
+type Recorded = (Option<Kind>, Value);
+type Done = Result<Recorded, Refused>;
 
 /// The provider has the message.
 fn taken(m: &mut Message, now: Timestamp) {

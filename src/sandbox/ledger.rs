@@ -119,9 +119,9 @@ impl Ledger {
     /// Shows the next messages after `cursor` (nil to begin) to `look`. Returns where to go on, or None at the end.
     /// Sends get the lock between two strides.
     pub(super) fn stride(&self, cursor: Ulid, mut look: impl FnMut(&Message)) -> Option<Ulid> {
-        let mut inner = self.lock();
+        let inner = self.lock();
         let (segment, offset) = inner.lower_bound(cursor);
-        let rest = inner.segments.get_mut(segment..).unwrap_or_default();
+        let rest = inner.segments.get(segment..).unwrap_or_default();
         let messages = rest.iter().flatten().skip(offset).filter(|message| message.id > cursor);
         messages.take(STRIDE).fold(None, |_, message| {
             look(message);

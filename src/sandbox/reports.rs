@@ -101,9 +101,9 @@ impl Reports {
         }
     }
 
-    /// Posts all reports of an accepted message; what fails is tried again later like any other.
-    pub(super) async fn post_all_now(&self, id: Ulid) {
-        let (Some(url), Some(message)) = (&self.url, self.ledger.get(id)) else { return };
+    /// Posts all reports of an accepted message. False if one was not taken: it is tried again later like any other.
+    pub(super) async fn post_all_now(&self, id: Ulid) -> bool {
+        let (Some(url), Some(message)) = (&self.url, self.ledger.get(id)) else { return true };
         let mut next = self.job(&message, 0);
         while let Some(job) = next {
             next = self.attempt(url, &message, job).await;
@@ -114,6 +114,7 @@ impl Reports {
         if let Some(job) = next {
             self.queue.push(job, MOST);
         }
+        next.is_none()
     }
 
     /// Posts what is due until it is stopped.

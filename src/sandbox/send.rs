@@ -149,13 +149,15 @@ async fn accept(state: &State, drafts: &[Draft<'_>], bulk: Option<Uuid>) -> Resu
         Refusal::Broken
     })?;
     let mut ending = Ending::default();
+    let mut webhook_works = true;
     for (draft, id) in drafts.iter().zip(&accepted) {
         let call = Behaviour::of(draft.destination).call;
         ending.slow |= call == Call::Slow;
         ending.drop |= call == Call::Drop;
         ending.malformed |= call == Call::Malformed;
-        if call == Call::ReportFirst {
-            state.reports.post_all_now(*id).await;
+        if call == Call::ReportFirst && webhook_works {
+            // One post that times out is waited for, not one for each message.
+            webhook_works = state.reports.post_all_now(*id).await;
         } else {
             state.reports.schedule(*id);
         }

@@ -37,8 +37,9 @@ const BODY: usize = 16 * 1024 * 1024;
 /// The most connections; further ones wait in the system's queue.
 const CONNECTIONS: usize = 10_000;
 
-/// The longest that the head of a call may take.
-const HEAD: Duration = Duration::from_secs(30);
+/// The longest that the head of a call may take, waiting for it included. Longer than clients keep idle connections
+/// (reqwest: 90 s), so that they are the ones to close: a call on a connection that is just being closed looks lost.
+const HEAD: Duration = Duration::from_mins(5);
 
 /// How long calls under way may take after the stop.
 const GRACE: Duration = Duration::from_secs(1);

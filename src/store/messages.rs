@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
 use crate::domain::message::{Message, Status};
 use crate::domain::phone::Msisdn;
+use crate::domain::status::Kind;
 use crate::store::columns::Guid;
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::events;
@@ -29,8 +30,8 @@ pub struct Filter {
 pub struct HistoryEntry {
     /// When.
     pub at: Timestamp,
-    /// The number of its [`crate::domain::status::Kind`].
-    pub kind: i16,
+    /// What, by its name.
+    pub kind: &'static str,
     /// The number of the status before; 0 for the first entry.
     pub from: i16,
     /// The number of the status after.
@@ -94,7 +95,7 @@ impl EventRow {
     fn into_entry(self) -> HistoryEntry {
         HistoryEntry {
             at: self.at.0,
-            kind: self.kind,
+            kind: Kind::name(self.kind),
             from: self.from_status,
             to: self.to_status,
             attempt: self.attempt,

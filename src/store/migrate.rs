@@ -1,11 +1,14 @@
 //! The embedded migrations, run under a lock so that any number of processes may start at once.
 
+use std::path::Path;
+
 use diesel::connection::SimpleConnection as _;
+use diesel::migration::MigrationSource;
 use diesel::{Connection as _, SqliteConnection};
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 
-use crate::store::{Error, pools};
+use crate::store::{Config, Error, Url, pools};
 
 /// The migrations for Postgres.
 pub const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -40,4 +43,30 @@ pub(super) async fn sqlite(path: &str) -> Result<(), Error> {
         Ok(())
     });
     done.await.map_err(Error::setup)?
+}
+
+/// What stands at the database, without changing it: how many migrations are missing, or that it is not there yet.
+pub async fn probe(config: &Config) -> Result<String, Error> {
+    let missing = match &config.url {
+        Url::Postgres(url) => {
+            let connection = pools::connect(url.clone()).await.map_err(Error::setup)?;
+            let mut harness: AsyncMigrationHarness<AsyncPgConnection> = AsyncMigrationHarness::new(connection);
+            pending(&mut harness, POSTGRES)?
+        }
+        Url::Sqlite(path) if !Path::new(path).exists() => return Ok("will be made by the first start".to_owned()),
+        Url::Sqlite(path) => {
+            let mut connection = SqliteConnection::establish(path).map_err(Error::setup)?;
+            pending(&mut connection, SQLITE)?
+        }
+    };
+    Ok(if missing == 0 { "is up to date".to_owned() } else { format!("is reached and lacks {missing} migrations") })
+}
+
+fn pending<DB: diesel::backend::Backend>(
+    harness: &mut impl diesel_migrations::MigrationHarness<DB>,
+    all: EmbeddedMigrations,
+) -> Result<usize, Error> {
+    let applied = harness.applied_migrations().unwrap_or_default();
+    let all = MigrationSource::<DB>::migrations(&all).map_err(Error::setup)?;
+    Ok(all.iter().filter(|m| !applied.contains(&m.name().version().as_owned())).count())
 }

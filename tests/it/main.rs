@@ -8,7 +8,9 @@
 )]
 
 mod domain;
+mod grpc;
 mod provider;
 mod sandbox;
+mod server;
 mod store;
 mod support;

@@ -1,5 +1,6 @@
 //! What the integration tests share.
 
+pub mod app;
 pub mod messages;
 pub mod outcomes;
 pub mod postgres;

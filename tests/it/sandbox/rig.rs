@@ -1,5 +1,11 @@
 //! A running sandbox and a webhook that remembers what was posted to it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may, but the lints know them by their attribute only"
+)]
+
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -93,8 +93,8 @@ async fn a_message_is_read_by_its_owner_alone(rig: Rig) {
     assert!(store.owned_provider_ids(other, &[provider_id("p-1")], false).await.unwrap().is_empty());
 
     assert!(store.owns_provider_id(owner, &provider_id("p-1")).await.unwrap());
-    let kinds: Vec<i16> = store.history(owner, message.id).await.unwrap().iter().map(|e| e.kind).collect();
-    assert_eq!(kinds, [1, 2, 3], "accepted, fenced, settled");
+    let kinds: Vec<&str> = store.history(owner, message.id).await.unwrap().iter().map(|e| e.kind).collect();
+    assert_eq!(kinds, ["accepted", "fenced", "settled"]);
 }
 
 async fn equal_concurrent_calls_make_one_message(rig: Rig) {

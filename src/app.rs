@@ -1,0 +1,57 @@
+//! The composition root: the one place that names concrete adapters and puts the service together.
+
+use std::sync::Arc;
+
+use rand::RngExt as _;
+use secrecy::SecretString;
+
+use crate::auth::tokens::Tokens;
+use crate::clock::Clock;
+use crate::config::{Config, Error};
+use crate::provider::mitto::Mitto;
+use crate::service::{Parts, Service, Settings};
+use crate::store::{self, Store};
+
+/// Opens the database for an administrative command, which may run beside a serving process.
+pub async fn open_store(config: &store::Config) -> Result<Store, Error> {
+    Store::open(config, Clock::system(), false).await.map_err(|e| database_error(&e))
+}
+
+/// Puts the service together for serving.
+pub async fn build(config: &Config) -> Result<Service, Error> {
+    let clock = Clock::system();
+    let store = Store::open(&config.database, clock.clone(), true).await.map_err(|e| database_error(&e))?;
+    let provider = Mitto::new(config.provider.mitto.clone()).map_err(|e| Error::of("MITTO_API_BASE", e))?;
+    Ok(Service::new(Parts {
+        store,
+        provider: Arc::new(provider),
+        tokens: tokens(&config.jwt_secret)?,
+        clock,
+        random: Arc::new(|| rand::rng().random()),
+        settings: Settings {
+            default_sender: config.provider.sender.clone(),
+            traffic_account_id: config.provider.traffic_account_id.clone(),
+            lease: config.work.lease,
+            refresh_concurrency: config.work.refresh_concurrency,
+            send_concurrency: config.work.send_concurrency,
+        },
+    }))
+}
+
+/// Tokens under the configured secret.
+pub fn tokens(secret: &SecretString) -> Result<Tokens, Error> {
+    Tokens::new(secret).ok_or_else(|| Error::of("JWT_SECRET", "is too short: use 32 bytes or more"))
+}
+
+pub fn database_error(e: &store::Error) -> Error {
+    match e {
+        store::Error::Serving { .. } => Error::of(
+            "DATABASE_URL",
+            format_args!("cannot be used: {e}; stop that one, or give this one a database of its own"),
+        ),
+        e => Error::of(
+            "DATABASE_URL",
+            format_args!("cannot be used: {e}; see that the database runs and may be written to"),
+        ),
+    }
+}

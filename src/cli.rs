@@ -1,0 +1,100 @@
+//! The command line of `messaging`: what can be asked of the program, and its exit status.
+//!
+//! 0 is success, 2 wrong usage or configuration, 1 everything else. Results go to standard output, logs and errors to
+//! standard error.
+
+mod admin;
+mod sandbox;
+mod serve;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Env};
+
+/// Sends SMS through Mitto: never loses one it accepted, and bounds, counts and shows duplicates.
+#[derive(Debug, Parser)]
+#[command(name = "messaging", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve both doors and run the workers
+    Serve(serve::Serve),
+    /// Run the Mitto sandbox alone: Mitto's API on this machine, without an account
+    Sandbox(sandbox::Sandbox),
+    /// Bring the database up to date
+    Migrate(admin::Place),
+    /// Check the configuration, the database and the files it names, and change nothing
+    CheckConfig,
+    /// Users, who own messages and campaigns
+    #[command(subcommand)]
+    User(admin::User),
+    /// API keys
+    #[command(subcommand)]
+    Key(admin::Key),
+    /// Print a token for a user
+    Token(admin::Token),
+}
+
+/// Why a command ended without success.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// Wrong usage or configuration.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// Everything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Failure {
+    fn other(e: impl std::fmt::Display) -> Self {
+        Self::Other(e.to_string().replace(['\n', '\r'], " "))
+    }
+
+    fn code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Config(_) => 2,
+            Self::Other(_) => 1,
+        })
+    }
+}
+
+/// Runs the program with these arguments and this environment.
+pub async fn run(
+    arguments: impl Iterator<Item = std::ffi::OsString>,
+    env: Env,
+    out: &mut (dyn Write + Send),
+    err: &mut (dyn Write + Send),
+) -> ExitCode {
+    let command = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments.command,
+        Err(usage) => {
+            let wanted = !usage.use_stderr();
+            let _ = if wanted { write!(out, "{usage}") } else { write!(err, "{usage}") };
+            return ExitCode::from(if wanted { 0 } else { 2 });
+        }
+    };
+    let done = match command {
+        Command::Serve(serve) => serve.run(env, out).await,
+        Command::Sandbox(sandbox) => sandbox.run(&env, out).await,
+        Command::Migrate(place) => place.migrate(env, out).await,
+        Command::CheckConfig => admin::check_config(&env, out).await,
+        Command::User(command) => command.run(env, out).await,
+        Command::Key(command) => command.run(env, out).await,
+        Command::Token(command) => command.run(env, out).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(err, "messaging: {failure}");
+            failure.code()
+        }
+    }
+}

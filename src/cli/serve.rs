@@ -1,0 +1,169 @@
+//! `messaging serve`: both doors, the workers and, with `--sandbox`, a provider inside.
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use jiff::SignedDuration;
+use rand::RngExt as _;
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::app;
+use crate::auth::Scope;
+use crate::cli::Failure;
+use crate::clock::Clock;
+use crate::config::{self, Config, Env};
+use crate::domain::ids::OwnerId;
+use crate::domain::sender::SenderId;
+use crate::sandbox::{self, Sandbox};
+use crate::server::Doors;
+use crate::shutdown;
+use crate::worker::Worker;
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Start a Mitto sandbox inside, with a demo user and a token: needs no account and no configuration
+    #[arg(long)]
+    sandbox: bool,
+}
+
+/// The route account that the sandbox's messages go out by unless the environment names one.
+const DEMO_ACCOUNT: &str = "5a4db0c5-0000-4000-8000-000000000001";
+/// The demo user's name and sender ID.
+const DEMO_USER: &str = "demo";
+const DEMO_SENDER: &str = "Sandbox";
+/// How long the demo user's token is valid.
+const DEMO_TOKEN: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long stopping may take at most: below the 30 s after which supervisors kill.
+const STOP_LIMIT: Duration = Duration::from_secs(25);
+
+impl Serve {
+    pub(super) async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
+        crate::telemetry::Settings::load(&env)?.install();
+        let stop_sandbox = CancellationToken::new();
+        let (env, sandbox) = if self.sandbox {
+            let env = sandbox_env(env)?;
+            let sandbox = start_sandbox(&env, &stop_sandbox).await?;
+            (env.with("MITTO_API_BASE", format!("http://{sandbox}")), Some(sandbox))
+        } else {
+            (env, None)
+        };
+        let config = Config::load(&env)?;
+        let doors = Doors::open(&config.grpc, config.http_addr).await?;
+        let service = app::build(&config).await?;
+        let stop = shutdown::signal().map_err(Failure::other)?;
+        doors.reload_on_hangup().map_err(Failure::other)?;
+
+        let (grpc, http) = doors.addresses();
+        let mut addresses = json!({"grpc": grpc.to_string(), "http": http.to_string()});
+        if let Some(sandbox) = sandbox {
+            addresses["sandbox"] = json!(sandbox.to_string());
+        }
+        writeln!(out, "{addresses}").map_err(Failure::other)?;
+        if self.sandbox {
+            let demo = demo(&config).await?;
+            write!(out, "{}", welcome(grpc, config.grpc.tls.as_ref().map(|t| t.cert.as_path()), &demo))
+                .map_err(Failure::other)?;
+        }
+        out.flush().map_err(Failure::other)?;
+        tracing::info!(%grpc, %http, workers = config.work.enabled, "serving");
+
+        let worker = Worker::start(&service, config.work.enabled);
+        let limit = stop.clone();
+        let over = async move {
+            limit.cancelled().await;
+            tokio::time::sleep(STOP_LIMIT).await;
+        };
+        let work = async {
+            let serving = doors.serve(service.clone(), config.grpc.max_in_flight, stop.clone());
+            let resting = async {
+                stop.cancelled().await;
+                worker.stop().await;
+            };
+            let (served, ()) = tokio::join!(serving, resting);
+            service.drain().await;
+            served
+        };
+        tokio::select! {
+            served = work => served.map_err(Failure::other)?,
+            () = over => tracing::warn!("stopping took too long; what is in flight will be found by its lease"),
+        }
+        stop_sandbox.cancel();
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// The environment of `serve --sandbox`: whatever it does not say, the data directory does.
+pub(super) fn sandbox_env(env: Env) -> Result<Env, config::Error> {
+    let dir = config::data_dir(&env)?;
+    let cannot = |e: &dyn std::fmt::Display| {
+        config::Error::of(
+            "DATA_DIR",
+            format_args!("cannot be used: {}: {e}; name a directory that can be written to", dir.display()),
+        )
+    };
+    std::fs::create_dir_all(&dir).map_err(|e| cannot(&e))?;
+    let secret = kept_secret(&dir.join("sandbox-jwt-secret")).map_err(|e| cannot(&e))?;
+    let database = format!("sqlite://{}", dir.join("sandbox.db").display());
+    let env = env.or("DATABASE_URL", database).or("JWT_SECRET", secret).or("MITTO_SENDER", DEMO_SENDER);
+    let account = env.get("MITTO_TRAFFIC_ACCOUNT_ID").unwrap_or(DEMO_ACCOUNT).to_owned();
+    // Never the real provider's key: what is sent here must not be able to leave the machine.
+    Ok(env.or("SMS_TRAFFIC_ACCOUNT_ID", account).with("MITTO_API_KEY", "sandbox-key".to_owned()))
+}
+
+/// A random secret that is made once and kept, readable by its owner alone, so that tokens outlive a restart.
+fn kept_secret(path: &Path) -> std::io::Result<String> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match std::fs::read_to_string(path) {
+        Ok(secret) if secret.trim().len() >= crate::auth::tokens::MIN_SECRET => return Ok(secret.trim().to_owned()),
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let secret = rand::rng().random::<[u8; 32]>().iter().fold(String::new(), |hex, b| format!("{hex}{b:02x}"));
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(secret.as_bytes())?;
+    Ok(secret)
+}
+
+async fn start_sandbox(env: &Env, stop: &CancellationToken) -> Result<std::net::SocketAddr, Failure> {
+    let addr = env.get("SANDBOX_ADDR").unwrap_or("127.0.0.1:0").to_owned();
+    let ledger = config::data_dir(env)?.join("sandbox-ledger.jsonl");
+    let config = sandbox::Config { ledger_file: Some(ledger), ..sandbox::Config::default() };
+    let sandbox = Sandbox::bind(&addr, config, Clock::system()).await;
+    let sandbox = sandbox.map_err(|e| config::Error::of("SANDBOX_ADDR", format_args!("cannot be used: {e}")))?;
+    let addr = sandbox.addr();
+    tokio::spawn(sandbox.run(stop.clone()));
+    Ok(addr)
+}
+
+/// A token for the demo user, who is made on the first start.
+async fn demo(config: &Config) -> Result<String, Failure> {
+    let store = app::open_store(&config.database).await?;
+    let users = store.users().await.map_err(Failure::other)?;
+    let user = match users.into_iter().find(|u| u.name == DEMO_USER) {
+        Some(user) => user.id,
+        None => {
+            let sender = SenderId::parse(DEMO_SENDER).map_err(Failure::other)?;
+            store.create_user(DEMO_USER, Some(&sender)).await.map_err(Failure::other)?
+        }
+    };
+    let token =
+        app::tokens(&config.jwt_secret)?.issue(OwnerId(user.0), Scope::ORDINARY, Clock::system().now(), DEMO_TOKEN);
+    Ok(token.map_err(Failure::other)?.expose_secret().to_owned())
+}
+
+fn welcome(grpc: std::net::SocketAddr, certificate: Option<&Path>, token: &str) -> String {
+    let door = certificate.map_or("-plaintext".to_owned(), |cert| format!("-cacert {}", cert.display()));
+    format!(
+        "\nThe sandbox plays the provider: nothing leaves this machine. Send the first SMS:\n\n\
+         grpcurl {door} -H 'authorization: Bearer {token}' \
+         -d '{{\"destination\":\"+306900000001\",\"text\":\"Hello\"}}' {grpc} messaging.v1.MessagingService/SendSingle\n\n\
+         and ask what became of it, with the messageId of the answer:\n\n\
+         grpcurl {door} -H 'authorization: Bearer {token}' \
+         -d '{{\"message_id\":\"…\"}}' {grpc} messaging.v1.MessagingService/GetMessageStatus\n\n"
+    )
+}

@@ -1,0 +1,82 @@
+//! The configuration: read once, from the environment that is passed in, and checked whole before anything starts.
+
+mod env;
+mod load;
+mod reference;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use env::{Env, Error};
+pub(crate) use load::{data_dir, database, jwt_secret};
+pub use reference::{REFERENCE, Variable};
+
+use secrecy::SecretString;
+
+use crate::domain::sender::SenderId;
+use crate::provider::mitto;
+use crate::store;
+
+/// Everything that `serve` needs.
+#[derive(Debug)]
+pub struct Config {
+    /// The provider and how messages go out by default.
+    pub provider: Provider,
+    /// The database.
+    pub database: store::Config,
+    /// The gRPC door.
+    pub grpc: Grpc,
+    /// `HTTP_ADDR`: the address of the HTTP door.
+    pub http_addr: SocketAddr,
+    /// `JWT_SECRET`: what tokens are signed with.
+    pub jwt_secret: SecretString,
+    /// The work in the background.
+    pub work: Work,
+}
+
+/// The provider and how messages go out by default.
+#[derive(Debug)]
+pub struct Provider {
+    /// `MITTO_API_BASE`, `MITTO_API_KEY`, `MITTO_TIMEOUT_SECONDS`, …
+    pub mitto: mitto::Config,
+    /// `SMS_TRAFFIC_ACCOUNT_ID` or `MITTO_TRAFFIC_ACCOUNT_ID`.
+    pub traffic_account_id: String,
+    /// `MITTO_SENDER`.
+    pub sender: Option<SenderId>,
+}
+
+/// The gRPC door.
+#[derive(Debug)]
+pub struct Grpc {
+    /// `GRPC_ADDR`.
+    pub addr: SocketAddr,
+    /// `GRPC_TLS_CERT`, `GRPC_TLS_KEY`, `GRPC_TLS_CLIENT_CA`.
+    pub tls: Option<TlsFiles>,
+    /// `MAX_IN_FLIGHT`: how many calls are served at once.
+    pub max_in_flight: usize,
+}
+
+/// The files of the gRPC door's TLS.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// `GRPC_TLS_CERT`: the certificate chain, PEM.
+    pub cert: PathBuf,
+    /// `GRPC_TLS_KEY`: its key, PEM.
+    pub key: PathBuf,
+    /// `GRPC_TLS_CLIENT_CA`: who signs the certificates that clients must show.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// The work in the background, and how long things may take.
+#[derive(Debug)]
+pub struct Work {
+    /// `WORKERS`: whether this process sends queued messages.
+    pub enabled: bool,
+    /// `SEND_CONCURRENCY`: how many queued messages are in flight.
+    pub send_concurrency: usize,
+    /// `REFRESH_CONCURRENCY`: how many provider calls one bulk refresh has in flight.
+    pub refresh_concurrency: usize,
+    /// `LEASE_SECONDS`: how long a message may be in one process's hands.
+    pub lease: Duration,
+}

@@ -1,0 +1,152 @@
+//! From the environment to the configuration.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::auth::tokens::MIN_SECRET;
+use crate::config::{Config, Env, Error, Grpc, Provider, TlsFiles, Work};
+use crate::domain::sender::SenderId;
+use crate::provider::mitto;
+use crate::service::is_account;
+use crate::store;
+
+const API_BASE: &str = "https://messaging.mittoapi.com";
+/// By how much a lease has to outlive a provider call: for the commits around it, and for the reaper's patience.
+const LEASE_SURPLUS: u64 = 15;
+
+impl Config {
+    /// Reads and checks everything that `serve` needs.
+    pub fn load(env: &Env) -> Result<Self, Error> {
+        let provider = provider(env)?;
+        let work = work(env, provider.mitto.timeout)?;
+        Ok(Self {
+            provider,
+            database: database(env)?,
+            grpc: grpc(env)?,
+            http_addr: address(env, "HTTP_ADDR", 8080)?,
+            jwt_secret: jwt_secret(env)?,
+            work,
+        })
+    }
+}
+
+/// `JWT_SECRET`.
+pub(crate) fn jwt_secret(env: &Env) -> Result<SecretString, Error> {
+    let secret = env.get("JWT_SECRET").ok_or_else(|| {
+        Error::of("JWT_SECRET", "is required: the secret that tokens are signed with, 32 bytes or more")
+    })?;
+    if secret.len() < MIN_SECRET {
+        return Err(Error::of(
+            "JWT_SECRET",
+            "is too short: use 32 bytes or more, for example from openssl rand -hex 32",
+        ));
+    }
+    Ok(SecretString::from(secret))
+}
+
+/// `DATABASE_URL`, or a file under the data directory.
+pub(crate) fn database(env: &Env) -> Result<store::Config, Error> {
+    let url = match env.get("DATABASE_URL") {
+        Some(url) => store::Url::parse(url).ok_or_else(|| {
+            Error::of("DATABASE_URL", "must be postgres://user:password@host/database or sqlite://path/to/file")
+        })?,
+        None => store::Url::Sqlite(data_dir(env)?.join("messaging.db").to_string_lossy().into_owned()),
+    };
+    let pool_size = usize::try_from(env.number("DATABASE_POOL_SIZE", 10, 2..=200)?).unwrap_or(10);
+    Ok(store::Config { url, pool_size })
+}
+
+/// `DATA_DIR`, or where the system keeps a user's data.
+pub(crate) fn data_dir(env: &Env) -> Result<PathBuf, Error> {
+    if let Some(dir) = env.get("DATA_DIR") {
+        return Ok(PathBuf::from(dir));
+    }
+    let home = env.get("XDG_DATA_HOME").map(PathBuf::from);
+    let home = home.or_else(|| env.get("HOME").map(|home| PathBuf::from(home).join(".local/share")));
+    let home = home.ok_or_else(|| Error::of("DATA_DIR", "is required where HOME is not set: a directory for the data"));
+    Ok(home?.join("messaging"))
+}
+
+fn provider(env: &Env) -> Result<Provider, Error> {
+    let key = env.get("MITTO_API_KEY").ok_or_else(|| Error::new("MITTO_API_KEY environment variable is required"))?;
+    let account = env.get("SMS_TRAFFIC_ACCOUNT_ID").or_else(|| env.get("MITTO_TRAFFIC_ACCOUNT_ID"));
+    let account = account.ok_or_else(|| {
+        Error::new("SMS_TRAFFIC_ACCOUNT_ID or MITTO_TRAFFIC_ACCOUNT_ID environment variable is required")
+    })?;
+    if !is_account(account) {
+        return Err(Error::of(
+            "SMS_TRAFFIC_ACCOUNT_ID",
+            "must be a route account's id: 1 to 64 letters, digits and dashes",
+        ));
+    }
+    let base: Url = env
+        .parse("MITTO_API_BASE", "an http or https URL")?
+        .map_or_else(|| API_BASE.parse(), Ok)
+        .map_err(|e| Error::of("MITTO_API_BASE", e))?;
+    if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
+        return Err(Error::of("MITTO_API_BASE", "must be an http or https URL"));
+    }
+    let mut mitto = mitto::Config::new(base, SecretString::from(key));
+    mitto.timeout = Duration::from_secs(env.number("MITTO_TIMEOUT_SECONDS", 30, 2..=600)?);
+    mitto.connect_timeout = Duration::from_secs(env.number("MITTO_CONNECT_TIMEOUT_SECONDS", 5, 1..=60)?);
+    if mitto.connect_timeout >= mitto.timeout {
+        return Err(Error::of("MITTO_CONNECT_TIMEOUT_SECONDS", "must be less than MITTO_TIMEOUT_SECONDS"));
+    }
+    mitto.send_reference = env.switch("MITTO_SEND_REFERENCE", true)?;
+    mitto.server_errors_ambiguous = env.switch("MITTO_5XX_AMBIGUOUS", false)?;
+    let sender = env.get("MITTO_SENDER").map(SenderId::parse).transpose().map_err(|e| Error::of("MITTO_SENDER", e))?;
+    Ok(Provider { mitto, traffic_account_id: account.to_owned(), sender })
+}
+
+fn grpc(env: &Env) -> Result<Grpc, Error> {
+    let addr = address(env, "GRPC_ADDR", 50051)?;
+    let file = |name| env.get(name).map(PathBuf::from);
+    let client_ca = file("GRPC_TLS_CLIENT_CA");
+    let tls = match (file("GRPC_TLS_CERT"), file("GRPC_TLS_KEY")) {
+        (Some(cert), Some(key)) => Some(TlsFiles { cert, key, client_ca }),
+        (Some(_), None) => return Err(Error::of("GRPC_TLS_KEY", "is required with GRPC_TLS_CERT: the key's PEM file")),
+        (None, Some(_)) => {
+            return Err(Error::of("GRPC_TLS_CERT", "is required with GRPC_TLS_KEY: the certificate's PEM file"));
+        }
+        (None, None) if client_ca.is_some() => {
+            return Err(Error::of("GRPC_TLS_CERT", "and GRPC_TLS_KEY are required with GRPC_TLS_CLIENT_CA"));
+        }
+        (None, None) => None,
+    };
+    if tls.is_none() && !addr.ip().is_loopback() && !env.switch("GRPC_PLAINTEXT", false)? {
+        return Err(Error::of(
+            "GRPC_ADDR",
+            "is not loopback and the door has no TLS: set GRPC_TLS_CERT and GRPC_TLS_KEY, or GRPC_PLAINTEXT=1 behind a proxy",
+        ));
+    }
+    let max_in_flight = usize::try_from(env.number("MAX_IN_FLIGHT", 1024, 1..=1_000_000)?).unwrap_or(1024);
+    Ok(Grpc { addr, tls, max_in_flight })
+}
+
+fn work(env: &Env, provider_timeout: Duration) -> Result<Work, Error> {
+    let lease = Duration::from_secs(env.number("LEASE_SECONDS", 60, 10..=3600)?);
+    if lease < provider_timeout + Duration::from_secs(LEASE_SURPLUS) {
+        return Err(Error::of(
+            "LEASE_SECONDS",
+            format_args!(
+                "must exceed MITTO_TIMEOUT_SECONDS by {LEASE_SURPLUS} or more: a lease that ends during a call loses it"
+            ),
+        ));
+    }
+    let size = |name, default, max| env.number(name, default, 1..=max).map(|n| usize::try_from(n).unwrap_or(32));
+    Ok(Work {
+        enabled: env.switch("WORKERS", true)?,
+        send_concurrency: size("SEND_CONCURRENCY", 32, 1000)?,
+        refresh_concurrency: size("REFRESH_CONCURRENCY", 64, 1000)?,
+        lease,
+    })
+}
+
+fn address(env: &Env, name: &str, port: u16) -> Result<SocketAddr, Error> {
+    let addr = env.parse(name, "an address such as 127.0.0.1:50051")?;
+    Ok(addr.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], port))))
+}

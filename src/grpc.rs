@@ -1,0 +1,64 @@
+//! The gRPC door: decodes, asks the service, encodes. It holds no rule and no query.
+
+mod campaigns;
+mod convert;
+mod entry;
+mod messaging;
+mod observe;
+mod status;
+
+use tonic::service::Routes;
+use tonic_health::server::HealthReporter;
+
+pub use observe::{Limits, ObserveLayer};
+
+use crate::proto::campaign_service_server::CampaignServiceServer;
+use crate::proto::messaging_service_server::MessagingServiceServer;
+use crate::service::Service;
+
+/// The largest request that is decoded, in bytes.
+const MAX_REQUEST: usize = 4 * 1024 * 1024;
+
+/// The services, each under its own name in health and reflection.
+#[derive(Clone)]
+pub struct Door {
+    service: Service,
+}
+
+/// Says to the health service how the door stands.
+#[derive(Clone)]
+pub struct Health {
+    reporter: HealthReporter,
+}
+
+impl Health {
+    /// Says whether calls are served, for each service and for all.
+    pub async fn set(&self, serving: bool) {
+        let status =
+            if serving { tonic_health::ServingStatus::Serving } else { tonic_health::ServingStatus::NotServing };
+        for name in ["", "messaging.v1.MessagingService", "messaging.v1.CampaignService"] {
+            self.reporter.set_service_status(name, status).await;
+        }
+    }
+}
+
+/// All routes of the door: the services, health, and reflection in both its versions.
+pub async fn routes(service: Service) -> Result<(Routes, Health), tonic_reflection::server::Error> {
+    let door = Door { service };
+    let (reporter, health) = tonic_health::server::health_reporter();
+    let health_of = Health { reporter };
+    health_of.set(true).await;
+    // The google.rpc types are not part of any method's signature; without them tools print error details as base64.
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(crate::proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+    };
+    let routes = Routes::new(MessagingServiceServer::new(door.clone()).max_decoding_message_size(MAX_REQUEST))
+        .add_service(CampaignServiceServer::new(door).max_decoding_message_size(MAX_REQUEST))
+        .add_service(health)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?);
+    Ok((routes, health_of))
+}

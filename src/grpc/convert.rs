@@ -1,0 +1,236 @@
+//! Between the contract's messages and the service's types.
+
+use jiff::{SignedDuration, Timestamp};
+use pbjson_types::{Struct, Value, value};
+
+use crate::domain::campaign::{Campaign, Stats};
+use crate::domain::message::{Message, Status};
+use crate::domain::text::Encoding;
+use crate::proto;
+use crate::provider::Snapshot;
+use crate::service::{BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkTarget, Refreshed, SendSingle, Sent};
+
+/// A time as the contract has it.
+pub(super) fn timestamp(at: Timestamp) -> pbjson_types::Timestamp {
+    pbjson_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
+}
+
+/// A time that a caller gave, to the microsecond; absent is fine, out of range is not.
+pub(super) fn given_time(at: Option<pbjson_types::Timestamp>) -> Result<Option<Timestamp>, &'static str> {
+    let Some(at) = at else { return Ok(None) };
+    let whole = Timestamp::new(at.seconds, at.nanos - at.nanos.rem_euclid(1000));
+    let in_range = (0..1_000_000_000).contains(&at.nanos);
+    whole.ok().filter(|_| in_range).map(Some).ok_or("must be a valid time")
+}
+
+/// A duration that a caller gave.
+pub(super) fn given_duration(d: Option<pbjson_types::Duration>) -> Result<Option<SignedDuration>, &'static str> {
+    let Some(d) = d else { return Ok(None) };
+    let whole = d.nanos == 0 && (0..=315_576_000_000).contains(&d.seconds);
+    whole.then(|| Some(SignedDuration::from_secs(d.seconds))).ok_or("must be whole seconds")
+}
+
+/// JSON as a `Struct`; what is not an object goes under `value`.
+pub(super) fn raw(json: serde_json::Value) -> Struct {
+    match json {
+        serde_json::Value::Object(map) => Struct { fields: map.into_iter().map(|(k, v)| (k, value(v))).collect() },
+        other => Struct { fields: [("value".to_owned(), value(other))].into() },
+    }
+}
+
+fn value(json: serde_json::Value) -> Value {
+    use serde_json::Value as Json;
+    let kind = match json {
+        Json::Null => value::Kind::NullValue(0),
+        Json::Bool(b) => value::Kind::BoolValue(b),
+        Json::Number(n) => value::Kind::NumberValue(n.as_f64().unwrap_or_default()),
+        Json::String(s) => value::Kind::StringValue(s),
+        Json::Array(list) => {
+            value::Kind::ListValue(pbjson_types::ListValue { values: list.into_iter().map(value).collect() })
+        }
+        object @ Json::Object(_) => value::Kind::StructValue(raw(object)),
+    };
+    Value { kind: Some(kind) }
+}
+
+impl From<Message> for proto::Message {
+    fn from(m: Message) -> Self {
+        let status = m.status() as i32;
+        let s = m.state;
+        let encoding = match m.encoding {
+            Encoding::Gsm7 => proto::Encoding::Gsm7,
+            Encoding::Ucs2 => proto::Encoding::Ucs2,
+        };
+        Self {
+            id: m.id.to_string(),
+            owner_id: m.owner.0,
+            campaign_id: m.campaign.map(|c| c.0),
+            destination: m.destination.as_str().to_owned(),
+            text: m.text.as_str().to_owned(),
+            sender: m.sender.as_str().to_owned(),
+            traffic_account_id: m.traffic_account_id,
+            status,
+            provider_message_id: s.provider_message_id.map(|id| id.to_string()),
+            provider_status: s.provider_status,
+            bulk_id: s.bulk_id,
+            error_code: s.error_code,
+            error: s.error,
+            attempts: s.attempts,
+            possible_duplicate: s.possible_duplicate,
+            segments: i32::from(m.segments),
+            encoding: encoding as i32,
+            delivery_guarantee: m.guarantee as i32,
+            created_at: Some(timestamp(m.created_at)),
+            scheduled_at: m.scheduled_at.map(timestamp),
+            sent_at: s.sent_at.map(timestamp),
+            delivered_at: s.delivered_at.map(timestamp),
+            failed_at: s.failed_at.map(timestamp),
+            updated_at: Some(timestamp(s.updated_at)),
+        }
+    }
+}
+
+impl From<proto::SendSingleRequest> for SendSingle {
+    fn from(r: proto::SendSingleRequest) -> Self {
+        Self {
+            destination: r.destination,
+            text: r.text,
+            sender: r.sender,
+            traffic_account_id: r.traffic_account_id,
+            user_id: r.user_id,
+            campaign_id: r.campaign_id,
+            idempotency_key: r.idempotency_key,
+            delivery_guarantee: r.delivery_guarantee,
+            dry_run: r.dry_run,
+            scheduled_at: given_time(r.scheduled_at),
+            validity_seconds: r.validity_seconds,
+        }
+    }
+}
+
+impl From<Sent> for proto::SendSingleResponse {
+    fn from(sent: Sent) -> Self {
+        let mut message = proto::Message::from(sent.message);
+        if sent.dry_run {
+            // Nothing was stored: there is no record to name, and no state that it is in.
+            message.id.clear();
+            (message.status, message.attempts) = (0, 0);
+            (message.created_at, message.updated_at) = (None, None);
+        }
+        Self {
+            message_id: message.provider_message_id.clone().unwrap_or_default(),
+            traffic_account_id: message.traffic_account_id.clone(),
+            raw_response: sent.raw.map(raw),
+            message: Some(message),
+        }
+    }
+}
+
+impl proto::GetMessageStatusResponse {
+    /// The provider's view of the message that was asked for as `id`.
+    pub(super) fn of(id: &str, s: Snapshot) -> Self {
+        use proto::get_message_status_response as view;
+        Self {
+            message_id: s.message_id.unwrap_or_else(|| id.to_owned()),
+            text: s.text,
+            sender: s.sender.map(|sender| view::Sender {
+                id: sender.id,
+                name: sender.name,
+                messaging_app_identifier: sender.messaging_app_identifier,
+            }),
+            conversation: s.conversation.map(|c| view::Conversation { id: c.id, participants: c.participants }),
+            created_at: s.created_at.map(timestamp),
+            updated_at: s.updated_at.map(timestamp),
+            traffic_account_id: s.traffic_account_id,
+            delivery_status: s.delivery_status,
+            message_parts: s.message_parts.unwrap_or(1),
+            request_info: s.request_sms.map(|sms| view::RequestInfo {
+                sms: Some(view::request_info::Sms { sender: sms.sender, text: sms.text }),
+            }),
+            description: s.description,
+            raw_response: Some(raw(s.raw)),
+        }
+    }
+}
+
+impl proto::RefreshStatusResponse {
+    /// What refreshing the message that was asked for as `id` came to.
+    pub(super) fn of(id: &str, r: Refreshed) -> Self {
+        Self {
+            updated: i32::try_from(r.records).unwrap_or(i32::MAX),
+            internal_status: r.status as i32,
+            affected_campaign_ids: r.campaigns.into_iter().map(|c| c.0).collect(),
+            status: Some(proto::GetMessageStatusResponse::of(id, r.snapshot)),
+        }
+    }
+}
+
+impl From<proto::RefreshStatusBulkRequest> for BulkRequest {
+    fn from(r: proto::RefreshStatusBulkRequest) -> Self {
+        use proto::refresh_status_bulk_request::Target;
+        let target = r.target.map(|target| match target {
+            Target::CampaignId(id) => BulkTarget::Campaign(id),
+            Target::ProviderMessageIds(list) => BulkTarget::Ids(list.ids),
+        });
+        Self { target, owner_id: r.owner_id, only_pending: r.only_pending, resume_token: r.resume_token }
+    }
+}
+
+impl From<BulkProgress> for proto::RefreshStatusBulkResponse {
+    fn from(p: BulkProgress) -> Self {
+        use proto::refresh_status_bulk_response as event;
+        let total = p.total;
+        let event = match p.event {
+            BulkEvent::Result { id, outcome, status, updated, error } => event::Event::Result(event::Result {
+                provider_message_id: id,
+                outcome: match outcome {
+                    BulkOutcome::Updated => proto::RefreshOutcome::Updated,
+                    BulkOutcome::Unchanged => proto::RefreshOutcome::Unchanged,
+                    BulkOutcome::Failed => proto::RefreshOutcome::Failed,
+                } as i32,
+                internal_status: status.map_or(0, |s| s as i32),
+                updated: i32::try_from(updated).unwrap_or(i32::MAX),
+                error: error.unwrap_or_default(),
+            }),
+            BulkEvent::Summary { updated, unchanged, failed } => {
+                event::Event::Summary(event::Summary { total, updated, unchanged, failed })
+            }
+        };
+        Self { total, completed: p.completed, resume_token: p.resume_token, event: Some(event) }
+    }
+}
+
+impl From<Campaign> for proto::Campaign {
+    fn from(c: Campaign) -> Self {
+        Self {
+            id: c.id.0,
+            owner_id: c.content.owner.0,
+            name: c.content.name,
+            text: c.content.text,
+            sender: c.content.sender.unwrap_or_default(),
+            delivery_guarantee: c.content.guarantee as i32,
+            scheduled_at: c.content.scheduled_at.map(timestamp),
+            validity: Some(pbjson_types::Duration { seconds: c.content.validity.as_secs(), nanos: 0 }),
+            state: c.state as i32,
+            created_at: Some(timestamp(c.created_at)),
+            updated_at: Some(timestamp(c.updated_at)),
+        }
+    }
+}
+
+impl From<Stats> for proto::CampaignStats {
+    fn from(s: Stats) -> Self {
+        Self {
+            total: s.total(),
+            queued: s.of(&[Status::Scheduled, Status::Queued, Status::Sending]),
+            sent: s.of(&[Status::Sent]),
+            delivered: s.of(&[Status::Delivered]),
+            failed: s.of(&[Status::Failed, Status::Expired]),
+            unknown: s.of(&[Status::Unknown]),
+            cancelled: s.of(&[Status::Cancelled]),
+            delivered_rate: s.delivered_rate(),
+            first_sent_at: s.first_sent_at.map(timestamp),
+            updated_at: Some(timestamp(s.counted_at)),
+        }
+    }
+}

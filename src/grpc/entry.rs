@@ -1,0 +1,55 @@
+//! What every method begins and ends with: who calls, under which request id, until when, and how errors leave.
+
+use std::sync::{Arc, OnceLock};
+
+use secrecy::SecretString;
+use tokio::time::Instant;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Status};
+
+use crate::auth::{Caller, Credentials};
+use crate::error::Error;
+use crate::grpc::{Door, status};
+
+/// What is known of a call besides its message.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Call {
+    /// Names the call in the log and in the answer.
+    pub request_id: Arc<str>,
+    /// When the caller stops listening.
+    pub deadline: Option<Instant>,
+    /// The caller, once it is known, for the log.
+    pub owner: Arc<OnceLock<i64>>,
+}
+
+impl Door {
+    /// The caller, the call and the message of a request.
+    pub(super) async fn enter<T>(&self, request: Request<T>) -> Result<(Caller, Call, T), Status> {
+        let call = request.extensions().get::<Call>().cloned().unwrap_or_default();
+        let credentials = credentials(request.metadata());
+        let caller = self.service.authenticate(credentials).await.map_err(|e| call.refuse(&e))?;
+        let _ = call.owner.set(caller.user.0);
+        Ok((caller, call, request.into_inner()))
+    }
+}
+
+impl Call {
+    /// Renders an error, and writes its cause to the log under the call's id.
+    pub(super) fn refuse(&self, error: &Error) -> Status {
+        if let Some(cause) = error.cause() {
+            tracing::error!(request_id = &*self.request_id, reason = error.reason(), cause, "a call failed");
+        }
+        status::render(error)
+    }
+}
+
+/// What the caller showed; a token before a key. A scheme other than Bearer is worth nothing.
+fn credentials(metadata: &MetadataMap) -> Option<Credentials> {
+    let text = |name: &str| metadata.get(name).map(|value| value.to_str().unwrap_or_default());
+    if let Some(value) = text("authorization") {
+        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+        let token = if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" };
+        return Some(Credentials::Bearer(SecretString::from(token)));
+    }
+    text("x-api-key").map(|key| Credentials::ApiKey(SecretString::from(key)))
+}

@@ -1,0 +1,124 @@
+//! `messaging.v1.MessagingService`: thin methods over the service.
+
+use std::pin::Pin;
+
+use futures::{Stream, StreamExt as _};
+use tonic::{Request, Response, Status};
+
+use crate::error::Error;
+use crate::grpc::convert::{raw, timestamp};
+use crate::grpc::{Door, status};
+use crate::proto::messaging_service_server::MessagingService;
+use crate::proto::{
+    ExplainMessageRequest, ExplainMessageResponse, GetMessageRequest, GetMessageResponse, GetMessageStatusRequest,
+    GetMessageStatusResponse, ListMessagesRequest, ListMessagesResponse, RefreshStatusBulkRequest,
+    RefreshStatusBulkResponse, RefreshStatusRequest, RefreshStatusResponse, SendSingleRequest, SendSingleResponse,
+    WatchMessagesRequest, WatchMessagesResponse, explain_message_response,
+};
+use crate::service::{Explained, ListMessages};
+
+/// A stream of answers.
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl MessagingService for Door {
+    async fn send_single(&self, request: Request<SendSingleRequest>) -> Result<Response<SendSingleResponse>, Status> {
+        let (caller, call, request) = self.enter(request).await?;
+        let sent = self.service.send_single(&caller, request.into(), call.deadline).await;
+        Ok(Response::new(sent.map_err(|e| call.refuse(&e))?.into()))
+    }
+
+    async fn get_message_status(
+        &self,
+        request: Request<GetMessageStatusRequest>,
+    ) -> Result<Response<GetMessageStatusResponse>, Status> {
+        let (caller, call, request) = self.enter(request).await?;
+        let snapshot = self.service.provider_status(&caller, &request.message_id).await;
+        let snapshot = snapshot.map_err(|e| call.refuse(&e))?;
+        Ok(Response::new(GetMessageStatusResponse::of(&request.message_id, snapshot)))
+    }
+
+    async fn refresh_status(
+        &self,
+        request: Request<RefreshStatusRequest>,
+    ) -> Result<Response<RefreshStatusResponse>, Status> {
+        let (caller, call, request) = self.enter(request).await?;
+        let id = &request.provider_message_id;
+        let refreshed = self.service.refresh(&caller, id, request.owner_id).await.map_err(|e| call.refuse(&e))?;
+        Ok(Response::new(RefreshStatusResponse::of(id, refreshed)))
+    }
+
+    type RefreshStatusBulkStream = Answers<RefreshStatusBulkResponse>;
+
+    async fn refresh_status_bulk(
+        &self,
+        request: Request<RefreshStatusBulkRequest>,
+    ) -> Result<Response<Self::RefreshStatusBulkStream>, Status> {
+        let (caller, call, request) = self.enter(request).await?;
+        let steps = self.service.refresh_bulk(&caller, request.into()).await.map_err(|e| call.refuse(&e))?;
+        Ok(Response::new(Box::pin(steps.map(move |step| step.map(Into::into).map_err(|e| call.refuse(&e))))))
+    }
+
+    async fn get_message(&self, request: Request<GetMessageRequest>) -> Result<Response<GetMessageResponse>, Status> {
+        let (caller, call, request) = self.enter(request).await?;
+        let message = self.service.message(&caller, &request.id).await.map_err(|e| call.refuse(&e))?;
+        Ok(Response::new(GetMessageResponse { message: Some(message.into()) }))
+    }
+
+    async fn list_messages(
+        &self,
+        request: Request<ListMessagesRequest>,
+    ) -> Result<Response<ListMessagesResponse>, Status> {
+        let (caller, call, request) = self.enter(request).await?;
+        let request = ListMessages {
+            page_size: request.page_size,
+            page_token: request.page_token,
+            campaign_id: request.campaign_id,
+            status: request.status,
+            destination: request.destination,
+            owner_id: request.owner_id,
+        };
+        let page = self.service.list_messages(&caller, &request).await.map_err(|e| call.refuse(&e))?;
+        let messages = page.messages.into_iter().map(Into::into).collect();
+        Ok(Response::new(ListMessagesResponse { messages, next_page_token: page.next_page_token }))
+    }
+
+    type WatchMessagesStream = Answers<WatchMessagesResponse>;
+
+    async fn watch_messages(
+        &self,
+        request: Request<WatchMessagesRequest>,
+    ) -> Result<Response<Self::WatchMessagesStream>, Status> {
+        self.enter(request).await?;
+        Err(status::render(&Error::Unimplemented(
+            "WatchMessages is not built yet: read ListMessages, or refresh a campaign with RefreshStatusBulk",
+        )))
+    }
+
+    async fn explain_message(
+        &self,
+        request: Request<ExplainMessageRequest>,
+    ) -> Result<Response<ExplainMessageResponse>, Status> {
+        let (caller, call, request) = self.enter(request).await?;
+        let explained = self.service.explain(&caller, &request.id).await.map_err(|e| call.refuse(&e))?;
+        Ok(Response::new(explained.into()))
+    }
+}
+
+impl From<Explained> for ExplainMessageResponse {
+    fn from(explained: Explained) -> Self {
+        let masked = explained.message.destination.masked();
+        let mut message = crate::proto::Message::from(explained.message);
+        message.text.clear();
+        message.destination = masked;
+        let entries = explained.entries.into_iter().map(|entry| explain_message_response::Entry {
+            at: Some(timestamp(entry.at)),
+            kind: entry.kind.to_owned(),
+            from: i32::from(entry.from),
+            to: i32::from(entry.to),
+            attempt: entry.attempt,
+            evidence: entry.evidence.is_object().then(|| raw(entry.evidence)),
+        });
+        Self { message: Some(message), entries: entries.collect() }
+    }
+}

@@ -1,0 +1,203 @@
+//! Around every call: a request id, a deadline that is told as such, a bound on how many, and one line in the log.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt as _;
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body::{Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower::{Layer, Service};
+
+use crate::grpc::entry::Call;
+use crate::grpc::status;
+
+/// How many calls may be in flight.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    calls: Arc<Semaphore>,
+}
+
+impl Limits {
+    /// At most so many.
+    #[must_use]
+    pub fn new(calls: usize) -> Self {
+        Self { calls: Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS))) }
+    }
+}
+
+/// Wraps the routes in [`Observe`].
+#[derive(Debug, Clone)]
+pub struct ObserveLayer(pub Limits);
+
+impl<S> Layer<S> for ObserveLayer {
+    type Service = Observe<S>;
+
+    fn layer(&self, inner: S) -> Observe<S> {
+        Observe { inner, limits: self.0.clone() }
+    }
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Observe<S> {
+    inner: S,
+    limits: Limits,
+}
+
+/// tonic's own timer answers CANCELLED; ours is this much earlier and answers DEADLINE_EXCEEDED.
+const EARLIER: Duration = Duration::from_millis(2);
+
+impl<S> Service<Request<Body>> for Observe<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let begun = Instant::now();
+        let deadline = timeout(request.headers()).map(|t| begun + t.saturating_sub(EARLIER));
+        let call = Call { request_id: request_id(request.headers()), deadline, owner: Arc::default() };
+        request.extensions_mut().insert(call.clone());
+        let method: Arc<str> = request.uri().path().trim_start_matches('/').into();
+        let permit = if counted(&method) { self.limits.calls.clone().try_acquire_owned().ok() } else { None };
+        let full = counted(&method) && permit.is_none();
+        let record = Record { call, method, begun, permit, code: None };
+        let ready = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, ready);
+        Box::pin(async move {
+            if full {
+                return Ok(record.finish(status::full().into_http()));
+            }
+            let work = std::panic::AssertUnwindSafe(inner.call(request)).catch_unwind();
+            let done = match deadline {
+                Some(at) => tokio::time::timeout_at(at, work).await,
+                None => Ok(work.await),
+            };
+            let response = match done {
+                Ok(Ok(response)) => response?,
+                Ok(Err(_panic)) => Status::internal("Internal error").into_http(),
+                Err(_elapsed) => Status::deadline_exceeded("The deadline passed before the answer").into_http(),
+            };
+            Ok(record.finish(response))
+        })
+    }
+}
+
+/// Health and reflection are answered however full the server is, and stay out of the log.
+fn counted(method: &str) -> bool {
+    method.starts_with("messaging.")
+}
+
+/// The caller's request id if it can be used, else a new one.
+fn request_id(headers: &HeaderMap) -> Arc<str> {
+    let given = headers.get("x-request-id").and_then(|v| v.to_str().ok());
+    let fits = |id: &&str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
+    given.filter(fits).map_or_else(|| uuid::Uuid::new_v4().to_string().into(), Into::into)
+}
+
+/// The caller's timeout: up to eight digits and a unit (gRPC over HTTP/2, "Timeout").
+fn timeout(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 {
+        return None;
+    }
+    let n: u64 = digits.parse().ok()?;
+    match unit {
+        "H" => Some(Duration::from_secs(n.saturating_mul(3600))),
+        "M" => Some(Duration::from_secs(n.saturating_mul(60))),
+        "S" => Some(Duration::from_secs(n)),
+        "m" => Some(Duration::from_millis(n)),
+        "u" => Some(Duration::from_micros(n)),
+        "n" => Some(Duration::from_nanos(n)),
+        _ => None,
+    }
+}
+
+/// What the log says of a call when it has ended.
+struct Record {
+    call: Call,
+    method: Arc<str>,
+    begun: Instant,
+    permit: Option<OwnedSemaphorePermit>,
+    code: Option<Code>,
+}
+
+impl Record {
+    fn finish(mut self, response: Response<Body>) -> Response<Body> {
+        let (mut parts, body) = response.into_parts();
+        if let Some(given) = Status::from_header_map(&parts.headers) {
+            if given.code() == Code::Internal && given.message().contains("decode Protobuf") {
+                let (p, _) = status::undecodable(given.message()).into_http::<Body>().into_parts();
+                parts = p;
+                self.code = Some(Code::InvalidArgument);
+            } else {
+                self.code = Some(given.code());
+            }
+        }
+        if let Ok(id) = HeaderValue::from_str(&self.call.request_id) {
+            parts.headers.insert("x-request-id", id);
+        }
+        Response::from_parts(parts, Body::new(Observed { body, record: self }))
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        drop(self.permit.take());
+        if !counted(&self.method) {
+            return;
+        }
+        // A body that ends without a status was given up by the client.
+        let code = self.code.unwrap_or(Code::Cancelled);
+        let micros = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let owner = self.call.owner.get();
+        tracing::info!(request_id = &*self.call.request_id, method = &*self.method, ?code, micros, owner, "call");
+    }
+}
+
+/// A body that notes the status in its trailers.
+struct Observed {
+    body: Body,
+    record: Record,
+}
+
+impl http_body::Body for Observed {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(status) = frame.trailers_ref().and_then(Status::from_header_map)
+        {
+            self.record.code = Some(status.code());
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

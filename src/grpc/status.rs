@@ -1,0 +1,64 @@
+//! Errors as gRPC renders them: a code, the public words, and the details that the contract promises.
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+
+use crate::error::Error;
+
+/// The domain of every `ErrorInfo`.
+const DOMAIN: &str = "messaging";
+
+/// Renders an error. Exhaustive: a new kind does not compile before it has a code here.
+pub(super) fn render(error: &Error) -> Status {
+    let code = match error {
+        Error::Invalid(_) => Code::InvalidArgument,
+        Error::Unauthenticated(_) => Code::Unauthenticated,
+        Error::Denied(_) => Code::PermissionDenied,
+        Error::NotFound(..) => Code::NotFound,
+        Error::Precondition { .. } => Code::FailedPrecondition,
+        Error::KeyReused => Code::AlreadyExists,
+        Error::InFlight => Code::Aborted,
+        Error::Unavailable { .. } => Code::Unavailable,
+        Error::Unimplemented(_) => Code::Unimplemented,
+        Error::Cancelled => Code::Cancelled,
+        Error::Internal { .. } => Code::Internal,
+    };
+    let metadata: Vec<(String, String)> = match error {
+        Error::Precondition { metadata, .. } => {
+            metadata.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+        }
+        Error::Denied(scope) => vec![("scope".to_owned(), (*scope).to_owned())],
+        _ => Vec::new(),
+    };
+    let mut details = ErrorDetails::new();
+    details.set_error_info(error.reason(), DOMAIN, metadata.into_iter().collect::<std::collections::HashMap<_, _>>());
+    if let Error::Invalid(violations) = error {
+        let of = |v: &crate::error::Violation| FieldViolation::new(v.field.clone(), v.description.clone());
+        details.set_bad_request(violations.iter().map(of).collect::<Vec<_>>());
+    }
+    if let Some(wait) = error.retry_after() {
+        details.set_retry_info(Some(wait));
+    }
+    Status::with_error_details(code, error.message(), details)
+}
+
+/// What the codec answers to bytes that are no such message, as the caller's fault that it is. `words` come from the
+/// codec and name the field, for example `SendSingleRequest.text: invalid string value`.
+pub(super) fn undecodable(words: &str) -> Status {
+    let path = words.rsplit("message: ").next().unwrap_or(words);
+    let field = path.split(':').next().filter(|f| f.contains('.')).and_then(|f| f.split('.').nth(1)).unwrap_or("");
+    render(&Error::invalid(
+        field.to_owned(),
+        "cannot be decoded: the bytes are not a message of this type, or not UTF-8",
+    ))
+}
+
+/// What a server that is full answers.
+pub(super) fn full() -> Status {
+    render(&Error::Unavailable {
+        reason: "TOO_MANY_CALLS",
+        message: "The server has as many calls in flight as it takes. Try again.",
+        retry_after: std::time::Duration::from_secs(1),
+        cause: "MAX_IN_FLIGHT reached".to_owned(),
+    })
+}

@@ -1,0 +1,35 @@
+//! The HTTP door: whether the process lives and whether it can work, for those who watch over it.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
+
+use crate::service::Service;
+
+/// All routes of the door. What it does not know it says so, in JSON.
+pub fn routes(service: Service) -> Router {
+    let ready = move || {
+        let service = service.clone();
+        async move { readiness(&service).await }
+    };
+    Router::new()
+        .route("/healthz", get(|| async { Json(json!({"ok": true})) }))
+        .route("/readyz", get(ready))
+        .method_not_allowed_fallback(|| async {
+            problem(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", "METHOD_NOT_ALLOWED")
+        })
+        .fallback(|| async { problem(StatusCode::NOT_FOUND, "No such route", "RESOURCE_NOT_FOUND") })
+}
+
+async fn readiness(service: &Service) -> Response {
+    match service.ready().await {
+        Ok(()) => Json(json!({"ok": true})).into_response(),
+        Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "The database cannot be reached", "DATABASE_UNAVAILABLE"),
+    }
+}
+
+fn problem(status: StatusCode, message: &str, code: &str) -> Response {
+    (status, Json(json!({"message": message, "code": code}))).into_response()
+}

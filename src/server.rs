@@ -1,0 +1,146 @@
+//! The two listeners, and serving them until the process is told to stop.
+
+pub mod tls;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+
+use crate::config::{Error, Grpc, TlsFiles};
+use crate::grpc::{Health, Limits, ObserveLayer};
+use crate::service::Service;
+use crate::{grpc, http};
+
+/// A client that does not answer pings for this long is gone.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// How often the database's health is asked for, for the health service.
+const HEALTH: Duration = Duration::from_secs(5);
+/// How long calls in flight may take to finish once the process stops.
+const GRACE: Duration = Duration::from_secs(20);
+/// How many streams one connection may have open.
+const STREAMS_PER_CONNECTION: u32 = 1024;
+
+/// Why serving ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The descriptors do not make a reflection service.
+    #[error("reflection cannot be served: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The gRPC door.
+    #[error("the gRPC door failed: {0}")]
+    Grpc(#[from] tonic::transport::Error),
+    /// The HTTP door.
+    #[error("the HTTP door failed: {0}")]
+    Http(#[from] std::io::Error),
+}
+
+/// The doors, open and not yet served.
+#[derive(Debug)]
+pub struct Doors {
+    grpc: TcpListener,
+    http: TcpListener,
+    tls: Option<tls::Tls>,
+    addresses: (SocketAddr, SocketAddr),
+}
+
+impl Doors {
+    /// Takes the addresses and reads the certificates.
+    pub async fn open(config: &Grpc, http_addr: SocketAddr) -> Result<Self, Error> {
+        let tls = config.tls.clone().map(|files| tls::Tls::load(files.into())).transpose();
+        let tls = tls.map_err(|e| Error::new(e.to_string()))?;
+        let (grpc, grpc_at) = listen("GRPC_ADDR", config.addr).await?;
+        let (http, http_at) = listen("HTTP_ADDR", http_addr).await?;
+        Ok(Self { grpc, http, tls, addresses: (grpc_at, http_at) })
+    }
+
+    /// The addresses that the doors got: gRPC, HTTP.
+    #[must_use]
+    pub fn addresses(&self) -> (SocketAddr, SocketAddr) {
+        self.addresses
+    }
+
+    /// Reads the certificates again at every SIGHUP from now on. Without TLS the signal is taken and means nothing.
+    pub fn reload_on_hangup(&self) -> std::io::Result<()> {
+        let mut hangup = signal(SignalKind::hangup())?;
+        let tls = self.tls.clone();
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                match tls.as_ref().map(tls::Tls::reload) {
+                    None => {}
+                    Some(Ok(())) => tracing::info!("certificates were read again"),
+                    Some(Err(e)) => tracing::error!(error = %e, "certificates stay as they were"),
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Serves until `stop`, then lets calls in flight finish, within a limit.
+    pub async fn serve(self, service: Service, max_calls: usize, stop: CancellationToken) -> Result<(), ServeError> {
+        let (routes, health) = grpc::routes(service.clone()).await?;
+        let watching = tokio::spawn(watch(service.clone(), health.clone(), stop.clone()));
+        let grpc = Server::builder()
+            .http2_keepalive_interval(Some(KEEPALIVE))
+            .http2_keepalive_timeout(Some(KEEPALIVE))
+            .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
+            .layer(ObserveLayer(Limits::new(max_calls)))
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(tls::incoming(self.grpc, self.tls), stop.clone().cancelled_owned());
+        let http = axum::serve(self.http, http::routes(service)).with_graceful_shutdown(stop.clone().cancelled_owned());
+        // hyper's graceful end waits for connections that never say another word; the limit is ours.
+        let over = async {
+            stop.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        let both = async {
+            tokio::try_join!(async { grpc.await.map_err(ServeError::from) }, async {
+                http.await.map_err(ServeError::from)
+            })
+        };
+        let served = tokio::select! {
+            done = both => done.map(drop),
+            () = over => Ok(()),
+        };
+        watching.abort();
+        served
+    }
+}
+
+/// Keeps the health service true: not serving while the database is away, nor once the process stops.
+async fn watch(service: Service, health: Health, stop: CancellationToken) {
+    let mut serving = true;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(HEALTH) => {}
+            () = stop.cancelled() => return health.set(false).await,
+        }
+        let ready = service.ready().await.is_ok();
+        if ready != serving {
+            tracing::warn!(serving = ready, "the database changed its state");
+            health.set(ready).await;
+            serving = ready;
+        }
+    }
+}
+
+async fn listen(variable: &str, addr: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let failed = |e: std::io::Error| {
+        Error::of(
+            variable,
+            format_args!("cannot be used: {addr}: {e}; choose another address, or port 0 for a free one"),
+        )
+    };
+    let listener = TcpListener::bind(addr).await.map_err(failed)?;
+    let at = listener.local_addr().map_err(failed)?;
+    Ok((listener, at))
+}
+
+impl From<TlsFiles> for tls::Files {
+    fn from(files: TlsFiles) -> Self {
+        Self { cert: files.cert, key: files.key, client_ca: files.client_ca }
+    }
+}

@@ -1,0 +1,63 @@
+//! Logs: structured lines on standard error, for people or as JSON. Never a number, a text or a secret: those live in
+//! types that do not print.
+
+use tracing::Subscriber;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{EnvFilter, fmt};
+
+use crate::config::{Env, Error};
+
+/// How logs look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What the logs' shape is, by `LOG_FORMAT` and `LOG_LEVEL`.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    format: Format,
+    level: String,
+}
+
+impl Settings {
+    /// Reads the settings.
+    pub fn load(env: &Env) -> Result<Self, Error> {
+        let format = match env.get("LOG_FORMAT") {
+            None | Some("human") => Format::Human,
+            Some("json") => Format::Json,
+            Some(_) => return Err(Error::of("LOG_FORMAT", "must be human or json")),
+        };
+        let level = env.get("LOG_LEVEL").unwrap_or("info").to_ascii_lowercase();
+        if !["error", "warn", "info", "debug"].contains(&level.as_str()) {
+            return Err(Error::of("LOG_LEVEL", "must be error, warn, info or debug"));
+        }
+        Ok(Self { format, level })
+    }
+
+    /// Makes these settings the process's, on standard error. The first call counts.
+    pub fn install(&self) {
+        let _ = tracing::subscriber::set_global_default(self.subscriber(std::io::stderr));
+    }
+
+    /// A subscriber that writes to `writer`. Our own lines follow the level; libraries' only warn, whatever the level,
+    /// because their debug lines may hold what ours never do.
+    pub fn subscriber<W>(&self, writer: W) -> Box<dyn Subscriber + Send + Sync>
+    where
+        W: for<'w> fmt::MakeWriter<'w> + Send + Sync + 'static,
+    {
+        let filter = EnvFilter::new(format!("warn,messaging={},h2=error,rlibphonenumber=off", self.level));
+        let registry = tracing_subscriber::registry().with(filter);
+        match self.format {
+            Format::Human => {
+                Box::new(registry.with(fmt::layer().with_writer(writer).with_ansi(false).with_target(false)))
+            }
+            Format::Json => Box::new(
+                registry.with(fmt::layer().json().flatten_event(true).with_writer(writer).with_current_span(false)),
+            ),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The listeners.
+
+mod tls;
