@@ -102,6 +102,7 @@ pub enum Error {
 }
 
 impl Error {
+    #[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
     fn pool(e: diesel_async::pooled_connection::deadpool::PoolError) -> Self {
         Self::Unavailable(e.to_string().into())
     }
@@ -181,7 +182,7 @@ impl Store {
                 pools::sqlite(path, config.pool_size)?
             }
         };
-        let writer = writer::Writer::start(db.clone(), clock.clone());
+        let writer = writer::Writer::start(&db, &clock);
         let store = Self { db, writer, clock, _lock: lock };
         store.follow_clock().await?;
         Ok(store)
