@@ -7,8 +7,10 @@
     reason = "clippy.toml allows them in test functions; the functions that tests call are tests, too"
 )]
 
+mod cli;
 mod domain;
 mod grpc;
+mod program;
 mod provider;
 mod sandbox;
 mod server;

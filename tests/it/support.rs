@@ -4,4 +4,5 @@ pub mod app;
 pub mod messages;
 pub mod outcomes;
 pub mod postgres;
+pub mod program;
 pub mod store;
