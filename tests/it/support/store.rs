@@ -43,7 +43,6 @@ pub struct Rig {
     /// The Postgres database's URL, or the SQLite file's path.
     pub address: String,
     folder: Option<TempDir>,
-    #[expect(dead_code, reason = "dropped with the rig")]
     database: Option<Guard>,
 }
 
