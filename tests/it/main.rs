@@ -9,11 +9,14 @@
 )]
 
 mod cli;
+mod clients;
 mod domain;
 mod grpc;
+mod http;
 mod program;
 mod provider;
 mod sandbox;
 mod server;
+mod service;
 mod store;
 mod support;
