@@ -33,6 +33,7 @@ pub use transition::{Job, Moved, Pick};
 pub use users::User;
 
 use crate::clock::Clock;
+use crate::domain::message::Dispatch;
 use pools::{Db, run};
 
 /// Which database, and how much of it.
@@ -161,7 +162,7 @@ pub struct Store {
     db: Db,
     writer: writer::Writer,
     clock: Clock,
-    _lock: Option<Arc<ServingLock>>,
+    lock: Option<Arc<ServingLock>>,
 }
 
 impl Store {
@@ -183,9 +184,25 @@ impl Store {
             }
         };
         let writer = writer::Writer::start(&db, &clock);
-        let store = Self { db, writer, clock, _lock: lock };
+        let store = Self { db, writer, clock, lock };
         store.follow_clock().await?;
+        store.end_leases_of_the_dead().await?;
         Ok(store)
+    }
+
+    /// Whoever holds an SQLite file's serving lock is alone: every lease in it is a dead process's, and need not be
+    /// waited for. What becomes of the messages is the timers' to decide.
+    async fn end_leases_of_the_dead(&self) -> Result<(), Error> {
+        use diesel::{ExpressionMethods as _, QueryDsl as _};
+        use diesel_async::RunQueryDsl as _;
+        use schema::messages::dsl;
+        if self.lock.is_none() {
+            return Ok(());
+        }
+        let held = dsl::dispatch.eq_any([Dispatch::Claimed as i16, Dispatch::Sending as i16]);
+        let now = columns::Instant(self.clock.now());
+        run!(&self.db, |c| diesel::update(dsl::messages.filter(held)).set(dsl::due_at.eq(now)).execute(c).await?);
+        Ok(())
     }
 
     /// Asks the database for the time and lets the clock follow it, so that all replicas' leases are told by one
