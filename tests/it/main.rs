@@ -14,4 +14,10 @@ mod server;
 mod sandbox;
 
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod grpcurl;
+#[cfg(test)]
+mod layering;
+#[cfg(test)]
 mod support;

@@ -1,3 +1,5 @@
 //! What the integration tests share.
 
+pub mod contract;
+pub mod files;
 pub mod postgres;
