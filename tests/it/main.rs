@@ -7,17 +7,12 @@
     reason = "clippy.toml allows them in test functions; the functions that tests call are tests, too"
 )]
 
-mod domain;
-mod provider;
-mod server;
-
-mod sandbox;
-
-#[cfg(test)]
 mod documents;
-#[cfg(test)]
+mod domain;
+mod grpc;
 mod grpcurl;
-#[cfg(test)]
 mod layering;
-#[cfg(test)]
+mod provider;
+mod sandbox;
+mod server;
 mod support;

@@ -1,5 +1,6 @@
 //! What the integration tests share.
 
+pub mod app;
 pub mod contract;
 pub mod files;
 pub mod postgres;
