@@ -118,6 +118,8 @@ impl From<diesel::result::Error> for Error {
         let text = e.to_string().into();
         match e {
             E::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _)
+            // A replica that was a primary a moment ago; a race that was lost again and again.
+            | E::DatabaseError(Kind::ReadOnlyTransaction | Kind::SerializationFailure, _)
             | E::BrokenTransactionManager
             | E::AlreadyInTransaction
             | E::NotInTransaction => Self::Unavailable(text),
@@ -129,7 +131,7 @@ impl From<diesel::result::Error> for Error {
 
 /// Words by which a database that is stopping, starting, locked or full is known: Diesel has no kind for these.
 fn unavailable(message: &str) -> bool {
-    const WORDS: [&str; 10] = [
+    const WORDS: [&str; 13] = [
         "connection closed",
         "terminating connection",
         "shutting down",
@@ -139,6 +141,9 @@ fn unavailable(message: &str) -> bool {
         "disk is full",
         "disk I/O error",
         "statement timeout",
+        "deadlock detected",
+        "No space left on device",
+        "unable to open database file",
         "error communicating with the server",
     ];
     WORDS.iter().any(|w| message.contains(w))
@@ -164,8 +169,10 @@ impl Store {
                 pools::postgres(url, config.pool_size)?
             }
             Url::Sqlite(path) => {
-                migrate::sqlite(path).await?;
+                pools::make_folder(path)?;
+                // First the lock: a newer program must not migrate a file that another one serves, and then refuse.
                 lock = serving.then(|| ServingLock::take(path)).transpose()?.map(Arc::new);
+                migrate::sqlite(path).await?;
                 pools::sqlite(path, config.pool_size)?
             }
         };

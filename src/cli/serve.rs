@@ -57,16 +57,17 @@ impl Serve {
         let stop = shutdown::signal().map_err(Failure::other)?;
         doors.reload_on_hangup().map_err(Failure::other)?;
 
+        // Before the addresses are told: whoever reads them finds everything in place.
+        let token = if self.sandbox { Some(demo(&config).await?) } else { None };
         let (grpc, http) = doors.addresses();
         let mut addresses = json!({"grpc": grpc.to_string(), "http": http.to_string()});
         if let Some(sandbox) = sandbox {
             addresses["sandbox"] = json!(sandbox.to_string());
         }
         writeln!(out, "{addresses}").map_err(Failure::other)?;
-        if self.sandbox {
-            let demo = demo(&config).await?;
-            write!(out, "{}", welcome(grpc, config.grpc.tls.as_ref().map(|t| t.cert.as_path()), &demo))
-                .map_err(Failure::other)?;
+        if let Some(token) = token {
+            let certificate = config.grpc.tls.as_ref().map(|files| files.cert.as_path());
+            write!(out, "{}", welcome(grpc, certificate, &token)).map_err(Failure::other)?;
         }
         out.flush().map_err(Failure::other)?;
         tracing::info!(%grpc, %http, workers = config.work.enabled, "serving");

@@ -119,9 +119,9 @@ fn no_answer() -> Error {
 async fn attempt(db: &Db, clock: &Clock, batch: &Arc<Batch>) -> Result<Answers, Error> {
     let mut races = 0;
     loop {
-        let now = clock.now();
-        let done = run!(db, |pg| batch::postgres(pg, batch, now).await, |lite| {
-            batch::sqlite(lite, batch.clone(), now).await
+        // The time of the batch is taken with a connection in hand: waiting for one may take seconds.
+        let done = run!(db, |pg| batch::postgres(pg, batch, clock.now()).await, |lite| {
+            batch::sqlite(lite, batch.clone(), clock.now()).await
         });
         match done {
             Err(e) if lost_a_race(&e) && races < RACES => {

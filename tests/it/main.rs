@@ -7,12 +7,15 @@
     reason = "clippy.toml allows them in test functions; the functions that tests call are tests, too"
 )]
 
+mod cli;
 mod documents;
 mod domain;
 mod grpc;
 mod grpcurl;
 mod layering;
+mod program;
 mod provider;
 mod sandbox;
 mod server;
+mod store;
 mod support;

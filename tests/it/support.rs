@@ -3,4 +3,8 @@
 pub mod app;
 pub mod contract;
 pub mod files;
+pub mod messages;
+pub mod outcomes;
 pub mod postgres;
+pub mod program;
+pub mod store;
