@@ -7,6 +7,7 @@ use messaging::config::REFERENCE;
 
 use crate::support::contract::rpcs;
 use crate::support::files;
+use crate::support::program::printed;
 
 /// All documents, by their path from the root.
 fn documents() -> Vec<(PathBuf, String)> {
@@ -21,7 +22,8 @@ fn the_readme_has_every_variable_with_its_default_and_its_meaning_and_no_other()
     let (_, section) = readme.split_once("\n## Configuration\n").unwrap();
     let section = section.split("\n## ").next().unwrap();
     for v in REFERENCE {
-        let default = if matches!(v.default, "required" | "–") { v.default.to_owned() } else { format!("`{}`", v.default) };
+        let default =
+            if matches!(v.default, "required" | "–") { v.default.to_owned() } else { format!("`{}`", v.default) };
         let row = format!("| `{}` | {default} | {} |\n", v.name, v.meaning);
         assert!(section.contains(&row), "README.md, Configuration, lacks\n{row}");
     }
@@ -77,6 +79,20 @@ fn every_relative_link_leads_somewhere() {
 fn slug(heading: &str) -> String {
     let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
     heading.trim_start_matches('#').trim().to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")
+}
+
+#[test]
+fn the_readme_has_every_command() {
+    let readme = files::read("README.md");
+    let help = printed(&["help"], &[]);
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let commands = commands.lines().take_while(|line| !line.is_empty());
+    let names: Vec<&str> =
+        commands.filter_map(|line| line.split_whitespace().next()).filter(|c| *c != "help").collect();
+    assert!(names.len() >= 7, "{help}");
+    for name in names {
+        assert!(readme.contains(&format!("| `messaging {name}")), "README.md lacks the command {name}");
+    }
 }
 
 /// What is between backticks on a line.

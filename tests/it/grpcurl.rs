@@ -172,7 +172,10 @@ fn a_script_without_its_id_says_which_one_and_calls_nobody() {
     let mut live = Live::plain();
     live.keep("GRPCURL", "/nonexistent");
     let said = live.script("GetMessageStatus", &[]);
-    assert!(said.contains("MESSAGE_ID: the id that the provider gave: messageId in the answer of SendSingle"), "{said}");
+    assert!(
+        said.contains("MESSAGE_ID: the id that the provider gave: messageId in the answer of SendSingle"),
+        "{said}"
+    );
 }
 
 #[test]

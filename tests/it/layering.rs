@@ -31,7 +31,24 @@ const RULES: &[(&str, &[&str])] = &[
     ("telemetry", &["config"]),
     ("server", &["config", "grpc", "http", "service"]),
     ("app", &["auth", "config", "domain", "provider", "service", "store"]),
-    ("cli", &["app", "auth", "config", "domain", "grpc", "proto", "sandbox", "server", "service", "shutdown", "store", "telemetry", "worker"]),
+    (
+        "cli",
+        &[
+            "app",
+            "auth",
+            "config",
+            "domain",
+            "grpc",
+            "proto",
+            "sandbox",
+            "server",
+            "service",
+            "shutdown",
+            "store",
+            "telemetry",
+            "worker",
+        ],
+    ),
     ("main", &["cli", "config"]),
 ];
 

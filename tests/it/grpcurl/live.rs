@@ -1,20 +1,19 @@
 //! The program itself, started as a child, and scripts run against it.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_messaging");
+use crate::support::program::{Running, printed};
 
 /// A serving sandbox; ends when it is dropped.
 pub(super) struct Live {
-    dir: TempDir,
-    child: Child,
+    running: Running,
+    _dir: TempDir,
     /// What the scripts find in their environment.
     pub env: BTreeMap<String, String>,
 }
@@ -46,42 +45,28 @@ impl Live {
     }
 
     fn start(dir: TempDir, more: &[(&str, String)]) -> Self {
-        let log = File::create(dir.path().join("log")).unwrap();
-        let mut serve = program(dir.path());
-        serve.args(["serve", "--sandbox"]).env("GRPC_ADDR", "127.0.0.1:0").env("HTTP_ADDR", "127.0.0.1:0");
+        let data = dir.path().join("data").display().to_string();
+        let place = [("DATA_DIR", data.as_str())];
         // Results of a bulk refresh come in any order; one at a time they come in the order of the ids.
-        serve.env("REFRESH_CONCURRENCY", "1").envs(more.iter().map(|(name, value)| (*name, value)));
-        let mut child = serve.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let mut live = Self { dir, child, env: BTreeMap::new() };
-        for line in lines {
-            if line.starts_with('{') {
-                let addresses: serde_json::Value = serde_json::from_str(&line).unwrap();
-                live.keep("ADDR", addresses["grpc"].as_str().unwrap());
-            } else if let Some((_, token)) = line.split_once("Bearer ") {
-                live.keep("TOKEN", token.split('\'').next().unwrap());
-                break;
-            }
-        }
-        assert!(live.env.contains_key("TOKEN"), "it did not start: {}", live.log());
-        let token = live.run(&["token", "--sandbox", "--user", "1", "--scope", "messages:read"]);
-        live.keep("READ_TOKEN", &token);
-        let key = live.run(&["key", "create", "--sandbox", "--user", "1"]);
-        live.keep("API_KEY", &key);
-        live.keep("GRPCURL", grpcurl().to_str().unwrap());
-        live
+        let serving = [("GRPC_ADDR", "127.0.0.1:0"), ("HTTP_ADDR", "127.0.0.1:0"), ("REFRESH_CONCURRENCY", "1")];
+        let more = more.iter().map(|(name, value)| (*name, value.as_str()));
+        let env: Vec<(&str, &str)> = place.into_iter().chain(serving).chain(more).collect();
+        let running = Running::start(&["serve", "--sandbox"], &env);
+        let token = ["token", "--sandbox", "--user", "1"];
+        let scripts = [
+            ("ADDR", running.address("grpc")),
+            ("TOKEN", printed(&token, &place)),
+            ("READ_TOKEN", printed(&[&token[..], &["--scope", "messages:read"]].concat(), &place)),
+            ("API_KEY", printed(&["key", "create", "--sandbox", "--user", "1"], &place)),
+            ("GRPCURL", grpcurl().display().to_string()),
+        ];
+        let env = scripts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { running, _dir: dir, env }
     }
 
     /// Puts a value into the scripts' environment.
     pub(super) fn keep(&mut self, name: &str, value: &str) {
         self.env.insert(name.to_owned(), value.to_owned());
-    }
-
-    /// What a command of the program prints, beside the serving one.
-    fn run(&self, arguments: &[&str]) -> String {
-        let done = program(self.dir.path()).args(arguments).output().unwrap();
-        assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8(done.stdout).unwrap().trim().to_owned()
     }
 
     /// What a script prints, and below it its exit status unless that is 0.
@@ -105,21 +90,8 @@ impl Live {
 
     /// What the server wrote to its log.
     pub(super) fn log(&self) -> String {
-        fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+        self.running.log()
     }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-fn program(dir: &Path) -> Command {
-    let mut program = Command::new(PROGRAM);
-    program.env_clear().env("DATA_DIR", dir.join("data"));
-    program
 }
 
 fn path() -> std::ffi::OsString {
