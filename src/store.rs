@@ -102,6 +102,7 @@ pub enum Error {
 }
 
 impl Error {
+    #[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
     fn pool(e: diesel_async::pooled_connection::deadpool::PoolError) -> Self {
         Self::Unavailable(e.to_string().into())
     }
@@ -117,9 +118,14 @@ impl From<diesel::result::Error> for Error {
         use diesel::result::Error as E;
         let text = e.to_string().into();
         match e {
-            E::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _)
-            // A replica that was a primary a moment ago; a race that was lost again and again.
-            | E::DatabaseError(Kind::ReadOnlyTransaction | Kind::SerializationFailure, _)
+            // Read-only is a replica that was the primary a moment ago; a serialisation failure, a race lost many times.
+            E::DatabaseError(
+                Kind::ClosedConnection
+                | Kind::UnableToSendCommand
+                | Kind::ReadOnlyTransaction
+                | Kind::SerializationFailure,
+                _,
+            )
             | E::BrokenTransactionManager
             | E::AlreadyInTransaction
             | E::NotInTransaction => Self::Unavailable(text),
@@ -176,7 +182,7 @@ impl Store {
                 pools::sqlite(path, config.pool_size)?
             }
         };
-        let writer = writer::Writer::start(db.clone(), clock.clone());
+        let writer = writer::Writer::start(&db, &clock);
         let store = Self { db, writer, clock, _lock: lock };
         store.follow_clock().await?;
         Ok(store)

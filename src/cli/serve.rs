@@ -62,7 +62,7 @@ impl Serve {
         let (grpc, http) = doors.addresses();
         let mut addresses = json!({"grpc": grpc.to_string(), "http": http.to_string()});
         if let Some(sandbox) = sandbox {
-            addresses["sandbox"] = json!(sandbox.to_string());
+            addresses.as_object_mut().map(|all| all.insert("sandbox".to_owned(), json!(sandbox.to_string())));
         }
         writeln!(out, "{addresses}").map_err(Failure::other)?;
         if let Some(token) = token {
@@ -145,12 +145,11 @@ async fn start_sandbox(env: &Env, stop: &CancellationToken) -> Result<std::net::
 async fn demo(config: &Config) -> Result<String, Failure> {
     let store = app::open_store(&config.database).await?;
     let users = store.users().await.map_err(Failure::other)?;
-    let user = match users.into_iter().find(|u| u.name == DEMO_USER) {
-        Some(user) => user.id,
-        None => {
-            let sender = SenderId::parse(DEMO_SENDER).map_err(Failure::other)?;
-            store.create_user(DEMO_USER, Some(&sender)).await.map_err(Failure::other)?
-        }
+    let user = if let Some(user) = users.into_iter().find(|u| u.name == DEMO_USER) {
+        user.id
+    } else {
+        let sender = SenderId::parse(DEMO_SENDER).map_err(Failure::other)?;
+        store.create_user(DEMO_USER, Some(&sender)).await.map_err(Failure::other)?
     };
     let token =
         app::tokens(&config.jwt_secret)?.issue(OwnerId(user.0), Scope::ORDINARY, Clock::system().now(), DEMO_TOKEN);

@@ -142,8 +142,7 @@ pub fn public(dispatch: Dispatch, rank: Rank) -> Status {
         (Rank::Delivered, _) => Status::Delivered,
         (Rank::Failed, _) | (_, Dispatch::Rejected | Dispatch::Dead) => Status::Failed,
         (_, Dispatch::Cancelled) => Status::Cancelled,
-        (_, Dispatch::Expired) => Status::Expired,
-        (Rank::NoReport, Dispatch::Accepted) => Status::Expired,
+        (_, Dispatch::Expired) | (Rank::NoReport, Dispatch::Accepted) => Status::Expired,
         (_, Dispatch::Accepted) => Status::Sent,
         (_, Dispatch::Unknown) => Status::Unknown,
         (_, Dispatch::Sending) => Status::Sending,
@@ -188,7 +187,9 @@ fn shown(s: &State) -> impl PartialEq + '_ {
     (words, s.attempts, s.possible_duplicate, s.sent_at, s.delivered_at, s.failed_at)
 }
 
-type Done = Result<(Option<Kind>, Value), Refused>;
+/// What is to be recorded of an event, and what it rests on.
+type Recorded = (Option<Kind>, Value);
+type Done = Result<Recorded, Refused>;
 
 /// The provider has the message.
 fn taken(m: &mut Message, now: Timestamp) {

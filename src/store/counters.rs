@@ -123,11 +123,11 @@ const ROLL_UP_SQLITE: [&str; 2] = [
 impl Store {
     /// How the owner's campaign stands now; `None` if there is no such campaign.
     pub async fn campaign_stats(&self, owner: OwnerId, campaign: CampaignId) -> Result<Option<Stats>, Error> {
+        use diesel_async::RunQueryDsl as _;
         let mine = campaigns::table
             .filter(campaigns::id.eq(campaign.0).and(campaigns::owner_id.eq(owner.0)))
             .select(campaigns::first_sent_at);
         let sum = diesel::sql_query(SUM).bind::<BigInt, _>(campaign.0);
-        use diesel_async::RunQueryDsl as _;
         let (first, counts): (Option<Option<Instant>>, Vec<Count>) = run!(&self.db, |c| {
             let first = mine.first(c).await.optional()?;
             (first, sum.load(c).await?)

@@ -51,12 +51,12 @@ pub async fn probe(config: &Config) -> Result<String, Error> {
         Url::Postgres(url) => {
             let connection = pools::connect(url.clone()).await.map_err(Error::setup)?;
             let mut harness: AsyncMigrationHarness<AsyncPgConnection> = AsyncMigrationHarness::new(connection);
-            pending(&mut harness, POSTGRES)?
+            pending(&mut harness, &POSTGRES)?
         }
         Url::Sqlite(path) if !Path::new(path).exists() => return Ok("will be made by the first start".to_owned()),
         Url::Sqlite(path) => {
             let mut connection = SqliteConnection::establish(path).map_err(Error::setup)?;
-            pending(&mut connection, SQLITE)?
+            pending(&mut connection, &SQLITE)?
         }
     };
     Ok(if missing == 0 { "is up to date".to_owned() } else { format!("is reached and lacks {missing} migrations") })
@@ -64,9 +64,9 @@ pub async fn probe(config: &Config) -> Result<String, Error> {
 
 fn pending<DB: diesel::backend::Backend>(
     harness: &mut impl diesel_migrations::MigrationHarness<DB>,
-    all: EmbeddedMigrations,
+    all: &EmbeddedMigrations,
 ) -> Result<usize, Error> {
     let applied = harness.applied_migrations().unwrap_or_default();
-    let all = MigrationSource::<DB>::migrations(&all).map_err(Error::setup)?;
+    let all = MigrationSource::<DB>::migrations(all).map_err(Error::setup)?;
     Ok(all.iter().filter(|m| !applied.contains(&m.name().version().as_owned())).count())
 }

@@ -39,7 +39,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the writer's tasks: two for Postgres, so that one gathers while the other commits; SQLite has one writer
     /// by nature.
-    pub(super) fn start(db: Db, clock: Clock) -> Self {
+    pub(super) fn start(db: &Db, clock: &Clock) -> Self {
         let (queue, commands) = mpsc::channel(QUEUE);
         let lanes = if matches!(db, Db::Pg(_)) { 2 } else { 1 };
         let commands = Arc::new(Mutex::new(commands));
@@ -106,8 +106,12 @@ async fn commit(db: &Db, clock: &Clock, commands: Vec<Command>) {
         }
         Err(e) => {
             tracing::warn!(error = %e, writes = size, "a batch of writes failed");
-            accepts.into_iter().for_each(|reply| drop(reply.send(Err(e.clone()))));
-            jobs.into_iter().for_each(|reply| drop(reply.send(Err(e.clone()))));
+            for reply in accepts {
+                let _ = reply.send(Err(e.clone()));
+            }
+            for reply in jobs {
+                let _ = reply.send(Err(e.clone()));
+            }
         }
     }
 }

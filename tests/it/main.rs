@@ -4,7 +4,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "clippy.toml allows them in test functions; the functions that tests call are tests, too"
+    clippy::similar_names,
+    reason = "clippy.toml allows them in test functions; the functions that tests call are tests, too; what is sent is sent"
 )]
 
 mod cli;

@@ -18,7 +18,7 @@ pub(super) fn claim(m: &mut Message, by: Uuid, until: Timestamp, now: Timestamp)
         return Err(Refused::State);
     }
     if m.expires_at <= now {
-        return expire(m);
+        return Ok(expire(m));
     }
     s.dispatch = Dispatch::Claimed;
     s.held_by = Some(by);
@@ -36,7 +36,7 @@ pub(super) fn fence(m: &mut Message, hold: Hold, until: Timestamp, margin: Signe
         return Err(Refused::NotHolder);
     }
     if m.expires_at <= now {
-        return expire(m);
+        return Ok(expire(m));
     }
     let s = &mut m.state;
     s.dispatch = Dispatch::Sending;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::sending::lose_answer;
-use super::{Done, Kind, MAX_CRASHES, Refused, explain, rest};
+use super::{Done, Kind, MAX_CRASHES, Recorded, Refused, explain, rest};
 use crate::domain::message::{Dispatch, Message};
 
 pub(super) fn timer(m: &mut Message, now: Timestamp) -> Done {
@@ -13,7 +13,7 @@ pub(super) fn timer(m: &mut Message, now: Timestamp) -> Done {
     }
     let due = m.state.due_at.is_some_and(|at| at <= now);
     match m.state.dispatch {
-        Dispatch::Queued | Dispatch::Scheduled if m.expires_at <= now => expire(m),
+        Dispatch::Queued | Dispatch::Scheduled if m.expires_at <= now => Ok(expire(m)),
         Dispatch::Claimed if due => {
             m.state.crashes += 1;
             m.state.held_by = None;
@@ -54,14 +54,14 @@ fn bury(m: &mut Message, now: Timestamp) -> Value {
     json!({"crashes": crashes})
 }
 
-pub(super) fn expire(m: &mut Message) -> Done {
+pub(super) fn expire(m: &mut Message) -> Recorded {
     // One that may be at the provider already must not read as "never sent".
     m.state.dispatch = if m.state.ambiguous > 0 { Dispatch::Unknown } else { Dispatch::Expired };
     if m.state.dispatch == Dispatch::Expired {
         explain(m, "VALIDITY_ENDED", "its validity ended before it could be sent");
     }
     rest(m);
-    Ok((Some(Kind::Expired), Value::Null))
+    (Some(Kind::Expired), Value::Null)
 }
 
 pub(super) fn cancel(m: &mut Message) -> Done {

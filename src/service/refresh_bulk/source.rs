@@ -49,7 +49,9 @@ pub(super) fn name(owner: OwnerId, request: &BulkRequest) -> String {
         Some(BulkTarget::Campaign(id)) => format!("campaign/{id}"),
         Some(BulkTarget::Ids(ids)) => {
             let mut hash = Sha256::new();
-            ids.iter().for_each(|id| hash.update([id.as_bytes(), b"\0"].concat()));
+            for id in ids {
+                hash.update([id.as_bytes(), b"\0"].concat());
+            }
             format!("ids/{:x?}", hash.finalize())
         }
     };
@@ -93,7 +95,7 @@ impl Source {
         }
         let named: Vec<ProviderMessageId> = ids.iter().filter_map(|id| ProviderMessageId::from_caller(id)).collect();
         let store = &service.inner.store;
-        let owned = store.owned_provider_ids(owner, &named, false).await?;
+        let mine = store.owned_provider_ids(owner, &named, false).await?;
         let settled = if only_pending { store.owned_provider_ids(owner, &named, true).await? } else { HashSet::new() };
         let mut seen = HashSet::new();
         let skip = done.cursor().parse::<usize>().map_or(0, |last| last + 1);
@@ -106,8 +108,11 @@ impl Source {
             }
             total += 1;
             if place >= skip {
-                let owned = known.is_some_and(|id| owned.contains(&id));
-                ready.push_back(Target { id: id.clone(), cursor: place.to_string(), owned });
+                ready.push_back(Target {
+                    id: id.clone(),
+                    cursor: place.to_string(),
+                    owned: known.is_some_and(|id| mine.contains(&id)),
+                });
             }
         }
         Ok(Self { total, ready, more: None })

@@ -45,7 +45,7 @@ on_both_databases! {
         let counted = alice.send_single(counted).await.unwrap().into_inner().message.unwrap().id;
         let lost = alice.send_single(to("+306900000010")).await.unwrap().into_inner().message.unwrap().id;
         let by = |r: ListMessagesRequest| { let mut alice = app.alice(); async move { ids(&mut alice, r).await } };
-        assert_eq!(by(ListMessagesRequest { campaign_id: Some(campaign), ..Default::default() }).await, [counted.clone()]);
+        assert_eq!(by(ListMessagesRequest { campaign_id: Some(campaign), ..Default::default() }).await, std::slice::from_ref(&counted));
         let unknown = MessageStatus::Unknown as i32;
         assert_eq!(by(ListMessagesRequest { status: unknown, ..Default::default() }).await, [lost]);
         let destination = "0030 6900000001".to_owned();

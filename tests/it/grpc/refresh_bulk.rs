@@ -69,7 +69,7 @@ on_both_databases! {
         let events = read(&mut app.alice(), of(id), usize::MAX).await;
         assert_eq!(events.len(), 121);
         assert!(events.iter().all(|e| e.total == 120));
-        assert!(events.iter().take(120).enumerate().all(|(i, e)| e.completed == i as i64 + 1));
+        assert!(events.iter().take(120).enumerate().all(|(i, e)| usize::try_from(e.completed) == Ok(i + 1)));
         let results = results(&events);
         assert!(sent.iter().all(|id| results[id] == RefreshOutcome::Updated));
         assert_eq!(summary(&events), Summary { total: 120, updated: 120, unchanged: 0, failed: 0 });

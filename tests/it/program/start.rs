@@ -30,14 +30,14 @@ async fn a_second_start_finds_the_first_ones_data_and_its_tokens_still_work() {
     let send =
         SendSingleRequest { destination: "+306900000001".to_owned(), text: "Hi".to_owned(), ..Default::default() };
     let sent = client.send_single(with_token(send, &token)).await.unwrap().into_inner().message.unwrap();
-    assert!(first.log().contains("grpcurl -plaintext"));
     first.signal("TERM");
     assert!(first.wait().success(), "{}", first.log());
+    assert!(first.log().contains("grpcurl -plaintext"), "{}", first.log());
 
     let second = Running::start(&["serve", "--sandbox"], &env);
     let mut client = MessagingServiceClient::connect(format!("http://{}", second.address("grpc"))).await.unwrap();
     let list = client.list_messages(with_token(ListMessagesRequest::default(), &token)).await.unwrap().into_inner();
-    assert_eq!(list.messages, [sent.clone()]);
+    assert_eq!(list.messages, std::slice::from_ref(&sent));
     let ask = messaging::proto::GetMessageStatusRequest { message_id: sent.provider_message_id.unwrap() };
     let view = client.get_message_status(with_token(ask, &token)).await.unwrap().into_inner();
     assert_eq!(view.text.as_deref(), Some("Hi"), "the sandbox remembers, too");

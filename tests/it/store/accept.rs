@@ -7,7 +7,7 @@ use messaging::domain::evidence::Rank;
 use messaging::domain::ids::{CampaignId, MessageId, OwnerId};
 use messaging::domain::message::{Dispatch, Guarantee, Message, State};
 use messaging::domain::text::MessageText;
-use messaging::store::{Accepted, Error, IdempotencyKey, Store};
+use messaging::store::{Accepted, Error, Filter, IdempotencyKey, Store};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -25,14 +25,14 @@ both![
     a_call_that_was_cancelled_stores_nothing,
 ];
 
-fn key(key: &str, content: u8) -> Option<IdempotencyKey> {
-    Some(IdempotencyKey { key: key.to_owned(), fingerprint: [content; 32] })
+fn key(key: &str, content: u8) -> IdempotencyKey {
+    IdempotencyKey { key: key.to_owned(), fingerprint: [content; 32] }
 }
 
-async fn with_key(store: &Store, owner: OwnerId, key: Option<IdempotencyKey>) -> (MessageId, Accepted) {
+async fn with_key(store: &Store, owner: OwnerId, key: IdempotencyKey) -> (MessageId, Accepted) {
     let message = queued(owner, Guarantee::AtLeastOnce, start());
     let id = message.id;
-    (id, store.accept(message, key, CancellationToken::new()).await.unwrap())
+    (id, store.accept(message, Some(key), CancellationToken::new()).await.unwrap())
 }
 
 /// A message in which no field has its ordinary value.
@@ -77,7 +77,7 @@ async fn a_message_reads_back_as_it_was_accepted(rig: Rig) {
     for message in [odd(owner), queued(owner, Guarantee::AtLeastOnce, start())] {
         let message = rig.stored(message).await;
         assert_eq!(rig.read(&message).await, message);
-        let listed = rig.store.messages(owner, &Default::default(), None, 100).await.unwrap();
+        let listed = rig.store.messages(owner, &Filter::default(), None, 100).await.unwrap();
         assert!(listed.contains(&message));
     }
 }
@@ -87,7 +87,7 @@ async fn a_message_is_read_by_its_owner_alone(rig: Rig) {
     let message = rig.sent(owner, None, "p-1").await;
     let store = &rig.store;
     assert!(store.message(other, message.id).await.unwrap().is_none());
-    assert!(store.messages(other, &Default::default(), None, 10).await.unwrap().is_empty());
+    assert!(store.messages(other, &Filter::default(), None, 10).await.unwrap().is_empty());
     assert!(store.history(other, message.id).await.unwrap().is_empty());
     assert!(!store.owns_provider_id(other, &provider_id("p-1")).await.unwrap());
     assert!(store.owned_provider_ids(other, &[provider_id("p-1")], false).await.unwrap().is_empty());
@@ -172,10 +172,10 @@ async fn a_call_that_was_cancelled_stores_nothing(rig: Rig) {
     let (gone, there) = (CancellationToken::new(), CancellationToken::new());
     gone.cancel();
     let message = queued(owner, Guarantee::AtLeastOnce, start());
-    let cancelled = rig.store.accept(message.clone(), key("order-1", 1), gone).await;
+    let cancelled = rig.store.accept(message.clone(), Some(key("order-1", 1)), gone).await;
     assert!(matches!(cancelled, Err(Error::Cancelled)));
     assert_eq!(rig.count("messages").await + rig.count("idempotency_keys").await + rig.count("events").await, 0);
-    assert!(matches!(rig.store.accept(message, key("order-1", 1), there).await, Ok(Accepted::New)));
+    assert!(matches!(rig.store.accept(message, Some(key("order-1", 1)), there).await, Ok(Accepted::New)));
 }
 
 #[test]

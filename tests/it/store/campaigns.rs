@@ -165,7 +165,7 @@ async fn a_refresh_walks_every_id_of_a_campaign_once(rig: Rig) {
         loop {
             let page = rig.store.refresh_targets(owner, campaign, only_pending, &after, 7).await.unwrap();
             let Some(last) = page.last() else { break };
-            after = last.as_str().to_owned();
+            last.as_str().clone_into(&mut after);
             walked.extend(page);
         }
         assert!(walked.is_sorted());

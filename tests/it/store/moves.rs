@@ -4,7 +4,7 @@ use messaging::domain::evidence::{Evidence, Rank};
 use messaging::domain::ids::OwnerId;
 use messaging::domain::message::Status;
 use messaging::domain::status::{Event, Refused};
-use messaging::store::{Job, Moved, Pick};
+use messaging::store::{Filter, Job, Moved, Pick};
 
 use crate::support::store::{Rig, both, provider_id};
 
@@ -75,7 +75,7 @@ async fn concurrent_reports_of_many_messages_end_in_the_best_one(rig: Rig) {
     for reached in futures::future::join_all(reports).await {
         assert_eq!(reached.unwrap(), 20);
     }
-    let all = rig.store.messages(owner, &Default::default(), None, 100).await.unwrap();
+    let all = rig.store.messages(owner, &Filter::default(), None, 100).await.unwrap();
     assert!(all.iter().all(|m| m.state.rank == Rank::Delivered));
     for id in ids {
         let mine: Vec<_> = all.iter().filter(|m| m.state.provider_message_id == Some(provider_id(id))).collect();

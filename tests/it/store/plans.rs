@@ -65,7 +65,7 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     };
     let owns = async |s: &Store| assert!(s.owns_provider_id(OwnerId(2), &provider_id("p-777")).await.unwrap());
     let ids: Vec<_> = (1..=100).map(|i| provider_id(&format!("p-{i}"))).collect();
-    let owned = async |s: &Store| assert!(!s.owned_provider_ids(owner, &ids, true).await.unwrap().is_empty());
+    let mine = async |s: &Store| assert!(!s.owned_provider_ids(owner, &ids, true).await.unwrap().is_empty());
     let list = async |filter: Filter, s: &Store| {
         assert!(!s.messages(owner, &filter, None, 50).await.unwrap().is_empty());
     };
@@ -77,7 +77,7 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     assert!(rows_read(&url, "claim", claim).await <= 200);
     assert!(rows_read(&url, "report", report).await <= 20);
     assert!(rows_read(&url, "owns", owns).await <= 20);
-    assert!(rows_read(&url, "owned ids", owned).await <= 400);
+    assert!(rows_read(&url, "owned ids", mine).await <= 400);
     assert!(rows_read(&url, "list", async |s| list(Filter::default(), s).await).await <= 100);
     assert!(rows_read(&url, "list of a number", async |s| list(number.clone(), s).await).await <= 100);
     assert!(rows_read(&url, "list of a status", async |s| list(by_status.clone(), s).await).await <= 200);

@@ -2,7 +2,6 @@
 
 use jiff::SignedDuration;
 use messaging::domain::message::{Dispatch, Status};
-use messaging::domain::status::Kind;
 
 use crate::support::outcomes::ambiguous;
 use crate::support::store::{Rig, both};
@@ -37,7 +36,7 @@ async fn a_send_that_ran_out_becomes_unknown(rig: Rig) {
     assert_eq!(lost[0].status(), Status::Unknown);
     assert_eq!(rig.read(&message).await, lost[0]);
     let history = rig.store.history(owner, message.id).await.unwrap();
-    assert_eq!(history.last().unwrap().kind, Kind::name(Kind::LeaseLost as i16));
+    assert_eq!(history.last().unwrap().kind, "lease_lost");
 }
 
 async fn the_third_crash_ends_a_message(rig: Rig) {

@@ -105,7 +105,7 @@ pub struct TestApp {
     pub sandbox: SocketAddr,
     pub alice: OwnerId,
     pub bob: OwnerId,
-    pub home: Home,
+    _home: Home,
     channel: Channel,
     tokens: Tokens,
     http: reqwest::Client,
@@ -127,19 +127,18 @@ impl TestApp {
     pub async fn over(home: Home, now: Timestamp, sandbox: Option<SocketAddr>) -> Self {
         let clock = Clock::manual(now);
         let stop = CancellationToken::new();
-        let sandbox = match sandbox {
-            Some(addr) => addr,
-            None => {
-                let config = sandbox::Config {
-                    api_key: SecretString::from(API_KEY),
-                    slow_answer: Duration::from_secs(5),
-                    ..sandbox::Config::default()
-                };
-                let sandbox = Sandbox::bind("127.0.0.1:0", config, clock.clone()).await.expect("the sandbox starts");
-                let addr = sandbox.addr();
-                tokio::spawn(sandbox.run(stop.clone()));
-                addr
-            }
+        let sandbox = if let Some(addr) = sandbox {
+            addr
+        } else {
+            let config = sandbox::Config {
+                api_key: SecretString::from(API_KEY),
+                slow_answer: Duration::from_secs(5),
+                ..sandbox::Config::default()
+            };
+            let sandbox = Sandbox::bind("127.0.0.1:0", config, clock.clone()).await.expect("the sandbox starts");
+            let addr = sandbox.addr();
+            tokio::spawn(sandbox.run(stop.clone()));
+            addr
         };
         let store = Store::open(&home.config, clock.clone(), true).await.expect("the database opens");
         let base = format!("http://{sandbox}").parse().expect("a URL");
@@ -156,7 +155,7 @@ impl TestApp {
             settings: Settings {
                 default_sender: SenderId::parse("Default").ok(),
                 traffic_account_id: ACCOUNT.to_owned(),
-                lease: Duration::from_secs(60),
+                lease: Duration::from_mins(1),
                 refresh_concurrency: 16,
                 send_concurrency: 32,
             },
@@ -172,7 +171,7 @@ impl TestApp {
         let alice = store.create_user("alice", SenderId::parse("Alice").ok().as_ref()).await.expect("alice is made");
         let bob = store.create_user("bob", None).await.expect("bob is made");
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { service, store, clock, grpc, sandbox, alice, bob, home, channel, tokens, http, stop }
+        Self { service, store, clock, grpc, sandbox, alice, bob, _home: home, channel, tokens, http, stop }
     }
 
     /// A token for a user.

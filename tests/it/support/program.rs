@@ -1,8 +1,9 @@
 //! The program itself as a child process, and the sandbox beside it.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use serde_json::Value;
 
@@ -30,6 +31,18 @@ pub struct Running {
     child: Child,
     pub addresses: Value,
     log: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+/// Adds every line to the log, until there are no more.
+fn follow(mut lines: impl BufRead + Send + 'static, log: Arc<Mutex<String>>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        while lines.read_line(&mut line).is_ok_and(|n| n > 0) {
+            log.lock().expect("the log is whole").push_str(&line);
+            line.clear();
+        }
+    })
 }
 
 impl Running {
@@ -37,28 +50,15 @@ impl Running {
     pub fn start(arguments: &[&str], env: &[(&str, &str)]) -> Self {
         let mut command = messaging(arguments, env);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
-        let log = Arc::new(Mutex::new(String::new()));
-        let mut errors = BufReader::new(child.stderr.take().expect("standard error is piped"));
-        let lines = log.clone();
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            while errors.read_line(&mut line).is_ok_and(|n| n > 0) {
-                lines.lock().expect("the log is whole").push_str(&line);
-                line.clear();
-            }
-        });
         let mut out = BufReader::new(child.stdout.take().expect("standard output is piped"));
         let mut first = String::new();
         out.read_line(&mut first).expect("standard output is read");
+        let log = Arc::new(Mutex::new(String::new()));
+        let errors = BufReader::new(child.stderr.take().expect("standard error is piped"));
+        let readers = vec![follow(out, log.clone()), follow(errors, log.clone())];
         let addresses = serde_json::from_str(&first);
         let addresses = addresses.unwrap_or_else(|_| panic!("no addresses, but {first:?} {:?}", log.lock()));
-        let lines = log.clone();
-        std::thread::spawn(move || {
-            let mut rest = String::new();
-            let _ = out.read_to_string(&mut rest);
-            lines.lock().expect("the log is whole").push_str(&rest);
-        });
-        Self { child, addresses, log }
+        Self { child, addresses, log, readers }
     }
 
     /// One of its addresses: `grpc`, `http` or `sandbox`.
@@ -78,9 +78,11 @@ impl Running {
         assert!(sent.success());
     }
 
-    /// Waits for its end.
+    /// Waits for its end; the log is whole then.
     pub fn wait(&mut self) -> ExitStatus {
-        self.child.wait().expect("the program ends")
+        let status = self.child.wait().expect("the program ends");
+        self.readers.drain(..).for_each(|reader| reader.join().expect("the output is read"));
+        status
     }
 }
 

@@ -43,7 +43,7 @@ pub struct Rig {
     /// The Postgres database's URL, or the SQLite file's path.
     pub address: String,
     folder: Option<TempDir>,
-    _database: Option<Guard>,
+    database: Option<Guard>,
 }
 
 /// The holder in the tests.
@@ -64,14 +64,14 @@ impl Rig {
         static MIGRATED: Template = Template::new();
         let (url, guard) = MIGRATED.database(migrate).await;
         let mut rig = Self::open(Url::parse(&url).unwrap(), url).await;
-        rig._database = Some(guard);
+        rig.database = Some(guard);
         rig
     }
 
     async fn open(url: Url, address: String) -> Self {
         let (clock, config) = (Clock::manual(start()), Config { url, pool_size: 8 });
         let store = Store::open(&config, clock.clone(), true).await.unwrap();
-        Self { store, clock, config, address, folder: None, _database: None }
+        Self { store, clock, config, address, folder: None, database: None }
     }
 
     pub fn is_postgres(&self) -> bool {

@@ -8,17 +8,22 @@ use messaging::domain::status::{BLOCKED_RETRY, Kind, public};
 
 use super::*;
 
-fn short(result: Result<Change, Refused>, after: &Message) -> String {
+fn short(result: &Result<Change, Refused>, after: &Message) -> String {
     match result {
         Ok(_) => format!("{:?}", after.state.dispatch),
         Err(refused) => format!("({refused:?})").to_lowercase(),
     }
 }
 
+/// A column of the table: its heading, and what happens to the message; time may go by first.
+type Column<'a> = (&'a str, &'a dyn Fn(&mut Case) -> Event);
+
 /// The state after each event, or in brackets why it is refused.
-fn table(columns: &[(&str, &dyn Fn(&mut Case) -> Event)]) -> String {
+fn table(columns: &[Column<'_>]) -> String {
     let mut table = format!("{:11}", "");
-    columns.iter().for_each(|(name, _)| write!(table, "{name:12}").unwrap());
+    for (name, _) in columns {
+        write!(table, "{name:12}").unwrap();
+    }
     for dispatch in Dispatch::ALL {
         write!(table, "\n{:11}", format!("{dispatch:?}")).unwrap();
         for (_, event) in columns {
@@ -31,7 +36,7 @@ fn table(columns: &[(&str, &dyn Fn(&mut Case) -> Event)]) -> String {
             if result.is_err() {
                 assert_eq!(case.message, before, "refused, and changed");
             }
-            write!(table, "{:12}", short(result, &case.message)).unwrap();
+            write!(table, "{:12}", short(&result, &case.message)).unwrap();
         }
     }
     table.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
@@ -126,10 +131,14 @@ fn what_the_carrier_speaks_of_was_taken() {
 #[test]
 fn the_owner_reads_one_status_for_the_two_axes() {
     let mut table = format!("{:11}", "");
-    Rank::ALL.iter().for_each(|rank| write!(table, "{:11}", format!("{rank:?}")).unwrap());
+    for rank in Rank::ALL {
+        write!(table, "{:11}", format!("{rank:?}")).unwrap();
+    }
     for dispatch in Dispatch::ALL {
         write!(table, "\n{:11}", format!("{dispatch:?}")).unwrap();
-        Rank::ALL.iter().for_each(|rank| write!(table, "{:11}", format!("{:?}", public(dispatch, *rank))).unwrap());
+        for rank in Rank::ALL {
+            write!(table, "{:11}", format!("{:?}", public(dispatch, rank))).unwrap();
+        }
     }
     insta::assert_snapshot!(table.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"), @r"
                None       Sent       NoReport   Failed     Delivered
