@@ -150,8 +150,10 @@ fn arrows_point_right_only() {
 #[test]
 fn no_path_goes_round_the_order_of_the_house() {
     for (file, code) in sources() {
-        assert!(!code.contains("super::super"), "src/{file}: name the part with crate::");
-        assert!(!code.contains("use messaging::") || file == "main.rs", "src/{file}");
+        // A module of a part may climb to the part's own index, and not out of it.
+        let climb = "super::".repeat(file.split('/').count());
+        assert!(!code.contains(&climb), "src/{file}: name what is outside of the part with crate::");
+        assert!(!code.contains("messaging::") || file == "main.rs", "src/{file}: name it with crate::");
     }
 }
 
