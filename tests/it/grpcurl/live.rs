@@ -83,7 +83,7 @@ impl Live {
         }
         let code = done.status.code().unwrap();
         if code != 0 {
-            text += &format!("exit status {code}\n");
+            text = format!("{text}exit status {code}\n");
         }
         text
     }

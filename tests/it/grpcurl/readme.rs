@@ -43,7 +43,7 @@ impl Readme {
         let Some((begin, _, end)) = self.block(script) else { return };
         let mut line = command(script);
         if !arguments.is_empty() {
-            line += &format!(" {arguments}");
+            line = format!("{line} {arguments}");
         }
         if text.contains("exit status ") {
             line += "; echo \"exit status $?\"";
