@@ -9,14 +9,17 @@
 )]
 
 mod cli;
+mod clients;
 mod documents;
 mod domain;
 mod grpc;
 mod grpcurl;
+mod http;
 mod layering;
 mod program;
 mod provider;
 mod sandbox;
 mod server;
+mod service;
 mod store;
 mod support;
