@@ -21,6 +21,9 @@ pub use refresh::{Refreshed, internal_status};
 pub use refresh_bulk::{BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkStream, BulkTarget};
 pub use send::{SendSingle, Sent, is_account};
 
+/// The provider's live view, for the doors, which never see the provider.
+pub use crate::provider::Snapshot;
+
 use moka::future::Cache;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;

@@ -10,9 +10,12 @@
 
 mod cli;
 mod clients;
+mod documents;
 mod domain;
 mod grpc;
+mod grpcurl;
 mod http;
+mod layering;
 mod program;
 mod provider;
 mod sandbox;

@@ -1,6 +1,8 @@
 //! What the integration tests share.
 
 pub mod app;
+pub mod contract;
+pub mod files;
 pub mod messages;
 pub mod outcomes;
 pub mod postgres;
