@@ -44,9 +44,19 @@ impl Writer {
         let lanes = if matches!(db, Db::Pg(_)) { 2 } else { 1 };
         let commands = Arc::new(Mutex::new(commands));
         for _ in 0..lanes {
-            tokio::spawn(lane(db.clone(), clock.clone(), commands.clone()));
+            tokio::spawn(keep_lane(db.clone(), clock.clone(), commands.clone()));
         }
         Self { queue }
+    }
+}
+
+/// Replaces a lane that panicked: its callers are told that the write failed, and the next ones find a writer.
+async fn keep_lane(db: Db, clock: Clock, commands: Arc<Mutex<mpsc::Receiver<Command>>>) {
+    while let Err(e) = tokio::spawn(lane(db.clone(), clock.clone(), commands.clone())).await {
+        if e.is_cancelled() {
+            return;
+        }
+        tracing::error!("a writer lane panicked; another takes its place");
     }
 }
 

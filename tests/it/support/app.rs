@@ -216,6 +216,7 @@ impl TestApp {
         for _ in 0..100 {
             let timers = self.service.run_timers().await.expect("the timers run");
             let sent = self.service.send_due().await.expect("what is due is sent");
+            self.service.drain().await;
             if timers + sent == 0 {
                 return;
             }
