@@ -153,7 +153,7 @@ impl From<store::Error> for Error {
         match e {
             store::Error::Unavailable(cause) => Self::Unavailable {
                 reason: "DATABASE_UNAVAILABLE",
-                message: "The service cannot reach its database; nothing was accepted. Try again.",
+                message: "The service cannot reach its database. Try again, with the same idempotency key.",
                 retry_after: Duration::from_secs(1),
                 cause: cause.to_string(),
             },
