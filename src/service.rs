@@ -14,7 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use campaigns::CreateCampaign;
+pub use campaigns::{CampaignPage, CreateCampaign, ListCampaigns};
 pub use explain::Explained;
 pub use lookup::{ListMessages, MessagePage};
 pub use refresh::{Refreshed, internal_status};

@@ -35,6 +35,12 @@ pub fn open_id(filters: &str, token: &str) -> Result<Uuid, Invalid> {
     Uuid::from_slice(&open(filters, token)?).map_err(|_| Invalid)
 }
 
+/// Opens a token whose payload is a number.
+pub fn open_number(filters: &str, token: &str) -> Result<i64, Invalid> {
+    let payload = open(filters, token)?;
+    payload.try_into().map(i64::from_be_bytes).map_err(|_: Vec<u8>| Invalid)
+}
+
 fn digest(filters: &str, payload: &[u8]) -> [u8; DIGEST] {
     let mut hash = Sha256::new();
     hash.update(b"messaging/token/1\0");

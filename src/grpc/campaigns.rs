@@ -15,11 +15,10 @@ use crate::proto::{
     ListCampaignsRequest, ListCampaignsResponse, PauseCampaignRequest, PauseCampaignResponse, ResumeCampaignRequest,
     ResumeCampaignResponse, StartCampaignRequest, StartCampaignResponse, WatchCampaignRequest, WatchCampaignResponse,
 };
-use crate::service::CreateCampaign;
+use crate::service::{CreateCampaign, ListCampaigns};
 
 const RECIPIENTS: &str = "AddRecipients is not built yet: name the campaign in SendSingle's campaign_id";
 const SENDING: &str = "Campaigns cannot be started yet: name the campaign in SendSingle's campaign_id";
-const LISTING: &str = "ListCampaigns is not built yet: read one with GetCampaign";
 const WATCHING: &str = "WatchCampaign is not built yet: read GetCampaignStats";
 
 impl Door {
@@ -98,7 +97,12 @@ impl CampaignService for Door {
         &self,
         request: Request<ListCampaignsRequest>,
     ) -> Result<Response<ListCampaignsResponse>, Status> {
-        self.not_yet(request, LISTING).await
+        let (caller, call, request) = self.enter(request).await?;
+        let ListCampaignsRequest { page_size, page_token, owner_id } = request;
+        let request = ListCampaigns { page_size, page_token, owner_id };
+        let page = self.service.list_campaigns(&caller, &request).await.map_err(|e| call.refuse(&e))?;
+        let campaigns = page.campaigns.into_iter().map(Into::into).collect();
+        Ok(Response::new(ListCampaignsResponse { campaigns, next_page_token: page.next_page_token }))
     }
 
     async fn get_campaign_stats(

@@ -6,6 +6,7 @@ use crate::auth::{Caller, Scope};
 use crate::domain::campaign::{Campaign, NewCampaign, Stats};
 use crate::domain::ids::CampaignId;
 use crate::domain::message::Message;
+use crate::domain::page;
 use crate::domain::sender::SenderId;
 use crate::domain::text::MessageText;
 use crate::error::{Error, Resource, Violation};
@@ -32,6 +33,26 @@ pub struct CreateCampaign {
     pub idempotency_key: String,
 }
 
+/// Which campaigns to list.
+#[derive(Debug, Clone, Default)]
+pub struct ListCampaigns {
+    /// How many at most.
+    pub page_size: i32,
+    /// Where to go on.
+    pub page_token: String,
+    /// Whose, if not the caller's.
+    pub owner_id: Option<i64>,
+}
+
+/// One page of campaigns.
+#[derive(Debug, Clone)]
+pub struct CampaignPage {
+    /// The campaigns, newest first.
+    pub campaigns: Vec<Campaign>,
+    /// Where to go on; empty on the last page.
+    pub next_page_token: String,
+}
+
 /// The longest name, in characters.
 const MAX_NAME: usize = 200;
 
@@ -54,6 +75,32 @@ impl Service {
         caller.require(Scope::Campaigns)?;
         let found = self.inner.store.campaign(caller.user, CampaignId(id)).await?;
         found.ok_or_else(|| Error::NotFound(Resource::Campaign, id.to_string()))
+    }
+
+    /// A page of the owner's campaigns.
+    pub async fn list_campaigns(&self, caller: &Caller, request: &ListCampaigns) -> Result<CampaignPage, Error> {
+        caller.require(Scope::Campaigns)?;
+        let owner = caller.owner(request.owner_id)?;
+        let filters = format!("campaigns/{owner}");
+        let mut violations = Vec::new();
+        let size = page::size(request.page_size).unwrap_or_else(|| {
+            violations.push(Violation::new("page_size", "must not be negative"));
+            0
+        });
+        let token = Some(request.page_token.as_str()).filter(|token| !token.is_empty());
+        let before = token.map(|token| page::open_number(&filters, token)).transpose().unwrap_or_else(|e| {
+            violations.push(Violation::new("page_token", e));
+            None
+        });
+        if !violations.is_empty() {
+            return Err(Error::Invalid(violations));
+        }
+        let mut campaigns = self.inner.store.campaigns(owner, before.map(CampaignId), size + 1).await?;
+        let more = i64::try_from(campaigns.len()).unwrap_or(i64::MAX) > size;
+        campaigns.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+        let last = campaigns.last().filter(|_| more);
+        let next_page_token = last.map_or_else(String::new, |c| page::seal(&filters, &c.id.0.to_be_bytes()));
+        Ok(CampaignPage { campaigns, next_page_token })
     }
 
     /// How one of the caller's campaigns stands, at most a second ago.

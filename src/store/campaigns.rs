@@ -185,4 +185,19 @@ impl Store {
             run!(&self.db, |c| query.select(CampaignRow::as_select()).first(c).await.optional()?);
         Ok(row.map(Campaign::from))
     }
+
+    /// Up to `limit` of the owner's campaigns, newest first, from right after `before` on.
+    pub async fn campaigns(
+        &self,
+        owner: OwnerId,
+        before: Option<CampaignId>,
+        limit: i64,
+    ) -> Result<Vec<Campaign>, Error> {
+        use diesel_async::RunQueryDsl as _;
+        let before = before.map_or(i64::MAX, |id| id.0);
+        let mine = campaigns::owner_id.eq(owner.0).and(campaigns::id.lt(before));
+        let query = campaigns::table.filter(mine).order(campaigns::id.desc()).limit(limit);
+        let rows: Vec<CampaignRow> = run!(&self.db, |c| query.select(CampaignRow::as_select()).load(c).await?);
+        Ok(rows.into_iter().map(Campaign::from).collect())
+    }
 }

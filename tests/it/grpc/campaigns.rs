@@ -69,6 +69,35 @@ on_both_databases! {
         }
     }
 
+    async fn pages_visit_every_campaign_of_the_owner_once_newest_first(app) {
+        let mut campaigns = app.campaigns_of(app.alice);
+        let mut made = Vec::new();
+        for name in ["a", "b", "c", "d", "e"] {
+            made.push(campaigns.create_campaign(new(name)).await.unwrap().into_inner().campaign.unwrap().id);
+        }
+        app.campaigns_of(app.bob).create_campaign(new("bobs")).await.unwrap();
+        made.reverse();
+        for page_size in [1, 2, 5, i32::MAX] {
+            let mut request = ListCampaignsRequest { page_size, ..Default::default() };
+            let mut seen = Vec::new();
+            loop {
+                let page = campaigns.list_campaigns(request.clone()).await.unwrap().into_inner();
+                seen.extend(page.campaigns.into_iter().map(|c| c.id));
+                if page.next_page_token.is_empty() {
+                    break;
+                }
+                request.page_token = page.next_page_token;
+            }
+            assert_eq!(seen, made);
+        }
+        let forged = ListCampaignsRequest { page_size: -1, page_token: "AAAA".to_owned(), owner_id: None };
+        let error = campaigns.list_campaigns(forged).await.unwrap_err();
+        let fields = error.get_details_bad_request().unwrap().field_violations.into_iter().map(|v| v.field);
+        assert_eq!(fields.collect::<Vec<_>>(), ["page_size", "page_token"]);
+        let bobs = ListCampaignsRequest { owner_id: Some(app.bob.0), ..Default::default() };
+        assert_eq!(campaigns.list_campaigns(bobs).await.unwrap_err().code(), Code::PermissionDenied);
+    }
+
     async fn what_is_not_built_yet_says_so_in_a_sentence(app) {
         let mut campaigns = app.campaigns_of(app.alice);
         let watch = app.alice().watch_messages(WatchMessagesRequest::default()).await.unwrap_err();
@@ -77,7 +106,6 @@ on_both_databases! {
             campaigns.pause_campaign(PauseCampaignRequest::default()).await.unwrap_err(),
             campaigns.resume_campaign(ResumeCampaignRequest::default()).await.unwrap_err(),
             campaigns.cancel_campaign(CancelCampaignRequest::default()).await.unwrap_err(),
-            campaigns.list_campaigns(ListCampaignsRequest::default()).await.unwrap_err(),
             campaigns.watch_campaign(WatchCampaignRequest::default()).await.unwrap_err(),
             campaigns.add_recipients(tokio_stream::iter([])).await.unwrap_err(),
             watch,
