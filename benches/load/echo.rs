@@ -11,10 +11,10 @@ use messaging::proto::{SendSingleRequest, SendSingleResponse};
 use prost::Message as _;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::body::Body;
 use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 use tonic::{Response, Status};
 use tonic_prost::ProstCodec;
 
@@ -57,6 +57,6 @@ pub async fn serve(answer: &Path) {
     let answer = SendSingleResponse::decode(std::fs::read(answer).unwrap().as_slice()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("{}", json!({"grpc": listener.local_addr().unwrap().to_string()}));
-    let connections = TcpListenerStream::new(listener);
-    Server::builder().tcp_nodelay(true).add_service(Echo(answer)).serve_with_incoming(connections).await.unwrap();
+    let connections = TcpIncoming::from(listener).with_nodelay(Some(true));
+    Server::builder().add_service(Echo(answer)).serve_with_incoming(connections).await.unwrap();
 }
