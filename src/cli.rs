@@ -4,6 +4,7 @@
 //! standard error.
 
 mod admin;
+pub mod client;
 mod sandbox;
 mod serve;
 
@@ -15,14 +16,14 @@ use clap::{Parser, Subcommand};
 use crate::config::{self, Env};
 
 /// Sends SMS through Mitto: never loses one it accepted, and bounds, counts and shows duplicates.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "messaging", version, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
     /// Serve both doors and run the workers
     Serve(serve::Serve),
@@ -40,6 +41,8 @@ enum Command {
     Key(admin::Key),
     /// Print a token for a user
     Token(admin::Token),
+    #[command(flatten)]
+    Client(client::Command),
 }
 
 /// Why a command ended without success.
@@ -89,6 +92,10 @@ pub async fn run(
         Command::User(command) => command.run(env, out).await,
         Command::Key(command) => command.run(env, out).await,
         Command::Token(command) => command.run(env, out).await,
+        Command::Client(command) => {
+            let lookup = |name: &str| env.get(name).map(str::to_owned);
+            return client::run(command, &lookup, out, err).await.into();
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -113,7 +113,9 @@ impl Error {
                 [one] => format!("{} {}", one.field, one.description),
                 many => format!("The request has {} violations; see the details.", many.len()),
             },
-            Self::Unauthenticated(message) | Self::Unimplemented(message) => (*message).to_owned(),
+            Self::Unauthenticated(message) | Self::Unimplemented(message) | Self::Unavailable { message, .. } => {
+                (*message).to_owned()
+            }
             Self::Denied(scope) => format!("The credentials lack the scope {scope}"),
             Self::NotFound(Resource::Message, id) => format!("Message not found: {id}"),
             Self::NotFound(Resource::Campaign, id) => format!("Campaign not found: {id}"),
@@ -121,7 +123,6 @@ impl Error {
             Self::Precondition { message, .. } => message.clone(),
             Self::KeyReused => "The idempotency key was used with other content".to_owned(),
             Self::InFlight => "The first call with this idempotency key is still at work".to_owned(),
-            Self::Unavailable { message, .. } => (*message).to_owned(),
             Self::Cancelled => "The call was cancelled; nothing was stored".to_owned(),
             Self::Internal { .. } => "Internal error".to_owned(),
         }
@@ -152,7 +153,7 @@ impl From<store::Error> for Error {
         match e {
             store::Error::Unavailable(cause) => Self::Unavailable {
                 reason: "DATABASE_UNAVAILABLE",
-                message: "The service cannot reach its database; nothing was accepted. Try again.",
+                message: "The service cannot reach its database. Try again, with the same idempotency key.",
                 retry_after: Duration::from_secs(1),
                 cause: cause.to_string(),
             },

@@ -21,7 +21,12 @@ pub use refresh::{Refreshed, internal_status};
 pub use refresh_bulk::{BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkStream, BulkTarget};
 pub use send::{SendSingle, Sent, is_account};
 
+/// The provider's live view, for the doors, which never see the provider.
+pub use crate::provider::Snapshot;
+
 use moka::future::Cache;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -79,6 +84,10 @@ struct Inner {
     holder: Uuid,
     /// Sends that go on whatever becomes of their caller.
     sends: TaskTracker,
+    /// One for each queued message that may be in flight.
+    slots: Arc<Semaphore>,
+    /// Set when the process stops: what is not past the fence is given back.
+    stopping: CancellationToken,
     users: Cache<OwnerId, User>,
     stats: Cache<(OwnerId, CampaignId), Stats>,
 }
@@ -107,11 +116,13 @@ impl Service {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let inner = Inner {
-            parts,
             holder: Uuid::new_v4(),
             sends: TaskTracker::new(),
+            slots: Arc::new(Semaphore::new(parts.settings.send_concurrency)),
+            stopping: CancellationToken::new(),
             users: Cache::builder().max_capacity(10_000).time_to_live(USER_TTL).build(),
             stats: Cache::builder().max_capacity(10_000).time_to_live(STATS_TTL).build(),
+            parts,
         };
         Self { inner: Arc::new(inner) }
     }

@@ -34,6 +34,7 @@ pub use transition::{Job, Moved, Pick};
 pub use users::User;
 
 use crate::clock::Clock;
+use crate::domain::message::Dispatch;
 use pools::{Db, run};
 
 /// Which database, and how much of it.
@@ -103,6 +104,7 @@ pub enum Error {
 }
 
 impl Error {
+    #[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
     fn pool(e: diesel_async::pooled_connection::deadpool::PoolError) -> Self {
         Self::Unavailable(e.to_string().into())
     }
@@ -118,7 +120,14 @@ impl From<diesel::result::Error> for Error {
         use diesel::result::Error as E;
         let text = e.to_string().into();
         match e {
-            E::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _)
+            // Read-only is a replica that was the primary a moment ago; a serialisation failure, a race lost many times.
+            E::DatabaseError(
+                Kind::ClosedConnection
+                | Kind::UnableToSendCommand
+                | Kind::ReadOnlyTransaction
+                | Kind::SerializationFailure,
+                _,
+            )
             | E::BrokenTransactionManager
             | E::AlreadyInTransaction
             | E::NotInTransaction => Self::Unavailable(text),
@@ -130,7 +139,7 @@ impl From<diesel::result::Error> for Error {
 
 /// Words by which a database that is stopping, starting, locked or full is known: Diesel has no kind for these.
 fn unavailable(message: &str) -> bool {
-    const WORDS: [&str; 10] = [
+    const WORDS: [&str; 13] = [
         "connection closed",
         "terminating connection",
         "shutting down",
@@ -140,6 +149,9 @@ fn unavailable(message: &str) -> bool {
         "disk is full",
         "disk I/O error",
         "statement timeout",
+        "deadlock detected",
+        "No space left on device",
+        "unable to open database file",
         "error communicating with the server",
     ];
     WORDS.iter().any(|w| message.contains(w))
@@ -151,7 +163,7 @@ pub struct Store {
     db: Db,
     writer: writer::Writer,
     clock: Clock,
-    _lock: Option<Arc<ServingLock>>,
+    lock: Option<Arc<ServingLock>>,
 }
 
 impl Store {
@@ -165,15 +177,33 @@ impl Store {
                 pools::postgres(url, config.pool_size)?
             }
             Url::Sqlite(path) => {
-                migrate::sqlite(path).await?;
+                pools::make_folder(path)?;
+                // First the lock: a newer program must not migrate a file that another one serves, and then refuse.
                 lock = serving.then(|| ServingLock::take(path)).transpose()?.map(Arc::new);
+                migrate::sqlite(path).await?;
                 pools::sqlite(path, config.pool_size)?
             }
         };
-        let writer = writer::Writer::start(db.clone(), clock.clone());
-        let store = Self { db, writer, clock, _lock: lock };
+        let writer = writer::Writer::start(&db, &clock);
+        let store = Self { db, writer, clock, lock };
         store.follow_clock().await?;
+        store.end_leases_of_the_dead().await?;
         Ok(store)
+    }
+
+    /// Whoever holds an SQLite file's serving lock is alone: every lease in it is a dead process's, and need not be
+    /// waited for. What becomes of the messages is the timers' to decide.
+    async fn end_leases_of_the_dead(&self) -> Result<(), Error> {
+        use diesel::{ExpressionMethods as _, QueryDsl as _};
+        use diesel_async::RunQueryDsl as _;
+        use schema::messages::dsl;
+        if self.lock.is_none() {
+            return Ok(());
+        }
+        let held = dsl::dispatch.eq_any([Dispatch::Claimed as i16, Dispatch::Sending as i16]);
+        let now = columns::Instant(self.clock.now());
+        run!(&self.db, |c| diesel::update(dsl::messages.filter(held)).set(dsl::due_at.eq(now)).execute(c).await?);
+        Ok(())
     }
 
     /// Asks the database for the time and lets the clock follow it, so that all replicas' leases are told by one

@@ -21,18 +21,22 @@ const HOUSE: Duration = Duration::from_secs(10);
 pub struct Worker {
     tasks: TaskTracker,
     stop: CancellationToken,
+    service: Service,
 }
 
 impl Worker {
     /// Starts the loops. Without `sending` only the house is kept: the rest is other processes' work.
     #[must_use]
     pub fn start(service: &Service, sending: bool) -> Self {
-        let worker = Self { tasks: TaskTracker::new(), stop: CancellationToken::new() };
+        let worker = Self { tasks: TaskTracker::new(), stop: CancellationToken::new(), service: service.clone() };
         if sending {
             let s = service.clone();
             worker.repeat(POLL, "sending what is due", move || {
                 let s = s.clone();
-                async move { s.send_due().await.map(|sent| sent > 0) }
+                async move {
+                    s.slot_free().await;
+                    s.send_due().await.map(|sent| sent > 0)
+                }
             });
             let s = service.clone();
             worker.repeat(TIMERS, "running timers", move || {
@@ -73,6 +77,7 @@ impl Worker {
     /// Takes nothing new, and waits for what is under way.
     pub async fn stop(self) {
         self.stop.cancel();
+        self.service.stop_sending();
         self.tasks.close();
         self.tasks.wait().await;
     }

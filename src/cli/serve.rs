@@ -37,8 +37,8 @@ const DEMO_USER: &str = "demo";
 const DEMO_SENDER: &str = "Sandbox";
 /// How long the demo user's token is valid.
 const DEMO_TOKEN: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// How long stopping may take at most: below the 30 s after which supervisors kill.
-const STOP_LIMIT: Duration = Duration::from_secs(25);
+/// How long stopping may take at most: promised are 25 s, and supervisors kill after 30.
+const STOP_LIMIT: Duration = Duration::from_secs(23);
 
 impl Serve {
     pub(super) async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
@@ -57,16 +57,17 @@ impl Serve {
         let stop = shutdown::signal().map_err(Failure::other)?;
         doors.reload_on_hangup().map_err(Failure::other)?;
 
+        // Before the addresses are told: whoever reads them finds everything in place.
+        let token = if self.sandbox { Some(demo(&config).await?) } else { None };
         let (grpc, http) = doors.addresses();
         let mut addresses = json!({"grpc": grpc.to_string(), "http": http.to_string()});
         if let Some(sandbox) = sandbox {
-            addresses["sandbox"] = json!(sandbox.to_string());
+            addresses.as_object_mut().map(|all| all.insert("sandbox".to_owned(), json!(sandbox.to_string())));
         }
         writeln!(out, "{addresses}").map_err(Failure::other)?;
-        if self.sandbox {
-            let demo = demo(&config).await?;
-            write!(out, "{}", welcome(grpc, config.grpc.tls.as_ref().map(|t| t.cert.as_path()), &demo))
-                .map_err(Failure::other)?;
+        if let Some(token) = token {
+            let certificate = config.grpc.tls.as_ref().map(|files| files.cert.as_path());
+            write!(out, "{}", welcome(grpc, certificate, &token)).map_err(Failure::other)?;
         }
         out.flush().map_err(Failure::other)?;
         tracing::info!(%grpc, %http, workers = config.work.enabled, "serving");
@@ -144,12 +145,11 @@ async fn start_sandbox(env: &Env, stop: &CancellationToken) -> Result<std::net::
 async fn demo(config: &Config) -> Result<String, Failure> {
     let store = app::open_store(&config.database).await?;
     let users = store.users().await.map_err(Failure::other)?;
-    let user = match users.into_iter().find(|u| u.name == DEMO_USER) {
-        Some(user) => user.id,
-        None => {
-            let sender = SenderId::parse(DEMO_SENDER).map_err(Failure::other)?;
-            store.create_user(DEMO_USER, Some(&sender)).await.map_err(Failure::other)?
-        }
+    let user = if let Some(user) = users.into_iter().find(|u| u.name == DEMO_USER) {
+        user.id
+    } else {
+        let sender = SenderId::parse(DEMO_SENDER).map_err(Failure::other)?;
+        store.create_user(DEMO_USER, Some(&sender)).await.map_err(Failure::other)?
     };
     let token =
         app::tokens(&config.jwt_secret)?.issue(OwnerId(user.0), Scope::ORDINARY, Clock::system().now(), DEMO_TOKEN);

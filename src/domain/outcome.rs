@@ -17,8 +17,27 @@ pub enum Outcome {
     Ambiguous(Reason),
 }
 
+impl Outcome {
+    /// Takes these words out of what is quoted of the provider: an answer may echo the number and the text, and what
+    /// is quoted becomes part of an error.
+    #[must_use]
+    pub fn without(mut self, words: &[&str]) -> Self {
+        let reason = match &mut self {
+            Self::Accepted(_) => return self,
+            Self::Rejected(reason) | Self::Ambiguous(reason) => reason,
+            Self::NotSent(not_sent) => &mut not_sent.reason,
+        };
+        for word in words.iter().filter(|word| !word.is_empty()) {
+            if reason.description.0.contains(word) {
+                reason.description.0 = reason.description.0.replace(word, "…");
+            }
+        }
+        self
+    }
+}
+
 /// The provider's acceptance of one message.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Acceptance {
     /// The provider's id.
     pub provider_message_id: ProviderMessageId,
@@ -26,6 +45,13 @@ pub struct Acceptance {
     pub bulk_id: Option<String>,
     /// The provider's answer as it came.
     pub raw: serde_json::Value,
+}
+
+impl std::fmt::Debug for Acceptance {
+    /// Without the answer, which may echo what was sent.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Acceptance").field("provider_message_id", &self.provider_message_id).finish_non_exhaustive()
+    }
 }
 
 /// Why a message was refused or its state is unknown.

@@ -7,8 +7,9 @@ use crate::domain::campaign::{Campaign, Stats};
 use crate::domain::message::{Message, Status};
 use crate::domain::text::Encoding;
 use crate::proto;
-use crate::provider::Snapshot;
-use crate::service::{BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkTarget, Refreshed, SendSingle, Sent};
+use crate::service::{
+    BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkTarget, Refreshed, SendSingle, Sent, Snapshot,
+};
 
 /// A time as the contract has it.
 pub(super) fn timestamp(at: Timestamp) -> pbjson_types::Timestamp {

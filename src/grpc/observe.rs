@@ -51,7 +51,7 @@ pub struct Observe<S> {
     limits: Limits,
 }
 
-/// tonic's own timer answers CANCELLED; ours is this much earlier and answers DEADLINE_EXCEEDED.
+/// tonic's own timer answers `CANCELLED`; ours is this much earlier and answers `DEADLINE_EXCEEDED`.
 const EARLIER: Duration = Duration::from_millis(2);
 
 impl<S> Service<Request<Body>> for Observe<S>

@@ -88,6 +88,12 @@ impl Mitto {
     }
 }
 
+/// An outcome that quotes neither the message's number nor its text.
+fn hide(outcome: Outcome, message: &Submission) -> Outcome {
+    let number = message.destination.as_str();
+    outcome.without(&[message.text.as_str(), number, number.trim_start_matches('+')])
+}
+
 /// Shows nothing: what is inside is configuration.
 impl std::fmt::Debug for Mitto {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -102,7 +108,7 @@ impl Provider for Mitto {
             return self.failed(classify::Fault::Unsendable);
         };
         match self.endpoint.send(body, self.max_answer_bytes).await {
-            Ok(answer) => self.settle(&answer),
+            Ok(answer) => hide(self.settle(&answer), message),
             Err(fault) => self.failed(fault),
         }
     }
@@ -115,7 +121,10 @@ impl Provider for Mitto {
             return vec![self.failed(classify::Fault::Unsendable); messages.len()];
         };
         match self.endpoint.send_bulk(body, self.max_bulk_answer_bytes).await {
-            Ok(answer) => self.settle_bulk(&answer, messages.len()),
+            Ok(answer) => {
+                let outcomes = self.settle_bulk(&answer, messages.len()).into_iter();
+                outcomes.zip(messages).map(|(outcome, message)| hide(outcome, message)).collect()
+            }
             Err(fault) => vec![self.failed(fault); messages.len()],
         }
     }

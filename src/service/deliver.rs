@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use jiff::SignedDuration;
 
 use crate::domain::ids::MessageId;
@@ -86,40 +85,64 @@ impl Service {
         }
     }
 
-    /// Takes queued messages whose time has come and sends them, a bounded number at a time. Answers how many it took.
-    pub async fn send_due(&self) -> Result<usize, Error> {
-        let limit = i64::try_from(self.inner.settings.send_concurrency).unwrap_or(32);
-        let mut claimed = self.claim(Dispatch::Queued, limit).await?;
-        let rest = limit.saturating_sub(i64::try_from(claimed.len()).unwrap_or(limit));
-        if rest > 0 {
-            claimed.extend(self.claim(Dispatch::Scheduled, rest).await?);
+    /// Waits until another queued message can be in flight, or the process stops.
+    pub async fn slot_free(&self) {
+        tokio::select! {
+            // The semaphore is never closed; if it were, looking for work would be right, too.
+            slot = self.inner.slots.acquire() => drop(slot),
+            () = self.inner.stopping.cancelled() => {}
         }
-        let count = claimed.len();
-        // Not past the fence before there is a slot for the call: a kill leaves no more unknown than there are slots.
-        let sends = claimed.into_iter().map(|message| {
-            let service = self.clone();
-            self.inner.sends.spawn(async move { service.fence_and_deliver(&message).await })
-        });
-        let mut sends: futures::stream::FuturesUnordered<_> = sends.collect();
-        while let Some(done) = sends.next().await {
-            if let Ok(Err(e)) = done {
-                tracing::warn!(cause = e.cause(), "a queued message could not be sent");
-            }
-        }
-        Ok(count)
     }
 
-    async fn claim(&self, dispatch: Dispatch, limit: i64) -> Result<Vec<Message>, Error> {
-        let event = Event::Claim { by: self.inner.holder, until: self.lease_end() };
-        let moved = self.inner.store.apply(Job { pick: Pick::Due { dispatch, limit }, event }).await?;
-        self.forget_stats(&moved).await;
-        let claimed = moved.into_iter().filter(|m| m.result.is_ok() && m.message.state.dispatch == Dispatch::Claimed);
-        Ok(claimed.map(|m| m.message).collect())
+    /// Takes as many queued messages whose time has come as there are free slots, and begins to send them. Answers
+    /// how many it dealt with; [`Service::drain`] waits for their ends.
+    pub async fn send_due(&self) -> Result<usize, Error> {
+        let free = self.inner.slots.available_permits();
+        let mut dealt_with = 0;
+        for dispatch in [Dispatch::Queued, Dispatch::Scheduled] {
+            let limit = i64::try_from(free - dealt_with).unwrap_or(i64::MAX);
+            if limit == 0 || self.inner.stopping.is_cancelled() {
+                break;
+            }
+            let event = Event::Claim { by: self.inner.holder, until: self.lease_end() };
+            let moved = self.inner.store.apply(Job { pick: Pick::Due { dispatch, limit }, event }).await?;
+            self.forget_stats(&moved).await;
+            let moved = moved.into_iter().filter(|m| m.result.is_ok());
+            for Moved { message, .. } in moved {
+                dealt_with += 1;
+                // One whose validity has ended is not claimed but expired.
+                if message.state.dispatch == Dispatch::Claimed {
+                    self.begin(message).await;
+                }
+            }
+        }
+        Ok(dealt_with)
+    }
+
+    /// Sends a claimed message in a task of its own, in a slot: a kill leaves no more unknown than there are slots.
+    async fn begin(&self, message: Message) {
+        let slot = self.inner.slots.clone().acquire_owned().await;
+        let service = self.clone();
+        self.inner.sends.spawn(async move {
+            let _slot = slot;
+            if let Err(e) = service.fence_and_deliver(&message).await {
+                tracing::warn!(message = %message.id, cause = e.cause(), "a queued message could not be sent");
+            }
+        });
+    }
+
+    /// From here on nothing more is claimed, and what is claimed is given back instead of sent.
+    pub fn stop_sending(&self) {
+        self.inner.stopping.cancel();
     }
 
     async fn fence_and_deliver(&self, message: &Message) -> Result<(), Error> {
         let Some(hold) = message.hold() else { return Ok(()) };
-        let event = Event::Fence { hold, until: self.lease_end(), margin: LEASE_MARGIN };
+        let event = if self.inner.stopping.is_cancelled() {
+            Event::Release { hold }
+        } else {
+            Event::Fence { hold, until: self.lease_end(), margin: LEASE_MARGIN }
+        };
         let moved = self.inner.store.apply(Job { pick: Pick::Id(message.id), event }).await?;
         for fenced in moved {
             if fenced.result.is_ok() && fenced.message.state.dispatch == Dispatch::Sending {

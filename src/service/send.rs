@@ -155,13 +155,13 @@ impl Service {
         match self.inner.store.accept(message.clone(), key, cancel).await? {
             Accepted::New if message.state.dispatch == Dispatch::Scheduled => {
                 self.forget_stats_of(&message).await;
-                Ok(Progress::Done(Sent { message, dry_run: false, raw: None }))
+                Ok(Progress::Done(Box::new(Sent { message, dry_run: false, raw: None })))
             }
             Accepted::New => {
                 let (message, outcome) = self.deliver(message).await?;
                 self.forget_stats_of(&message).await;
                 let raw = if let Outcome::Accepted(acceptance) = outcome { Some(acceptance.raw) } else { None };
-                Ok(Progress::Done(Sent { message, dry_run: false, raw }))
+                Ok(Progress::Done(Box::new(Sent { message, dry_run: false, raw })))
             }
             Accepted::Repeat(first) => Ok(Progress::Repeat(first)),
             Accepted::KeyReused => Err(Error::KeyReused),
@@ -188,7 +188,7 @@ impl Service {
 }
 
 enum Progress {
-    Done(Sent),
+    Done(Box<Sent>),
     Repeat(Box<Message>),
 }
 

@@ -7,9 +7,9 @@ use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, 
 use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use jiff::Timestamp;
 
-use crate::domain::message::{Message, Status};
+use crate::domain::message::Message;
 use crate::store::accept::{self, Accept, Accepted};
-use crate::store::counters::{Tally, note_first_sent};
+use crate::store::counters::{Before, Tally, note_first_sent};
 use crate::store::pools::Lite;
 use crate::store::rows::{EventRow, MessageRow, StateRow};
 use crate::store::schema::{campaign_counter_changes, events, messages};
@@ -46,7 +46,7 @@ impl Writes {
         self.tally.moved(message, None);
     }
 
-    pub(super) fn change(&mut self, message: &Message, before: Status, event: Option<EventRow>) {
+    pub(super) fn change(&mut self, message: &Message, before: Before, event: Option<EventRow>) {
         self.changed.insert(message.id.0, StateRow::of(message));
         self.events.extend(event);
         self.tally.moved(message, Some(before));

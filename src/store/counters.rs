@@ -1,7 +1,7 @@
 //! Campaign counters: every change of a status is a signed row in the same transaction, rolled up later, so that a
 //! campaign's thousand concurrent messages never queue for one row.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use diesel::sql_types::{BigInt, SmallInt};
 use diesel::{
@@ -21,7 +21,21 @@ use crate::store::{Error, Store, run};
 #[derive(Default)]
 pub(super) struct Tally {
     counts: HashMap<(i64, i16), i64>,
-    first_sent: HashMap<i64, Timestamp>,
+    /// In order, so that two batches never lock two campaigns crosswise.
+    first_sent: BTreeMap<i64, Timestamp>,
+}
+
+/// What the counters have to know of a message as it was.
+#[derive(Clone, Copy)]
+pub(super) struct Before {
+    status: Status,
+    sent: bool,
+}
+
+impl Before {
+    pub(super) fn of(message: &Message) -> Self {
+        Self { status: message.status(), sent: message.state.sent_at.is_some() }
+    }
 }
 
 /// A signed change to one counter.
@@ -34,10 +48,14 @@ pub(super) struct ChangeRow {
 }
 
 impl Tally {
-    /// Counts `message`, which had status `before` (`None`: it is new).
-    pub(super) fn moved(&mut self, message: &Message, before: Option<Status>) {
+    /// Counts `message`, which was like `before` (`None`: it is new).
+    pub(super) fn moved(&mut self, message: &Message, before: Option<Before>) {
         let Some(CampaignId(campaign)) = message.campaign else { return };
-        let after = message.status();
+        if let Some(at) = message.state.sent_at.filter(|_| !before.is_some_and(|b| b.sent)) {
+            let first = self.first_sent.entry(campaign).or_insert(at);
+            *first = at.min(*first);
+        }
+        let (before, after) = (before.map(|b| b.status), message.status());
         if before == Some(after) {
             return;
         }
@@ -45,10 +63,6 @@ impl Tally {
             *self.counts.entry((campaign, before as i16)).or_default() -= 1;
         }
         *self.counts.entry((campaign, after as i16)).or_default() += 1;
-        if let Some(at) = message.state.sent_at {
-            let first = self.first_sent.entry(campaign).or_insert(at);
-            *first = at.min(*first);
-        }
     }
 
     /// The rows to insert.
@@ -109,11 +123,11 @@ const ROLL_UP_SQLITE: [&str; 2] = [
 impl Store {
     /// How the owner's campaign stands now; `None` if there is no such campaign.
     pub async fn campaign_stats(&self, owner: OwnerId, campaign: CampaignId) -> Result<Option<Stats>, Error> {
+        use diesel_async::RunQueryDsl as _;
         let mine = campaigns::table
             .filter(campaigns::id.eq(campaign.0).and(campaigns::owner_id.eq(owner.0)))
             .select(campaigns::first_sent_at);
         let sum = diesel::sql_query(SUM).bind::<BigInt, _>(campaign.0);
-        use diesel_async::RunQueryDsl as _;
         let (first, counts): (Option<Option<Instant>>, Vec<Count>) = run!(&self.db, |c| {
             let first = mine.first(c).await.optional()?;
             (first, sum.load(c).await?)

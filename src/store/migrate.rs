@@ -5,7 +5,7 @@ use std::path::Path;
 use diesel::connection::SimpleConnection as _;
 use diesel::migration::MigrationSource;
 use diesel::{Connection as _, SqliteConnection};
-use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl as _};
+use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 
 use crate::store::{Config, Error, Url, pools};
@@ -20,7 +20,10 @@ const LOCK: i64 = 0x6d65_7373_6167_696e;
 
 /// Brings a Postgres database up to date. The lock is the session's, and goes with its connection.
 pub(super) async fn postgres(url: &str) -> Result<(), Error> {
-    let mut connection = pools::connect(url.to_owned()).await.map_err(Error::setup)?;
+    let unreachable = |e: diesel::ConnectionError| Error::Unavailable(e.to_string().into());
+    let mut connection = pools::connect(url.to_owned()).await.map_err(unreachable)?;
+    // Building an index, or waiting for the process that builds it, may take longer than a query ever should.
+    connection.batch_execute("SET statement_timeout = 0").await.map_err(Error::setup)?;
     let lock = diesel::sql_query("SELECT pg_advisory_lock($1)").bind::<diesel::sql_types::BigInt, _>(LOCK);
     lock.execute(&mut connection).await.map_err(Error::setup)?;
     let mut harness: AsyncMigrationHarness<AsyncPgConnection> = AsyncMigrationHarness::new(connection);
@@ -32,9 +35,6 @@ pub(super) async fn postgres(url: &str) -> Result<(), Error> {
 pub(super) async fn sqlite(path: &str) -> Result<(), Error> {
     let path = path.to_owned();
     let done = tokio::task::spawn_blocking(move || {
-        if let Some(parent) = Path::new(&path).parent().filter(|p| !p.as_os_str().is_empty()) {
-            std::fs::create_dir_all(parent).map_err(Error::setup)?;
-        }
         let lock = std::fs::File::create(format!("{path}.migrate-lock")).map_err(Error::setup)?;
         lock.lock().map_err(Error::setup)?;
         let mut connection = SqliteConnection::establish(&path).map_err(Error::setup)?;
@@ -51,12 +51,12 @@ pub async fn probe(config: &Config) -> Result<String, Error> {
         Url::Postgres(url) => {
             let connection = pools::connect(url.clone()).await.map_err(Error::setup)?;
             let mut harness: AsyncMigrationHarness<AsyncPgConnection> = AsyncMigrationHarness::new(connection);
-            pending(&mut harness, POSTGRES)?
+            pending(&mut harness, &POSTGRES)?
         }
         Url::Sqlite(path) if !Path::new(path).exists() => return Ok("will be made by the first start".to_owned()),
         Url::Sqlite(path) => {
             let mut connection = SqliteConnection::establish(path).map_err(Error::setup)?;
-            pending(&mut connection, SQLITE)?
+            pending(&mut connection, &SQLITE)?
         }
     };
     Ok(if missing == 0 { "is up to date".to_owned() } else { format!("is reached and lacks {missing} migrations") })
@@ -64,9 +64,9 @@ pub async fn probe(config: &Config) -> Result<String, Error> {
 
 fn pending<DB: diesel::backend::Backend>(
     harness: &mut impl diesel_migrations::MigrationHarness<DB>,
-    all: EmbeddedMigrations,
+    all: &EmbeddedMigrations,
 ) -> Result<usize, Error> {
     let applied = harness.applied_migrations().unwrap_or_default();
-    let all = MigrationSource::<DB>::migrations(&all).map_err(Error::setup)?;
+    let all = MigrationSource::<DB>::migrations(all).map_err(Error::setup)?;
     Ok(all.iter().filter(|m| !applied.contains(&m.name().version().as_owned())).count())
 }

@@ -103,6 +103,14 @@ fn describe(e: &tokio_postgres::Error) -> String {
     }
 }
 
+/// Makes the folder of the SQLite file at `path`, if there is none.
+pub(super) fn make_folder(path: &str) -> Result<(), Error> {
+    match std::path::Path::new(path).parent().filter(|p| !p.as_os_str().is_empty()) {
+        Some(folder) => std::fs::create_dir_all(folder).map_err(Error::setup),
+        None => Ok(()),
+    }
+}
+
 /// A pool of `size` connections to the SQLite file at `path`.
 pub(super) fn sqlite(path: &str, size: usize) -> Result<Db, Error> {
     let mut config = ManagerConfig::<Lite>::default();

@@ -14,6 +14,7 @@ use crate::domain::message::{Dispatch, Message};
 use crate::domain::status::{self, Change, Event, Refused};
 use crate::store::batch::Writes;
 use crate::store::columns::{Guid, Instant};
+use crate::store::counters::Before;
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::messages::{self, dsl};
 
@@ -56,6 +57,8 @@ pub struct Moved {
 pub(super) struct Loaded {
     messages: HashMap<MessageId, Message>,
     picked: Vec<Vec<MessageId>>,
+    /// Those that a job picked because they are due: another job of the batch that looks for such gets others.
+    due: Vec<Guid>,
 }
 
 impl Loaded {
@@ -67,6 +70,11 @@ impl Loaded {
             self.messages.entry(message.id).or_insert(message);
         }
         ids
+    }
+
+    fn add_due(&mut self, rows: Vec<MessageRow>) -> Vec<MessageId> {
+        self.due.extend(rows.iter().map(|row| row.id));
+        self.add(rows)
     }
 }
 
@@ -105,9 +113,10 @@ pub(super) async fn load_postgres(c: &mut AsyncPgConnection, jobs: &[Job], now: 
             }
             Pick::Due { dispatch, limit } => {
                 let due = dsl::dispatch.eq(*dispatch as i16).and(dsl::due_at.le(Instant(now)));
-                let query = messages::table.filter(due).order(dsl::due_at).limit(*limit);
-                let rows = query.select(MessageRow::as_select()).for_update().skip_locked().load(c).await?;
-                loaded.add(rows)
+                let others = messages::table.filter(due).filter(dsl::id.ne_all(loaded.due.clone()));
+                let query = others.order(dsl::due_at).limit(*limit).select(MessageRow::as_select());
+                let rows = query.for_update().skip_locked().load(c).await?;
+                loaded.add_due(rows)
             }
         };
         loaded.picked.push(picked);
@@ -120,19 +129,20 @@ pub(super) fn load_sqlite(c: &mut SqliteConnection, jobs: &[Job], now: Timestamp
     use diesel::RunQueryDsl as _;
     let mut loaded = Loaded::default();
     for job in jobs {
-        let rows: Vec<MessageRow> = match &job.pick {
-            Pick::Id(id) => messages::table.find(Guid(id.0)).select(MessageRow::as_select()).load(c)?,
+        let picked = match &job.pick {
+            Pick::Id(id) => loaded.add(messages::table.find(Guid(id.0)).select(MessageRow::as_select()).load(c)?),
             Pick::Provider(owner, id) => {
                 let mine = dsl::owner_id.eq(owner.0).and(dsl::provider_message_id.eq(id.as_str()));
-                messages::table.filter(mine).order(dsl::id).select(MessageRow::as_select()).load(c)?
+                let query = messages::table.filter(mine).order(dsl::id).select(MessageRow::as_select());
+                loaded.add(query.load(c)?)
             }
             Pick::Due { dispatch, limit } => {
                 let due = dsl::dispatch.eq(*dispatch as i16).and(dsl::due_at.le(Instant(now)));
-                let query = messages::table.filter(due).order(dsl::due_at).limit(*limit);
-                query.select(MessageRow::as_select()).load(c)?
+                let others = messages::table.filter(due).filter(dsl::id.ne_all(loaded.due.clone()));
+                let query = others.order(dsl::due_at).limit(*limit).select(MessageRow::as_select());
+                loaded.add_due(query.load(c)?)
             }
         };
-        let picked = loaded.add(rows);
         loaded.picked.push(picked);
     }
     Ok(loaded)
@@ -145,7 +155,7 @@ pub(super) fn decide(jobs: &[Job], mut loaded: Loaded, now: Timestamp, writes: &
         let mut moved = Vec::with_capacity(picked.len());
         for id in picked {
             let Some(message) = loaded.messages.get_mut(&id) else { continue };
-            let before = message.status();
+            let before = Before::of(message);
             let result = status::apply(message, &job.event, now);
             if let Ok(change) = &result {
                 writes.change(message, before, EventRow::of(message, change, now));

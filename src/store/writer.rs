@@ -39,14 +39,24 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the writer's tasks: two for Postgres, so that one gathers while the other commits; SQLite has one writer
     /// by nature.
-    pub(super) fn start(db: Db, clock: Clock) -> Self {
+    pub(super) fn start(db: &Db, clock: &Clock) -> Self {
         let (queue, commands) = mpsc::channel(QUEUE);
         let lanes = if matches!(db, Db::Pg(_)) { 2 } else { 1 };
         let commands = Arc::new(Mutex::new(commands));
         for _ in 0..lanes {
-            tokio::spawn(lane(db.clone(), clock.clone(), commands.clone()));
+            tokio::spawn(keep_lane(db.clone(), clock.clone(), commands.clone()));
         }
         Self { queue }
+    }
+}
+
+/// Replaces a lane that panicked: its callers are told that the write failed, and the next ones find a writer.
+async fn keep_lane(db: Db, clock: Clock, commands: Arc<Mutex<mpsc::Receiver<Command>>>) {
+    while let Err(e) = tokio::spawn(lane(db.clone(), clock.clone(), commands.clone())).await {
+        if e.is_cancelled() {
+            return;
+        }
+        tracing::error!("a writer lane panicked; another takes its place");
     }
 }
 
@@ -106,8 +116,12 @@ async fn commit(db: &Db, clock: &Clock, commands: Vec<Command>) {
         }
         Err(e) => {
             tracing::warn!(error = %e, writes = size, "a batch of writes failed");
-            accepts.into_iter().for_each(|reply| drop(reply.send(Err(e.clone()))));
-            jobs.into_iter().for_each(|reply| drop(reply.send(Err(e.clone()))));
+            for reply in accepts {
+                let _ = reply.send(Err(e.clone()));
+            }
+            for reply in jobs {
+                let _ = reply.send(Err(e.clone()));
+            }
         }
     }
 }
@@ -119,9 +133,9 @@ fn no_answer() -> Error {
 async fn attempt(db: &Db, clock: &Clock, batch: &Arc<Batch>) -> Result<Answers, Error> {
     let mut races = 0;
     loop {
-        let now = clock.now();
-        let done = run!(db, |pg| batch::postgres(pg, batch, now).await, |lite| {
-            batch::sqlite(lite, batch.clone(), now).await
+        // The time of the batch is taken with a connection in hand: waiting for one may take seconds.
+        let done = run!(db, |pg| batch::postgres(pg, batch, clock.now()).await, |lite| {
+            batch::sqlite(lite, batch.clone(), clock.now()).await
         });
         match done {
             Err(e) if lost_a_race(&e) && races < RACES => {

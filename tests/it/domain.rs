@@ -3,4 +3,5 @@
 mod phone;
 mod retry;
 mod sender;
+mod status;
 mod text;

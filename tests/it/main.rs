@@ -4,14 +4,22 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "clippy.toml allows them in test functions; the functions that tests call are tests, too"
+    clippy::similar_names,
+    reason = "clippy.toml allows them in test functions; the functions that tests call are tests, too; what is sent is sent"
 )]
 
+mod cli;
+mod clients;
+mod documents;
 mod domain;
+mod grpc;
+mod grpcurl;
+mod http;
+mod layering;
+mod program;
 mod provider;
-mod server;
-
 mod sandbox;
-
-#[cfg(test)]
+mod server;
+mod service;
+mod store;
 mod support;

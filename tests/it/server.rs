@@ -1,3 +1,3 @@
 //! The listeners.
 
-mod tls;
+pub(crate) mod tls;

@@ -1,3 +1,10 @@
 //! What the integration tests share.
 
+pub mod app;
+pub mod contract;
+pub mod files;
+pub mod messages;
+pub mod outcomes;
 pub mod postgres;
+pub mod program;
+pub mod store;

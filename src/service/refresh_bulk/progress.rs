@@ -3,7 +3,7 @@
 //! Results come in any order. The token names the last id up to which everything is done, and those beyond it that
 //! are done too; there are never more of these than ids in hand plus the few that wait for a slow one.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashSet, VecDeque};
 
 use sha2::{Digest as _, Sha256};
 
@@ -24,7 +24,7 @@ pub(super) struct Progress {
     /// Begun in this order and not yet behind the cursor: id's digest, place, done.
     window: VecDeque<(u64, String, bool)>,
     /// Done by an earlier stream, beyond its cursor.
-    done_before: HashMap<u64, ()>,
+    done_before: HashSet<u64>,
 }
 
 impl Progress {
@@ -38,7 +38,7 @@ impl Progress {
             failed: 0,
             cursor: String::new(),
             window: VecDeque::new(),
-            done_before: HashMap::new(),
+            done_before: HashSet::new(),
         };
         if token.is_empty() {
             return Ok(progress);
@@ -64,7 +64,7 @@ impl Progress {
         let (cursor, digests) = more.split_at_checked(usize::from(*len))?;
         self.cursor = String::from_utf8(cursor.to_vec()).ok()?;
         let (digests, rest) = digests.as_chunks::<8>();
-        self.done_before = digests.iter().map(|d| (u64::from_be_bytes(*d), ())).collect();
+        self.done_before = digests.iter().map(|d| u64::from_be_bytes(*d)).collect();
         rest.is_empty().then_some(())
     }
 
@@ -76,7 +76,7 @@ impl Progress {
     /// Notes that the id at this place is about to be refreshed; false if an earlier stream has done it.
     pub(super) fn begin(&mut self, id: &str, place: &str) -> bool {
         let digest = digest(id);
-        let done = self.done_before.contains_key(&digest);
+        let done = self.done_before.contains(&digest);
         self.window.push_back((digest, place.to_owned(), done));
         self.advance();
         !done
@@ -127,7 +127,7 @@ impl Progress {
         payload.push(u8::try_from(self.cursor.len()).unwrap_or(u8::MAX));
         payload.extend_from_slice(self.cursor.as_bytes());
         let begun = self.window.iter().filter(|(_, _, done)| *done).map(|(d, _, _)| *d);
-        let still_ahead = self.done_before.keys().copied().filter(|d| self.window.iter().all(|(w, _, _)| w != d));
+        let still_ahead = self.done_before.iter().copied().filter(|d| self.window.iter().all(|(w, _, _)| w != d));
         for digest in begun.chain(still_ahead) {
             payload.extend_from_slice(&digest.to_be_bytes());
         }

@@ -11,7 +11,9 @@ use crate::service::refresh_bulk::progress::Progress;
 use crate::service::refresh_bulk::{BulkRequest, BulkTarget};
 
 /// The most ids that one request may list.
-const MAX_IDS: usize = 10_000;
+const MAX_IDS: usize = 100_000;
+/// How many of them one query asks about: SQLite binds 32,766 values at most.
+const CHUNK: usize = 10_000;
 /// How many of a campaign's ids are in memory.
 const PAGE: i64 = 500;
 
@@ -49,7 +51,9 @@ pub(super) fn name(owner: OwnerId, request: &BulkRequest) -> String {
         Some(BulkTarget::Campaign(id)) => format!("campaign/{id}"),
         Some(BulkTarget::Ids(ids)) => {
             let mut hash = Sha256::new();
-            ids.iter().for_each(|id| hash.update([id.as_bytes(), b"\0"].concat()));
+            for id in ids {
+                hash.update([id.as_bytes(), b"\0"].concat());
+            }
             format!("ids/{:x?}", hash.finalize())
         }
     };
@@ -93,8 +97,13 @@ impl Source {
         }
         let named: Vec<ProviderMessageId> = ids.iter().filter_map(|id| ProviderMessageId::from_caller(id)).collect();
         let store = &service.inner.store;
-        let owned = store.owned_provider_ids(owner, &named, false).await?;
-        let settled = if only_pending { store.owned_provider_ids(owner, &named, true).await? } else { HashSet::new() };
+        let (mut mine, mut settled) = (HashSet::new(), HashSet::new());
+        for chunk in named.chunks(CHUNK) {
+            mine.extend(store.owned_provider_ids(owner, chunk, false).await?);
+            if only_pending {
+                settled.extend(store.owned_provider_ids(owner, chunk, true).await?);
+            }
+        }
         let mut seen = HashSet::new();
         let skip = done.cursor().parse::<usize>().map_or(0, |last| last + 1);
         let mut ready = VecDeque::new();
@@ -106,8 +115,11 @@ impl Source {
             }
             total += 1;
             if place >= skip {
-                let owned = known.is_some_and(|id| owned.contains(&id));
-                ready.push_back(Target { id: id.clone(), cursor: place.to_string(), owned });
+                ready.push_back(Target {
+                    id: id.clone(),
+                    cursor: place.to_string(),
+                    owned: known.is_some_and(|id| mine.contains(&id)),
+                });
             }
         }
         Ok(Self { total, ready, more: None })

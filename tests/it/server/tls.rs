@@ -1,6 +1,6 @@
 //! The TLS door, as clients of every kind meet it: a health service stands behind it.
 
-mod certificates;
+pub(crate) mod certificates;
 mod door;
 mod faults;
 

@@ -106,17 +106,20 @@ async fn create(template: &str) -> (String, Guard) {
     (url.into(), Guard { name })
 }
 
-async fn administer(statement: &str) -> Result<(), Error> {
+/// Runs statements on the server, outside of any test's database.
+pub async fn administer(statement: &str) -> Result<(), Error> {
     connect(server_url()).await?.batch_execute(statement).await
 }
 
-async fn connect(url: &str) -> Result<Client, Error> {
+/// A connection to the database at `url`.
+pub async fn connect(url: &str) -> Result<Client, Error> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
 }
 
-async fn count(url: &str, what: &str) -> i64 {
+/// How many rows `what` has: a table, or a table and a condition.
+pub async fn count(url: &str, what: &str) -> i64 {
     connect(url).await.unwrap().query_one(&format!("SELECT count(*) FROM {what}"), &[]).await.unwrap().get(0)
 }
 

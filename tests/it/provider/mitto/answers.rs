@@ -161,3 +161,15 @@ async fn error_bodies_of_every_kind_are_told_in_one_line() {
     let deep = "[".repeat(100_000);
     assert_eq!(brief(&send(Step::Answer(whole(400, &deep))).await), "rejected PROVIDER_REJECTED");
 }
+
+#[tokio::test]
+async fn what_is_quoted_holds_neither_the_number_nor_the_text_that_the_provider_echoed() {
+    let number = submission().destination.as_str().to_owned();
+    let (digits, text) = (number.trim_start_matches('+'), submission().text.as_str().to_owned());
+    for words in [format!("{number} is bad"), format!("bad: {digits}"), format!("'{text}' is not allowed")] {
+        let outcome = send(Step::Answer(whole(400, &json!({"message": words}).to_string()))).await;
+        let Outcome::Rejected(reason) = outcome else { panic!("{outcome:?}") };
+        assert!(reason.description.0.contains('…'), "{}", reason.description.0);
+        assert!(!reason.description.0.contains(digits) && !reason.description.0.contains(&text));
+    }
+}

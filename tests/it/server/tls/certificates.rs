@@ -8,13 +8,13 @@ use tempfile::TempDir;
 use tonic::transport::{Certificate, Identity};
 
 /// A certificate authority.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
 impl Authority {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
@@ -22,19 +22,28 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
+    }
+
     /// What a client that trusts it needs.
-    pub(super) fn certificate(&self) -> Certificate {
+    pub(crate) fn certificate(&self) -> Certificate {
         Certificate::from_pem(&self.pem)
     }
 
     /// A client that it vouches for.
-    pub(super) fn client(&self) -> Identity {
-        let (certificate, key) = self.issue(ExtendedKeyUsagePurpose::ClientAuth);
+    pub(crate) fn client(&self) -> Identity {
+        let (certificate, key) = self.client_pem();
         Identity::from_pem(certificate, key)
     }
 
+    /// The same as text: its certificate, and its key.
+    pub(crate) fn client_pem(&self) -> (String, String) {
+        self.issue(ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
     /// A certificate for `localhost`, and its key.
-    pub(super) fn server(&self) -> (String, String) {
+    pub(crate) fn server(&self) -> (String, String) {
         self.issue(ExtendedKeyUsagePurpose::ServerAuth)
     }
 
@@ -47,46 +56,46 @@ impl Authority {
 }
 
 /// A directory with the files of a service.
-pub(super) struct Disk {
+pub(crate) struct Disk {
     dir: TempDir,
     client_ca: bool,
 }
 
 impl Disk {
     /// With a server's certificate by this authority.
-    pub(super) fn of(authority: &Authority) -> Self {
+    pub(crate) fn of(authority: &Authority) -> Self {
         let disk = Self { dir: TempDir::new().unwrap(), client_ca: false };
         disk.issue(authority);
         disk
     }
 
     /// The same, for clients of this authority alone.
-    pub(super) fn with_client_ca(mut self, authority: &Authority) -> Self {
+    pub(crate) fn with_client_ca(mut self, authority: &Authority) -> Self {
         self.client_ca = true;
         std::fs::write(self.client_ca(), &authority.pem).unwrap();
         self
     }
 
     /// Puts another certificate into the place of the one there is.
-    pub(super) fn issue(&self, authority: &Authority) {
+    pub(crate) fn issue(&self, authority: &Authority) {
         let (certificate, key) = authority.server();
         std::fs::write(self.cert(), certificate).unwrap();
         std::fs::write(self.key(), key).unwrap();
     }
 
-    pub(super) fn cert(&self) -> PathBuf {
+    pub(crate) fn cert(&self) -> PathBuf {
         self.dir.path().join("cert.pem")
     }
 
-    pub(super) fn key(&self) -> PathBuf {
+    pub(crate) fn key(&self) -> PathBuf {
         self.dir.path().join("key.pem")
     }
 
-    pub(super) fn client_ca(&self) -> PathBuf {
+    pub(crate) fn client_ca(&self) -> PathBuf {
         self.dir.path().join("client-ca.pem")
     }
 
-    pub(super) fn files(&self) -> Files {
+    pub(crate) fn files(&self) -> Files {
         Files { cert: self.cert(), key: self.key(), client_ca: self.client_ca.then(|| self.client_ca()) }
     }
 }

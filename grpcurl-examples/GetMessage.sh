@@ -1,0 +1,4 @@
+#!/usr/bin/env bash
+# Reads one of our records: ID or the first argument. Scope messages:read.
+export ID="${1:-${ID:?our id: message.id in the answer of SendSingle}}"
+exec "$(dirname "$0")/call.sh" MessagingService/GetMessage GetMessage.json

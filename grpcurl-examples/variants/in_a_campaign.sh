@@ -1,0 +1,4 @@
+#!/usr/bin/env bash
+# Sends one SMS that is counted in a campaign: CAMPAIGN_ID or the first argument.
+export CAMPAIGN_ID="${1:-${CAMPAIGN_ID:?the campaign: campaign.id in the answer of CreateCampaign}}"
+exec "$(dirname "$0")/../call.sh" MessagingService/SendSingle variants/in_a_campaign.json

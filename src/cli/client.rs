@@ -1,0 +1,113 @@
+//! The client commands: each one a call over gRPC, told to people or, with `--json`, to programs.
+
+mod campaign;
+mod connection;
+mod failure;
+mod messages;
+mod output;
+mod refresh;
+mod send;
+
+pub use campaign::{Campaign, CampaignCommand};
+pub use connection::Connection;
+pub use messages::{Explain, List, Message, Status};
+pub use refresh::{Patience, Refresh};
+pub use send::Send;
+
+use std::io::{IsTerminal as _, Read, Write};
+use std::process::ExitCode;
+
+/// What can be asked of a running service. It holds credentials, numbers and texts, so it has no `Debug`.
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Send one message
+    Send(Send),
+    /// Ask the provider about one message, by the provider's id; changes nothing
+    Status(Status),
+    /// Show our record of one message, by our id
+    Message(Message),
+    /// List our records, newest first
+    List(List),
+    /// Ask the provider about one message, a campaign or a list, and bring our records up to date
+    Refresh(Refresh),
+    /// Tell everything that happened to one message, by our id
+    Explain(Explain),
+    /// Make campaigns and see how they stand
+    Campaign(Campaign),
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All of it was done: 0.
+    Success,
+    /// Some of it was not done: 1.
+    Failed,
+    /// It was called in a way that cannot work: 2.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Success => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+        })
+    }
+}
+
+/// What surrounds a command, passed in so that tests can watch it.
+pub struct Console<'a> {
+    /// Looks a variable of the environment up.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// Read where a file is named `-`.
+    pub input: &'a mut dyn Read,
+    /// Takes the results, and nothing else.
+    pub out: &'a mut dyn Write,
+    /// Takes the errors.
+    pub err: &'a mut dyn Write,
+    /// Whether to draw progress on the process's standard error.
+    pub progress: bool,
+    /// How to go on after a stream was cut.
+    pub patience: Patience,
+}
+
+/// Runs a command with the process's standard input, and a progress bar if standard error is a terminal.
+pub async fn run(
+    command: Command,
+    env: &dyn Fn(&str) -> Option<String>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Exit {
+    let progress = std::io::stderr().is_terminal();
+    let patience = Patience::default();
+    run_in(command, &mut Console { env, input: &mut std::io::stdin(), out, err, progress, patience }).await
+}
+
+/// Runs a command in surroundings of the caller's choice.
+pub async fn run_in(command: Command, console: &mut Console<'_>) -> Exit {
+    let done = match command {
+        Command::Send(send) => send.run(console).await,
+        Command::Status(status) => status.run(console).await,
+        Command::Message(message) => message.run(console).await,
+        Command::List(list) => list.run(console).await,
+        Command::Refresh(refresh) => refresh.run(console).await,
+        Command::Explain(explain) => explain.run(console).await,
+        Command::Campaign(campaign) => campaign.run(console).await,
+    };
+    let done = done.and_then(|exit| {
+        console.out.flush()?;
+        Ok(exit)
+    });
+    match done {
+        Ok(exit) => exit,
+        // The reader has seen enough, as `head` does: there is nobody to complain to, and nothing to complain of.
+        Err(failure) if failure.is_closed_pipe() => Exit::Success,
+        Err(failure) => {
+            // Where even standard error is closed, the exit status is all that is left to tell.
+            let _ = writeln!(console.err, "{failure}");
+            failure.exit()
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! `status`, `message`, `list` and `explain`: what is known of messages.
+
+use super::connection::Connection;
+use super::failure::Failure;
+use super::output::{self, held, plain, rows, time};
+use super::{Console, Exit};
+use crate::proto::{
+    self, ExplainMessageRequest, GetMessageRequest, GetMessageStatusRequest, GetMessageStatusResponse,
+    ListMessagesRequest, MessageStatus,
+};
+
+/// The largest page to ask for: with the longest texts it stays below the 4 MiB that gRPC takes in one answer.
+const PAGE: u32 = 200;
+
+/// Ask the provider about one message.
+#[derive(clap::Args)]
+pub struct Status {
+    #[command(flatten)]
+    connection: Connection,
+    /// The provider's id of the message
+    #[arg(value_name = "PROVIDER_ID")]
+    id: String,
+}
+
+impl Status {
+    pub(super) async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
+        let mut client = self.connection.open(console.env).await?.messages();
+        let answer = client.get_message_status(GetMessageStatusRequest { message_id: self.id }).await?.into_inner();
+        if self.connection.json {
+            output::json(console.out, &answer)?;
+        } else {
+            rows(console.out, &live(answer))?;
+        }
+        Ok(Exit::Success)
+    }
+}
+
+/// The provider's view for people.
+pub(super) fn live(view: GetMessageStatusResponse) -> Vec<(&'static str, String)> {
+    let sms = view.request_info.and_then(|info| info.sms).unwrap_or_default();
+    let sender = view.sender.and_then(|sender| sender.name.or(sender.id)).or(sms.sender);
+    vec![
+        ("provider status", view.delivery_status.unwrap_or_default()),
+        ("provider id", view.message_id),
+        ("sender", sender.unwrap_or_default()),
+        ("text", view.text.or(sms.text).unwrap_or_default()),
+        ("parts", view.message_parts.to_string()),
+        ("description", view.description.unwrap_or_default()),
+        ("created", time(view.created_at.as_ref())),
+        ("updated", time(view.updated_at.as_ref())),
+    ]
+}
+
+/// Show our record of one message.
+#[derive(clap::Args)]
+pub struct Message {
+    #[command(flatten)]
+    connection: Connection,
+    /// Our id of the message
+    id: String,
+}
+
+impl Message {
+    pub(super) async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
+        let mut client = self.connection.open(console.env).await?.messages();
+        let answer = client.get_message(GetMessageRequest { id: self.id }).await?.into_inner();
+        let message = held(answer.message, "message")?;
+        let show = if self.connection.json { output::json } else { output::message };
+        show(console.out, &message)?;
+        Ok(Exit::Success)
+    }
+}
+
+/// List our records.
+#[derive(clap::Args)]
+pub struct List {
+    #[command(flatten)]
+    connection: Connection,
+    /// Only messages of this campaign
+    #[arg(long, value_name = "ID")]
+    campaign: Option<i64>,
+    /// Only messages with this status, for example delivered
+    #[arg(long, value_parser = state)]
+    status: Option<MessageStatus>,
+    /// Only messages to this number
+    #[arg(long, value_name = "NUMBER")]
+    to: Option<String>,
+    /// How many at most; all unless told
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+}
+
+impl List {
+    pub(super) async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
+        let mut client = self.connection.open(console.env).await?.messages();
+        let mut request = ListMessagesRequest {
+            campaign_id: self.campaign,
+            status: self.status.unwrap_or_default().into(),
+            destination: self.to.unwrap_or_default(),
+            ..ListMessagesRequest::default()
+        };
+        let mut left = self.limit.unwrap_or(u32::MAX);
+        loop {
+            request.page_size = i32::try_from(left.min(PAGE)).unwrap_or(0);
+            let page = client.list_messages(request.clone()).await?.into_inner();
+            for message in page.messages {
+                if self.connection.json {
+                    output::json(console.out, &message)?;
+                } else {
+                    line(console, &message)?;
+                }
+                left = left.saturating_sub(1);
+                if left == 0 {
+                    return Ok(Exit::Success);
+                }
+            }
+            if page.next_page_token.is_empty() {
+                return Ok(Exit::Success);
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+}
+
+/// One message on one line; the widths are those of the longest values, so that pages line up with each other.
+fn line(console: &mut Console<'_>, message: &proto::Message) -> Result<(), Failure> {
+    let line = format!(
+        "{:<36}  {:<9}  {:<16}  {:<20}  {}",
+        plain(&message.id),
+        output::status(message.status()),
+        plain(&message.destination),
+        time(message.created_at.as_ref()),
+        plain(message.provider_message_id.as_deref().unwrap_or_default()),
+    );
+    Ok(writeln!(console.out, "{}", line.trim_end())?)
+}
+
+fn state(text: &str) -> Result<MessageStatus, String> {
+    let name = text.to_ascii_uppercase();
+    MessageStatus::from_str_name(&name)
+        .or_else(|| MessageStatus::from_str_name(&format!("MESSAGE_STATUS_{name}")))
+        .filter(|status| *status != MessageStatus::Unspecified)
+        .ok_or_else(|| {
+            "is none of scheduled, queued, sending, sent, delivered, failed, unknown, cancelled, expired".into()
+        })
+}
+
+/// Tell everything that happened to one message.
+#[derive(clap::Args)]
+pub struct Explain {
+    #[command(flatten)]
+    connection: Connection,
+    /// Our id of the message
+    id: String,
+}
+
+impl Explain {
+    pub(super) async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
+        let mut client = self.connection.open(console.env).await?.messages();
+        let answer = client.explain_message(ExplainMessageRequest { id: self.id }).await?.into_inner();
+        if self.connection.json {
+            output::json(console.out, &answer)?;
+            return Ok(Exit::Success);
+        }
+        output::message(console.out, &held(answer.message, "message")?)?;
+        writeln!(console.out)?;
+        for entry in answer.entries {
+            let attempt = if entry.attempt > 0 { format!("attempt {}", entry.attempt) } else { String::new() };
+            let (from, to) = (output::status(entry.from()), output::status(entry.to()));
+            let change = if from == to || from.is_empty() { to.to_owned() } else { format!("{from} → {to}") };
+            let evidence = entry.evidence.as_ref().map(serde_json::to_string).transpose().unwrap_or_default();
+            let line = format!(
+                "{:<20}  {:<10}  {change:<21}  {attempt:<10}  {}",
+                time(entry.at.as_ref()),
+                plain(&entry.kind),
+                plain(&evidence.unwrap_or_default()),
+            );
+            writeln!(console.out, "{}", line.trim_end())?;
+        }
+        Ok(Exit::Success)
+    }
+}

@@ -1,0 +1,95 @@
+//! How results look: JSON lines for programs, aligned rows for people.
+
+use std::io::Write;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::failure::Failure;
+use crate::proto;
+
+/// One object on one line, in canonical proto3 JSON.
+pub(super) fn json<T: Serialize>(out: &mut dyn Write, value: &T) -> Result<(), Failure> {
+    let line = serde_json::to_string(value).map_err(|e| Failure::Answer(e.to_string()))?;
+    Ok(writeln!(out, "{line}")?)
+}
+
+/// A label and its value on each line, without those that are empty.
+pub(super) fn rows(out: &mut dyn Write, rows: &[(&str, String)]) -> Result<(), Failure> {
+    let width = rows.iter().filter(|(_, value)| !value.is_empty()).map(|(label, _)| label.len()).max().unwrap_or(0);
+    for (label, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
+        writeln!(out, "{label:<width$}  {}", plain(value))?;
+    }
+    Ok(())
+}
+
+/// A text of unknown origin on one line: a line break or a terminal's control sequence in it must not act.
+pub(super) fn plain(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { safe.extend(c.escape_default()) } else { safe.push(c) }
+    }
+    safe
+}
+
+/// A point in time as RFC 3339 to the second, in UTC; empty if there is none.
+pub(super) fn time(at: Option<&pbjson_types::Timestamp>) -> String {
+    at.and_then(|at| Timestamp::new(at.seconds, 0).ok()).map(|at| at.to_string()).unwrap_or_default()
+}
+
+/// A state without the prefix that every state has.
+pub(super) fn status(status: proto::MessageStatus) -> &'static str {
+    short(status.as_str_name(), "MESSAGE_STATUS_")
+}
+
+/// An enum's name without its prefix; nothing for the value that means nothing.
+pub(super) fn short(name: &'static str, prefix: &str) -> &'static str {
+    match name.strip_prefix(prefix) {
+        Some("UNSPECIFIED") => "",
+        Some(short) => short,
+        None => name,
+    }
+}
+
+/// Our record of a message.
+pub(super) fn message(out: &mut dyn Write, message: &proto::Message) -> Result<(), Failure> {
+    let parts = match short(message.encoding().as_str_name(), "ENCODING_") {
+        "" => String::new(),
+        encoding => format!("{} ({encoding})", message.segments),
+    };
+    rows(
+        out,
+        &[
+            ("status", status(message.status()).to_owned()),
+            ("id", message.id.clone()),
+            ("provider id", message.provider_message_id.clone().unwrap_or_default()),
+            ("provider status", message.provider_status.clone().unwrap_or_default()),
+            ("to", message.destination.clone()),
+            ("sender", message.sender.clone()),
+            ("text", message.text.clone()),
+            ("parts", parts),
+            ("campaign", message.campaign_id.map(|id| id.to_string()).unwrap_or_default()),
+            ("attempts", message.attempts.to_string()),
+            ("duplicate", if message.possible_duplicate { "possible".to_owned() } else { String::new() }),
+            ("error", error(message)),
+            ("created", time(message.created_at.as_ref())),
+            ("scheduled", time(message.scheduled_at.as_ref())),
+            ("sent", time(message.sent_at.as_ref())),
+            ("delivered", time(message.delivered_at.as_ref())),
+            ("failed", time(message.failed_at.as_ref())),
+        ],
+    )
+}
+
+fn error(message: &proto::Message) -> String {
+    match (&message.error_code, &message.error) {
+        (Some(code), Some(words)) => format!("{code}: {words}"),
+        (Some(one), None) | (None, Some(one)) => one.clone(),
+        (None, None) => String::new(),
+    }
+}
+
+/// What an answer was to hold, or why it cannot be used.
+pub(super) fn held<T>(value: Option<T>, what: &str) -> Result<T, Failure> {
+    value.ok_or_else(|| Failure::Answer(format!("it holds no {what}")))
+}

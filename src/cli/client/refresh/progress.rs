@@ -1,0 +1,60 @@
+//! The progress bar of a bulk refresh, and what it counts.
+
+use std::fmt;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+use super::super::failure::Failure;
+use crate::proto::{RefreshOutcome, RefreshStatusBulkResponse};
+
+/// What was seen so far, drawn on standard error or not at all.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    /// To be drawn from the first event on: before it nobody knows how much there is to do.
+    drawn: bool,
+    updated: u64,
+    unchanged: u64,
+    failed: u64,
+}
+
+impl Progress {
+    pub(super) fn new(drawn: bool) -> Self {
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {rate}  {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .with_key("rate", |state: &ProgressState, text: &mut dyn fmt::Write| {
+                // A bar with a gap in it is better than none.
+                let _ = write!(text, "{:.0}/s", state.per_sec());
+            });
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden()).with_style(style);
+        Self { bar, drawn, updated: 0, unchanged: 0, failed: 0 }
+    }
+
+    /// Counts one event.
+    pub(super) fn see(&mut self, event: &RefreshStatusBulkResponse, outcome: RefreshOutcome) {
+        match outcome {
+            RefreshOutcome::Updated => self.updated += 1,
+            RefreshOutcome::Unchanged => self.unchanged += 1,
+            RefreshOutcome::Failed => self.failed += 1,
+            RefreshOutcome::Unspecified => {}
+        }
+        self.bar.set_length(u64::try_from(event.total).unwrap_or(0));
+        self.bar.set_position(u64::try_from(event.completed).unwrap_or(0));
+        self.bar.set_message(format!("{} updated  {} unchanged  {} failed", self.updated, self.unchanged, self.failed));
+        if self.drawn {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.drawn = false;
+        }
+    }
+
+    /// Takes the bar away while something is written, so that they do not mix on one terminal.
+    pub(super) fn around(&self, write: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+        self.bar.suspend(write)
+    }
+}
+
+impl Drop for Progress {
+    /// The summary, or an error, stands where the bar was.
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,87 @@
+//! `send`: one message.
+
+use pbjson_types::Timestamp;
+
+use super::connection::Connection;
+use super::failure::Failure;
+use super::output::{self, held, rows};
+use super::{Console, Exit};
+use crate::proto::{DeliveryGuarantee, SendSingleRequest};
+
+/// Send one message.
+#[derive(clap::Args)]
+pub struct Send {
+    #[command(flatten)]
+    connection: Connection,
+    /// The recipient's number with its country code, for example +306900000001
+    #[arg(long, value_name = "NUMBER")]
+    to: String,
+    /// The text, at most 20 parts
+    #[arg(long)]
+    text: String,
+    /// The sender ID: 3–11 letters and digits, or E.164; else the user's, else the service's
+    #[arg(long)]
+    sender: Option<String>,
+    /// The campaign that the message is counted in
+    #[arg(long, value_name = "ID")]
+    campaign: Option<i64>,
+    /// A key that makes the command repeatable
+    ///
+    /// Up to 255 printable ASCII characters. Whoever runs the command again within 7 days with the same key and
+    /// content gets the same message in its state of now, and no second SMS. WITHOUT A KEY EVERY RUN SENDS A NEW SMS:
+    /// give one wherever a script might try again.
+    #[arg(long)]
+    key: Option<String>,
+    /// Never send it twice, even if the provider's answer is lost; the status may then stay UNKNOWN
+    #[arg(long)]
+    at_most_once: bool,
+    /// Check and count everything, store and send nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Send it not before this time, for example 2027-01-31T09:00:00+02:00
+    #[arg(long, value_name = "RFC3339", value_parser = moment)]
+    at: Option<Timestamp>,
+    /// The user to send for, if it is not the caller; needs scope act-as
+    #[arg(long, value_name = "ID")]
+    user: Option<i64>,
+}
+
+impl Send {
+    pub(super) async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
+        let json = self.connection.json;
+        let mut client = self.connection.open(console.env).await?.messages();
+        let answer = client.send_single(self.request()).await?.into_inner();
+        if json {
+            output::json(console.out, &answer)?;
+            return Ok(Exit::Success);
+        }
+        let message = held(answer.message, "message")?;
+        if message.id.is_empty() {
+            rows(console.out, &[("dry run", "nothing was stored or sent".to_owned())])?;
+        }
+        output::message(console.out, &message)?;
+        Ok(Exit::Success)
+    }
+
+    fn request(self) -> SendSingleRequest {
+        let guarantee = if self.at_most_once { DeliveryGuarantee::AtMostOnce } else { DeliveryGuarantee::Unspecified };
+        SendSingleRequest {
+            destination: self.to,
+            text: self.text,
+            sender: self.sender,
+            user_id: self.user,
+            campaign_id: self.campaign,
+            idempotency_key: self.key.unwrap_or_default(),
+            delivery_guarantee: guarantee.into(),
+            dry_run: self.dry_run,
+            scheduled_at: self.at,
+            ..SendSingleRequest::default()
+        }
+    }
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let at: jiff::Timestamp =
+        text.parse().map_err(|_| "is not a time with its offset, such as 2027-01-31T09:00:00+02:00".to_owned())?;
+    Ok(Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() })
+}

@@ -1,0 +1,54 @@
+//! What the carrier says of a message: the best statement counts, in whatever order they come.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{Done, Kind, Refused, explain, taken};
+use crate::domain::evidence::{Evidence, Rank};
+use crate::domain::message::{Dispatch, Message};
+
+pub(super) fn report(m: &mut Message, evidence: &Evidence, now: Timestamp) -> Done {
+    // The databases keep microseconds: a finer time would read as news each time it is repeated.
+    let at = evidence.at.and_then(|at| Timestamp::from_microsecond(at.as_microsecond()).ok());
+    let this = (evidence.rank, at, evidence.hash());
+    let better = this > (m.state.rank, m.state.evidence_at, m.state.evidence_hash);
+    // What the carrier speaks of was taken by the provider, whatever we thought; a statement that is not the best says
+    // so, too.
+    let spoken_of = matches!(evidence.rank, Rank::Sent | Rank::Failed | Rank::Delivered);
+    let decides = spoken_of
+        && match m.state.dispatch {
+            Dispatch::Scheduled | Dispatch::Queued | Dispatch::Claimed | Dispatch::Unknown => true,
+            Dispatch::Sending => m.state.sent_at.is_none(),
+            _ => false,
+        };
+    if evidence.rank == Rank::None || !(better || decides) {
+        return Err(Refused::Known);
+    }
+    if decides && m.state.dispatch == Dispatch::Sending {
+        // Left to its holder, whose answer names the provider's id.
+        m.state.sent_at = Some(now);
+    } else if decides {
+        taken(m, now);
+    }
+    let record = json!({"word": evidence.word, "at": evidence.at});
+    if !better {
+        return Ok((Some(Kind::Reported), record));
+    }
+    (m.state.rank, m.state.evidence_at, m.state.evidence_hash) = this;
+    m.state.provider_status = Some(evidence.word.clone());
+    // A word on the way says nothing of a failure that we know of ourselves.
+    match evidence.rank {
+        Rank::Delivered => {
+            m.state.delivered_at = Some(at.unwrap_or(now));
+            m.state.failed_at = None;
+            (m.state.error_code, m.state.error) = (None, None);
+        }
+        Rank::Failed => {
+            m.state.failed_at = Some(at.unwrap_or(now));
+            let why = evidence.description.as_ref().unwrap_or(&evidence.word);
+            explain(m, "DELIVERY_FAILED", why);
+        }
+        Rank::None | Rank::Sent | Rank::NoReport => {}
+    }
+    Ok((Some(Kind::Reported), record))
+}

@@ -1,0 +1,174 @@
+//! The way to the provider: claimed, past the fence, settled; or given back.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::time::expire;
+use super::{BLOCKED_RETRY, Done, Kind, RESEND_AFTER, Refused, explain, rest, taken};
+use crate::domain::evidence::Rank;
+use crate::domain::message::{Dispatch, Guarantee, Hold, Message};
+use crate::domain::outcome::{Acceptance, Hold as HoldBack, NotSent, Outcome, Reason};
+use crate::domain::retry;
+
+pub(super) fn claim(m: &mut Message, by: Uuid, until: Timestamp, now: Timestamp) -> Done {
+    let s = &mut m.state;
+    let due = s.due_at.is_some_and(|at| at <= now);
+    if !matches!(s.dispatch, Dispatch::Queued | Dispatch::Scheduled) || !due {
+        return Err(Refused::State);
+    }
+    if m.expires_at <= now {
+        return Ok(expire(m));
+    }
+    s.dispatch = Dispatch::Claimed;
+    s.held_by = Some(by);
+    s.epoch += 1;
+    s.due_at = Some(until);
+    Ok((None, Value::Null))
+}
+
+pub(super) fn fence(m: &mut Message, hold: Hold, until: Timestamp, margin: SignedDuration, now: Timestamp) -> Done {
+    if m.state.dispatch != Dispatch::Claimed {
+        return Err(Refused::State);
+    }
+    let leased = m.state.due_at.is_some_and(|end| end.duration_since(now) >= margin);
+    if m.hold() != Some(hold) || !leased {
+        return Err(Refused::NotHolder);
+    }
+    if m.expires_at <= now {
+        return Ok(expire(m));
+    }
+    let s = &mut m.state;
+    s.dispatch = Dispatch::Sending;
+    s.attempts += 1;
+    s.possible_duplicate |= s.ambiguous > 0;
+    s.due_at = Some(until);
+    Ok((Some(Kind::Fenced), Value::Null))
+}
+
+pub(super) fn settle(m: &mut Message, hold: Hold, outcome: &Outcome, random: f64, now: Timestamp) -> Done {
+    if m.state.dispatch == Dispatch::Sending && m.hold() == Some(hold) {
+        let evidence = match outcome {
+            Outcome::Accepted(acceptance) => accept(m, acceptance, now),
+            Outcome::Rejected(reason) => reject(m, reason, now),
+            Outcome::NotSent(not_sent) => retry_later(m, not_sent, random, now),
+            Outcome::Ambiguous(reason) => lose_answer(m, reason.code, &reason.description.0, now),
+        };
+        return Ok((Some(Kind::Settled), evidence));
+    }
+    // A late holder's good news is evidence, and saves the resend that may be waiting; it never queues anything.
+    let Outcome::Accepted(acceptance) = outcome else { return Err(Refused::NotHolder) };
+    let news = match m.state.dispatch {
+        Dispatch::Unknown => true,
+        Dispatch::Queued | Dispatch::Claimed | Dispatch::Sending => m.state.ambiguous > 0,
+        // A report settled it, and named no id of the provider's.
+        Dispatch::Accepted => m.state.provider_message_id.is_none(),
+        _ => false,
+    };
+    if !news {
+        return Err(Refused::NotHolder);
+    }
+    Ok((Some(Kind::LateAnswer), accept(m, acceptance, now)))
+}
+
+fn accept(m: &mut Message, acceptance: &Acceptance, now: Timestamp) -> Value {
+    m.state.provider_message_id = Some(acceptance.provider_message_id.clone());
+    m.state.bulk_id.clone_from(&acceptance.bulk_id);
+    taken(m, now);
+    json!({"outcome": "accepted", "provider_message_id": acceptance.provider_message_id.as_str(), "raw": acceptance.raw})
+}
+
+fn reject(m: &mut Message, reason: &Reason, now: Timestamp) -> Value {
+    if m.state.ambiguous > 0 {
+        give_up_unsure(m, reason.code, &reason.description.0, now);
+    } else {
+        m.state.dispatch = Dispatch::Rejected;
+        if m.state.rank < Rank::Failed {
+            m.state.failed_at = Some(now);
+            explain(m, reason.code, &reason.description.0);
+        }
+        rest(m);
+    }
+    json!({"outcome": "rejected", "code": reason.code})
+}
+
+/// Ends the tries of a message of which an earlier try may be at the provider: it must not read as never sent.
+pub(super) fn give_up_unsure(m: &mut Message, code: &str, description: &str, now: Timestamp) {
+    if m.state.sent_at.is_some() {
+        taken(m, now);
+        return;
+    }
+    m.state.dispatch = Dispatch::Unknown;
+    explain(m, code, description);
+    rest(m);
+}
+
+fn retry_later(m: &mut Message, not_sent: &NotSent, random: f64, now: Timestamp) -> Value {
+    let (code, why) = (not_sent.reason.code, &not_sent.reason.description.0);
+    if not_sent.hold == HoldBack::AccountBlocked {
+        m.state.attempts -= 1;
+    }
+    if m.state.sent_at.is_some() {
+        taken(m, now);
+        return json!({"outcome": "not sent", "code": code, "reported": true});
+    }
+    let attempts = m.state.attempts;
+    if attempts >= i32::try_from(retry::MAX_TRIES).unwrap_or(i32::MAX) {
+        if m.state.ambiguous > 0 {
+            give_up_unsure(m, "RETRIES_EXHAUSTED", why, now);
+        } else {
+            m.state.dispatch = Dispatch::Dead;
+            m.state.failed_at = Some(now);
+            explain(m, "RETRIES_EXHAUSTED", why);
+            rest(m);
+        }
+        return json!({"outcome": "not sent", "code": code, "given_up": true});
+    }
+    let wait = match not_sent.hold {
+        HoldBack::AccountBlocked => BLOCKED_RETRY,
+        HoldBack::Throttled { retry_after } => {
+            let asked = retry_after.unwrap_or_default().min(retry::RETRY_AFTER_MAX);
+            signed(asked.max(backoff(attempts, random)))
+        }
+        HoldBack::Unwell => signed(backoff(attempts, random)),
+    };
+    m.state.dispatch = Dispatch::Queued;
+    m.state.held_by = None;
+    // Not past its validity: the queue then says so at once instead of after the wait.
+    m.state.due_at = Some(now.checked_add(wait).unwrap_or(now).min(m.expires_at));
+    explain(m, code, why);
+    json!({"outcome": "not sent", "code": code, "wait_seconds": wait.as_secs()})
+}
+
+fn backoff(attempts: i32, random: f64) -> std::time::Duration {
+    retry::backoff(u32::try_from(attempts).unwrap_or(1), random)
+}
+
+fn signed(wait: std::time::Duration) -> SignedDuration {
+    SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO)
+}
+
+/// The answer to a send is lost; unless the carrier spoke of the message already, nobody knows whether it was taken.
+pub(super) fn lose_answer(m: &mut Message, code: &str, description: &str, now: Timestamp) -> Value {
+    m.state.ambiguous += 1;
+    if m.state.sent_at.is_some() {
+        taken(m, now);
+        return json!({"outcome": "ambiguous", "code": code, "reported": true});
+    }
+    let again = m.guarantee == Guarantee::AtLeastOnce && m.state.ambiguous == 1;
+    m.state.dispatch = Dispatch::Unknown;
+    m.state.held_by = None;
+    m.state.due_at = again.then(|| now.checked_add(RESEND_AFTER).unwrap_or(now));
+    explain(m, code, description);
+    json!({"outcome": "ambiguous", "code": code, "resend": again})
+}
+
+pub(super) fn release(m: &mut Message, hold: Hold, now: Timestamp) -> Done {
+    if m.state.dispatch != Dispatch::Claimed || m.hold() != Some(hold) {
+        return Err(Refused::NotHolder);
+    }
+    m.state.dispatch = Dispatch::Queued;
+    m.state.held_by = None;
+    m.state.due_at = Some(now);
+    Ok((None, Value::Null))
+}

@@ -1,0 +1,74 @@
+//! What time and the owner do: leases, waits and validity end; a message is given up, or cancelled.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::sending::lose_answer;
+use super::{Done, Kind, MAX_CRASHES, Recorded, Refused, explain, rest};
+use crate::domain::message::{Dispatch, Message};
+
+pub(super) fn timer(m: &mut Message, now: Timestamp) -> Done {
+    if m.state.due_at.is_none_or(|at| at > now) && m.expires_at > now {
+        return Err(Refused::State);
+    }
+    let due = m.state.due_at.is_some_and(|at| at <= now);
+    match m.state.dispatch {
+        Dispatch::Queued | Dispatch::Scheduled if m.expires_at <= now => Ok(expire(m)),
+        Dispatch::Claimed if due => {
+            m.state.crashes += 1;
+            m.state.held_by = None;
+            m.state.due_at = Some(now);
+            m.state.dispatch = Dispatch::Queued;
+            Ok((Some(Kind::LeaseLost), bury(m, now)))
+        }
+        Dispatch::Sending if due => {
+            m.state.crashes += 1;
+            lose_answer(m, "PROCESS_LOST", "the process that was sending it ended before the answer", now);
+            Ok((Some(Kind::LeaseLost), bury(m, now)))
+        }
+        Dispatch::Unknown if due && m.expires_at <= now => {
+            m.state.due_at = None;
+            Ok((None, Value::Null))
+        }
+        Dispatch::Unknown if due => {
+            m.state.dispatch = Dispatch::Queued;
+            Ok((Some(Kind::Resend), Value::Null))
+        }
+        _ => Err(Refused::State),
+    }
+}
+
+/// The third crash of one message ends its tries. One that may be at the provider stays unknown: that is the truth.
+fn bury(m: &mut Message, now: Timestamp) -> Value {
+    let crashes = m.state.crashes;
+    if crashes >= MAX_CRASHES {
+        m.state.due_at = None;
+        if m.state.dispatch == Dispatch::Queued && m.state.ambiguous > 0 {
+            m.state.dispatch = Dispatch::Unknown;
+        } else if m.state.dispatch == Dispatch::Queued {
+            m.state.dispatch = Dispatch::Dead;
+            m.state.failed_at = Some(now);
+            explain(m, "PROCESS_CRASHED", "the process that held it ended three times");
+        }
+    }
+    json!({"crashes": crashes})
+}
+
+pub(super) fn expire(m: &mut Message) -> Recorded {
+    // One that may be at the provider already must not read as "never sent".
+    m.state.dispatch = if m.state.ambiguous > 0 { Dispatch::Unknown } else { Dispatch::Expired };
+    if m.state.dispatch == Dispatch::Expired {
+        explain(m, "VALIDITY_ENDED", "its validity ended before it could be sent");
+    }
+    rest(m);
+    (Some(Kind::Expired), Value::Null)
+}
+
+pub(super) fn cancel(m: &mut Message) -> Done {
+    if !matches!(m.state.dispatch, Dispatch::Scheduled | Dispatch::Queued) || m.state.ambiguous > 0 {
+        return Err(Refused::State);
+    }
+    m.state.dispatch = Dispatch::Cancelled;
+    rest(m);
+    Ok((Some(Kind::Cancelled), Value::Null))
+}

@@ -1,0 +1,91 @@
+"""Calls every method of the server through reflection alone, and decodes the details of every error.
+
+Usage: every_method.py ADDRESS TOKEN
+"""
+import sys
+
+import grpc
+from google.protobuf import json_format, message_factory
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from grpc_status import rpc_status
+
+address, token = sys.argv[1:3]
+channel = grpc.insecure_channel(address)
+database = ProtoReflectionDescriptorDatabase(channel)
+pool = DescriptorPool(database)
+called = set()
+
+
+def call(service, method, **fields):
+    descriptor = pool.FindServiceByName(f"messaging.v1.{service}").FindMethodByName(method)
+    request = message_factory.GetMessageClass(descriptor.input_type)
+    answer = message_factory.GetMessageClass(descriptor.output_type)
+    kind = ("stream" if descriptor.client_streaming else "unary") + "_" + (
+        "stream" if descriptor.server_streaming else "unary")
+    stub = getattr(channel, kind)(
+        f"/messaging.v1.{service}/{method}",
+        request_serializer=request.SerializeToString,
+        response_deserializer=answer.FromString,
+    )
+    called.add(method)
+    message = json_format.ParseDict(fields, request())
+    if descriptor.client_streaming:
+        message = iter([message])
+    result = stub(message, metadata=[("authorization", f"Bearer {token}")], timeout=20)
+    return list(result) if descriptor.server_streaming else result
+
+
+def error(service, method, **fields):
+    """The code, the words, the reason and the violated fields of a call that has to fail."""
+    try:
+        call(service, method, **fields)
+    except grpc.RpcError as failure:
+        status = rpc_status.from_call(failure)
+        info, violations = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+        for detail in status.details:
+            for message in (info, violations):
+                if detail.Is(message.DESCRIPTOR):
+                    detail.Unpack(message)
+        return failure.code(), status.message, info.reason, [v.field for v in violations.field_violations]
+    raise AssertionError(f"{method} should have failed")
+
+
+M, C = "MessagingService", "CampaignService"
+services = database.get_services()
+assert {f"messaging.v1.{M}", f"messaging.v1.{C}", "grpc.health.v1.Health"} <= set(services), services
+for name in ("", f"messaging.v1.{M}", f"messaging.v1.{C}"):
+    answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=name))
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING, name
+
+campaign = call(C, "CreateCampaign", name="spring", text="Hi {{first_name}}").campaign
+assert call(C, "GetCampaign", id=campaign.id).campaign == campaign
+sent = call(M, "SendSingle", destination="+306900000001", text="Hi 😀", campaign_id=campaign.id, idempotency_key="k")
+again = call(M, "SendSingle", destination="+306900000001", text="Hi 😀", campaign_id=campaign.id, idempotency_key="k")
+assert again == sent and sent.message_id
+assert call(C, "GetCampaignStats", campaign_id=campaign.id).stats.total == 1
+assert call(M, "GetMessageStatus", message_id=sent.message_id).text == "Hi 😀"
+assert call(M, "RefreshStatus", provider_message_id=sent.message_id).affected_campaign_ids == [campaign.id]
+assert call(M, "GetMessage", id=sent.message.id).message.destination == "+306900000001"
+assert len(call(M, "ListMessages", campaign_id=campaign.id).messages) == 1
+assert call(M, "ExplainMessage", id=sent.message.id).entries[0].kind == "accepted"
+events = call(M, "RefreshStatusBulk", campaign_id=campaign.id)
+assert [e.WhichOneof("event") for e in events] == ["result", "summary"]
+
+code, words, reason, fields = error(M, "SendSingle", destination="1", text="")
+assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+assert fields == ["destination", "text"], fields
+code, words, reason, _ = error(M, "GetMessageStatus", message_id="01M83N17DQBRD5R3YZJ7P9MYZW")
+assert (code, words) == (grpc.StatusCode.NOT_FOUND, "Message not found: 01M83N17DQBRD5R3YZJ7P9MYZW")
+assert reason == "MESSAGE_NOT_FOUND"
+for service, method in [(M, "WatchMessages")] + [(C, f"{verb}Campaign") for verb in
+                                                 ("Start", "Pause", "Resume", "Cancel", "Watch")]:
+    assert error(service, method)[0] == grpc.StatusCode.UNIMPLEMENTED, method
+for method in ("AddRecipients", "ListCampaigns"):
+    assert error(C, method)[0] == grpc.StatusCode.UNIMPLEMENTED, method
+
+declared = {m.name for s in (M, C) for m in pool.FindServiceByName(f"messaging.v1.{s}").methods}
+assert called == declared, declared - called
+print("every method was called")

@@ -1,0 +1,9 @@
+//! The client commands, against a service that says what a test tells it to.
+
+mod bulk;
+mod connection;
+mod errors;
+mod fake;
+mod human;
+mod records;
+mod terminal;

@@ -1,0 +1,209 @@
+//! A service that answers from a script and notes what it was asked.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use futures::{Stream, StreamExt as _};
+use messaging::proto::campaign_service_server::{CampaignService, CampaignServiceServer};
+use messaging::proto::messaging_service_server::{MessagingService, MessagingServiceServer};
+use messaging::proto::*;
+use messaging::server::tls::{Tls, incoming};
+use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::transport::Server;
+use tonic::{Request, Response, Status, Streaming};
+
+type Answer<T> = Result<Response<T>, Status>;
+type Events<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// One step of a scripted stream.
+#[derive(Clone)]
+pub(super) enum Step {
+    Event(RefreshStatusBulkResponse),
+    Error(Status),
+    /// Nothing more is said.
+    Hang,
+}
+
+/// What the service says: the next answer of each kind, and INTERNAL where there is none.
+#[derive(Default)]
+pub(super) struct Script {
+    pub(super) send: VecDeque<Result<SendSingleResponse, Status>>,
+    pub(super) status: VecDeque<GetMessageStatusResponse>,
+    pub(super) message: VecDeque<GetMessageResponse>,
+    pub(super) pages: VecDeque<ListMessagesResponse>,
+    pub(super) refresh: VecDeque<RefreshStatusResponse>,
+    pub(super) bulk: VecDeque<Vec<Step>>,
+    pub(super) explain: VecDeque<ExplainMessageResponse>,
+    pub(super) campaign: VecDeque<Campaign>,
+    pub(super) stats: VecDeque<CampaignStats>,
+}
+
+/// What the service was asked.
+#[derive(Default)]
+pub(super) struct Heard {
+    pub(super) sends: Vec<SendSingleRequest>,
+    pub(super) lists: Vec<ListMessagesRequest>,
+    pub(super) bulks: Vec<RefreshStatusBulkRequest>,
+    pub(super) campaigns: Vec<CreateCampaignRequest>,
+    /// The credentials of each call: metadata name and value.
+    pub(super) credentials: Vec<(&'static str, String)>,
+}
+
+#[derive(Clone)]
+struct Service {
+    script: Arc<Mutex<Script>>,
+    heard: Arc<Mutex<Heard>>,
+}
+
+/// The running service; it ends with the value.
+pub(super) struct Fake {
+    pub(super) addr: SocketAddr,
+    heard: Arc<Mutex<Heard>>,
+    _serving: AbortOnDropHandle<()>,
+}
+
+impl Fake {
+    pub(super) async fn start(script: Script) -> Self {
+        Self::start_with(script, None).await
+    }
+
+    pub(super) async fn start_with(script: Script, tls: Option<Tls>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let heard = Arc::<Mutex<Heard>>::default();
+        let service = Service { script: Arc::new(Mutex::new(script)), heard: Arc::clone(&heard) };
+        let serving = tokio::spawn(async move {
+            Server::builder()
+                .add_service(MessagingServiceServer::new(service.clone()))
+                .add_service(CampaignServiceServer::new(service))
+                .serve_with_incoming_shutdown(incoming(listener, tls), std::future::pending())
+                .await
+                .unwrap();
+        });
+        Self { addr, heard, _serving: AbortOnDropHandle::new(serving) }
+    }
+
+    /// What it was asked, once.
+    pub(super) fn heard(&self) -> Heard {
+        std::mem::take(&mut self.heard.lock().unwrap())
+    }
+}
+
+impl Service {
+    /// Notes the credentials and takes the next answer.
+    fn next<R, T>(&self, request: &Request<R>, of: impl FnOnce(&mut Script) -> Option<T>) -> Result<T, Status> {
+        for name in ["authorization", "x-api-key"] {
+            if let Some(value) = request.metadata().get(name) {
+                self.heard.lock().unwrap().credentials.push((name, value.to_str().unwrap().to_owned()));
+            }
+        }
+        of(&mut self.script.lock().unwrap()).ok_or_else(|| Status::internal("the script is at its end"))
+    }
+}
+
+#[tonic::async_trait]
+impl MessagingService for Service {
+    async fn send_single(&self, request: Request<SendSingleRequest>) -> Answer<SendSingleResponse> {
+        let answer = self.next(&request, |script| script.send.pop_front())?;
+        self.heard.lock().unwrap().sends.push(request.into_inner());
+        answer.map(Response::new)
+    }
+
+    async fn get_message_status(&self, request: Request<GetMessageStatusRequest>) -> Answer<GetMessageStatusResponse> {
+        self.next(&request, |script| script.status.pop_front()).map(Response::new)
+    }
+
+    async fn refresh_status(&self, request: Request<RefreshStatusRequest>) -> Answer<RefreshStatusResponse> {
+        self.next(&request, |script| script.refresh.pop_front()).map(Response::new)
+    }
+
+    type RefreshStatusBulkStream = Events<RefreshStatusBulkResponse>;
+
+    async fn refresh_status_bulk(
+        &self,
+        request: Request<RefreshStatusBulkRequest>,
+    ) -> Answer<Self::RefreshStatusBulkStream> {
+        let steps = self.next(&request, |script| script.bulk.pop_front())?;
+        self.heard.lock().unwrap().bulks.push(request.into_inner());
+        let events = futures::stream::iter(steps).then(|step| async {
+            match step {
+                Step::Event(event) => Ok(event),
+                Step::Error(status) => Err(status),
+                Step::Hang => std::future::pending().await,
+            }
+        });
+        Ok(Response::new(Box::pin(events)))
+    }
+
+    async fn get_message(&self, request: Request<GetMessageRequest>) -> Answer<GetMessageResponse> {
+        self.next(&request, |script| script.message.pop_front()).map(Response::new)
+    }
+
+    async fn list_messages(&self, request: Request<ListMessagesRequest>) -> Answer<ListMessagesResponse> {
+        let page = self.next(&request, |script| script.pages.pop_front())?;
+        self.heard.lock().unwrap().lists.push(request.into_inner());
+        Ok(Response::new(page))
+    }
+
+    type WatchMessagesStream = Events<WatchMessagesResponse>;
+
+    async fn watch_messages(&self, _: Request<WatchMessagesRequest>) -> Answer<Self::WatchMessagesStream> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn explain_message(&self, request: Request<ExplainMessageRequest>) -> Answer<ExplainMessageResponse> {
+        self.next(&request, |script| script.explain.pop_front()).map(Response::new)
+    }
+}
+
+#[tonic::async_trait]
+impl CampaignService for Service {
+    async fn create_campaign(&self, request: Request<CreateCampaignRequest>) -> Answer<CreateCampaignResponse> {
+        let campaign = self.next(&request, |script| script.campaign.pop_front())?;
+        self.heard.lock().unwrap().campaigns.push(request.into_inner());
+        Ok(Response::new(CreateCampaignResponse { campaign: Some(campaign) }))
+    }
+
+    async fn get_campaign(&self, request: Request<GetCampaignRequest>) -> Answer<GetCampaignResponse> {
+        let campaign = self.next(&request, |script| script.campaign.pop_front())?;
+        Ok(Response::new(GetCampaignResponse { campaign: Some(campaign) }))
+    }
+
+    async fn get_campaign_stats(&self, request: Request<GetCampaignStatsRequest>) -> Answer<GetCampaignStatsResponse> {
+        let stats = self.next(&request, |script| script.stats.pop_front())?;
+        Ok(Response::new(GetCampaignStatsResponse { stats: Some(stats) }))
+    }
+
+    async fn add_recipients(&self, _: Request<Streaming<AddRecipientsRequest>>) -> Answer<AddRecipientsResponse> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn start_campaign(&self, _: Request<StartCampaignRequest>) -> Answer<StartCampaignResponse> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn pause_campaign(&self, _: Request<PauseCampaignRequest>) -> Answer<PauseCampaignResponse> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn resume_campaign(&self, _: Request<ResumeCampaignRequest>) -> Answer<ResumeCampaignResponse> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn cancel_campaign(&self, _: Request<CancelCampaignRequest>) -> Answer<CancelCampaignResponse> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn list_campaigns(&self, _: Request<ListCampaignsRequest>) -> Answer<ListCampaignsResponse> {
+        Err(Status::unimplemented(""))
+    }
+
+    type WatchCampaignStream = Events<WatchCampaignResponse>;
+
+    async fn watch_campaign(&self, _: Request<WatchCampaignRequest>) -> Answer<Self::WatchCampaignStream> {
+        Err(Status::unimplemented(""))
+    }
+}

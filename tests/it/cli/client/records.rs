@@ -1,0 +1,104 @@
+//! Sending, reading and listing, with JSON lines and for people.
+
+use messaging::cli::client::Exit;
+use messaging::proto::{
+    DeliveryGuarantee, GetMessageResponse, ListMessagesResponse, Message, MessageStatus, SendSingleResponse,
+};
+use serde_json::json;
+
+use super::fake::{Fake, Script};
+use super::terminal::{run, run_into_closed_pipe};
+
+fn message(id: &str) -> Message {
+    Message {
+        id: id.into(),
+        owner_id: 7,
+        destination: "+306900000001".into(),
+        status: MessageStatus::Sent.into(),
+        ..Message::default()
+    }
+}
+
+fn page(ids: &[&str], next: &str) -> ListMessagesResponse {
+    ListMessagesResponse { messages: ids.iter().map(|id| message(id)).collect(), next_page_token: next.into() }
+}
+
+#[tokio::test]
+async fn send_prints_the_answer_as_one_line_of_proto3_json() {
+    let answer = SendSingleResponse { message_id: "p-1".into(), message: Some(message("m-1")), ..Default::default() };
+    let fake = Fake::start(Script { send: [Ok(answer)].into(), ..Default::default() }).await;
+
+    let done = run(fake.addr, &["send", "--to", "+306900000001", "--text", "Hi", "--json"]).await;
+
+    assert_eq!((done.exit, done.err.as_str()), (Exit::Success, ""));
+    let expected = json!({
+        "messageId": "p-1",
+        "message": {"id": "m-1", "ownerId": "7", "destination": "+306900000001", "status": "MESSAGE_STATUS_SENT"},
+    });
+    assert_eq!(done.json(), [expected]);
+}
+
+#[tokio::test]
+async fn send_asks_for_what_the_options_say() {
+    let answer = SendSingleResponse { message: Some(message("")), ..Default::default() };
+    let fake = Fake::start(Script { send: [Ok(answer)].into(), ..Default::default() }).await;
+    #[rustfmt::skip]
+    let args = [
+        "send", "--to", "+306900000001", "--text", "Hi", "--sender", "Acme", "--campaign", "3", "--key", "k-1",
+        "--at-most-once", "--dry-run", "--at", "2027-01-31T09:00:00.5+02:00", "--user", "9",
+    ];
+
+    let done = run(fake.addr, &args).await;
+
+    assert!(done.out.starts_with("dry run  nothing was stored or sent\n"), "{}", done.out);
+    let sends = fake.heard().sends;
+    let [send] = sends.as_slice() else { panic!("one call, not {}", sends.len()) };
+    assert_eq!((send.destination.as_str(), send.text.as_str()), ("+306900000001", "Hi"));
+    assert_eq!((send.sender.as_deref(), send.campaign_id, send.user_id), (Some("Acme"), Some(3), Some(9)));
+    assert_eq!((send.idempotency_key.as_str(), send.dry_run), ("k-1", true));
+    assert_eq!(send.delivery_guarantee(), DeliveryGuarantee::AtMostOnce);
+    let at = send.scheduled_at.as_ref().unwrap();
+    assert_eq!((at.seconds, at.nanos), (1_801_378_800, 500_000_000));
+}
+
+#[tokio::test]
+async fn message_prints_the_record_itself() {
+    let answer = GetMessageResponse { message: Some(message("m-1")) };
+    let fake = Fake::start(Script { message: [answer].into(), ..Default::default() }).await;
+    let done = run(fake.addr, &["message", "m-1", "--json"]).await;
+    assert_eq!(done.json()[0]["id"], "m-1");
+}
+
+#[tokio::test]
+async fn list_goes_from_page_to_page_by_itself() {
+    let pages = [page(&["a", "b"], "2"), page(&["c"], "3"), page(&[], "")];
+    let fake = Fake::start(Script { pages: pages.into(), ..Default::default() }).await;
+
+    let done = run(fake.addr, &["list", "--status", "delivered", "--to", "+306900000001", "--json"]).await;
+
+    assert_eq!(done.exit, Exit::Success);
+    let ids: Vec<_> = done.json().iter().map(|line| line["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids, ["a", "b", "c"]);
+    let lists = fake.heard().lists;
+    assert_eq!(lists.iter().map(|list| list.page_token.as_str()).collect::<Vec<_>>(), ["", "2", "3"]);
+    assert!(lists.iter().all(|list| list.status() == MessageStatus::Delivered && list.destination == "+306900000001"));
+}
+
+#[tokio::test]
+async fn list_asks_for_no_more_than_its_limit() {
+    let pages = [page(&["a", "b"], "2"), page(&["c", "d"], "3")];
+    let fake = Fake::start(Script { pages: pages.into(), ..Default::default() }).await;
+
+    let done = run(fake.addr, &["list", "--limit", "3", "--json"]).await;
+
+    assert_eq!((done.exit, done.json().len()), (Exit::Success, 3));
+    assert_eq!(fake.heard().lists.iter().map(|list| list.page_size).collect::<Vec<_>>(), [3, 1]);
+}
+
+#[tokio::test]
+async fn a_reader_that_has_seen_enough_is_no_error() {
+    let fake = Fake::start(Script { pages: [page(&["a"], "2")].into(), ..Default::default() }).await;
+    let (exit, err) = run_into_closed_pipe(fake.addr, &["list"]).await;
+    assert_eq!((exit, err.as_str()), (Exit::Success, ""));
+    assert_eq!(fake.heard().lists.len(), 1, "it reads no further pages");
+}

@@ -1,0 +1,9 @@
+//! The gRPC door, driven over a real connection, on both databases.
+
+mod access;
+mod campaigns;
+mod lookup;
+mod refresh;
+mod refresh_bulk;
+mod send;
+mod transport;

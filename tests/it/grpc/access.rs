@@ -1,0 +1,145 @@
+//! Who may do what: credentials, scopes, owners; and that another's things read like nothing.
+
+use messaging::auth::keys;
+use messaging::proto::*;
+use secrecy::ExposeSecret as _;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use super::send::to;
+use crate::support::app::{Kind, ORDINARY, TestApp, on_both_databases};
+
+/// What a caller can tell an answer by: the code, the words and the details' bytes.
+fn seen(status: &Status) -> (Code, String, Vec<u8>) {
+    (status.code(), status.message().to_owned(), status.details().to_vec())
+}
+
+on_both_databases! {
+    async fn credentials_that_are_missing_forged_or_about_nobody_are_refused(app) {
+        let good = app.token(app.alice, ORDINARY);
+        let (head, signature) = good.rsplit_once('.').unwrap();
+        let forged = format!("{head}.{}", signature.chars().rev().collect::<String>());
+        let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", head.split_once('.').unwrap().1);
+        let stranger = app.token(messaging::domain::ids::OwnerId(999_999), ORDINARY);
+        let cases = [("", "Missing token"), (&forged, "Invalid token"), (&unsigned, "Invalid token"),
+            (&stranger, "Invalid token"), ("x", "Invalid token"), ("", "Missing token")];
+        for (token, words) in cases {
+            let value = if token.is_empty() { String::new() } else { format!("Bearer {token}") };
+            let error = app.client("authorization", value).send_single(to("+306900000001")).await.unwrap_err();
+            assert_eq!((error.code(), error.message()), (Code::Unauthenticated, words));
+        }
+        let basic = app.client("authorization", "Basic eDp5".to_owned()).send_single(to("+306900000001")).await;
+        assert_eq!(basic.unwrap_err().code(), Code::Unauthenticated);
+        assert!(app.ledger("").await.is_empty());
+    }
+
+    async fn an_expired_token_is_refused(app) {
+        let mut alice = app.alice();
+        app.advance(1001 * 3600);
+        assert_eq!(alice.send_single(to("+306900000001")).await.unwrap_err().code(), Code::Unauthenticated);
+    }
+
+    async fn each_call_needs_its_scope(app) {
+        let mut reader = app.client_of(app.alice, "messages:read");
+        let error = reader.send_single(to("+306900000001")).await.unwrap_err();
+        assert_eq!(error.code(), Code::PermissionDenied);
+        assert_eq!(error.get_details_error_info().unwrap().metadata["scope"], "messages:send");
+        let mut sender = app.client_of(app.alice, "messages:send");
+        let denied = [
+            sender.get_message(GetMessageRequest::default()).await.unwrap_err(),
+            sender.list_messages(ListMessagesRequest::default()).await.unwrap_err(),
+            sender.get_message_status(GetMessageStatusRequest::default()).await.unwrap_err(),
+            sender.refresh_status(RefreshStatusRequest::default()).await.unwrap_err(),
+            sender.refresh_status_bulk(RefreshStatusBulkRequest::default()).await.unwrap_err(),
+            sender.explain_message(ExplainMessageRequest::default()).await.unwrap_err(),
+        ];
+        assert!(denied.iter().all(|e| e.code() == Code::PermissionDenied), "{denied:?}");
+    }
+
+    async fn an_api_key_works_until_it_is_revoked(app) {
+        let key = keys::create([7; 32]);
+        let id = app.store.create_key(app.alice, &key.hash, &key.hint, "messages:send").await.unwrap();
+        let mut client = app.client("x-api-key", key.secret.expose_secret().to_owned());
+        client.send_single(to("+306900000001")).await.unwrap();
+        assert_eq!(client.list_messages(ListMessagesRequest::default()).await.unwrap_err().code(), Code::PermissionDenied);
+        assert!(app.store.revoke_key(id).await.unwrap());
+        assert_eq!(client.send_single(to("+306900000001")).await.unwrap_err().code(), Code::Unauthenticated);
+        let wrong = app.client("x-api-key", "msk_wrong".to_owned()).send_single(to("+306900000001")).await;
+        assert_eq!(wrong.unwrap_err().code(), Code::Unauthenticated);
+    }
+
+    async fn only_act_as_names_another_owner(app) {
+        let named = SendSingleRequest { user_id: Some(app.bob.0), ..to("+306900000001") };
+        let denied = app.alice().send_single(named.clone()).await.unwrap_err();
+        let nobody = SendSingleRequest { user_id: Some(424_242), ..to("+306900000001") };
+        assert_eq!(denied.code(), Code::PermissionDenied);
+        assert_eq!(seen(&denied), seen(&app.alice().send_single(nobody.clone()).await.unwrap_err()));
+        let mut acting = app.client_of(app.alice, "messages:send messages:read act-as");
+        let message = acting.send_single(named).await.unwrap().into_inner().message.unwrap();
+        assert_eq!((message.owner_id, message.sender.as_str()), (app.bob.0, "Default"));
+        assert_eq!(acting.send_single(nobody).await.unwrap_err().code(), Code::NotFound);
+        let own = SendSingleRequest { user_id: Some(app.alice.0), ..to("+306900000001") };
+        app.alice().send_single(own).await.unwrap();
+        let list = ListMessagesRequest { owner_id: Some(app.bob.0), ..Default::default() };
+        assert_eq!(acting.list_messages(list).await.unwrap().into_inner().messages.len(), 1);
+    }
+
+    async fn what_is_another_owners_reads_exactly_like_what_does_not_exist(app) {
+        let campaign = app.campaigns_of(app.alice)
+            .create_campaign(CreateCampaignRequest { name: "c".to_owned(), text: "t".to_owned(), ..Default::default() })
+            .await.unwrap().into_inner().campaign.unwrap().id;
+        let sent = app.alice().send_single(SendSingleRequest { campaign_id: Some(campaign), ..to("+306900000001") })
+            .await.unwrap().into_inner();
+        let (id, provider) = (sent.message.unwrap().id, sent.message_id);
+        let mut bob = app.bob();
+        let mut campaigns = app.campaigns_of(app.bob);
+
+        // The same call with an id that exists and with one that does not: only the id itself may differ.
+        let pair = |real: Status, unreal: Status, id: &str, other: &str| {
+            let (code, words, details) = seen(&unreal);
+            assert_eq!(real.code(), Code::NotFound);
+            assert_eq!(seen(&real), (code, words.replace(other, id), String::from_utf8_lossy(&details).replace(other, id).into_bytes()));
+        };
+        let nil = "01a20750-9db4-798c-9475-920d5f61822c";
+        let get = |id: &str| GetMessageRequest { id: id.to_owned() };
+        pair(bob.get_message(get(&id)).await.unwrap_err(), bob.get_message(get(nil)).await.unwrap_err(), &id, nil);
+        let explain = |id: &str| ExplainMessageRequest { id: id.to_owned() };
+        pair(bob.explain_message(explain(&id)).await.unwrap_err(), bob.explain_message(explain(nil)).await.unwrap_err(), &id, nil);
+        let ulid = "01M83N17DQBRD5R3YZJ7P9MYZW";
+        let ask = |id: &str| GetMessageStatusRequest { message_id: id.to_owned() };
+        pair(bob.get_message_status(ask(&provider)).await.unwrap_err(), bob.get_message_status(ask(ulid)).await.unwrap_err(), &provider, ulid);
+        let refresh = |id: &str| RefreshStatusRequest { provider_message_id: id.to_owned(), owner_id: None };
+        pair(bob.refresh_status(refresh(&provider)).await.unwrap_err(), bob.refresh_status(refresh(ulid)).await.unwrap_err(), &provider, ulid);
+        let (mine, none) = (campaign.to_string(), "9");
+        let show = |id: i64| GetCampaignRequest { id };
+        pair(campaigns.get_campaign(show(campaign)).await.unwrap_err(), campaigns.get_campaign(show(9)).await.unwrap_err(), &mine, none);
+        let stats = |id: i64| GetCampaignStatsRequest { campaign_id: id };
+        pair(campaigns.get_campaign_stats(stats(campaign)).await.unwrap_err(), campaigns.get_campaign_stats(stats(9)).await.unwrap_err(), &mine, none);
+        let send = |id: i64| SendSingleRequest { campaign_id: Some(id), ..to("+306900000001") };
+        pair(bob.send_single(send(campaign)).await.unwrap_err(), bob.send_single(send(9)).await.unwrap_err(), &mine, none);
+        let bulk = |id: i64| RefreshStatusBulkRequest {
+            target: Some(refresh_status_bulk_request::Target::CampaignId(id)), ..Default::default()
+        };
+        pair(bob.refresh_status_bulk(bulk(campaign)).await.unwrap_err(), bob.refresh_status_bulk(bulk(9)).await.unwrap_err(), &mine, none);
+        assert!(bob.list_messages(ListMessagesRequest::default()).await.unwrap().into_inner().messages.is_empty());
+        let of_campaign = ListMessagesRequest { campaign_id: Some(campaign), ..Default::default() };
+        assert!(bob.list_messages(of_campaign).await.unwrap().into_inner().messages.is_empty());
+    }
+
+    async fn admin_may_ask_the_provider_about_any_id_and_others_only_about_their_own(app) {
+        let sent = app.alice().send_single(to("+306900000001")).await.unwrap().into_inner();
+        let ask = GetMessageStatusRequest { message_id: sent.message_id.clone() };
+        let view = app.alice().get_message_status(ask.clone()).await.unwrap().into_inner();
+        assert_eq!((view.message_id.as_str(), view.text.as_deref()), (sent.message_id.as_str(), Some("Hello")));
+        let mut admin = app.client_of(app.bob, "messages:read admin");
+        assert_eq!(admin.get_message_status(ask).await.unwrap().into_inner(), view);
+        for id in ["../../Webhooks", "a?b#c", "..", ".", "a/b", "%2e%2e", "é", ""] {
+            let error = admin.get_message_status(GetMessageStatusRequest { message_id: id.to_owned() }).await.unwrap_err();
+            assert_eq!(error.code(), Code::InvalidArgument, "{id}");
+            assert_eq!(error.get_details_bad_request().unwrap().field_violations[0].field, "message_id");
+        }
+        let unknown = GetMessageStatusRequest { message_id: "01M83N17DQBRD5R3YZJ7P9MYZW".to_owned() };
+        let error = admin.get_message_status(unknown).await.unwrap_err();
+        assert_eq!((error.code(), error.message()), (Code::NotFound, "Message not found: 01M83N17DQBRD5R3YZJ7P9MYZW"));
+    }
+}

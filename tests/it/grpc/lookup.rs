@@ -1,0 +1,104 @@
+//! `GetMessage`, `ListMessages` and `ExplainMessage`.
+
+use messaging::proto::{
+    CreateCampaignRequest, ExplainMessageRequest, GetMessageRequest, ListMessagesRequest, MessageStatus,
+    SendSingleRequest,
+};
+use tonic::Code;
+use tonic_types::StatusExt as _;
+
+use super::send::to;
+use crate::support::app::{Client, Kind, TestApp, on_both_databases};
+
+async fn ids(client: &mut Client, mut request: ListMessagesRequest) -> Vec<String> {
+    let mut ids = Vec::new();
+    loop {
+        let page = client.list_messages(request.clone()).await.unwrap().into_inner();
+        ids.extend(page.messages.into_iter().map(|m| m.id));
+        if page.next_page_token.is_empty() {
+            return ids;
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+on_both_databases! {
+    async fn pages_visit_every_message_once_newest_first(app) {
+        let mut alice = app.alice();
+        let mut sent = Vec::new();
+        for _ in 0..7 {
+            sent.push(alice.send_single(to("+306900000001")).await.unwrap().into_inner().message.unwrap().id);
+            app.advance(1);
+        }
+        app.bob().send_single(to("+306900000001")).await.unwrap();
+        sent.reverse();
+        for page_size in [1, 3, 7, 100, i32::MAX] {
+            assert_eq!(ids(&mut alice, ListMessagesRequest { page_size, ..Default::default() }).await, sent);
+        }
+    }
+
+    async fn filters_narrow_the_list(app) {
+        let mut alice = app.alice();
+        let new = CreateCampaignRequest { name: "c".to_owned(), text: "t".to_owned(), ..Default::default() };
+        let campaign = app.campaigns_of(app.alice).create_campaign(new).await.unwrap().into_inner().campaign.unwrap().id;
+        let counted = SendSingleRequest { campaign_id: Some(campaign), ..to("+306900000001") };
+        let counted = alice.send_single(counted).await.unwrap().into_inner().message.unwrap().id;
+        let lost = alice.send_single(to("+306900000010")).await.unwrap().into_inner().message.unwrap().id;
+        let by = |r: ListMessagesRequest| { let mut alice = app.alice(); async move { ids(&mut alice, r).await } };
+        assert_eq!(by(ListMessagesRequest { campaign_id: Some(campaign), ..Default::default() }).await, std::slice::from_ref(&counted));
+        let unknown = MessageStatus::Unknown as i32;
+        assert_eq!(by(ListMessagesRequest { status: unknown, ..Default::default() }).await, [lost]);
+        let destination = "0030 6900000001".to_owned();
+        assert_eq!(by(ListMessagesRequest { destination, ..Default::default() }).await, [counted]);
+    }
+
+    async fn a_list_that_cannot_be_is_refused_field_by_field(app) {
+        let request = ListMessagesRequest {
+            page_size: -1, page_token: "AAAA".to_owned(), status: 77, destination: "12".to_owned(), ..Default::default()
+        };
+        let error = app.alice().list_messages(request).await.unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument);
+        let fields = error.get_details_bad_request().unwrap().field_violations.into_iter().map(|v| v.field);
+        assert_eq!(fields.collect::<Vec<_>>(), ["page_size", "status", "destination", "page_token"]);
+    }
+
+    async fn a_page_token_is_worth_nothing_changed_or_under_other_filters(app) {
+        let mut alice = app.alice();
+        for _ in 0..2 {
+            alice.send_single(to("+306900000001")).await.unwrap();
+        }
+        let one = ListMessagesRequest { page_size: 1, ..Default::default() };
+        let token = alice.list_messages(one.clone()).await.unwrap().into_inner().next_page_token;
+        let flipped = if token.starts_with('A') { token.replacen('A', "B", 1) } else { format!("A{}", &token[1..]) };
+        for request in [
+            ListMessagesRequest { page_token: flipped, ..one.clone() },
+            ListMessagesRequest { page_token: format!("{token}AA"), ..one.clone() },
+            ListMessagesRequest { page_token: token.clone(), status: 4, ..one.clone() },
+        ] {
+            assert_eq!(alice.list_messages(request).await.unwrap_err().code(), Code::InvalidArgument);
+        }
+        let bobs = app.bob().list_messages(ListMessagesRequest { page_token: token, ..one }).await;
+        assert_eq!(bobs.unwrap_err().code(), Code::InvalidArgument);
+    }
+
+    async fn an_id_that_is_no_uuid_is_told_so(app) {
+        for id in ["", "x", "../../etc", "00000000-0000-0000-0000-00000000000g"] {
+            let error = app.alice().get_message(GetMessageRequest { id: id.to_owned() }).await.unwrap_err();
+            assert_eq!(error.code(), Code::InvalidArgument, "{id}");
+        }
+    }
+
+    async fn an_explanation_tells_everything_in_order_and_neither_number_nor_text(app) {
+        let mut alice = app.alice();
+        let request = SendSingleRequest { text: "a secret text".to_owned(), ..to("+306900000012") };
+        let id = alice.send_single(request).await.unwrap().into_inner().message.unwrap().id;
+        app.advance(3);
+        app.run_due().await;
+        let told = alice.explain_message(ExplainMessageRequest { id }).await.unwrap().into_inner();
+        let kinds: Vec<&str> = told.entries.iter().map(|e| e.kind.as_str()).collect();
+        assert_eq!(kinds, ["accepted", "settled", "fenced", "settled"]);
+        assert_eq!(told.entries.last().unwrap().to(), MessageStatus::Sent);
+        let all = format!("{told:?}");
+        assert!(!all.contains("+306900000012") && !all.contains("a secret text"), "{all}");
+    }
+}

@@ -1,0 +1,103 @@
+//! What surrounds a call: request ids, deadlines, limits, bytes that are no message, reflection and health.
+
+use std::convert::Infallible;
+
+use messaging::grpc::{Limits, ObserveLayer};
+use messaging::proto::{ListMessagesRequest, SendSingleRequest};
+use tonic::body::Body;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+use tonic_types::StatusExt as _;
+use tower::{Layer as _, Service as _};
+
+use super::send::to;
+use crate::support::app::{Kind, TestApp, on_both_databases};
+
+/// A request whose `destination` may be any bytes.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Unchecked {
+    #[prost(bytes = "vec", tag = "1")]
+    destination: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    text: u64,
+}
+
+/// Calls a method with a message that is not what it takes.
+async fn call_unchecked(app: &TestApp, path: &'static str, message: Unchecked) -> Status {
+    let channel = Channel::from_shared(format!("http://{}", app.grpc)).unwrap().connect().await.unwrap();
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.unwrap();
+    let mut request = Request::new(message);
+    let token = format!("Bearer {}", app.token(app.alice, "messages:send"));
+    request.metadata_mut().insert("authorization", token.parse().unwrap());
+    let codec = tonic_prost::ProstCodec::<Unchecked, Unchecked>::default();
+    client.unary(request, path.parse().unwrap(), codec).await.unwrap_err()
+}
+
+on_both_databases! {
+    async fn the_request_id_is_taken_and_returned_or_made(app) {
+        let mut request = Request::new(ListMessagesRequest::default());
+        request.metadata_mut().insert("x-request-id", "my-id.7".parse().unwrap());
+        let answer = app.alice().list_messages(request).await.unwrap();
+        assert_eq!(answer.metadata().get("x-request-id").unwrap(), "my-id.7");
+        let answer = app.alice().list_messages(ListMessagesRequest::default()).await.unwrap();
+        assert_eq!(answer.metadata().get("x-request-id").unwrap().len(), 36);
+        let error = app.client("authorization", String::new()).list_messages(ListMessagesRequest::default()).await;
+        assert!(error.unwrap_err().metadata().get("x-request-id").is_some());
+    }
+
+    async fn bytes_that_are_no_message_are_the_callers_fault_by_name(app) {
+        let path = "/messaging.v1.MessagingService/SendSingle";
+        let not_utf8 = Unchecked { destination: vec![0xff, 0xfe], text: 0 };
+        let error = call_unchecked(&app, path, not_utf8).await;
+        assert_eq!(error.code(), Code::InvalidArgument, "{error:?}");
+        assert_eq!(error.get_details_bad_request().unwrap().field_violations[0].field, "destination");
+        let error = call_unchecked(&app, path, Unchecked { destination: Vec::new(), text: 7 }).await;
+        assert_eq!(error.code(), Code::InvalidArgument, "{error:?}");
+        let nope = "/messaging.v1.MessagingService/Nope";
+        assert_eq!(call_unchecked(&app, nope, Unchecked::default()).await.code(), Code::Unimplemented);
+        assert!(app.ledger("").await.is_empty());
+    }
+
+    async fn a_message_beyond_the_limit_is_refused(app) {
+        let request = SendSingleRequest { text: "x".repeat(5 << 20), ..to("+306900000001") };
+        let error = app.alice().send_single(request).await.unwrap_err();
+        assert!(matches!(error.code(), Code::OutOfRange | Code::ResourceExhausted), "{error:?}");
+    }
+
+    async fn errors_carry_one_error_info_of_our_domain(app) {
+        let error = app.alice().send_single(SendSingleRequest::default()).await.unwrap_err();
+        let info = error.get_details_error_info().unwrap();
+        assert_eq!((info.domain.as_str(), info.reason.as_str()), ("messaging", "VALIDATION_ERROR"));
+    }
+}
+
+/// Asked of the layer alone: a client's own timer would end the call at the same moment.
+#[tokio::test]
+async fn a_deadline_that_passes_is_told_as_such() {
+    let never =
+        tower::service_fn(|_: http::Request<Body>| std::future::pending::<Result<http::Response<Body>, Infallible>>());
+    let mut observed = ObserveLayer(Limits::new(1)).layer(never);
+    let request =
+        http::Request::builder().uri("/messaging.v1.MessagingService/SendSingle").header("grpc-timeout", "20m");
+    let answer = observed.call(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(answer.headers()["grpc-status"], "4");
+}
+
+#[tokio::test]
+async fn a_full_server_says_when_to_come_back() {
+    let never =
+        tower::service_fn(|_: http::Request<Body>| std::future::pending::<Result<http::Response<Body>, Infallible>>());
+    let mut observed = ObserveLayer(Limits::new(1)).layer(never);
+    let request =
+        || http::Request::builder().uri("/messaging.v1.MessagingService/SendSingle").body(Body::empty()).unwrap();
+    let first = observed.call(request());
+    let answer = observed.call(request()).await.unwrap();
+    let status = Status::from_header_map(answer.headers()).unwrap();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(status.get_details_retry_info().is_some());
+    drop(first);
+    let health = http::Request::builder().uri("/grpc.health.v1.Health/Check").header("grpc-timeout", "20m");
+    let answer = observed.call(health.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(answer.headers()["grpc-status"], "4", "health is not counted");
+}

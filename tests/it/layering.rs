@@ -1,0 +1,202 @@
+//! The house's order, read from the source: arrows point right only, every file says what it is for, none is a drawer.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::support::files;
+
+/// Who may name whom, by the folders of `src/`. Whatever may be named by all is in [`FREE`]; oneself always may.
+const RULES: &[(&str, &[&str])] = &[
+    // Doors: when something happens. Never the store, never the provider.
+    ("grpc", &["service", "domain", "proto"]),
+    ("http", &["service", "domain"]),
+    ("worker", &["service", "domain"]),
+    // The corridor: what happens.
+    ("service", &["domain", "store", "provider"]),
+    // The rules: whether it happens.
+    ("domain", &[]),
+    // Ports, and the adapters behind them.
+    ("store", &["domain"]),
+    ("provider", &["domain"]),
+    // What doors and corridor share: identity, and errors at the service's edge.
+    ("auth", &["domain"]),
+    ("error", &["store", "provider"]),
+    ("clock", &[]),
+    ("proto", &[]),
+    ("shutdown", &[]),
+    // A program of its own, which knows the service as little as the provider does.
+    ("sandbox", &[]),
+    // Composition: reads the configuration, puts everything together, and is named by nobody to its right.
+    ("config", &["auth", "domain", "provider", "service", "store"]),
+    ("telemetry", &["config"]),
+    ("server", &["config", "grpc", "http", "service"]),
+    ("app", &["auth", "config", "domain", "provider", "service", "store"]),
+    (
+        "cli",
+        &[
+            "app",
+            "auth",
+            "config",
+            "domain",
+            "grpc",
+            "proto",
+            "sandbox",
+            "server",
+            "service",
+            "shutdown",
+            "store",
+            "telemetry",
+            "worker",
+        ],
+    ),
+    ("main", &["cli", "config"]),
+];
+
+/// Who may name the clock, the errors and the identity besides.
+const FREE: &[(&str, &[&str])] = &[
+    ("clock", &["app", "cli", "grpc", "http", "sandbox", "service", "store", "worker"]),
+    ("error", &["auth", "grpc", "http", "service", "worker"]),
+    ("auth", &["grpc", "http", "service"]),
+];
+
+/// The code of every file of `src/`, without comments and texts, by its path from there.
+fn sources() -> Vec<(String, String)> {
+    let root = files::root().join("src");
+    let rust = files::under(&root).into_iter().filter(|path| path.extension().is_some_and(|e| e == "rs"));
+    let named = |path: &Path| path.strip_prefix(&root).unwrap().display().to_string();
+    rust.map(|path| (named(&path), code(&std::fs::read_to_string(&path).unwrap()))).collect()
+}
+
+/// The text of a source file without its comments and what is between double quotes.
+fn code(source: &str) -> String {
+    let mut code = String::new();
+    for line in source.lines() {
+        let mut quoted = false;
+        let mut before = ' ';
+        for (at, c) in line.char_indices() {
+            if !quoted && line[at..].starts_with("//") {
+                break;
+            }
+            if c == '"' && before != '\\' && before != '\'' {
+                quoted = !quoted;
+            } else if !quoted {
+                code.push(c);
+            }
+            before = c;
+        }
+        code.push('\n');
+    }
+    code
+}
+
+/// The part of the house that a file belongs to.
+fn part(file: &str) -> &str {
+    file.split('/').next().unwrap().trim_end_matches(".rs")
+}
+
+/// The parts that the code names after `crate::`, in `use` lines and inline.
+fn named(code: &str) -> BTreeSet<String> {
+    let mut parts = BTreeSet::new();
+    let identifier = |text: &str| -> String { text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect() };
+    for (at, path) in code.match_indices("crate::") {
+        let after = &code[at + path.len()..];
+        let Some(group) = after.strip_prefix('{') else {
+            parts.insert(identifier(after));
+            continue;
+        };
+        let mut depth = 1;
+        let mut first = true;
+        for (at, c) in group.char_indices() {
+            if first && (c.is_alphanumeric() || c == '_') && depth == 1 {
+                parts.insert(identifier(&group[at..]));
+                first = false;
+            }
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 1 => first = true,
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+    }
+    parts
+}
+
+fn may(from: &str, to: &str) -> bool {
+    let rule = |table: &[(&str, &[&str])], key: &str, value: &str| {
+        table.iter().any(|(name, others)| *name == key && others.contains(&value))
+    };
+    from == to || rule(RULES, from, to) || rule(FREE, to, from)
+}
+
+#[test]
+fn arrows_point_right_only() {
+    let mut wrong = Vec::new();
+    for (file, code) in sources() {
+        let from = part(&file);
+        if from == "lib" {
+            continue; // The list of the parts.
+        }
+        assert!(RULES.iter().any(|(name, _)| *name == from), "src/{file} has no place in the order of the house");
+        let left = named(&code).into_iter().filter(|to| !may(from, to));
+        wrong.extend(left.map(|to| format!("src/{file} names crate::{to}")));
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn no_path_goes_round_the_order_of_the_house() {
+    for (file, code) in sources() {
+        // A module of a part may climb to the part's own index, and not out of it.
+        let climb = "super::".repeat(file.split('/').count());
+        assert!(!code.contains(&climb), "src/{file}: name what is outside of the part with crate::");
+        assert!(!code.contains("messaging::") || file == "main.rs", "src/{file}: name it with crate::");
+    }
+}
+
+#[test]
+fn only_the_composition_root_names_a_concrete_provider() {
+    for (file, code) in sources() {
+        let words: BTreeSet<&str> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        let behind_the_port = file.starts_with("provider/mitto");
+        assert!(!words.contains("Mitto") || behind_the_port || file == "app.rs", "src/{file} names Mitto");
+    }
+}
+
+#[test]
+fn every_file_begins_with_what_it_is_for() {
+    for (file, _) in sources() {
+        let first = files::read(&format!("src/{file}")).lines().next().unwrap_or_default().to_owned();
+        assert!(first.starts_with("//! ") && first.len() > 20, "src/{file} begins with {first:?}");
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_four_hundred_lines() {
+    let long = |(file, _): (String, String)| {
+        let lines = files::read(&format!("src/{file}")).lines().count();
+        (lines > 400).then(|| format!("src/{file} has {lines} lines"))
+    };
+    assert_eq!(sources().into_iter().filter_map(long).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+#[test]
+fn no_file_is_a_drawer() {
+    for (file, _) in sources() {
+        for name in ["mod", "util", "utils", "helper", "helpers", "common", "misc", "types"] {
+            let drawer = file.split('/').any(|p| p.trim_end_matches(".rs") == name);
+            assert!(!drawer, "src/{file}: name it after what it does");
+        }
+    }
+}
+
+#[test]
+fn the_names_after_crate_are_found_wherever_they_stand() {
+    let source = "use crate::{grpc, http::{routes, Door}};\nuse crate::store; // crate::cli\nlet x = \"crate::app\";\n\
+                  fn f(v: &crate::error::Error) { $crate::domain::ids }";
+    let found: Vec<_> = named(&code(source)).into_iter().collect();
+    assert_eq!(found, ["domain", "error", "grpc", "http", "store"]);
+}

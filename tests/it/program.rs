@@ -1,0 +1,5 @@
+//! The program as its users run it: started, killed, stopped, and told wrong things.
+
+mod crash;
+mod privacy;
+mod start;

@@ -1,0 +1,72 @@
+//! Canaries: no number, text or secret that passes through the program ever appears in what it writes.
+
+use messaging::proto::messaging_service_client::MessagingServiceClient;
+use messaging::proto::{ListMessagesRequest, RefreshStatusRequest, SendSingleRequest};
+use tonic::Request;
+
+use crate::support::app::ACCOUNT;
+use crate::support::program::{Running, printed};
+
+const TEXT: &str = "canary-text-7391";
+const API_KEY: &str = "canary-provider-key-7391";
+const SECRET: &str = "canary-jwt-secret-7391-0123456789abcdef";
+const IDEMPOTENCY_KEY: &str = "canary-idempotency-7391";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_personal_or_secret_reaches_the_logs_even_when_everything_fails() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = format!("sqlite://{}/m.db", directory.path().display());
+    let sandbox = Running::start(&["sandbox", "--addr", "127.0.0.1:0", "--api-key", API_KEY], &[]);
+    let base = format!("http://{}", sandbox.address("sandbox"));
+    for format in ["human", "json"] {
+        let env = [
+            ("DATABASE_URL", database.as_str()),
+            ("JWT_SECRET", SECRET),
+            ("MITTO_API_KEY", API_KEY),
+            ("MITTO_API_BASE", base.as_str()),
+            ("SMS_TRAFFIC_ACCOUNT_ID", ACCOUNT),
+            ("GRPC_ADDR", "127.0.0.1:0"),
+            ("HTTP_ADDR", "127.0.0.1:0"),
+            ("LOG_LEVEL", "debug"),
+            ("LOG_FORMAT", format),
+            ("MITTO_TIMEOUT_SECONDS", "2"),
+            ("MITTO_CONNECT_TIMEOUT_SECONDS", "1"),
+        ];
+        let user = printed(&["user", "create", "--name", "carol", "--sender", "Carol"], &env);
+        let token = printed(&["token", "--user", &user], &env);
+        let key = printed(&["key", "create", "--user", &user], &env);
+        let mut server = Running::start(&["serve"], &env);
+        let addr = format!("http://{}", server.address("grpc"));
+        let mut client = MessagingServiceClient::connect(addr).await.unwrap();
+        // Accepted, lost, throttled, slow, malformed, refused; and numbers that are none.
+        let destinations = ["01", "02", "09", "10", "11", "12", "13", "16"].map(|s| format!("+3069073917{s}"));
+        for destination in destinations.iter().map(String::as_str).chain(["+3069073917", "canary", ""]) {
+            let mut request = Request::new(SendSingleRequest {
+                destination: destination.to_owned(),
+                text: TEXT.to_owned(),
+                idempotency_key: format!("{IDEMPOTENCY_KEY}-{format}-{destination}"),
+                ..Default::default()
+            });
+            request.metadata_mut().insert("x-api-key", key.parse().unwrap());
+            if let Ok(sent) = client.send_single(request).await {
+                let mut refresh = Request::new(RefreshStatusRequest {
+                    provider_message_id: sent.into_inner().message_id,
+                    owner_id: None,
+                });
+                refresh.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+                let _ = client.refresh_status(refresh).await;
+            }
+        }
+        let mut list = Request::new(ListMessagesRequest { destination: destinations[0].clone(), ..Default::default() });
+        list.metadata_mut().insert("authorization", "Bearer canary-forged-token-7391".parse().unwrap());
+        let _ = client.list_messages(list).await;
+        server.signal("TERM");
+        assert!(server.wait().success());
+        let log = server.log();
+        assert!(log.lines().count() > 10 && log.contains("SendSingle"), "{log}");
+        for canary in ["canary", "306907391", "3069073917", &token, &key, SECRET, API_KEY] {
+            assert!(!log.contains(canary), "{canary} in:\n{log}");
+        }
+        assert!(!sandbox.log().contains("canary") && !sandbox.log().contains("306907391"), "{}", sandbox.log());
+    }
+}

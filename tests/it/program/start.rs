@@ -1,0 +1,126 @@
+//! Starting and stopping, and what is said when something is missing.
+
+use messaging::proto::messaging_service_client::MessagingServiceClient;
+use messaging::proto::{ListMessagesRequest, SendSingleRequest};
+use tonic::Request;
+
+use crate::support::program::{Running, printed, run};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+fn data() -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().display().to_string();
+    (directory, path)
+}
+
+fn with_token<T>(message: T, token: &str) -> Request<T> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    request
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_start_finds_the_first_ones_data_and_its_tokens_still_work() {
+    let (_directory, path) = data();
+    let env = [("DATA_DIR", path.as_str()), ("GRPC_ADDR", "127.0.0.1:0"), ("HTTP_ADDR", "127.0.0.1:0")];
+    let mut first = Running::start(&["serve", "--sandbox"], &env);
+    let token = printed(&["token", "--user", "1", "--sandbox"], &env);
+    let mut client = MessagingServiceClient::connect(format!("http://{}", first.address("grpc"))).await.unwrap();
+    let send =
+        SendSingleRequest { destination: "+306900000001".to_owned(), text: "Hi".to_owned(), ..Default::default() };
+    let sent = client.send_single(with_token(send, &token)).await.unwrap().into_inner().message.unwrap();
+    first.signal("TERM");
+    assert!(first.wait().success(), "{}", first.log());
+    assert!(first.log().contains("grpcurl -plaintext"), "{}", first.log());
+
+    let second = Running::start(&["serve", "--sandbox"], &env);
+    let mut client = MessagingServiceClient::connect(format!("http://{}", second.address("grpc"))).await.unwrap();
+    let list = client.list_messages(with_token(ListMessagesRequest::default(), &token)).await.unwrap().into_inner();
+    assert_eq!(list.messages, std::slice::from_ref(&sent));
+    let ask = messaging::proto::GetMessageStatusRequest { message_id: sent.provider_message_id.unwrap() };
+    let view = client.get_message_status(with_token(ask, &token)).await.unwrap().into_inner();
+    assert_eq!(view.text.as_deref(), Some("Hi"), "the sandbox remembers, too");
+}
+
+#[test]
+fn a_second_server_on_one_sqlite_file_is_refused_and_says_who_has_it() {
+    let (_directory, path) = data();
+    let env = [("DATA_DIR", path.as_str()), ("GRPC_ADDR", "127.0.0.1:0"), ("HTTP_ADDR", "127.0.0.1:0")];
+    let _first = Running::start(&["serve", "--sandbox"], &env);
+    let second = run(&["serve", "--sandbox"], &env);
+    let words = String::from_utf8(second.stderr).unwrap();
+    assert_eq!(second.status.code(), Some(2));
+    assert!(words.contains("DATABASE_URL") && words.contains("pid"), "{words}");
+    assert_eq!(printed(&["user", "create", "--name", "x", "--sandbox"], &env), "2", "administration runs beside it");
+}
+
+#[test]
+fn every_wrong_setting_stops_the_start_with_one_line_that_names_it() {
+    let (_directory, path) = data();
+    let database = format!("sqlite://{path}/m.db");
+    let good = [
+        ("MITTO_API_KEY", "k"),
+        ("SMS_TRAFFIC_ACCOUNT_ID", "5a4db0c5-0000-4000-8000-000000000001"),
+        ("JWT_SECRET", SECRET),
+        ("DATABASE_URL", database.as_str()),
+        ("GRPC_ADDR", "127.0.0.1:0"),
+        ("HTTP_ADDR", "127.0.0.1:0"),
+    ];
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let cases = [
+        ("MITTO_API_KEY", "", "MITTO_API_KEY environment variable is required"),
+        (
+            "SMS_TRAFFIC_ACCOUNT_ID",
+            "",
+            "SMS_TRAFFIC_ACCOUNT_ID or MITTO_TRAFFIC_ACCOUNT_ID environment variable is required",
+        ),
+        ("JWT_SECRET", "", "JWT_SECRET"),
+        ("JWT_SECRET", "short", "JWT_SECRET"),
+        ("DATABASE_URL", "mysql://x", "DATABASE_URL"),
+        ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none", "DATABASE_URL"),
+        ("DATABASE_URL", "sqlite:///proc/nowhere/m.db", "DATABASE_URL"),
+        ("GRPC_ADDR", "nonsense", "GRPC_ADDR"),
+        ("GRPC_ADDR", taken.as_str(), "GRPC_ADDR"),
+        ("GRPC_ADDR", "0.0.0.0:0", "GRPC_PLAINTEXT"),
+        ("HTTP_ADDR", "1.2.3.4", "HTTP_ADDR"),
+        ("MITTO_API_BASE", "ftp://x", "MITTO_API_BASE"),
+        ("MITTO_SENDER", "!", "MITTO_SENDER"),
+        ("MITTO_TIMEOUT_SECONDS", "x", "MITTO_TIMEOUT_SECONDS"),
+        ("LEASE_SECONDS", "30", "LEASE_SECONDS"),
+        ("GRPC_TLS_CERT", "/nowhere.pem", "GRPC_TLS_KEY"),
+        ("LOG_FORMAT", "xml", "LOG_FORMAT"),
+        ("LOG_LEVEL", "loud", "LOG_LEVEL"),
+        ("WORKERS", "maybe", "WORKERS"),
+    ];
+    for (name, value, expected) in cases {
+        let mut env = good.to_vec();
+        env.retain(|(n, _)| *n != name);
+        env.push((name, value));
+        let output = run(&["serve"], &env);
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}={value}: {words}");
+        assert!(words.contains(expected), "{name}={value}: {words}");
+        assert_eq!(words.lines().count(), 1, "{name}={value}: {words}");
+        assert!(output.stdout.is_empty());
+    }
+    assert!(printed(&["check-config"], &good).contains("good"));
+}
+
+#[test]
+fn scripts_get_the_id_the_token_and_the_key_alone() {
+    let (_directory, path) = data();
+    let database = format!("sqlite://{path}/m.db");
+    let env = [("DATABASE_URL", database.as_str()), ("JWT_SECRET", SECRET)];
+    assert_eq!(printed(&["user", "create", "--name", "Ann", "--sender", "Shop"], &env), "1");
+    assert_eq!(printed(&["token", "--user", "1", "--scope", "admin act-as"], &env).split('.').count(), 3);
+    assert!(printed(&["key", "create", "--user", "1"], &env).starts_with("msk_"));
+    assert!(printed(&["key", "list"], &env).contains("live"));
+    assert_eq!(printed(&["key", "revoke", "1"], &env), "revoked");
+    assert!(printed(&["migrate"], &env).contains("up to date"));
+    for wrong in [&["token", "--user", "9"][..], &["token", "--user", "1", "--scope", "root"], &["nonsense"], &[]] {
+        assert_eq!(run(wrong, &env).status.code(), Some(2), "{wrong:?}");
+    }
+    assert_eq!(run(&["key", "revoke", "7"], &env).status.code(), Some(1));
+}

@@ -1,0 +1,11 @@
+//! The store's promises, on both databases.
+
+mod accept;
+mod campaigns;
+mod lists;
+mod moves;
+mod plans;
+mod queue;
+mod setup;
+mod timers;
+mod trouble;

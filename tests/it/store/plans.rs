@@ -1,0 +1,85 @@
+//! No statement of the hot paths reads the whole table of messages: Postgres counts the scans of the store's own calls.
+
+use messaging::clock::Clock;
+use messaging::domain::evidence::Evidence;
+use messaging::domain::ids::{CampaignId, OwnerId};
+use messaging::domain::message::{Dispatch, Status};
+use messaging::domain::phone::Msisdn;
+use messaging::domain::status::Event;
+use messaging::store::{Config, Filter, Job, Pick, Store, Url};
+
+use crate::support::messages::start;
+use crate::support::postgres::connect;
+use crate::support::store::{Rig, nobody_else_is_connected, provider_id};
+
+/// Two owners, twenty campaigns; a tenth is queued, the others are sent, every other one of them delivered.
+const FILL: &str = "INSERT INTO messages (id, owner_id, campaign_id, destination, text, sender, traffic_account_id, \
+      segments, encoding, delivery_guarantee, created_at, expires_at, dispatch, delivery_rank, status, evidence_hash, \
+      provider_message_id, attempts, ambiguous, crashes, possible_duplicate, epoch, due_at, updated_at, version) \
+    SELECT gen_random_uuid(), 1 + i % 2, 1 + i % 20, '+3069' || (i % 5000), 'text', 's', 'a', 1, 1, 1, now(), now(), \
+      CASE WHEN i % 10 = 0 THEN 1 ELSE 4 END, CASE WHEN i % 2 = 0 THEN 40 ELSE 10 END, 4, 0, \
+      CASE WHEN i % 10 = 0 THEN NULL ELSE 'p-' || i END, 1, 0, 0, false, 1, \
+      CASE WHEN i % 10 = 0 THEN '2026-01-01'::timestamptz + i * interval '1 second' END, now(), 1 \
+    FROM generate_series(1, 20000) AS i; ANALYZE";
+
+/// How often the table was read whole, and how many rows its indexes gave.
+async fn scans(url: &str) -> (i64, i64) {
+    nobody_else_is_connected(url).await;
+    let query = "SELECT seq_scan, idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'messages'";
+    let row = connect(url).await.unwrap().query_one(query, &[]).await.unwrap();
+    (row.get(0), row.get(1))
+}
+
+/// How many rows the calls read by an index, each made often enough for Postgres to settle on a plan. They must not
+/// read the table whole.
+async fn rows_read(url: &str, name: &str, calls: impl AsyncFn(&Store)) -> i64 {
+    let before = scans(url).await;
+    let config = Config { url: Url::parse(url).unwrap(), pool_size: 1 };
+    let store = Store::open(&config, Clock::manual(start()), true).await.unwrap();
+    for _ in 0..8 {
+        calls(&store).await;
+    }
+    drop(store);
+    let after = scans(url).await;
+    assert_eq!(after.0 - before.0, 0, "{name} reads the whole table");
+    (after.1 - before.1) / 8
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_hot_paths_read_by_an_index_and_little() {
+    let rig = Rig::postgres().await;
+    let url = rig.address.clone();
+    let owner = OwnerId(1);
+    connect(&url).await.unwrap().batch_execute(FILL).await.unwrap();
+    drop(rig.store);
+
+    let claim = async |s: &Store| {
+        let event = Event::Claim { by: uuid::Uuid::max(), until: start() };
+        let pick = Pick::Due { dispatch: Dispatch::Queued, limit: 32 };
+        assert_eq!(s.apply(Job { pick, event }).await.unwrap().len(), 32);
+    };
+    let report = async |s: &Store| {
+        let event = Event::Evidence(Evidence::of_read_model("Delivered", None, None));
+        let pick = Pick::Provider(OwnerId(2), provider_id("p-777"));
+        assert_eq!(s.apply(Job { pick, event }).await.unwrap().len(), 1);
+    };
+    let owns = async |s: &Store| assert!(s.owns_provider_id(OwnerId(2), &provider_id("p-777")).await.unwrap());
+    let ids: Vec<_> = (1..=100).map(|i| provider_id(&format!("p-{i}"))).collect();
+    let mine = async |s: &Store| assert!(!s.owned_provider_ids(owner, &ids, true).await.unwrap().is_empty());
+    let list = async |filter: Filter, s: &Store| {
+        assert!(!s.messages(owner, &filter, None, 50).await.unwrap().is_empty());
+    };
+    let number = Filter { destination: Some(Msisdn::from_stored("+306942".to_owned())), ..Filter::default() };
+    let by_status = Filter { status: Some(Status::Sent), ..Filter::default() };
+    let targets = async |s: &Store| {
+        assert_eq!(s.refresh_targets(owner, CampaignId(3), false, "", 50).await.unwrap().len(), 50);
+    };
+    assert!(rows_read(&url, "claim", claim).await <= 200);
+    assert!(rows_read(&url, "report", report).await <= 20);
+    assert!(rows_read(&url, "owns", owns).await <= 20);
+    assert!(rows_read(&url, "owned ids", mine).await <= 400);
+    assert!(rows_read(&url, "list", async |s| list(Filter::default(), s).await).await <= 100);
+    assert!(rows_read(&url, "list of a number", async |s| list(number.clone(), s).await).await <= 100);
+    assert!(rows_read(&url, "list of a status", async |s| list(by_status.clone(), s).await).await <= 200);
+    assert!(rows_read(&url, "refresh targets", targets).await <= 1100);
+}

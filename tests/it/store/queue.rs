@@ -1,0 +1,138 @@
+//! The queue: every message is claimed by one claimer, and passes the fence under its hold alone.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use messaging::domain::ids::MessageId;
+use messaging::domain::message::{Dispatch, Hold};
+use messaging::domain::status::{Event, Refused};
+use messaging::store::{Job, Pick, Store};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::support::outcomes::{accepted, ambiguous, not_sent};
+use crate::support::store::{ME, Rig, both};
+
+both![
+    concurrent_claimers_take_every_message_exactly_once,
+    claims_of_one_moment_take_different_messages,
+    the_oldest_due_is_claimed_first_and_nothing_before_its_time,
+    only_the_holder_passes_the_fence_and_only_in_time,
+    a_released_message_is_claimed_again_at_once,
+    a_late_holder_never_queues_a_message,
+];
+
+/// Claims until `total` messages are taken by all claimers together.
+async fn take(store: Store, by: u128, until: jiff::Timestamp, taken: Arc<AtomicUsize>, total: usize) -> Vec<MessageId> {
+    let mut mine = Vec::new();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while taken.load(Ordering::SeqCst) < total {
+        assert!(Instant::now() < deadline, "{} of {total} were taken", taken.load(Ordering::SeqCst));
+        let event = Event::Claim { by: Uuid::from_u128(by), until };
+        let pick = Pick::Due { dispatch: Dispatch::Queued, limit: 25 };
+        let moved = store.apply(Job { pick, event }).await.unwrap();
+        let claimed: Vec<MessageId> = moved.iter().filter(|m| m.result.is_ok()).map(|m| m.message.id).collect();
+        taken.fetch_add(claimed.len(), Ordering::SeqCst);
+        mine.extend(claimed);
+        tokio::task::yield_now().await;
+    }
+    mine
+}
+
+async fn concurrent_claimers_take_every_message_exactly_once(rig: Rig) {
+    const TOTAL: usize = 1000;
+    let owner = rig.owner().await;
+    let all: HashSet<MessageId> = rig.many(owner, TOTAL).await.into_iter().map(|m| m.id).collect();
+    let (taken, mut claimers) = (Arc::<AtomicUsize>::default(), Vec::new());
+    for by in 1..=4 {
+        let store = rig.another().await;
+        claimers.push(tokio::spawn(take(store, by, rig.lease_end(), taken.clone(), TOTAL)));
+    }
+    let mut claimed = Vec::new();
+    for claimer in claimers {
+        claimed.extend(claimer.await.unwrap());
+    }
+    assert_eq!(claimed.len(), TOTAL);
+    assert_eq!(claimed.into_iter().collect::<HashSet<_>>(), all);
+    assert_eq!(rig.count(&format!("messages WHERE dispatch = {} AND epoch = 1", Dispatch::Claimed as i16)).await, 1000);
+}
+
+async fn claims_of_one_moment_take_different_messages(rig: Rig) {
+    let owner = rig.owner().await;
+    rig.many(owner, 40).await;
+    let claims = (0..4).map(|_| {
+        let pick = Pick::Due { dispatch: Dispatch::Queued, limit: 10 };
+        rig.store.apply(Job { pick, event: rig.claim() })
+    });
+    let moved = futures::future::join_all(claims).await;
+    let claimed = moved.into_iter().flat_map(Result::unwrap).filter(|m| m.result.is_ok()).count();
+    assert_eq!(claimed, 40);
+}
+
+async fn the_oldest_due_is_claimed_first_and_nothing_before_its_time(rig: Rig) {
+    let owner = rig.owner().await;
+    let mut waiting = Vec::new();
+    for seconds in [30_i64, 10, 20] {
+        let mut message = crate::support::messages::queued(
+            owner,
+            messaging::domain::message::Guarantee::AtLeastOnce,
+            rig.clock.now(),
+        );
+        message.state.due_at = Some(rig.clock.now() + SignedDuration::from_secs(seconds));
+        waiting.push(rig.stored(message).await.id);
+    }
+    rig.clock.advance(SignedDuration::from_secs(20));
+    let pick = |limit| Pick::Due { dispatch: Dispatch::Queued, limit };
+    let first = rig.store.apply(Job { pick: pick(1), event: rig.claim() }).await.unwrap();
+    let rest = rig.store.apply(Job { pick: pick(9), event: rig.claim() }).await.unwrap();
+    assert_eq!(first.iter().map(|m| m.message.id).collect::<Vec<_>>(), [waiting[1]]);
+    assert_eq!(rest.iter().map(|m| m.message.id).collect::<Vec<_>>(), [waiting[2]]);
+}
+
+async fn only_the_holder_passes_the_fence_and_only_in_time(rig: Rig) {
+    let owner = rig.owner().await;
+    let message = rig.queued(owner).await;
+    let claimed = rig.claimed(&message).await;
+    let hold = claimed.hold().unwrap();
+    for wrong in [Hold { by: Uuid::from_u128(2), ..hold }, Hold { epoch: hold.epoch - 1, ..hold }] {
+        assert_eq!(rig.apply(message.id, rig.fence(wrong)).await.result, Err(Refused::NotHolder));
+    }
+    rig.clock.advance(SignedDuration::from_secs(56));
+    assert_eq!(rig.apply(message.id, rig.fence(hold)).await.result, Err(Refused::NotHolder));
+    assert_eq!(rig.read(&message).await, claimed, "a refused event writes nothing");
+
+    let other = rig.queued(owner).await;
+    let sending = rig.fenced(&other).await;
+    assert_eq!((sending.state.dispatch, sending.state.attempts), (Dispatch::Sending, 1));
+    assert_eq!(rig.read(&other).await, sending);
+    assert_eq!(rig.apply(other.id, rig.fence(sending.hold().unwrap())).await.result, Err(Refused::State));
+}
+
+async fn a_released_message_is_claimed_again_at_once(rig: Rig) {
+    let owner = rig.owner().await;
+    let message = rig.queued(owner).await;
+    let claimed = rig.claimed(&message).await;
+    let released = rig.apply(message.id, Event::Release { hold: claimed.hold().unwrap() }).await.message;
+    assert_eq!((released.state.dispatch, released.state.held_by), (Dispatch::Queued, None));
+    let again = rig.claimed(&message).await;
+    assert_eq!(again.hold(), Some(Hold { by: ME, epoch: 2 }));
+}
+
+async fn a_late_holder_never_queues_a_message(rig: Rig) {
+    let owner = rig.owner().await;
+    for (outcome, ends) in [
+        (not_sent(messaging::domain::outcome::Hold::Unwell), Dispatch::Unknown),
+        (ambiguous(), Dispatch::Unknown),
+        (accepted("p-1"), Dispatch::Accepted),
+    ] {
+        let message = rig.queued(owner).await;
+        let sending = rig.fenced(&message).await;
+        rig.clock.advance(SignedDuration::from_mins(1));
+        assert_eq!(rig.timer(Dispatch::Sending).await.len(), 1);
+        rig.settle(&sending, outcome).await;
+        assert_eq!(rig.read(&message).await.state.dispatch, ends);
+    }
+}

@@ -1,0 +1,267 @@
+//! A whole service for one test: its own database, the sandbox as its provider, a real gRPC door, and a clock that
+//! the test moves. Nothing runs in the background: `run_due` does what workers would do.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use messaging::auth::tokens::Tokens;
+use messaging::clock::Clock;
+use messaging::config::Grpc;
+use messaging::domain::ids::OwnerId;
+use messaging::domain::sender::SenderId;
+use messaging::proto::campaign_service_client::CampaignServiceClient;
+use messaging::proto::messaging_service_client::MessagingServiceClient;
+use messaging::provider::mitto::{self, Mitto};
+use messaging::sandbox::{self, Sandbox};
+use messaging::server::Doors;
+use messaging::service::{Parts, Service, Settings};
+use messaging::store::{self, Store};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Channel;
+use tonic::{Request, Status};
+
+use crate::support::postgres::{Guard, Template};
+
+/// Which database a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// What every token of these tests is signed with.
+pub const JWT_SECRET: &str = "a secret of the tests, long enough for HS256";
+/// The sandbox's key.
+pub const API_KEY: &str = "canary-provider-key";
+/// The default route account.
+pub const ACCOUNT: &str = "5a4db0c5-0000-4000-8000-00000000000a";
+/// All ordinary scopes.
+pub const ORDINARY: &str = "messages:send messages:read campaigns";
+
+static MIGRATED: Template = Template::new();
+
+/// A client that shows its credentials.
+pub type Client = MessagingServiceClient<InterceptedService<Channel, Credentials>>;
+/// The same for campaigns.
+pub type Campaigns = CampaignServiceClient<InterceptedService<Channel, Credentials>>;
+
+/// Adds a header to every call.
+#[derive(Clone)]
+pub struct Credentials(pub &'static str, pub String);
+
+impl tonic::service::Interceptor for Credentials {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if !self.1.is_empty() {
+            request.metadata_mut().insert(self.0, self.1.parse().expect("credentials are a header"));
+        }
+        Ok(request)
+    }
+}
+
+/// Where a test's data lives, until it is dropped.
+pub struct Home {
+    pub config: store::Config,
+    _directory: tempfile::TempDir,
+    _guard: Option<Guard>,
+}
+
+impl Home {
+    pub async fn new(kind: Kind) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (url, guard) = match kind {
+            Kind::Sqlite => (store::Url::Sqlite(directory.path().join("test.db").display().to_string()), None),
+            Kind::Postgres => {
+                let migrate = async |url: &str| {
+                    let config = store::Config { url: store::Url::Postgres(url.to_owned()), pool_size: 2 };
+                    Store::open(&config, Clock::system(), false).await.expect("the template is migrated");
+                };
+                let (url, guard) = MIGRATED.database(migrate).await;
+                (store::Url::Postgres(url), Some(guard))
+            }
+        };
+        Self { config: store::Config { url, pool_size: 6 }, _directory: directory, _guard: guard }
+    }
+
+    /// `DATABASE_URL` for a program.
+    pub fn url(&self) -> String {
+        match &self.config.url {
+            store::Url::Postgres(url) => url.clone(),
+            store::Url::Sqlite(path) => format!("sqlite://{path}"),
+        }
+    }
+}
+
+/// See the module.
+pub struct TestApp {
+    pub service: Service,
+    pub store: Store,
+    pub clock: Clock,
+    pub grpc: SocketAddr,
+    pub sandbox: SocketAddr,
+    pub alice: OwnerId,
+    pub bob: OwnerId,
+    _home: Home,
+    channel: Channel,
+    tokens: Tokens,
+    http: reqwest::Client,
+    stop: CancellationToken,
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl TestApp {
+    pub async fn start(kind: Kind) -> Self {
+        Self::over(Home::new(kind).await, Timestamp::from_second(1_790_000_000).expect("a time"), None).await
+    }
+
+    /// Over data that may be there already, from `now` on, with a sandbox that may run already.
+    pub async fn over(home: Home, now: Timestamp, sandbox: Option<SocketAddr>) -> Self {
+        let clock = Clock::manual(now);
+        let stop = CancellationToken::new();
+        let sandbox = if let Some(addr) = sandbox {
+            addr
+        } else {
+            let config = sandbox::Config {
+                api_key: SecretString::from(API_KEY),
+                slow_answer: Duration::from_secs(5),
+                ..sandbox::Config::default()
+            };
+            let sandbox = Sandbox::bind("127.0.0.1:0", config, clock.clone()).await.expect("the sandbox starts");
+            let addr = sandbox.addr();
+            tokio::spawn(sandbox.run(stop.clone()));
+            addr
+        };
+        let store = Store::open(&home.config, clock.clone(), true).await.expect("the database opens");
+        let base = format!("http://{sandbox}").parse().expect("a URL");
+        let mut mitto = mitto::Config::new(base, SecretString::from(API_KEY));
+        mitto.timeout = Duration::from_secs(3);
+        mitto.connect_timeout = Duration::from_secs(1);
+        let tokens = Tokens::new(&SecretString::from(JWT_SECRET)).expect("the secret is long enough");
+        let service = Service::new(Parts {
+            store: store.clone(),
+            provider: Arc::new(Mitto::new(mitto).expect("the adapter starts")),
+            tokens: tokens.clone(),
+            clock: clock.clone(),
+            random: Arc::new(|| 0.5),
+            settings: Settings {
+                default_sender: SenderId::parse("Default").ok(),
+                traffic_account_id: ACCOUNT.to_owned(),
+                lease: Duration::from_mins(1),
+                refresh_concurrency: 16,
+                send_concurrency: 32,
+            },
+        });
+        let any = "127.0.0.1:0".parse().expect("an address");
+        let grpc = Grpc { addr: any, tls: None, max_in_flight: 500 };
+        let doors = Doors::open(&grpc, any).await.expect("the doors open");
+        let (grpc, _) = doors.addresses();
+        let serving = doors.serve(service.clone(), 500, stop.clone());
+        tokio::spawn(async move { serving.await.expect("the doors serve") });
+        let endpoint = Channel::from_shared(format!("http://{grpc}")).expect("a URL");
+        let channel = endpoint.connect_lazy();
+        let alice = store.create_user("alice", SenderId::parse("Alice").ok().as_ref()).await.expect("alice is made");
+        let bob = store.create_user("bob", None).await.expect("bob is made");
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Self { service, store, clock, grpc, sandbox, alice, bob, _home: home, channel, tokens, http, stop }
+    }
+
+    /// A token for a user.
+    pub fn token(&self, user: OwnerId, scopes: &str) -> String {
+        let token = self.tokens.issue(user, scopes, self.clock.now(), SignedDuration::from_hours(1000));
+        token.expect("a token is made").expose_secret().to_owned()
+    }
+
+    /// A client with these credentials; an empty value shows none.
+    pub fn client(&self, header: &'static str, value: String) -> Client {
+        MessagingServiceClient::with_interceptor(self.channel.clone(), Credentials(header, value))
+    }
+
+    /// A client of this user with these scopes.
+    pub fn client_of(&self, user: OwnerId, scopes: &str) -> Client {
+        self.client("authorization", format!("Bearer {}", self.token(user, scopes)))
+    }
+
+    /// Alice, with an ordinary user's scopes.
+    pub fn alice(&self) -> Client {
+        self.client_of(self.alice, ORDINARY)
+    }
+
+    /// Bob, with an ordinary user's scopes.
+    pub fn bob(&self) -> Client {
+        self.client_of(self.bob, ORDINARY)
+    }
+
+    /// Campaigns of this user.
+    pub fn campaigns_of(&self, user: OwnerId) -> Campaigns {
+        let token = format!("Bearer {}", self.token(user, ORDINARY));
+        CampaignServiceClient::with_interceptor(self.channel.clone(), Credentials("authorization", token))
+    }
+
+    /// Moves the clock, for the service and the sandbox alike.
+    pub fn advance(&self, seconds: i64) {
+        self.clock.advance(SignedDuration::from_secs(seconds));
+    }
+
+    /// Does whatever the workers would do now, until nothing is due.
+    pub async fn run_due(&self) {
+        for _ in 0..100 {
+            let timers = self.service.run_timers().await.expect("the timers run");
+            let sent = self.service.send_due().await.expect("what is due is sent");
+            self.service.drain().await;
+            if timers + sent == 0 {
+                return;
+            }
+        }
+        panic!("the work does not end");
+    }
+
+    /// What the sandbox accepted, as its ledger says.
+    pub async fn ledger(&self, query: &str) -> Vec<Value> {
+        let url = format!("http://{}/sandbox/ledger?{query}", self.sandbox);
+        let answer = self.http.get(url).send().await.expect("the ledger answers");
+        let body = answer.json::<Value>().await.expect("the ledger is JSON");
+        body.as_array().expect("the ledger is a list").clone()
+    }
+
+    /// Changes how the sandbox behaves.
+    pub async fn sandbox_settings(&self, settings: Value) {
+        let url = format!("http://{}/sandbox/settings", self.sandbox);
+        let answer = self.http.put(url).json(&settings).send().await.expect("the sandbox answers");
+        assert!(answer.status().is_success(), "{:?}", answer.text().await);
+    }
+
+    /// Lets every call to the provider meet this fault, or `none`.
+    pub async fn outage(&self, kind: &str) {
+        self.sandbox_settings(json!({"outage": kind})).await;
+    }
+}
+
+/// Runs each test on both databases, as `sqlite::name` and `postgres::name`.
+macro_rules! on_both_databases {
+    ($($(#[doc = $doc:literal])* async fn $name:ident($app:ident) $body:block)*) => {
+        mod body {
+            use super::*;
+            $($(#[doc = $doc])* pub async fn $name($app: TestApp) $body)*
+        }
+        mod sqlite {
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { body::$name(TestApp::start(Kind::Sqlite).await).await })*
+        }
+        mod postgres {
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { body::$name(TestApp::start(Kind::Postgres).await).await })*
+        }
+    };
+}
+pub(crate) use on_both_databases;

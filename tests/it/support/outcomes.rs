@@ -1,0 +1,32 @@
+//! What the provider may answer.
+
+use messaging::domain::ids::ProviderMessageId;
+use messaging::domain::outcome::{Acceptance, Hold, NotSent, Outcome, Quote, Reason};
+
+fn reason(code: &'static str) -> Reason {
+    Reason { code, description: Quote("why".to_owned()) }
+}
+
+/// The provider took it, under this id.
+pub fn accepted(id: &str) -> Outcome {
+    Outcome::Accepted(Acceptance {
+        provider_message_id: ProviderMessageId::from_provider(id).unwrap(),
+        bulk_id: None,
+        raw: serde_json::json!({"id": id}),
+    })
+}
+
+/// The provider refused it.
+pub fn rejected() -> Outcome {
+    Outcome::Rejected(reason("PROVIDER_REJECTED"))
+}
+
+/// The provider certainly did not take it.
+pub fn not_sent(hold: Hold) -> Outcome {
+    Outcome::NotSent(NotSent { reason: reason("PROVIDER_UNWELL"), hold })
+}
+
+/// Nobody knows.
+pub fn ambiguous() -> Outcome {
+    Outcome::Ambiguous(reason("PROVIDER_TIMEOUT"))
+}

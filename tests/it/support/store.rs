@@ -1,0 +1,233 @@
+//! A store of the test's own, on either database: `both![…]` makes two tests of each function, one per database.
+
+use jiff::Timestamp;
+use messaging::clock::Clock;
+use messaging::domain::campaign::NewCampaign;
+use messaging::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
+use messaging::domain::message::{Dispatch, Guarantee, Hold, Message};
+use messaging::domain::outcome::Outcome;
+use messaging::domain::status::Event;
+use messaging::store::{Accepted, CampaignInsert, Config, Error, Job, Moved, Pick, Store, Url};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::messages::{queued, start};
+use super::postgres::{self, Guard, Template};
+
+/// Turns functions that take a [`Rig`] into tests on both databases.
+macro_rules! both {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::support::store::Rig::sqlite().await).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::support::store::Rig::postgres().await).await;
+            })+
+        }
+    };
+}
+pub(crate) use both;
+
+/// A serving store with a clock that stands still, on a database of its own.
+pub struct Rig {
+    pub store: Store,
+    pub clock: Clock,
+    pub config: Config,
+    /// The Postgres database's URL, or the SQLite file's path.
+    pub address: String,
+    folder: Option<TempDir>,
+    database: Option<Guard>,
+}
+
+/// The holder in the tests.
+pub const ME: Uuid = Uuid::from_u128(1);
+
+impl Rig {
+    /// On a new SQLite file.
+    pub async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let address = folder.path().join("messages.db").to_str().unwrap().to_owned();
+        let mut rig = Self::open(Url::parse(&format!("sqlite://{address}")).unwrap(), address).await;
+        rig.folder = Some(folder);
+        rig
+    }
+
+    /// On a new Postgres database.
+    pub async fn postgres() -> Self {
+        static MIGRATED: Template = Template::new();
+        let (url, guard) = MIGRATED.database(migrate).await;
+        let mut rig = Self::open(Url::parse(&url).unwrap(), url).await;
+        rig.database = Some(guard);
+        rig
+    }
+
+    async fn open(url: Url, address: String) -> Self {
+        let (clock, config) = (Clock::manual(start()), Config { url, pool_size: 8 });
+        let store = Store::open(&config, clock.clone(), true).await.unwrap();
+        Self { store, clock, config, address, folder: None, database: None }
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        self.store.kind() == "postgres"
+    }
+
+    /// The same database by another process: with pools and writers of its own. SQLite has one serving process.
+    pub async fn another(&self) -> Store {
+        if self.is_postgres() {
+            Store::open(&self.config, self.clock.clone(), true).await.unwrap()
+        } else {
+            self.store.clone()
+        }
+    }
+
+    /// Ends the store, as its process would end, and keeps the file.
+    pub fn close(self) -> Option<TempDir> {
+        self.folder
+    }
+
+    pub async fn owner(&self) -> OwnerId {
+        self.store.create_user("somebody", None).await.unwrap()
+    }
+
+    pub async fn campaign(&self, owner: OwnerId) -> CampaignId {
+        let new = NewCampaign {
+            owner,
+            name: "spring".to_owned(),
+            text: "Hello".to_owned(),
+            sender: None,
+            guarantee: Guarantee::AtMostOnce,
+            scheduled_at: None,
+            validity: Message::DEFAULT_VALIDITY,
+        };
+        match self.store.create_campaign(new, None).await.unwrap() {
+            CampaignInsert::Made(campaign) => campaign.id,
+            CampaignInsert::KeyReused => panic!("a campaign without a key"),
+        }
+    }
+
+    /// A queued message of the owner's, stored.
+    pub async fn queued(&self, owner: OwnerId) -> Message {
+        self.stored(queued(owner, Guarantee::AtLeastOnce, self.clock.now())).await
+    }
+
+    pub async fn stored(&self, message: Message) -> Message {
+        assert!(matches!(accept(&self.store, &message).await, Ok(Accepted::New)));
+        message
+    }
+
+    /// Many queued messages of the owner's, stored together.
+    pub async fn many(&self, owner: OwnerId, n: usize) -> Vec<Message> {
+        futures::future::join_all((0..n).map(|_| self.queued(owner))).await
+    }
+
+    /// A message that the provider took under this id.
+    pub async fn sent(&self, owner: OwnerId, campaign: Option<CampaignId>, provider_id: &str) -> Message {
+        let mut message = queued(owner, Guarantee::AtLeastOnce, self.clock.now());
+        message.campaign = campaign;
+        let message = self.stored(message).await;
+        let message = self.fenced(&message).await;
+        self.settle(&message, super::outcomes::accepted(provider_id)).await.message
+    }
+
+    /// Lets an event happen to one message.
+    pub async fn apply(&self, id: MessageId, event: Event) -> Moved {
+        let moved = self.store.apply(Job { pick: Pick::Id(id), event }).await.unwrap();
+        moved.into_iter().next().unwrap()
+    }
+
+    /// Claims this message.
+    pub async fn claimed(&self, message: &Message) -> Message {
+        let moved = self.apply(message.id, self.claim()).await;
+        moved.result.unwrap();
+        moved.message
+    }
+
+    /// Claims this message and passes the fence with it.
+    pub async fn fenced(&self, message: &Message) -> Message {
+        let claimed = self.claimed(message).await;
+        let moved = self.apply(message.id, self.fence(claimed.hold().unwrap())).await;
+        moved.result.unwrap();
+        moved.message
+    }
+
+    pub async fn settle(&self, message: &Message, outcome: Outcome) -> Moved {
+        self.apply(message.id, Event::Settle { hold: message.hold().unwrap(), outcome, random: 1.0 }).await
+    }
+
+    pub fn claim(&self) -> Event {
+        Event::Claim { by: ME, until: self.lease_end() }
+    }
+
+    pub fn fence(&self, hold: Hold) -> Event {
+        Event::Fence { hold, until: self.lease_end(), margin: jiff::SignedDuration::from_secs(5) }
+    }
+
+    /// A minute from now.
+    pub fn lease_end(&self) -> Timestamp {
+        self.clock.now() + jiff::SignedDuration::from_mins(1)
+    }
+
+    /// Lets the timer happen to what is due in this state; answers what changed.
+    pub async fn timer(&self, dispatch: Dispatch) -> Vec<Message> {
+        let job = Job { pick: Pick::Due { dispatch, limit: 100 }, event: Event::Timer };
+        let moved = self.store.apply(job).await.unwrap();
+        moved.into_iter().filter(|m| m.result.is_ok()).map(|m| m.message).collect()
+    }
+
+    /// The message as it is stored.
+    pub async fn read(&self, message: &Message) -> Message {
+        self.store.message(message.owner, message.id).await.unwrap().unwrap()
+    }
+
+    /// How many rows `what` has: a table, or a table and a condition.
+    pub async fn count(&self, what: &str) -> i64 {
+        use diesel::{Connection as _, RunQueryDsl as _};
+        if self.is_postgres() {
+            return postgres::count(&self.address, what).await;
+        }
+        let mut connection = diesel::SqliteConnection::establish(&self.address).unwrap();
+        let count = diesel::dsl::sql::<diesel::sql_types::BigInt>(&format!("(SELECT count(*) FROM {what})"));
+        diesel::select(count).get_result(&mut connection).unwrap()
+    }
+}
+
+/// Accepts a message without a key.
+pub async fn accept(store: &Store, message: &Message) -> Result<Accepted, Error> {
+    store.accept(message.clone(), None, CancellationToken::new()).await
+}
+
+pub fn provider_id(id: &str) -> ProviderMessageId {
+    ProviderMessageId::from_provider(id).unwrap()
+}
+
+async fn migrate(url: &str) {
+    let config = Config { url: Url::parse(url).unwrap(), pool_size: 1 };
+    drop(Store::open(&config, Clock::manual(start()), true).await.unwrap());
+    nobody_else_is_connected(url).await;
+}
+
+/// Waits until the connections to the database at `url` are gone.
+pub async fn nobody_else_is_connected(url: &str) {
+    let name = url::Url::parse(url).unwrap().path().trim_start_matches('/').to_owned();
+    eventually(async || {
+        let others = format!("pg_stat_activity WHERE datname = '{name}'");
+        postgres::count(postgres::server_url(), &others).await == 0
+    })
+    .await;
+}
+
+/// Waits until `done` says so, ten seconds at most.
+pub async fn eventually(done: impl AsyncFn() -> bool) {
+    let until = tokio::time::Instant::now() + Duration::from_secs(10);
+    while !done().await {
+        assert!(tokio::time::Instant::now() < until, "it did not come to pass in ten seconds");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
