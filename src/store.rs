@@ -16,6 +16,7 @@ mod pools;
 mod refresh;
 mod rows;
 mod schema;
+mod single;
 mod transition;
 mod unnest;
 mod users;

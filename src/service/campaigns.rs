@@ -62,7 +62,7 @@ impl Service {
         caller.require(Scope::Campaigns)?;
         let mut violations = Vec::new();
         let new = check(caller, &request, &mut violations);
-        let key = idempotency_key(&request.idempotency_key, new.as_ref().map(fingerprint), &mut violations);
+        let key = idempotency_key(&request.idempotency_key, || new.as_ref().map(fingerprint), &mut violations);
         let (Some(new), true) = (new, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
         match self.inner.store.create_campaign(new, key).await? {
             CampaignInsert::Made(campaign) => Ok(*campaign),

@@ -6,7 +6,7 @@ use crate::domain::ids::{CampaignId, OwnerId, ProviderMessageId};
 use crate::domain::message::Status;
 use crate::domain::status::Event;
 use crate::error::{Error, Resource};
-use crate::provider::{ReadError, Snapshot};
+use crate::provider::Snapshot;
 use crate::service::Service;
 use crate::service::lookup::parse_provider_id;
 use crate::store::{Job, Moved, Pick};
@@ -36,14 +36,6 @@ pub fn internal_status(word: Option<&str>) -> Status {
     }
 }
 
-/// Why one refresh failed.
-pub(super) enum Failure {
-    /// The provider could not be asked.
-    Read(ReadError),
-    /// Something else.
-    Other(Error),
-}
-
 impl Service {
     /// Refreshes all the owner's messages that carry this id of the provider's.
     pub async fn refresh(&self, caller: &Caller, id: &str, owner_id: Option<i64>) -> Result<Refreshed, Error> {
@@ -53,22 +45,24 @@ impl Service {
         if !self.inner.store.owns_provider_id(owner, &parsed).await? {
             return Err(Error::NotFound(Resource::Message, id.to_owned()));
         }
-        self.refresh_owned(owner, &parsed).await.map_err(|failure| match failure {
-            Failure::Read(e) => Error::of_read(&e, id),
-            Failure::Other(e) => e,
-        })
+        let snapshot = self.inner.provider.read(&parsed).await.map_err(|e| Error::of_read(&e, id))?;
+        self.record(owner, &parsed, snapshot).await
     }
 
-    /// Refreshes messages that are known to be the owner's.
-    pub(super) async fn refresh_owned(&self, owner: OwnerId, id: &ProviderMessageId) -> Result<Refreshed, Failure> {
-        let snapshot = self.inner.provider.read(id).await.map_err(Failure::Read)?;
+    /// Brings the owner's messages that carry this id up to what the provider said.
+    pub(super) async fn record(
+        &self,
+        owner: OwnerId,
+        id: &ProviderMessageId,
+        snapshot: Snapshot,
+    ) -> Result<Refreshed, Error> {
         let evidence = match &snapshot.delivery_status {
             Some(word) => Evidence::of_read_model(word, snapshot.updated_at, snapshot.description.as_deref()),
             // No word is no evidence: the records are found and left as they are.
             None => Evidence { rank: Rank::None, word: String::new(), at: None, description: None },
         };
         let job = Job { pick: Pick::Provider(owner, id.clone()), event: Event::Evidence(evidence) };
-        let moved = self.inner.store.apply(job).await.map_err(|e| Failure::Other(e.into()))?;
+        let moved = self.inner.store.apply(job).await?;
         self.forget_stats(&moved).await;
         let visible = |m: &&Moved| m.result.as_ref().is_ok_and(|change| change.visible);
         let mut campaigns: Vec<CampaignId> = moved.iter().filter_map(|m| m.message.campaign).collect();

@@ -1,15 +1,17 @@
 //! `RefreshStatusBulk`: refresh a campaign or a list, and tell each result as it comes.
 //!
-//! What is in memory is bounded by the number of calls in flight and one page of ids, whatever the campaign's size.
-//! Dropping the stream aborts what is in flight.
+//! What is in memory is bounded by a few times the number of calls in flight and one page of ids, whatever the
+//! campaign's size. Dropping the stream aborts what is in flight.
 
 mod progress;
 mod source;
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::Stream;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::auth::{Caller, Scope};
@@ -18,7 +20,6 @@ use crate::domain::message::Status;
 use crate::error::Error;
 use crate::provider::ReadError;
 use crate::service::Service;
-use crate::service::refresh::Failure;
 use progress::Progress;
 use source::Source;
 
@@ -102,6 +103,10 @@ pub type BulkStream = Pin<Box<dyn Stream<Item = Result<BulkProgress, Error>> + S
 const THROTTLED_TRIES: u32 = 5;
 const THROTTLED_WAIT: Duration = Duration::from_secs(5);
 
+/// For each provider call in flight, how many ids may be in hand: the others wait for their commit, and must not keep
+/// the next call waiting.
+const IN_HAND: usize = 3;
+
 /// How many ids may wait in the token for a slow one before them.
 const MAX_WINDOW: usize = 1024;
 
@@ -126,16 +131,17 @@ impl Service {
             progress.total = progress.total.max(source.total);
             let total = progress.total;
             let concurrency = self.inner.settings.refresh_concurrency;
+            let slots = Arc::new(Semaphore::new(concurrency));
             // Tasks, so that a reader who does not read holds back new calls but lets those under way finish; dropped
             // with the stream, they are aborted.
             let mut calls = JoinSet::new();
             loop {
-                while calls.len() < concurrency && progress.waiting() < MAX_WINDOW {
+                while calls.len() < concurrency * IN_HAND && progress.waiting() < MAX_WINDOW {
                     let Some(target) = source.next(&self).await? else { break };
                     if progress.begin(&target.id, &target.cursor) {
-                        let service = self.clone();
+                        let (service, slots) = (self.clone(), slots.clone());
                         calls.spawn(async move {
-                            let event = service.refresh_target(owner, &target).await;
+                            let event = service.refresh_target(owner, &target, &slots).await;
                             (target, event)
                         });
                     }
@@ -152,7 +158,7 @@ impl Service {
         }
     }
 
-    async fn refresh_target(&self, owner: OwnerId, target: &source::Target) -> BulkEvent {
+    async fn refresh_target(&self, owner: OwnerId, target: &source::Target, slots: &Semaphore) -> BulkEvent {
         let failed = |error: String| BulkEvent::Result {
             id: target.id.clone(),
             outcome: BulkOutcome::Failed,
@@ -166,7 +172,20 @@ impl Service {
         };
         let mut tries = 0;
         loop {
-            return match self.refresh_owned(owner, &id).await {
+            let slot = slots.acquire().await;
+            let read = self.inner.provider.read(&id).await;
+            drop(slot);
+            let snapshot = match read {
+                Ok(snapshot) => snapshot,
+                Err(ReadError::Throttled { retry_after }) if tries < THROTTLED_TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(retry_after.unwrap_or(Duration::from_secs(1)).min(THROTTLED_WAIT)).await;
+                    continue;
+                }
+                Err(ReadError::NotFound) => return not_found(),
+                Err(e) => return failed(e.to_string()),
+            };
+            return match self.record(owner, &id, snapshot).await {
                 Ok(refreshed) => BulkEvent::Result {
                     id: target.id.clone(),
                     outcome: if refreshed.changed > 0 { BulkOutcome::Updated } else { BulkOutcome::Unchanged },
@@ -174,14 +193,7 @@ impl Service {
                     updated: refreshed.changed,
                     error: None,
                 },
-                Err(Failure::Read(ReadError::Throttled { retry_after })) if tries < THROTTLED_TRIES => {
-                    tries += 1;
-                    tokio::time::sleep(retry_after.unwrap_or(Duration::from_secs(1)).min(THROTTLED_WAIT)).await;
-                    continue;
-                }
-                Err(Failure::Read(ReadError::NotFound)) => not_found(),
-                Err(Failure::Read(e)) => failed(e.to_string()),
-                Err(Failure::Other(e)) => {
+                Err(e) => {
                     tracing::warn!(cause = e.cause(), "one refresh of many failed");
                     failed("the service could not store what the provider said".to_owned())
                 }

@@ -87,7 +87,8 @@ impl Service {
         let owner = caller.owner(request.user_id)?;
         let mut violations = Vec::new();
         let checked = check(&request, self.inner.clock.now(), &mut violations);
-        let key = idempotency_key(&request.idempotency_key, Some(fingerprint(&request)), &mut violations);
+        let print = || checked.as_ref().map(|checked| fingerprint(&request, checked));
+        let key = idempotency_key(&request.idempotency_key, print, &mut violations);
         let (Some(checked), true) = (checked, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
         let message = self.compose(owner, &request, checked).await?;
         if request.dry_run {
@@ -254,7 +255,7 @@ pub(super) fn parse_guarantee(number: i32) -> Option<Guarantee> {
 /// The key of a call, if it has one that can be used.
 pub(super) fn idempotency_key(
     key: &str,
-    fingerprint: Option<[u8; 32]>,
+    fingerprint: impl FnOnce() -> Option<[u8; 32]>,
     violations: &mut Vec<Violation>,
 ) -> Option<IdempotencyKey> {
     if key.is_empty() {
@@ -264,17 +265,15 @@ pub(super) fn idempotency_key(
         violations.push(Violation::new("idempotency_key", "must be at most 255 printable ASCII characters"));
         return None;
     }
-    Some(IdempotencyKey { key: key.to_owned(), fingerprint: fingerprint? })
+    Some(IdempotencyKey { key: key.to_owned(), fingerprint: fingerprint()? })
 }
 
 /// A digest of what the request asks for, in its normalised form: `0030 690…` is `+30690…`.
-fn fingerprint(request: &SendSingle) -> [u8; 32] {
-    let number = |text: &str| Msisdn::parse(text).map(|m| m.as_str().to_owned()).unwrap_or_default();
-    let sender = request.sender.as_deref().and_then(|s| SenderId::parse(s).ok());
+fn fingerprint(request: &SendSingle, checked: &Checked) -> [u8; 32] {
     let parts = [
-        number(&request.destination),
+        checked.destination.as_str().to_owned(),
         request.text.clone(),
-        sender.map(|s| s.as_str().to_owned()).unwrap_or_default(),
+        checked.sender.as_ref().map(|s| s.as_str().to_owned()).unwrap_or_default(),
         request.traffic_account_id.clone().unwrap_or_default(),
         request.campaign_id.map(|c| c.to_string()).unwrap_or_default(),
         request.delivery_guarantee.max(1).to_string(),

@@ -1,6 +1,6 @@
 //! Accepting messages: the idempotency record and the message row, committed together before anything is sent.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::pg::Pg;
 use diesel::{
@@ -17,6 +17,7 @@ use crate::store::batch::Writes;
 use crate::store::columns::{Guid, Instant};
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::{idempotency_keys as keys, messages};
+use crate::store::unnest::ClaimKeys;
 use crate::store::{Error, Store, run};
 
 /// What makes a call repeatable. Scoped to the message's owner and the call.
@@ -50,7 +51,7 @@ pub(super) struct Accept {
 
 /// A row of `idempotency_keys`.
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = keys)]
+#[diesel(table_name = keys, treat_none_as_default_value = false)]
 #[diesel(check_for_backend(Pg, diesel::sqlite::Sqlite))]
 pub(super) struct KeyRow {
     pub owner_id: i64,
@@ -97,8 +98,7 @@ pub(super) async fn claim_keys_postgres(c: &mut AsyncPgConnection, accepts: &[Ac
         return Ok(Verdicts::new());
     }
     rows.sort_by(|a, b| (a.owner_id, &a.key).cmp(&(b.owner_id, &b.key)));
-    let insert = diesel::insert_into(keys::table).values(&rows).on_conflict_do_nothing();
-    let won: Vec<Option<Guid>> = insert.returning(keys::message_id).get_results(c).await?;
+    let won: HashSet<Option<Guid>> = ClaimKeys::of(rows.into_iter()).load(c).await?.into_iter().collect();
     let mut verdicts = Verdicts::new();
     for accept in accepts {
         let Some(mine) = accept.key_row() else { continue };

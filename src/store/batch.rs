@@ -13,8 +13,9 @@ use crate::store::counters::{Before, Tally, note_first_sent};
 use crate::store::pools::Lite;
 use crate::store::rows::{EventRow, MessageRow, StateRow};
 use crate::store::schema::{campaign_counter_changes, events, messages};
+use crate::store::single::UpdateState;
 use crate::store::transition::{self, Job, Moved};
-use crate::store::unnest::{InsertEvents, InsertMessages, UpdateStates};
+use crate::store::unnest::{InsertCounts, InsertEvents, InsertMessages, UpdateStates};
 
 /// What one transaction is to do.
 #[derive(Default)]
@@ -61,19 +62,22 @@ pub(super) async fn postgres(c: &mut AsyncPgConnection, batch: &Batch, now: Time
         let accepts = accept::decide(&batch.accepts, verdicts, now, &mut writes);
         let loaded = transition::load_postgres(c, &batch.jobs, now).await?;
         let jobs = transition::decide(&batch.jobs, loaded, now, &mut writes);
-        if !writes.new.is_empty() {
-            InsertMessages::of(writes.new.into_iter()).execute(c).await?;
-        }
-        if !writes.changed.is_empty() {
-            UpdateStates::of(writes.changed.into_values()).execute(c).await?;
-        }
-        if !writes.events.is_empty() {
-            InsertEvents::of(writes.events.into_iter()).execute(c).await?;
+        // Through a shared reference they go out together, one round trip for all. The first fault is the true one:
+        // the statements behind it fail because the transaction has.
+        macro_rules! unless_empty {
+            ($rows:expr, $statement:ident) => {{
+                let (rows, mut c) = ($rows, &*c);
+                async move { if rows.len() == 0 { Ok(0) } else { $statement::of(rows).execute(&mut c).await } }
+            }};
         }
         let counts = writes.tally.rows();
-        if !counts.is_empty() {
-            diesel::insert_into(campaign_counter_changes::table).values(&counts).execute(c).await?;
-        }
+        let (new, changed, events, counted) = futures::join!(
+            unless_empty!(writes.new.into_iter(), InsertMessages),
+            unless_empty!(writes.changed.into_values(), UpdateStates),
+            unless_empty!(writes.events.into_iter(), InsertEvents),
+            unless_empty!(counts.into_iter(), InsertCounts),
+        );
+        new.and(changed).and(events).and(counted)?;
         for (campaign, at) in writes.tally.first_sent() {
             note_first_sent!(campaign, at).execute(c).await?;
         }
@@ -98,7 +102,7 @@ fn in_sqlite(c: &mut SqliteConnection, batch: &Batch, now: Timestamp) -> QueryRe
         diesel::insert_into(messages::table).values(row).execute(c)?;
     }
     for row in writes.changed.values() {
-        diesel::update(messages::table.find(row.id)).set(row).execute(c)?;
+        UpdateState(row).execute(c)?;
     }
     for row in &writes.events {
         diesel::insert_into(events::table).values(row).execute(c)?;

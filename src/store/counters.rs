@@ -42,9 +42,9 @@ impl Before {
 #[derive(Insertable)]
 #[diesel(table_name = changes)]
 pub(super) struct ChangeRow {
-    campaign_id: i64,
-    status: i16,
-    n: i64,
+    pub campaign_id: i64,
+    pub status: i16,
+    pub n: i64,
 }
 
 impl Tally {

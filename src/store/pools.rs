@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpool::managed::Timeouts;
+use deadpool::managed::{QueueMode, Timeouts};
 use diesel::{ConnectionError, ConnectionResult, SqliteConnection};
 use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
@@ -48,11 +48,20 @@ pub(super) use run;
 
 /// No statement of ours runs longer; one that would is a fault, and must not hold its locks for ever.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Every statement of ours finds its rows by an index. A plan that was made while a table was small would scan it, and
+/// a prepared statement keeps its plan until new statistics come: minutes, in which the table grows to a million rows.
+/// Compiling a plan takes longer than any statement of ours runs.
+const SETTINGS: &str =
+    "SET timezone = 'UTC'; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; SET jit = off";
 /// How long a caller waits for a connection before the database counts as out of reach.
 const POOL_WAIT: Duration = Duration::from_secs(5);
 /// How long an SQLite connection waits for another process (an administrative command) to finish its write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The connection that was used last goes out first: its statements are prepared and its pages are in memory, while
+/// those that are rarely needed stay small.
+const QUEUE: QueueMode = QueueMode::Lifo;
+const RUNTIME: deadpool::Runtime = deadpool::Runtime::Tokio1;
 const TIMEOUTS: Timeouts = Timeouts { wait: Some(POOL_WAIT), create: Some(POOL_WAIT), recycle: Some(POOL_WAIT) };
 
 /// A pool of `size` connections to the Postgres server at `url`.
@@ -62,7 +71,7 @@ pub(super) fn postgres(url: &str, size: usize) -> Result<Db, Error> {
     config.recycling_method = RecyclingMethod::Fast;
     config.custom_setup = Box::new(|url| connect(url.to_owned()).boxed());
     let manager = AsyncDieselConnectionManager::new_with_config(url, config);
-    let pool = Pool::builder(manager).max_size(size).timeouts(TIMEOUTS).runtime(deadpool::Runtime::Tokio1).build();
+    let pool = Pool::builder(manager).max_size(size).queue_mode(QUEUE).timeouts(TIMEOUTS).runtime(RUNTIME).build();
     Ok(Db::Pg(pool.map_err(Error::setup)?))
 }
 
@@ -81,7 +90,7 @@ pub(super) async fn connect(url: String) -> ConnectionResult<AsyncPgConnection> 
         let (client, driver) = config.connect(tokio_postgres::NoTls).await.map_err(bad)?;
         AsyncPgConnection::try_from_client_and_connection(client, driver).await?
     };
-    let setup = format!("SET statement_timeout = {}; SET timezone = 'UTC'", STATEMENT_TIMEOUT.as_millis());
+    let setup = format!("SET statement_timeout = {}; {SETTINGS}", STATEMENT_TIMEOUT.as_millis());
     connection.batch_execute(&setup).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }
@@ -115,15 +124,16 @@ pub(super) fn sqlite(path: &str, size: usize) -> Result<Db, Error> {
         .boxed()
     });
     let manager = AsyncDieselConnectionManager::new_with_config(path, config);
-    let pool = Pool::builder(manager).max_size(size).timeouts(TIMEOUTS).runtime(deadpool::Runtime::Tokio1).build();
+    let pool = Pool::builder(manager).max_size(size).queue_mode(QUEUE).timeouts(TIMEOUTS).runtime(RUNTIME).build();
     Ok(Db::Lite(pool.map_err(Error::setup)?))
 }
 
-/// What every SQLite connection is set to. `synchronous=FULL`: what is acknowledged survives a power cut.
+/// What every SQLite connection is set to. `synchronous=FULL`: what is acknowledged survives a power cut. The cache is
+/// each connection's own, so that a full pool holds ten of them.
 pub(super) fn pragmas() -> String {
     format!(
         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-         PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;",
+         PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;",
         BUSY_TIMEOUT.as_millis()
     )
 }

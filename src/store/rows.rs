@@ -12,9 +12,10 @@ use crate::domain::text::{Encoding, MessageText};
 use crate::store::columns::{Guid, Instant};
 use crate::store::schema::{events, messages};
 
-/// A row of `messages`, its columns in the table's order.
+/// A row of `messages`, its columns in the table's order. An absent value is inserted as NULL: left out, the statement
+/// would be another one each time, which SQLite would have to prepare.
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = messages)]
+#[diesel(table_name = messages, treat_none_as_default_value = false)]
 #[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
 pub(super) struct MessageRow {
     pub id: Guid,
@@ -55,8 +56,6 @@ pub(super) struct MessageRow {
 }
 
 /// The columns of `messages` that change, and the id that names the row.
-#[derive(Identifiable, AsChangeset)]
-#[diesel(table_name = messages, treat_none_as_null = true)]
 pub(super) struct StateRow {
     pub id: Guid,
     pub dispatch: i16,

@@ -3,11 +3,13 @@
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, SmallInt, Text};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text};
 
+use crate::store::accept::KeyRow;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
+use crate::store::counters::ChangeRow;
 use crate::store::rows::{EventRow, MessageRow, StateRow};
 
 /// Declares a statement over the columns of a row type: `before`, `UNNEST(the columns)`, `after`.
@@ -146,5 +148,38 @@ unnest! {
         to_status: i16 => SmallInt,
         attempt: i32 => Integer,
         evidence: String => Text,
+    }
+}
+
+unnest! {
+    /// Claims idempotency keys; answers the messages of those that nobody had.
+    ClaimKeys of KeyRow,
+    "INSERT INTO idempotency_keys (owner_id, call, key, fingerprint, message_id, campaign_id, created_at) \
+     SELECT * FROM ",
+    ") ON CONFLICT DO NOTHING RETURNING message_id",
+    {
+        owner_id: i64 => BigInt,
+        call: i16 => SmallInt,
+        key: String => Text,
+        fingerprint: Vec<u8> => Binary,
+        message_id: Option<Guid> => Nullable<GuidSql>,
+        campaign_id: Option<i64> => Nullable<BigInt>,
+        created_at: Instant => InstantSql,
+    }
+}
+
+impl Query for ClaimKeys {
+    type SqlType = Nullable<GuidSql>;
+}
+
+unnest! {
+    /// Inserts changes of campaign counters.
+    InsertCounts of ChangeRow,
+    "INSERT INTO campaign_counter_changes (campaign_id, status, n) SELECT * FROM ",
+    ")",
+    {
+        campaign_id: i64 => BigInt,
+        status: i16 => SmallInt,
+        n: i64 => BigInt,
     }
 }

@@ -79,7 +79,7 @@ CREATE INDEX messages_destination ON messages (owner_id, destination, id);
 -- A campaign's messages, in the order in which a bulk refresh walks them.
 CREATE INDEX messages_campaign ON messages (campaign_id, provider_message_id) WHERE campaign_id IS NOT NULL;
 -- Reports and refreshes name the provider's id; several messages may carry one.
-CREATE INDEX messages_provider ON messages (provider_message_id) WHERE provider_message_id IS NOT NULL;
+CREATE INDEX messages_provider ON messages (provider_message_id, owner_id) WHERE provider_message_id IS NOT NULL;
 -- The queue and the timers.
 CREATE INDEX messages_due ON messages (dispatch, due_at) WHERE due_at IS NOT NULL;
 

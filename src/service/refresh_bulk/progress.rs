@@ -1,7 +1,7 @@
 //! How far a bulk refresh has come, and the token that lets another stream go on from there.
 //!
 //! Results come in any order. The token names the last id up to which everything is done, and those beyond it that
-//! are done too; there are never more of these than calls in flight plus the few that wait for a slow one.
+//! are done too; there are never more of these than ids in hand plus the few that wait for a slow one.
 
 use std::collections::{HashSet, VecDeque};
 

@@ -21,7 +21,7 @@ pub fn server_url() -> &'static str {
     static OWN: OnceLock<Cluster> = OnceLock::new();
     match external() {
         Some(url) => url,
-        None => &OWN.get_or_init(Cluster::start).url,
+        None => &OWN.get_or_init(|| Cluster::start(&cluster::FORGETFUL)).url,
     }
 }
 

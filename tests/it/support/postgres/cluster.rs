@@ -18,6 +18,8 @@ const NOT_FOUND: &str =
     "Postgres is needed for the tests: run scripts/test, install postgresql, or set TEST_DATABASE_URL";
 /// Postgres refuses to run as root: root runs it as `nobody`.
 const NOBODY: u32 = 65534;
+/// For tests: nothing of the cluster has to outlive a power cut.
+pub const FORGETFUL: [&str; 3] = ["shared_buffers=64MB", "fsync=off", "full_page_writes=off"];
 const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// A running cluster: ends when this is dropped or the process ends, however it ends.
@@ -30,13 +32,13 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts a cluster and waits until it accepts connections.
-    pub fn start() -> Self {
+    /// Starts a cluster with these settings (`name=value`) and waits until it accepts connections.
+    pub fn start(settings: &[&str]) -> Self {
         let programs = programs().expect(NOT_FOUND);
         let mut trouble = String::new();
         // Another process may take the free port first.
         for _ in 0..3 {
-            match Self::try_start(&programs) {
+            match Self::try_start(&programs, settings) {
                 Ok(cluster) => return cluster,
                 Err(log) => trouble = log,
             }
@@ -44,7 +46,7 @@ impl Cluster {
         panic!("Postgres ({}) did not start:\n{trouble}", programs.display());
     }
 
-    fn try_start(programs: &Path) -> Result<Self, String> {
+    fn try_start(programs: &Path, settings: &[&str]) -> Result<Self, String> {
         let directory = tempfile::Builder::new().prefix("messaging-postgres-").tempdir().unwrap().keep();
         let port = free_port();
         let mut command = Command::new("sh");
@@ -57,6 +59,7 @@ impl Cluster {
             .args(["-c", include_str!("cluster.sh"), "postgres-for-tests"])
             .args([programs.as_os_str(), directory.as_os_str()])
             .arg(port.to_string())
+            .args(settings.iter().flat_map(|setting| ["-c", setting]))
             .current_dir(&directory)
             // Ctrl-C in a terminal is for the tests: the cluster ends after them.
             .process_group(0)
@@ -137,7 +140,7 @@ fn a_cluster_leaves_nothing_behind() {
     if super::external().is_some() {
         return; // No cluster is started then, and the machine may have no Postgres.
     }
-    let cluster = Cluster::start();
+    let cluster = Cluster::start(&FORGETFUL);
     let directory = cluster.directory.clone();
     let address = cluster.url.trim_start_matches("postgres://postgres@").trim_end_matches("/postgres").to_owned();
     assert!(TcpStream::connect(&address).is_ok());

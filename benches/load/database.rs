@@ -1,0 +1,98 @@
+//! The databases: an SQLite file, or a Postgres with everything at its default that matters, fsync above all.
+
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use tokio_postgres::NoTls;
+
+use crate::cluster::Cluster;
+use crate::process;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+/// An empty database.
+pub enum Database {
+    Sqlite,
+    Postgres { url: String, server: Option<u32> },
+}
+
+/// Postgres's own defaults, named so that a distribution's file cannot change them.
+const SETTINGS: [&str; 3] = ["fsync=on", "synchronous_commit=on", "shared_buffers=128MB"];
+
+impl Database {
+    /// A new one of its kind, on the server of `TEST_DATABASE_URL` if there is one, else on a throw-away cluster.
+    pub async fn create(kind: Kind) -> Self {
+        static OWN: OnceLock<Cluster> = OnceLock::new();
+        static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        if kind == Kind::Sqlite {
+            return Self::Sqlite;
+        }
+        #[expect(clippy::disallowed_methods, reason = "the bench is a program of its own")]
+        let given = std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty());
+        let at = given.unwrap_or_else(|| OWN.get_or_init(|| Cluster::start(&SETTINGS)).url.clone());
+        let (client, connection) = tokio_postgres::connect(&at, NoTls).await.expect("the Postgres server answers");
+        tokio::spawn(connection);
+        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let name = format!("messaging_bench_{}_{number}", std::process::id());
+        client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).await.unwrap();
+        // Only on this machine, and only for a superuser, does it say which process it is.
+        let pid = "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int";
+        let pid = client.query_one(pid, &[]).await.ok().and_then(|row| u32::try_from(row.get::<_, i32>(0)).ok());
+        let local =
+            |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|c| c.trim() == "postgres");
+        let mut url = url::Url::parse(&at).expect("TEST_DATABASE_URL is a URL");
+        url.set_path(&name);
+        Self::Postgres { url: url.into(), server: pid.filter(local) }
+    }
+
+    pub fn url(&self, directory: &Path) -> String {
+        match self {
+            Self::Sqlite => format!("sqlite://{}", directory.join("bench.db").display()),
+            Self::Postgres { url, .. } => url.clone(),
+        }
+    }
+
+    /// The processor time that the database's own processes have spent. SQLite has none, it runs in the service's.
+    pub fn cpu(&self) -> Duration {
+        match self {
+            Self::Sqlite => Duration::ZERO,
+            Self::Postgres { server, .. } => {
+                process::cpu_of_family(server.expect("the server of TEST_DATABASE_URL runs here, under a superuser"))
+            }
+        }
+    }
+
+    /// Removes it from its server.
+    pub async fn remove(self) {
+        let Self::Postgres { url, .. } = self else { return };
+        let mut at = url::Url::parse(&url).unwrap();
+        let name = at.path().trim_start_matches('/').to_owned();
+        at.set_path("postgres");
+        let (client, connection) = tokio_postgres::connect(at.as_str(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
+    }
+
+    /// Empties the way for what is measured next: what was written before is not written out during it.
+    pub async fn settle(&self) {
+        if let Self::Postgres { url, .. } = self {
+            let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client.batch_execute("CHECKPOINT").await.unwrap();
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! One row in one SQLite statement that is prepared once per connection. Diesel prepares its own UPDATE anew each time,
+//! which takes SQLite longer than running it.
+
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
+use diesel::sqlite::Sqlite;
+
+use crate::store::columns::Guid;
+use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
+use crate::store::rows::StateRow;
+
+/// Writes the changed state of a message.
+pub(super) struct UpdateState<'a>(pub &'a StateRow);
+
+impl QueryId for UpdateState<'_> {
+    type QueryId = UpdateState<'static>;
+
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl RunQueryDsl<SqliteConnection> for UpdateState<'_> {}
+
+macro_rules! set {
+    ($row:expr, $out:expr, { $($column:ident: $sql:ty),* $(,)? }) => {
+        let mut separator = "";
+        $(
+            $out.push_sql(separator);
+            $out.push_sql(concat!(stringify!($column), " = "));
+            $out.push_bind_param::<$sql, _>(&$row.$column)?;
+            separator = ", ";
+        )*
+        let _ = separator;
+    };
+}
+
+impl QueryFragment<Sqlite> for UpdateState<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql("UPDATE messages SET ");
+        set!(self.0, out, {
+            dispatch: SmallInt,
+            delivery_rank: SmallInt,
+            status: SmallInt,
+            evidence_at: Nullable<InstantSql>,
+            evidence_hash: BigInt,
+            provider_message_id: Nullable<Text>,
+            provider_status: Nullable<Text>,
+            bulk_id: Nullable<Text>,
+            error_code: Nullable<Text>,
+            error: Nullable<Text>,
+            attempts: Integer,
+            ambiguous: SmallInt,
+            crashes: SmallInt,
+            possible_duplicate: Bool,
+            held_by: Nullable<GuidSql>,
+            epoch: Integer,
+            due_at: Nullable<InstantSql>,
+            sent_at: Nullable<InstantSql>,
+            delivered_at: Nullable<InstantSql>,
+            failed_at: Nullable<InstantSql>,
+            updated_at: InstantSql,
+            version: Integer,
+        });
+        out.push_sql(" WHERE id = ");
+        out.push_bind_param::<GuidSql, Guid>(&self.0.id)
+    }
+}
