@@ -149,7 +149,8 @@ async fn a_reader_that_reads_nothing_more_holds_the_calls_back(rig: Rig) {
     }
     until("what is under way ends", || bench.provider.under_way.load(Ordering::SeqCst) == 0).await;
     let begun = bench.provider.begun.load(Ordering::SeqCst);
-    assert!(begun <= 5 + CONCURRENCY, "{begun} calls for 5 events");
+    // For each call in flight three ids may be in hand, as results that wait for their commit or their reader.
+    assert!(begun <= 5 + 3 * CONCURRENCY, "{begun} calls for 5 events");
     let rest: Vec<_> = stream.collect().await;
     assert_eq!(rest.len(), 196);
     assert!(matches!(rest.last().unwrap().as_ref().unwrap().event, BulkEvent::Summary { updated: 200, .. }));
