@@ -1,6 +1,6 @@
 //! The store: the one port to the database, and the index of what stands behind it.
 //!
-//! Reads are queries on a pool ([`messages`], [`users`], …). Every write of a message goes through the [`writer`], which
+//! Reads are queries on a pool (`messages`, `users`, …). Every write of a message goes through the `writer`, which
 //! commits many at once; what a write does to a message's state is decided by [`crate::domain::status`].
 
 mod accept;

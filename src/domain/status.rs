@@ -1,7 +1,7 @@
 //! The one place where a message's state changes, whoever causes it: an answer, a report, a refresh or a timer.
 //!
 //! [`apply`] takes a message and what happened, changes the message and says what is to be recorded; or it refuses,
-//! and then nothing has changed. The rules are in three files: [`sending`], [`report`] and [`time`].
+//! and then nothing has changed. The rules are in three files: `sending`, `report` and `time`.
 
 mod report;
 mod sending;

@@ -32,7 +32,7 @@ impl Limits {
     }
 }
 
-/// Wraps the routes in [`Observe`].
+/// Puts what the module says around the routes.
 #[derive(Debug, Clone)]
 pub struct ObserveLayer(pub Limits);
 
