@@ -1,11 +1,14 @@
 //! JSON Web Tokens: HS256 with `JWT_SECRET`; `sub` is the user, `scope` what the token allows.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::auth::{Caller, Scope};
 use crate::domain::ids::OwnerId;
@@ -20,7 +23,13 @@ const LEEWAY: i64 = 30;
 pub struct Tokens {
     encoding: EncodingKey,
     decoding: DecodingKey,
+    /// What tokens with a good signature say, by their digest: callers show the same one again and again. Whether it
+    /// is their time, and whether the user still exists, is asked at every call.
+    seen: Arc<RwLock<HashMap<[u8; 32], Arc<Claims>>>>,
 }
+
+/// How many tokens are remembered; one more, and all are forgotten.
+const MOST_SEEN: usize = 4096;
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,8 +73,11 @@ impl Tokens {
     #[must_use]
     pub fn new(secret: &SecretString) -> Option<Self> {
         let bytes = secret.expose_secret().as_bytes();
-        (bytes.len() >= MIN_SECRET)
-            .then(|| Self { encoding: EncodingKey::from_secret(bytes), decoding: DecodingKey::from_secret(bytes) })
+        (bytes.len() >= MIN_SECRET).then(|| Self {
+            encoding: EncodingKey::from_secret(bytes),
+            decoding: DecodingKey::from_secret(bytes),
+            seen: Arc::default(),
+        })
     }
 
     /// A token for a user that is valid from `now` for `ttl`.
@@ -82,16 +94,31 @@ impl Tokens {
         token.map(SecretString::from).map_err(|_| Invalid)
     }
 
-    /// Who the token stands for at `now`. A token without `exp` does not expire; one without `scope` allows an
-    /// ordinary user's own work.
-    pub fn verify(&self, token: &SecretString, now: Timestamp) -> Result<Caller, Invalid> {
-        // HS256 and nothing else, `none` least of all. The times are checked below, by the clock that was passed in.
+    /// What a token says whose signature is ours.
+    fn claims(&self, token: &str) -> Result<Arc<Claims>, Invalid> {
+        let name = Sha256::digest(token).into();
+        if let Some(claims) = self.seen.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
+            return Ok(claims.clone());
+        }
+        // HS256 and nothing else, `none` least of all. The times are for the caller, by the clock that is passed in.
         let mut validation = Validation::new(Algorithm::HS256);
         validation.validate_exp = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
-        let data = jsonwebtoken::decode::<Claims>(token.expose_secret(), &self.decoding, &validation);
-        let claims = data.map_err(|_| Invalid)?.claims;
+        let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation).map_err(|_| Invalid)?;
+        let claims = Arc::new(data.claims);
+        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= MOST_SEEN {
+            seen.clear();
+        }
+        seen.insert(name, claims.clone());
+        Ok(claims)
+    }
+
+    /// Who the token stands for at `now`. A token without `exp` does not expire; one without `scope` allows an
+    /// ordinary user's own work.
+    pub fn verify(&self, token: &SecretString, now: Timestamp) -> Result<Caller, Invalid> {
+        let claims = self.claims(token.expose_secret())?;
         #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
         let (now, leeway) = (now.as_second() as f64, LEEWAY as f64);
         // "Not before the end" rather than "after it": a NaN is then refused too.
@@ -100,8 +127,8 @@ impl Tokens {
         if expired || early {
             return Err(Invalid);
         }
-        let user = match claims.sub {
-            Subject::Number(n) => n,
+        let user = match &claims.sub {
+            Subject::Number(n) => *n,
             Subject::Text(text) => text.parse().map_err(|_| Invalid)?,
         };
         Ok(Caller::new(OwnerId(user), claims.scope.as_deref().unwrap_or(Scope::ORDINARY)))

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::domain::ids::MessageId;
 use crate::domain::message::{Dispatch, Hold, Message};
 use crate::domain::outcome::{Outcome, Quote, Reason};
 use crate::domain::status::Event;
@@ -30,16 +29,15 @@ impl Service {
     /// Sends a message that passed the fence under our hold, and settles it. Answers the message as it is then, and
     /// the provider's outcome.
     pub(super) async fn deliver(&self, message: Message) -> Result<(Message, Outcome), Error> {
-        let id = message.id;
         let Some(hold) = message.hold() else {
             return Err(Error::Internal { cause: "a message without a hold reached the provider's door".to_owned() });
         };
         let submission = Submission {
-            reference: id,
-            traffic_account_id: message.traffic_account_id,
-            destination: message.destination,
-            sender: message.sender,
-            text: message.text,
+            reference: message.id,
+            traffic_account_id: message.traffic_account_id.clone(),
+            destination: message.destination.clone(),
+            sender: message.sender.clone(),
+            text: message.text.clone(),
         };
         // The provider's own limits end sooner; this one holds the promise that no call outlives its lease.
         let call = tokio::time::timeout(self.inner.settings.lease, self.inner.provider.send(&submission));
@@ -49,17 +47,19 @@ impl Service {
                 description: Quote("the provider did not answer in time".to_owned()),
             })
         });
-        let settled = self.settle(id, hold, outcome.clone()).await?;
+        let settled = self.settle(message, hold, outcome.clone()).await?;
         Ok((settled, outcome))
     }
 
     /// Writes down what a send came to, trying again while the database is away.
-    async fn settle(&self, id: MessageId, hold: Hold, outcome: Outcome) -> Result<Message, Error> {
+    async fn settle(&self, message: Message, hold: Hold, outcome: Outcome) -> Result<Message, Error> {
+        let id = message.id;
         let accepted_as = match &outcome {
             Outcome::Accepted(acceptance) => Some(acceptance.provider_message_id.to_string()),
             _ => None,
         };
-        let job = Job { pick: Pick::Id(id), event: Event::Settle { hold, outcome, random: (self.inner.random)() } };
+        let event = Event::Settle { hold, outcome, random: (self.inner.random)() };
+        let job = Job { pick: Pick::Known(Box::new(message)), event };
         let begun = tokio::time::Instant::now();
         let mut wait = Duration::from_millis(100);
         loop {

@@ -107,6 +107,15 @@ const THROTTLED_WAIT: Duration = Duration::from_secs(5);
 /// the next call waiting.
 const IN_HAND: usize = 3;
 
+/// Lets no call begin any more once it is dropped.
+struct CloseOnDrop(Arc<Semaphore>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 /// How many ids may wait in the token for a slow one before them.
 const MAX_WINDOW: usize = 1024;
 
@@ -135,6 +144,8 @@ impl Service {
             // Tasks, so that a reader who does not read holds back new calls but lets those under way finish; dropped
             // with the stream, they are aborted.
             let mut calls = JoinSet::new();
+            // Dropped before the tasks: a slot that an aborted call gives back must not let the next one begin.
+            let _closing = CloseOnDrop(slots.clone());
             loop {
                 while calls.len() < concurrency * IN_HAND && progress.waiting() < MAX_WINDOW {
                     let Some(target) = source.next(&self).await? else { break };
@@ -172,7 +183,7 @@ impl Service {
         };
         let mut tries = 0;
         loop {
-            let slot = slots.acquire().await;
+            let Ok(slot) = slots.acquire().await else { return failed("the refresh was cancelled".to_owned()) };
             let read = self.inner.provider.read(&id).await;
             drop(slot);
             let snapshot = match read {

@@ -14,7 +14,7 @@ use crate::store::pools::Lite;
 use crate::store::rows::{EventRow, MessageRow, StateRow};
 use crate::store::schema::{campaign_counter_changes, events, messages};
 use crate::store::single::UpdateState;
-use crate::store::transition::{self, Job, Moved};
+use crate::store::transition::{self, Job, Moved, OUTDATED, Trust};
 use crate::store::unnest::{InsertCounts, InsertEvents, InsertMessages, UpdateStates};
 
 /// What one transaction is to do.
@@ -47,21 +47,27 @@ impl Writes {
     }
 
     pub(super) fn change(&mut self, message: &Message, before: Before, event: Option<EventRow>) {
-        self.changed.insert(message.id.0, StateRow::of(message));
+        let was = self.changed.get(&message.id.0).map_or(before.version, |row| row.was);
+        self.changed.insert(message.id.0, StateRow { was, ..StateRow::of(message) });
         self.events.extend(event);
         self.tally.moved(message, Some(before));
     }
 }
 
 /// Runs a batch on Postgres.
-pub(super) async fn postgres(c: &mut AsyncPgConnection, batch: &Batch, now: Timestamp) -> QueryResult<Answers> {
+pub(super) async fn postgres(
+    c: &mut AsyncPgConnection,
+    batch: &Batch,
+    trust: Trust,
+    now: Timestamp,
+) -> QueryResult<Answers> {
     c.transaction(async |c| {
         use diesel_async::RunQueryDsl as _;
         let mut writes = Writes::default();
         let verdicts = accept::claim_keys_postgres(c, &batch.accepts).await?;
         let accepts = accept::decide(&batch.accepts, verdicts, now, &mut writes);
-        let loaded = transition::load_postgres(c, &batch.jobs, now).await?;
-        let jobs = transition::decide(&batch.jobs, loaded, now, &mut writes);
+        let loaded = transition::load_postgres(c, &batch.jobs, trust, now).await?;
+        let jobs = transition::decide(&batch.jobs, loaded, trust, now, &mut writes)?;
         // Through a shared reference they go out together, one round trip for all. The first fault is the true one:
         // the statements behind it fail because the transaction has.
         macro_rules! unless_empty {
@@ -71,13 +77,17 @@ pub(super) async fn postgres(c: &mut AsyncPgConnection, batch: &Batch, now: Time
             }};
         }
         let counts = writes.tally.rows();
+        let expected = writes.changed.len();
         let (new, changed, events, counted) = futures::join!(
             unless_empty!(writes.new.into_iter(), InsertMessages),
             unless_empty!(writes.changed.into_values(), UpdateStates),
             unless_empty!(writes.events.into_iter(), InsertEvents),
             unless_empty!(counts.into_iter(), InsertCounts),
         );
-        new.and(changed).and(events).and(counted)?;
+        if new.and(changed)? != expected {
+            return Err(OUTDATED);
+        }
+        events.and(counted)?;
         for (campaign, at) in writes.tally.first_sent() {
             note_first_sent!(campaign, at).execute(c).await?;
         }
@@ -87,22 +97,24 @@ pub(super) async fn postgres(c: &mut AsyncPgConnection, batch: &Batch, now: Time
 }
 
 /// Runs a batch on SQLite, in one hop to a blocking thread.
-pub(super) async fn sqlite(c: &mut Lite, batch: Arc<Batch>, now: Timestamp) -> QueryResult<Answers> {
-    c.spawn_blocking(move |c| c.immediate_transaction(|c| in_sqlite(c, &batch, now))).await
+pub(super) async fn sqlite(c: &mut Lite, batch: Arc<Batch>, trust: Trust, now: Timestamp) -> QueryResult<Answers> {
+    c.spawn_blocking(move |c| c.immediate_transaction(|c| in_sqlite(c, &batch, trust, now))).await
 }
 
-fn in_sqlite(c: &mut SqliteConnection, batch: &Batch, now: Timestamp) -> QueryResult<Answers> {
+fn in_sqlite(c: &mut SqliteConnection, batch: &Batch, trust: Trust, now: Timestamp) -> QueryResult<Answers> {
     use diesel::RunQueryDsl as _;
     let mut writes = Writes::default();
     let verdicts = accept::claim_keys_sqlite(c, &batch.accepts)?;
     let accepts = accept::decide(&batch.accepts, verdicts, now, &mut writes);
-    let loaded = transition::load_sqlite(c, &batch.jobs, now)?;
-    let jobs = transition::decide(&batch.jobs, loaded, now, &mut writes);
+    let loaded = transition::load_sqlite(c, &batch.jobs, trust, now)?;
+    let jobs = transition::decide(&batch.jobs, loaded, trust, now, &mut writes)?;
     for row in &writes.new {
         diesel::insert_into(messages::table).values(row).execute(c)?;
     }
     for row in writes.changed.values() {
-        UpdateState(row).execute(c)?;
+        if UpdateState(row).execute(c)? != 1 {
+            return Err(OUTDATED);
+        }
     }
     for row in &writes.events {
         diesel::insert_into(events::table).values(row).execute(c)?;

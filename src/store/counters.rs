@@ -25,16 +25,17 @@ pub(super) struct Tally {
     first_sent: BTreeMap<i64, Timestamp>,
 }
 
-/// What the counters have to know of a message as it was.
+/// What the counters, and the update itself, have to know of a message as it was.
 #[derive(Clone, Copy)]
 pub(super) struct Before {
     status: Status,
     sent: bool,
+    pub version: i32,
 }
 
 impl Before {
     pub(super) fn of(message: &Message) -> Self {
-        Self { status: message.status(), sent: message.state.sent_at.is_some() }
+        Self { status: message.status(), sent: message.state.sent_at.is_some(), version: message.state.version }
     }
 }
 

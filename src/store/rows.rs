@@ -80,6 +80,8 @@ pub(super) struct StateRow {
     pub failed_at: Option<Instant>,
     pub updated_at: Instant,
     pub version: i32,
+    /// No column: the version that the row must still have to be written.
+    pub was: i32,
 }
 
 /// A row of `events`.
@@ -125,6 +127,7 @@ impl StateRow {
             failed_at: s.failed_at.map(Instant),
             updated_at: Instant(s.updated_at),
             version: s.version,
+            was: s.version,
         }
     }
 }

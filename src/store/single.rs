@@ -10,7 +10,7 @@ use crate::store::columns::Guid;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::rows::StateRow;
 
-/// Writes the changed state of a message.
+/// Writes the changed state of a message that still is as it was.
 pub(super) struct UpdateState<'a>(pub &'a StateRow);
 
 impl QueryId for UpdateState<'_> {
@@ -62,6 +62,8 @@ impl QueryFragment<Sqlite> for UpdateState<'_> {
             version: Integer,
         });
         out.push_sql(" WHERE id = ");
-        out.push_bind_param::<GuidSql, Guid>(&self.0.id)
+        out.push_bind_param::<GuidSql, Guid>(&self.0.id)?;
+        out.push_sql(" AND version = ");
+        out.push_bind_param::<Integer, i32>(&self.0.was)
     }
 }

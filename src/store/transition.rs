@@ -32,6 +32,8 @@ pub struct Job {
 pub enum Pick {
     /// This one.
     Id(MessageId),
+    /// This one, which was like this when the caller last saw it. If it still is, it need not be read first.
+    Known(Box<Message>),
     /// All of this owner's that carry this id of the provider's.
     Provider(OwnerId, ProviderMessageId),
     /// Up to `limit` in this state whose time has come, oldest first; those that another replica is at are left to it.
@@ -51,6 +53,17 @@ pub struct Moved {
     /// What changed, or why nothing did.
     pub result: Result<Change, Refused>,
 }
+
+/// Whether [`Pick::Known`] is believed. What is written then is written only if the row still has the version that was
+/// known; if not, nothing of the batch is, and it is done again with every message read first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    Known,
+    Nothing,
+}
+
+/// What ends a transaction in which something known turned out to be out of date.
+pub(super) const OUTDATED: diesel::result::Error = diesel::result::Error::RollbackTransaction;
 
 /// The messages of a batch's jobs, each loaded once, and which job picked which.
 #[derive(Default)]
@@ -72,6 +85,15 @@ impl Loaded {
         ids
     }
 
+    /// Believes those that are known.
+    fn believe(&mut self, jobs: &[Job]) {
+        for job in jobs {
+            if let Pick::Known(message) = &job.pick {
+                self.messages.entry(message.id).or_insert_with(|| (**message).clone());
+            }
+        }
+    }
+
     fn add_due(&mut self, rows: Vec<MessageRow>) -> Vec<MessageId> {
         self.due.extend(rows.iter().map(|row| row.id));
         self.add(rows)
@@ -82,11 +104,20 @@ impl Loaded {
 ///
 /// Those named by id or provider id are locked in the order of their ids, in one statement each, so that batches of
 /// two replicas rarely wait for each other crosswise; where they do, Postgres ends one and the writer repeats it.
-pub(super) async fn load_postgres(c: &mut AsyncPgConnection, jobs: &[Job], now: Timestamp) -> QueryResult<Loaded> {
+pub(super) async fn load_postgres(
+    c: &mut AsyncPgConnection,
+    jobs: &[Job],
+    trust: Trust,
+    now: Timestamp,
+) -> QueryResult<Loaded> {
     use diesel_async::RunQueryDsl as _;
     let mut loaded = Loaded::default();
-    let ids: Vec<Guid> =
-        jobs.iter().filter_map(|j| if let Pick::Id(id) = &j.pick { Some(Guid(id.0)) } else { None }).collect();
+    let id = |job: &Job| match &job.pick {
+        Pick::Id(id) => Some(Guid(id.0)),
+        Pick::Known(message) if trust == Trust::Nothing => Some(Guid(message.id.0)),
+        _ => None,
+    };
+    let ids: Vec<Guid> = jobs.iter().filter_map(id).collect();
     if !ids.is_empty() {
         let query = messages::table.filter(dsl::id.eq_any(ids)).order(dsl::id).select(MessageRow::as_select());
         let rows = query.for_update().load(c).await?;
@@ -105,9 +136,11 @@ pub(super) async fn load_postgres(c: &mut AsyncPgConnection, jobs: &[Job], now: 
         }
         loaded.add(rows);
     }
+    loaded.believe(if trust == Trust::Known { jobs } else { &[] });
     for job in jobs {
         let picked = match &job.pick {
             Pick::Id(id) => vec![*id],
+            Pick::Known(message) => vec![message.id],
             Pick::Provider(owner, id) => {
                 by_provider.get(&(owner.0, id.as_str().to_owned())).cloned().unwrap_or_default()
             }
@@ -125,11 +158,16 @@ pub(super) async fn load_postgres(c: &mut AsyncPgConnection, jobs: &[Job], now: 
 }
 
 /// Loads the jobs' messages on SQLite, whose transaction is alone in writing.
-pub(super) fn load_sqlite(c: &mut SqliteConnection, jobs: &[Job], now: Timestamp) -> QueryResult<Loaded> {
+pub(super) fn load_sqlite(c: &mut SqliteConnection, jobs: &[Job], trust: Trust, now: Timestamp) -> QueryResult<Loaded> {
     use diesel::RunQueryDsl as _;
     let mut loaded = Loaded::default();
+    loaded.believe(if trust == Trust::Known { jobs } else { &[] });
     for job in jobs {
         let picked = match &job.pick {
+            Pick::Known(message) if trust == Trust::Known => vec![message.id],
+            Pick::Known(message) => {
+                loaded.add(messages::table.find(Guid(message.id.0)).select(MessageRow::as_select()).load(c)?)
+            }
             Pick::Id(id) => loaded.add(messages::table.find(Guid(id.0)).select(MessageRow::as_select()).load(c)?),
             Pick::Provider(owner, id) => {
                 let mine = dsl::owner_id.eq(owner.0).and(dsl::provider_message_id.eq(id.as_str()));
@@ -149,7 +187,15 @@ pub(super) fn load_sqlite(c: &mut SqliteConnection, jobs: &[Job], now: Timestamp
 }
 
 /// Lets each job's event happen to its messages, in the order of the jobs, and collects what has to be written.
-pub(super) fn decide(jobs: &[Job], mut loaded: Loaded, now: Timestamp, writes: &mut Writes) -> Vec<Vec<Moved>> {
+///
+/// What only memory knows is not refused on its word: [`OUTDATED`] asks for the row itself.
+pub(super) fn decide(
+    jobs: &[Job],
+    mut loaded: Loaded,
+    trust: Trust,
+    now: Timestamp,
+    writes: &mut Writes,
+) -> QueryResult<Vec<Vec<Moved>>> {
     let mut answers = Vec::with_capacity(jobs.len());
     for (job, picked) in jobs.iter().zip(std::mem::take(&mut loaded.picked)) {
         let mut moved = Vec::with_capacity(picked.len());
@@ -157,12 +203,14 @@ pub(super) fn decide(jobs: &[Job], mut loaded: Loaded, now: Timestamp, writes: &
             let Some(message) = loaded.messages.get_mut(&id) else { continue };
             let before = Before::of(message);
             let result = status::apply(message, &job.event, now);
-            if let Ok(change) = &result {
-                writes.change(message, before, EventRow::of(message, change, now));
+            match &result {
+                Ok(change) => writes.change(message, before, EventRow::of(message, change, now)),
+                Err(_) if trust == Trust::Known && matches!(job.pick, Pick::Known(_)) => return Err(OUTDATED),
+                Err(_) => {}
             }
             moved.push(Moved { message: message.clone(), result });
         }
         answers.push(moved);
     }
-    answers
+    Ok(answers)
 }

@@ -94,7 +94,7 @@ unnest! {
 }
 
 unnest! {
-    /// Writes the changed states of messages that this transaction has locked.
+    /// Writes the changed states of messages that still are as they were.
     UpdateStates of StateRow,
     "UPDATE messages AS m SET dispatch = n.dispatch, delivery_rank = n.delivery_rank, status = n.status, \
      evidence_at = n.evidence_at, evidence_hash = n.evidence_hash, provider_message_id = n.provider_message_id, \
@@ -104,7 +104,7 @@ unnest! {
      failed_at = n.failed_at, updated_at = n.updated_at, version = n.version FROM ",
     ") AS n(id, dispatch, delivery_rank, status, evidence_at, evidence_hash, provider_message_id, provider_status, \
      bulk_id, error_code, error, attempts, ambiguous, crashes, possible_duplicate, held_by, epoch, due_at, sent_at, \
-     delivered_at, failed_at, updated_at, version) WHERE m.id = n.id",
+     delivered_at, failed_at, updated_at, version, was) WHERE m.id = n.id AND m.version = n.was",
     {
         id: Guid => GuidSql,
         dispatch: i16 => SmallInt,
@@ -129,6 +129,7 @@ unnest! {
         failed_at: Option<Instant> => Nullable<InstantSql>,
         updated_at: Instant => InstantSql,
         version: i32 => Integer,
+        was: i32 => Integer,
     }
 }
 

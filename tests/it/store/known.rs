@@ -1,0 +1,73 @@
+//! Settling what is known from before: it saves a read, and never overwrites what has changed since.
+
+use jiff::SignedDuration;
+use messaging::domain::message::{Dispatch, Message, Status};
+use messaging::domain::outcome::Outcome;
+use messaging::domain::status::{Event, Refused};
+use messaging::store::{Job, Moved, Pick};
+
+use crate::support::outcomes::{accepted, rejected};
+use crate::support::store::{Rig, both};
+
+both![
+    a_known_message_is_settled_as_one_that_was_read,
+    what_changed_meanwhile_decides_over_what_is_known,
+    what_is_out_of_date_does_not_hold_up_the_others,
+];
+
+const LEASE: SignedDuration = SignedDuration::from_mins(1);
+
+async fn settle(rig: &Rig, known: &Message, outcome: Outcome) -> Moved {
+    let event = Event::Settle { hold: known.hold().unwrap(), outcome, random: 1.0 };
+    let job = Job { pick: Pick::Known(Box::new(known.clone())), event };
+    rig.store.apply(job).await.unwrap().into_iter().next().unwrap()
+}
+
+async fn kinds(rig: &Rig, message: &Message) -> Vec<&'static str> {
+    let history = rig.store.history(message.owner, message.id).await.unwrap();
+    history.into_iter().map(|entry| entry.kind).collect()
+}
+
+async fn a_known_message_is_settled_as_one_that_was_read(rig: Rig) {
+    let owner = rig.owner().await;
+    let sending = rig.fenced(&rig.queued(owner).await).await;
+    let moved = settle(&rig, &sending, accepted("p-1")).await;
+    assert!(moved.result.is_ok());
+    assert_eq!((moved.message.status(), rig.read(&sending).await), (Status::Sent, moved.message));
+    assert_eq!(kinds(&rig, &sending).await, ["accepted", "fenced", "settled"]);
+}
+
+async fn what_changed_meanwhile_decides_over_what_is_known(rig: Rig) {
+    let owner = rig.owner().await;
+    let good = rig.fenced(&rig.queued(owner).await).await;
+    let bad = rig.fenced(&rig.queued(owner).await).await;
+    rig.clock.advance(LEASE);
+    assert_eq!(rig.timer(Dispatch::Sending).await.len(), 2);
+
+    let late = settle(&rig, &good, accepted("p-1")).await;
+    assert!(late.result.is_ok());
+    assert_eq!((late.message.status(), rig.read(&good).await), (Status::Sent, late.message));
+    assert_eq!(kinds(&rig, &good).await, ["accepted", "fenced", "lease_lost", "late_answer"]);
+
+    let lost = rig.read(&bad).await;
+    assert_eq!(settle(&rig, &bad, rejected()).await.result, Err(Refused::NotHolder));
+    assert_eq!((lost.status(), rig.read(&bad).await), (Status::Unknown, lost));
+}
+
+async fn what_is_out_of_date_does_not_hold_up_the_others(rig: Rig) {
+    let owner = rig.owner().await;
+    let old = rig.fenced(&rig.queued(owner).await).await;
+    rig.clock.advance(LEASE);
+    rig.timer(Dispatch::Sending).await;
+    let fresh = futures::future::join_all((0..20).map(async |_| rig.fenced(&rig.queued(owner).await).await)).await;
+    // All at once, so that they share batches.
+    let all = fresh.iter().chain([&old]).enumerate();
+    let moved = futures::future::join_all(all.map(async |(i, m)| {
+        let (moved, _new) = tokio::join!(settle(&rig, m, accepted(&format!("p-{i}"))), rig.queued(owner));
+        moved
+    }));
+    assert!(moved.await.iter().all(|moved| moved.result.is_ok() && moved.message.status() == Status::Sent));
+    assert_eq!(rig.count("messages").await, 42);
+    // Accepted, fenced and settled each; one lost its lease before its late answer; 21 are only accepted.
+    assert_eq!(rig.count("events").await, 21 * 3 + 1 + 21);
+}
