@@ -61,10 +61,16 @@ pub struct Campaign {
     pub content: NewCampaign,
     /// Where it is.
     pub state: CampaignState,
+    /// How many recipients were added.
+    pub recipients: i64,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// When it was started.
+    pub started_at: Option<Timestamp>,
+    /// When it was over.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// How a campaign's messages stand.

@@ -107,6 +107,15 @@ pub enum Guarantee {
     AtMostOnce = 2,
 }
 
+/// The queue that a message waits in: single sends go ahead of campaigns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// With the messages that were sent one by one, even if they are counted in a campaign.
+    Single,
+    /// With those that its campaign's start made.
+    Campaign,
+}
+
 /// Who holds a message, and which of its holds this is: what a settle has to prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hold {
@@ -145,6 +154,8 @@ pub struct Message {
     pub scheduled_at: Option<Timestamp>,
     /// After this it is not sent any more.
     pub expires_at: Timestamp,
+    /// The queue that it waits in.
+    pub lane: Lane,
     /// What became of it so far.
     pub state: State,
 }

@@ -215,6 +215,9 @@ impl From<Campaign> for proto::Campaign {
             state: c.state as i32,
             created_at: Some(timestamp(c.created_at)),
             updated_at: Some(timestamp(c.updated_at)),
+            recipients: c.recipients,
+            started_at: c.started_at.map(timestamp),
+            ended_at: c.ended_at.map(timestamp),
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Caller, Scope};
 use crate::domain::ids::{CampaignId, MessageId, OwnerId};
-use crate::domain::message::{Dispatch, Guarantee, Message, State};
+use crate::domain::message::{Dispatch, Guarantee, Lane, Message, State};
 use crate::domain::outcome::Outcome;
 use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
@@ -142,6 +142,7 @@ impl Service {
             created_at: now,
             scheduled_at,
             expires_at: scheduled_at.unwrap_or(now).checked_add(checked.validity).unwrap_or(now),
+            lane: Lane::Single,
             state,
         })
     }

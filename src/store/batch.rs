@@ -54,20 +54,10 @@ impl Writes {
     }
 }
 
-/// Runs a batch on Postgres.
-pub(super) async fn postgres(
-    c: &mut AsyncPgConnection,
-    batch: &Batch,
-    trust: Trust,
-    now: Timestamp,
-) -> QueryResult<Answers> {
-    c.transaction(async |c| {
+impl Writes {
+    /// Writes everything. [`OUTDATED`] if a row was not as it was believed to be.
+    pub(super) async fn flush_postgres(self, c: &mut AsyncPgConnection) -> QueryResult<()> {
         use diesel_async::RunQueryDsl as _;
-        let mut writes = Writes::default();
-        let verdicts = accept::claim_keys_postgres(c, &batch.accepts).await?;
-        let accepts = accept::decide(&batch.accepts, verdicts, now, &mut writes);
-        let loaded = transition::load_postgres(c, &batch.jobs, trust, now).await?;
-        let jobs = transition::decide(&batch.jobs, loaded, trust, now, &mut writes)?;
         // Through a shared reference they go out together, one round trip for all. The first fault is the true one:
         // the statements behind it fail because the transaction has.
         macro_rules! unless_empty {
@@ -76,21 +66,62 @@ pub(super) async fn postgres(
                 async move { if rows.len() == 0 { Ok(0) } else { $statement::of(rows).execute(&mut c).await } }
             }};
         }
-        let counts = writes.tally.rows();
-        let expected = writes.changed.len();
+        let counts = self.tally.rows();
+        let expected = self.changed.len();
         let (new, changed, events, counted) = futures::join!(
-            unless_empty!(writes.new.into_iter(), InsertMessages),
-            unless_empty!(writes.changed.into_values(), UpdateStates),
-            unless_empty!(writes.events.into_iter(), InsertEvents),
+            unless_empty!(self.new.into_iter(), InsertMessages),
+            unless_empty!(self.changed.into_values(), UpdateStates),
+            unless_empty!(self.events.into_iter(), InsertEvents),
             unless_empty!(counts.into_iter(), InsertCounts),
         );
         if new.and(changed)? != expected {
             return Err(OUTDATED);
         }
         events.and(counted)?;
-        for (campaign, at) in writes.tally.first_sent() {
+        for (campaign, at) in self.tally.first_sent() {
             note_first_sent!(campaign, at).execute(c).await?;
         }
+        Ok(())
+    }
+
+    /// As [`Writes::flush_postgres`].
+    pub(super) fn flush_sqlite(&self, c: &mut SqliteConnection) -> QueryResult<()> {
+        use diesel::RunQueryDsl as _;
+        for row in &self.new {
+            diesel::insert_into(messages::table).values(row).execute(c)?;
+        }
+        for row in self.changed.values() {
+            if UpdateState(row).execute(c)? != 1 {
+                return Err(OUTDATED);
+            }
+        }
+        for row in &self.events {
+            diesel::insert_into(events::table).values(row).execute(c)?;
+        }
+        for row in &self.tally.rows() {
+            diesel::insert_into(campaign_counter_changes::table).values(row).execute(c)?;
+        }
+        for (campaign, at) in self.tally.first_sent() {
+            note_first_sent!(campaign, at).execute(c)?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs a batch on Postgres.
+pub(super) async fn postgres(
+    c: &mut AsyncPgConnection,
+    batch: &Batch,
+    trust: Trust,
+    now: Timestamp,
+) -> QueryResult<Answers> {
+    c.transaction(async |c| {
+        let mut writes = Writes::default();
+        let verdicts = accept::claim_keys_postgres(c, &batch.accepts).await?;
+        let accepts = accept::decide(&batch.accepts, verdicts, now, &mut writes);
+        let loaded = transition::load_postgres(c, &batch.jobs, trust, now).await?;
+        let jobs = transition::decide(&batch.jobs, loaded, trust, now, &mut writes)?;
+        writes.flush_postgres(c).await?;
         Ok(Answers { accepts, jobs })
     })
     .await
@@ -102,28 +133,11 @@ pub(super) async fn sqlite(c: &mut Lite, batch: Arc<Batch>, trust: Trust, now: T
 }
 
 fn in_sqlite(c: &mut SqliteConnection, batch: &Batch, trust: Trust, now: Timestamp) -> QueryResult<Answers> {
-    use diesel::RunQueryDsl as _;
     let mut writes = Writes::default();
     let verdicts = accept::claim_keys_sqlite(c, &batch.accepts)?;
     let accepts = accept::decide(&batch.accepts, verdicts, now, &mut writes);
     let loaded = transition::load_sqlite(c, &batch.jobs, trust, now)?;
     let jobs = transition::decide(&batch.jobs, loaded, trust, now, &mut writes)?;
-    for row in &writes.new {
-        diesel::insert_into(messages::table).values(row).execute(c)?;
-    }
-    for row in writes.changed.values() {
-        if UpdateState(row).execute(c)? != 1 {
-            return Err(OUTDATED);
-        }
-    }
-    for row in &writes.events {
-        diesel::insert_into(events::table).values(row).execute(c)?;
-    }
-    for row in &writes.tally.rows() {
-        diesel::insert_into(campaign_counter_changes::table).values(row).execute(c)?;
-    }
-    for (campaign, at) in writes.tally.first_sent() {
-        note_first_sent!(campaign, at).execute(c)?;
-    }
+    writes.flush_sqlite(c)?;
     Ok(Answers { accepts, jobs })
 }

@@ -42,6 +42,9 @@ struct CampaignRow {
     state: i16,
     created_at: Instant,
     updated_at: Instant,
+    recipients: i64,
+    started_at: Option<Instant>,
+    ended_at: Option<Instant>,
 }
 
 #[derive(Clone, Insertable)]
@@ -73,8 +76,11 @@ impl From<CampaignRow> for Campaign {
                 validity: SignedDuration::from_secs(row.validity_seconds),
             },
             state: CampaignState::from_number(row.state).unwrap_or(CampaignState::Draft),
+            recipients: row.recipients,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
+            started_at: row.started_at.map(|at| at.0),
+            ended_at: row.ended_at.map(|at| at.0),
         }
     }
 }

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use crate::domain::evidence::Rank;
 use crate::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
-use crate::domain::message::{Dispatch, Guarantee, Message, State};
+use crate::domain::message::{Dispatch, Guarantee, Lane, Message, State};
 use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
 use crate::domain::status::Change;
@@ -53,6 +53,7 @@ pub(super) struct MessageRow {
     pub failed_at: Option<Instant>,
     pub updated_at: Instant,
     pub version: i32,
+    pub lane: i64,
 }
 
 /// The columns of `messages` that change, and the id that names the row.
@@ -98,6 +99,14 @@ pub(super) struct EventRow {
     pub to_status: i16,
     pub attempt: i32,
     pub evidence: String,
+}
+
+/// The number of the single sends' lane; a campaign's is its id, which is never 0.
+pub(super) const SINGLES: i64 = 0;
+
+/// The number of the message's lane.
+pub(super) fn lane(m: &Message) -> i64 {
+    m.campaign.filter(|_| m.lane == Lane::Campaign).map_or(SINGLES, |campaign| campaign.0)
 }
 
 impl StateRow {
@@ -171,6 +180,7 @@ impl MessageRow {
             failed_at: s.failed_at,
             updated_at: s.updated_at,
             version: s.version,
+            lane: lane(m),
         }
     }
 
@@ -191,6 +201,7 @@ impl MessageRow {
             created_at: self.created_at.0,
             scheduled_at: self.scheduled_at.map(|at| at.0),
             expires_at: self.expires_at.0,
+            lane: if self.lane == SINGLES { Lane::Single } else { Lane::Campaign },
             state: State {
                 dispatch: dispatch(self.dispatch),
                 rank: rank(self.delivery_rank),

@@ -12,6 +12,7 @@ table! {
         name -> Text,
         sender_name -> Nullable<Text>,
         created_at -> Instant,
+        max_in_flight -> Nullable<Integer>,
     }
 }
 
@@ -45,6 +46,13 @@ table! {
         first_sent_at -> Nullable<Instant>,
         created_at -> Instant,
         updated_at -> Instant,
+        recipients -> BigInt,
+        duplicates -> BigInt,
+        invalid -> BigInt,
+        expanded -> BigInt,
+        expanded_to -> Text,
+        started_at -> Nullable<Instant>,
+        ended_at -> Nullable<Instant>,
     }
 }
 
@@ -87,6 +95,7 @@ table! {
         failed_at -> Nullable<Instant>,
         updated_at -> Instant,
         version -> Integer,
+        lane -> BigInt,
     }
 }
 
@@ -134,5 +143,42 @@ table! {
         campaign_id -> BigInt,
         status -> SmallInt,
         n -> BigInt,
+    }
+}
+
+table! {
+    recipients (campaign_id, destination) {
+        campaign_id -> BigInt,
+        destination -> Text,
+        variables -> Text,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::columns::sql::{Guid, Instant};
+    gates (name) {
+        name -> Text,
+        rate -> Nullable<Integer>,
+        burst -> Nullable<Integer>,
+        admitted_to -> Nullable<Instant>,
+        hold -> SmallInt,
+        hold_until -> Nullable<Instant>,
+        hold_since -> Nullable<Instant>,
+        hold_code -> Nullable<Text>,
+        strikes -> Integer,
+        probed_by -> Nullable<Guid>,
+        probed_until -> Nullable<Instant>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::columns::sql::Instant;
+    opt_outs (owner_id, destination) {
+        owner_id -> BigInt,
+        destination -> Text,
+        source -> SmallInt,
+        created_at -> Instant,
     }
 }

@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
+use diesel::sql_types::Bool;
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult, SelectableHelper as _,
     SqliteConnection,
@@ -9,7 +12,7 @@ use diesel::{
 use diesel_async::AsyncPgConnection;
 use jiff::Timestamp;
 
-use crate::domain::ids::{MessageId, OwnerId, ProviderMessageId};
+use crate::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::status::{self, Change, Event, Refused};
 use crate::store::batch::Writes;
@@ -36,6 +39,13 @@ pub enum Pick {
     Known(Box<Message>),
     /// All of this owner's that carry this id of the provider's.
     Provider(OwnerId, ProviderMessageId),
+    /// Up to `limit` that wait in this campaign's lane, whenever they are due; others' as with [`Pick::Due`].
+    Waiting {
+        /// The campaign.
+        campaign: CampaignId,
+        /// How many at most.
+        limit: i64,
+    },
     /// Up to `limit` in this state whose time has come, oldest first; those that another replica is at are left to it.
     Due {
         /// The state.
@@ -100,6 +110,36 @@ impl Loaded {
     }
 }
 
+/// The state is spelt out, not bound: the indexes of the queue and of the timers hold rows of some states alone, and a
+/// planner that does not see the state cannot use them.
+fn in_state(dispatch: Dispatch) -> SqlLiteral<Bool> {
+    sql(&format!("dispatch = {}", dispatch as i16))
+}
+
+/// What is due in a state, but for those that are taken.
+macro_rules! due {
+    ($dispatch:expr, $now:expr, $taken:expr, $limit:expr) => {
+        messages::table
+            .filter(in_state($dispatch).and(dsl::due_at.le(Instant($now))))
+            .filter(dsl::id.ne_all($taken))
+            .order(dsl::due_at)
+            .limit($limit)
+            .select(MessageRow::as_select())
+    };
+}
+
+/// What waits in a campaign's lane, but for those that are taken.
+macro_rules! waiting {
+    ($campaign:expr, $taken:expr, $limit:expr) => {
+        messages::table
+            .filter(in_state(Dispatch::Queued).and(dsl::lane.eq($campaign.0)))
+            .filter(dsl::id.ne_all($taken))
+            .order((dsl::lane, dsl::owner_id, dsl::traffic_account_id))
+            .limit($limit)
+            .select(MessageRow::as_select())
+    };
+}
+
 /// Loads and locks the jobs' messages on Postgres.
 ///
 /// Those named by id or provider id are locked in the order of their ids, in one statement each, so that batches of
@@ -145,9 +185,12 @@ pub(super) async fn load_postgres(
                 by_provider.get(&(owner.0, id.as_str().to_owned())).cloned().unwrap_or_default()
             }
             Pick::Due { dispatch, limit } => {
-                let due = dsl::dispatch.eq(*dispatch as i16).and(dsl::due_at.le(Instant(now)));
-                let others = messages::table.filter(due).filter(dsl::id.ne_all(loaded.due.clone()));
-                let query = others.order(dsl::due_at).limit(*limit).select(MessageRow::as_select());
+                let query = due!(*dispatch, now, loaded.due.clone(), *limit);
+                let rows = query.for_update().skip_locked().load(c).await?;
+                loaded.add_due(rows)
+            }
+            Pick::Waiting { campaign, limit } => {
+                let query = waiting!(campaign, loaded.due.clone(), *limit);
                 let rows = query.for_update().skip_locked().load(c).await?;
                 loaded.add_due(rows)
             }
@@ -174,11 +217,9 @@ pub(super) fn load_sqlite(c: &mut SqliteConnection, jobs: &[Job], trust: Trust, 
                 let query = messages::table.filter(mine).order(dsl::id).select(MessageRow::as_select());
                 loaded.add(query.load(c)?)
             }
-            Pick::Due { dispatch, limit } => {
-                let due = dsl::dispatch.eq(*dispatch as i16).and(dsl::due_at.le(Instant(now)));
-                let others = messages::table.filter(due).filter(dsl::id.ne_all(loaded.due.clone()));
-                let query = others.order(dsl::due_at).limit(*limit).select(MessageRow::as_select());
-                loaded.add_due(query.load(c)?)
+            Pick::Due { dispatch, limit } => loaded.add_due(due!(*dispatch, now, loaded.due.clone(), *limit).load(c)?),
+            Pick::Waiting { campaign, limit } => {
+                loaded.add_due(waiting!(campaign, loaded.due.clone(), *limit).load(c)?)
             }
         };
         loaded.picked.push(picked);

@@ -3,7 +3,7 @@
 use messaging::clock::Clock;
 use messaging::domain::evidence::Evidence;
 use messaging::domain::ids::{CampaignId, OwnerId};
-use messaging::domain::message::{Dispatch, Status};
+use messaging::domain::message::Status;
 use messaging::domain::phone::Msisdn;
 use messaging::domain::status::Event;
 use messaging::store::{Config, Filter, Job, Pick, Store, Url};
@@ -53,11 +53,6 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     connect(&url).await.unwrap().batch_execute(FILL).await.unwrap();
     drop(rig.store);
 
-    let claim = async |s: &Store| {
-        let event = Event::Claim { by: uuid::Uuid::max(), until: start() };
-        let pick = Pick::Due { dispatch: Dispatch::Queued, limit: 32 };
-        assert_eq!(s.apply(Job { pick, event }).await.unwrap().len(), 32);
-    };
     let report = async |s: &Store| {
         let event = Event::Evidence(Evidence::of_read_model("Delivered", None, None));
         let pick = Pick::Provider(OwnerId(2), provider_id("p-777"));
@@ -74,7 +69,6 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     let targets = async |s: &Store| {
         assert_eq!(s.refresh_targets(owner, CampaignId(3), false, "", 50).await.unwrap().len(), 50);
     };
-    assert!(rows_read(&url, "claim", claim).await <= 200);
     assert!(rows_read(&url, "report", report).await <= 20);
     assert!(rows_read(&url, "owns", owns).await <= 20);
     assert!(rows_read(&url, "owned ids", mine).await <= 400);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use messaging::domain::ids::{MessageId, OwnerId};
-use messaging::domain::message::{Guarantee, Message, State};
+use messaging::domain::message::{Guarantee, Lane, Message, State};
 use messaging::domain::phone::Msisdn;
 use messaging::domain::sender::SenderId;
 use messaging::domain::text::MessageText;
@@ -30,6 +30,7 @@ pub fn queued(owner: OwnerId, guarantee: Guarantee, now: Timestamp) -> Message {
         created_at: now,
         scheduled_at: None,
         expires_at: now + Message::DEFAULT_VALIDITY,
+        lane: Lane::Single,
         state: State::waiting(false, now, now),
     }
 }

@@ -1,0 +1,17 @@
+ALTER TABLE users DROP COLUMN max_in_flight;
+DROP TABLE opt_outs;
+DROP TABLE gates;
+DROP TABLE recipients;
+DROP INDEX campaigns_alive;
+ALTER TABLE campaigns DROP COLUMN ended_at;
+ALTER TABLE campaigns DROP COLUMN started_at;
+ALTER TABLE campaigns DROP COLUMN expanded_to;
+ALTER TABLE campaigns DROP COLUMN expanded;
+ALTER TABLE campaigns DROP COLUMN invalid;
+ALTER TABLE campaigns DROP COLUMN duplicates;
+ALTER TABLE campaigns DROP COLUMN recipients;
+DROP INDEX messages_validity;
+DROP INDEX messages_due;
+CREATE INDEX messages_due ON messages (dispatch, due_at) WHERE due_at IS NOT NULL;
+DROP INDEX messages_queue;
+ALTER TABLE messages DROP COLUMN lane;

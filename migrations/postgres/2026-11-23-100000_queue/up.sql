@@ -1,0 +1,58 @@
+-- The queue a message waits in: 0 is the single sends', else the campaign's whose expansion made it.
+ALTER TABLE messages ADD COLUMN lane bigint NOT NULL DEFAULT 0;
+-- The queue, by lane, owner and route account, so that they can take turns: a loose scan finds the streams, and a range
+-- is one of them.
+CREATE INDEX messages_queue ON messages (lane, owner_id, traffic_account_id, due_at) WHERE dispatch = 1;
+-- The timers of everything else. Its predicate is spelt out because the planner has to prove it from a statement's own.
+DROP INDEX messages_due;
+CREATE INDEX messages_due ON messages (dispatch, due_at) WHERE due_at IS NOT NULL AND dispatch <> 1;
+-- What waits, by the end of its validity.
+CREATE INDEX messages_validity ON messages (expires_at) WHERE dispatch IN (0, 1);
+
+-- How far a campaign is: its recipients, those that were refused while they were added, and how many are messages by now.
+ALTER TABLE campaigns ADD COLUMN recipients bigint NOT NULL DEFAULT 0;
+ALTER TABLE campaigns ADD COLUMN duplicates bigint NOT NULL DEFAULT 0;
+ALTER TABLE campaigns ADD COLUMN invalid bigint NOT NULL DEFAULT 0;
+ALTER TABLE campaigns ADD COLUMN expanded bigint NOT NULL DEFAULT 0;
+ALTER TABLE campaigns ADD COLUMN expanded_to text NOT NULL DEFAULT '';
+ALTER TABLE campaigns ADD COLUMN started_at timestamptz;
+ALTER TABLE campaigns ADD COLUMN ended_at timestamptz;
+-- Those that a worker has something to do for: started, and not over (2 scheduled … 6 completed).
+CREATE INDEX campaigns_alive ON campaigns (id) WHERE state <> 1 AND ended_at IS NULL;
+
+-- A campaign's recipients until it is over; variables is a JSON object, empty if there are none.
+CREATE TABLE recipients (
+  campaign_id bigint NOT NULL REFERENCES campaigns (id),
+  destination text COLLATE "C" NOT NULL,
+  variables text NOT NULL,
+  PRIMARY KEY (campaign_id, destination)
+);
+
+-- What a send has to pass, for all replicas together: '*' is the provider as a whole, else a route account.
+-- rate is in parts a second (NULL: the configured default, 0: no limit); admitted_to is the theoretical arrival time of
+-- the generic cell rate algorithm; hold is the number of src/domain/gate.rs.
+CREATE TABLE gates (
+  name text PRIMARY KEY,
+  rate integer,
+  burst integer,
+  admitted_to timestamptz,
+  hold smallint NOT NULL DEFAULT 0,
+  hold_until timestamptz,
+  hold_since timestamptz,
+  hold_code text,
+  strikes integer NOT NULL DEFAULT 0,
+  probed_by uuid,
+  probed_until timestamptz
+);
+
+-- Numbers that do not want this owner's messages.
+CREATE TABLE opt_outs (
+  owner_id bigint NOT NULL,
+  destination text COLLATE "C" NOT NULL,
+  source smallint NOT NULL,
+  created_at timestamptz NOT NULL,
+  PRIMARY KEY (owner_id, destination)
+);
+
+-- How many of a user's queued messages one process has in flight at most; NULL: the configured default.
+ALTER TABLE users ADD COLUMN max_in_flight integer;
