@@ -14,6 +14,7 @@ pub use reference::{REFERENCE, Variable};
 
 use secrecy::SecretString;
 
+use crate::domain::rate::Rate;
 use crate::domain::sender::SenderId;
 use crate::provider::mitto;
 use crate::store;
@@ -75,6 +76,14 @@ pub struct Work {
     pub enabled: bool,
     /// `SEND_CONCURRENCY`: how many queued messages are in flight.
     pub send_concurrency: usize,
+    /// `TENANT_IN_FLIGHT`: how many of them one user can have.
+    pub tenant_in_flight: usize,
+    /// `BULK_CONCURRENCY`: how many bulk calls are in flight.
+    pub bulk_concurrency: usize,
+    /// `BULK_CHUNK`: how many messages go into one.
+    pub bulk_chunk: usize,
+    /// `SEND_RATE`, `SEND_BURST`: the limit of route accounts that have none of their own.
+    pub rate: Option<Rate>,
     /// `REFRESH_CONCURRENCY`: how many provider calls one bulk refresh has in flight.
     pub refresh_concurrency: usize,
     /// `LEASE_SECONDS`: how long a message may be in one process's hands.

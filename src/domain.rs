@@ -1,13 +1,18 @@
 //! What a message is and what may become of it: pure rules, no I/O, no async, no neighbours.
 
+pub mod breaker;
+pub mod budget;
 pub mod campaign;
 pub mod evidence;
+pub mod gate;
 pub mod ids;
 pub mod message;
 pub mod outcome;
 pub mod page;
 pub mod phone;
+pub mod rate;
 pub mod retry;
 pub mod sender;
 pub mod status;
 pub mod text;
+pub mod turns;

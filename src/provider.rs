@@ -112,8 +112,9 @@ pub trait Provider: Send + Sync {
     /// Hands over one message. Never fails: what is not known is an [`Outcome`] too.
     async fn send(&self, message: &Submission) -> Outcome;
 
-    /// Hands over many in one call; the answer has one outcome for each, in the same order.
-    async fn send_bulk(&self, messages: &[Submission]) -> Vec<Outcome>;
+    /// Hands over many in one call. The answer has one outcome for each, in the same order; or the one outcome of the
+    /// call, if it met all of them alike.
+    async fn send_bulk(&self, messages: &[Submission]) -> Result<Vec<Outcome>, Outcome>;
 
     /// Reads the live view of one message.
     async fn read(&self, id: &ProviderMessageId) -> Result<Snapshot, ReadError>;

@@ -3,8 +3,11 @@
 mod access;
 mod campaigns;
 mod deliver;
+mod deliver_bulk;
 mod explain;
+mod gates;
 mod lookup;
+mod queue;
 mod refresh;
 mod refresh_bulk;
 mod send;
@@ -12,11 +15,13 @@ mod timers;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 pub use campaigns::{CampaignPage, CreateCampaign, ListCampaigns};
 pub use explain::Explained;
 pub use lookup::{ListMessages, MessagePage};
+pub use queue::Pass;
 pub use refresh::{Refreshed, internal_status};
 pub use refresh_bulk::{BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkStream, BulkTarget};
 pub use send::{SendSingle, Sent, is_account};
@@ -25,7 +30,7 @@ pub use send::{SendSingle, Sent, is_account};
 pub use crate::provider::Snapshot;
 
 use moka::future::Cache;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -34,6 +39,7 @@ use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
 use crate::domain::campaign::Stats;
 use crate::domain::ids::{CampaignId, OwnerId};
+use crate::domain::rate::Rate;
 use crate::domain::sender::SenderId;
 use crate::provider::Provider;
 use crate::store::{Store, User};
@@ -51,6 +57,16 @@ pub struct Settings {
     pub refresh_concurrency: usize,
     /// How many queued messages one process has in flight.
     pub send_concurrency: usize,
+    /// How many of them one tenant can have, unless the user has a number of its own.
+    pub tenant_in_flight: usize,
+    /// How many bulk calls one process has in flight.
+    pub bulk_concurrency: usize,
+    /// How many messages go into one bulk call.
+    pub bulk_chunk: usize,
+    /// The rate of route accounts that have none of their own.
+    pub rate: Option<Rate>,
+    /// The longest provider call: none is begun under a lease that may end before.
+    pub provider_timeout: Duration,
 }
 
 /// A source of random numbers from 0 to 1, passed in so that tests decide.
@@ -86,6 +102,20 @@ struct Inner {
     sends: TaskTracker,
     /// One for each queued message that may be in flight.
     slots: Arc<Semaphore>,
+    /// One for each bulk call that may be in flight.
+    bulk_slots: Arc<Semaphore>,
+    /// What is known of the gates that every send passes.
+    gates: gates::Gates,
+    /// The streams of the queue, as they were a moment ago.
+    roster: queue::Roster,
+    /// How many messages of each tenant are in flight.
+    in_flight: queue::InFlight,
+    /// Who begins when the capacity is dealt out.
+    turn: AtomicUsize,
+    /// Rung when something was put into the queue, or may be sent now.
+    wake: Notify,
+    /// Rung when another replica changed a gate.
+    gates_changed: Notify,
     /// Set when the process stops: what is not past the fence is given back.
     stopping: CancellationToken,
     users: Cache<OwnerId, User>,
@@ -119,6 +149,13 @@ impl Service {
             holder: Uuid::new_v4(),
             sends: TaskTracker::new(),
             slots: Arc::new(Semaphore::new(parts.settings.send_concurrency)),
+            bulk_slots: Arc::new(Semaphore::new(parts.settings.bulk_concurrency)),
+            gates: gates::Gates::new(parts.clock.now()),
+            roster: queue::Roster::default(),
+            in_flight: queue::InFlight::default(),
+            turn: AtomicUsize::new(0),
+            wake: Notify::new(),
+            gates_changed: Notify::new(),
             stopping: CancellationToken::new(),
             users: Cache::builder().max_capacity(10_000).time_to_live(USER_TTL).build(),
             stats: Cache::builder().max_capacity(10_000).time_to_live(STATS_TTL).build(),

@@ -6,32 +6,41 @@
 mod accept;
 mod batch;
 mod campaigns;
+mod claim;
 mod columns;
 mod counters;
+mod gates;
 mod keys;
 mod lock;
 mod messages;
 mod migrate;
+mod opt_outs;
 mod pools;
 mod refresh;
 mod rows;
 mod schema;
 mod single;
+mod streams;
 mod transition;
 mod unnest;
 mod users;
+mod wake;
 mod writer;
 
 use std::sync::Arc;
 
 pub use accept::{Accepted, IdempotencyKey};
 pub use campaigns::CampaignInsert;
+pub use claim::{Claim, Claimed};
 pub use keys::{ApiKey, KeyOwner};
 pub use lock::ServingLock;
 pub use messages::{Filter, HistoryEntry};
 pub use migrate::{POSTGRES as POSTGRES_MIGRATIONS, SQLITE as SQLITE_MIGRATIONS, probe};
+pub use opt_outs::{OptOut, OptOutSource};
+pub use streams::Stream;
 pub use transition::{Job, Moved, Pick};
 pub use users::User;
+pub use wake::Topic;
 
 use crate::clock::Clock;
 use crate::domain::message::Dispatch;
@@ -163,6 +172,8 @@ pub struct Store {
     db: Db,
     writer: writer::Writer,
     clock: Clock,
+    /// Where the database is: to listen takes a connection of its own.
+    url: Url,
     lock: Option<Arc<ServingLock>>,
 }
 
@@ -185,7 +196,7 @@ impl Store {
             }
         };
         let writer = writer::Writer::start(&db, &clock);
-        let store = Self { db, writer, clock, lock };
+        let store = Self { db, writer, clock, url: config.url.clone(), lock };
         store.follow_clock().await?;
         store.end_leases_of_the_dead().await?;
         Ok(store)
@@ -237,7 +248,7 @@ impl Store {
     pub fn kind(&self) -> &'static str {
         match self.db {
             Db::Pg(_) => "postgres",
-            Db::Lite(_) => "sqlite",
+            Db::Lite(..) => "sqlite",
         }
     }
 }

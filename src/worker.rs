@@ -7,14 +7,40 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::Error;
-use crate::service::Service;
+use crate::service::{Pass, Service};
 
 /// How often the queue is looked at while it is empty.
 const POLL: Duration = Duration::from_millis(500);
+/// How soon the queue is looked at again while a rate limit holds messages back: long enough for a batch to gather, short
+/// enough to use the rate.
+const SOON: Duration = Duration::from_millis(50);
+/// How often the gates are read, unless somebody says that one has changed.
+const GATES: Duration = Duration::from_secs(1);
 /// How often timers are looked at.
 const TIMERS: Duration = Duration::from_secs(1);
 /// How often the house is cleaned.
 const HOUSE: Duration = Duration::from_secs(10);
+
+/// When a job is to run again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// There may be more to do.
+    AtOnce,
+    /// There is more to do, and it cannot be done yet.
+    Soon,
+    /// There was nothing to do.
+    Later,
+}
+
+impl Next {
+    fn after(pass: Pass) -> Self {
+        match pass {
+            Pass { limited: true, .. } => Self::Soon,
+            Pass { done: 0, .. } => Self::Later,
+            Pass { .. } => Self::AtOnce,
+        }
+    }
+}
 
 /// The running worker.
 #[derive(Debug)]
@@ -35,39 +61,73 @@ impl Worker {
                 let s = s.clone();
                 async move {
                     s.slot_free().await;
-                    s.send_due().await.map(|sent| sent > 0)
+                    s.send_due().await.map(Next::after)
+                }
+            });
+            let s = service.clone();
+            worker.repeat(POLL, "sending in bulk what is due", move || {
+                let s = s.clone();
+                async move {
+                    s.bulk_slot_free().await;
+                    s.send_due_in_bulk().await.map(Next::after)
                 }
             });
             let s = service.clone();
             worker.repeat(TIMERS, "running timers", move || {
                 let s = s.clone();
-                async move { s.run_timers().await.map(|changed| changed > 0) }
+                async move { s.run_timers().await.map(|changed| if changed > 0 { Next::AtOnce } else { Next::Later }) }
             });
         }
         let s = service.clone();
+        worker.repeat(GATES, "reading the gates", move || {
+            let s = s.clone();
+            async move {
+                s.refresh_gates().await?;
+                // Whoever changes one says so; the next look is at the latest after the period.
+                let _ = tokio::time::timeout(GATES, s.gates_changed()).await;
+                Ok(Next::AtOnce)
+            }
+        });
+        let (s, stop) = (service.clone(), worker.stop.clone());
+        worker.tasks.spawn(async move {
+            tokio::select! {
+                () = s.listen() => {}
+                () = stop.cancelled() => {}
+            }
+        });
+        let s = service.clone();
         worker.repeat(HOUSE, "keeping house", move || {
             let s = s.clone();
-            async move { s.keep_house().await.map(|()| false) }
+            async move { s.keep_house().await.map(|()| Next::Later) }
         });
         worker
     }
 
-    /// Runs `job` now and then every `period`; at once again while it says that there was work.
+    /// Runs `job` now, and again when it says, when `period` has passed or when the service is woken.
     fn repeat<F, W>(&self, period: Duration, name: &'static str, job: F)
     where
         F: Fn() -> W + Send + 'static,
-        W: Future<Output = Result<bool, Error>> + Send,
+        W: Future<Output = Result<Next, Error>> + Send,
     {
-        let stop = self.stop.clone();
+        let (stop, service) = (self.stop.clone(), self.service.clone());
         self.tasks.spawn(async move {
             while !stop.is_cancelled() {
-                match job().await {
-                    Ok(true) => continue,
-                    Ok(false) => {}
-                    Err(e) => tracing::warn!(job = name, cause = e.cause(), "a background job failed; it goes on"),
-                }
+                // Before the look for work: a word that comes during it is not missed.
+                let woken = service.woken();
+                tokio::pin!(woken);
+                woken.as_mut().enable();
+                let wait = match job().await {
+                    Ok(Next::AtOnce) => continue,
+                    Ok(Next::Soon) => SOON,
+                    Ok(Next::Later) => period,
+                    Err(e) => {
+                        tracing::warn!(job = name, cause = e.cause(), "a background job failed; it goes on");
+                        period
+                    }
+                };
                 tokio::select! {
-                    () = tokio::time::sleep(period) => {}
+                    () = tokio::time::sleep(wait) => {}
+                    () = woken, if wait == period => {}
                     () = stop.cancelled() => {}
                 }
             }

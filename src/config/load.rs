@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::auth::tokens::MIN_SECRET;
 use crate::config::{Config, Env, Error, Grpc, Provider, TlsFiles, Work};
+use crate::domain::rate::Rate;
 use crate::domain::sender::SenderId;
 use crate::provider::mitto;
 use crate::service::is_account;
@@ -138,9 +139,22 @@ fn work(env: &Env, provider_timeout: Duration) -> Result<Work, Error> {
         ));
     }
     let size = |name, default, max| env.number(name, default, 1..=max).map(|n| usize::try_from(n).unwrap_or(32));
+    let send_concurrency = size("SEND_CONCURRENCY", 32, 1000)?;
+    let number = |name, default, max| env.number(name, default, 0..=max).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+    let per_second = number("SEND_RATE", 0, 1_000_000)?;
+    let burst = number("SEND_BURST", u64::from(per_second), 1_000_000)?;
     Ok(Work {
         enabled: env.switch("WORKERS", true)?,
-        send_concurrency: size("SEND_CONCURRENCY", 32, 1000)?,
+        send_concurrency,
+        // One tenant alone can use nearly all: an eighth is left for the next one to come.
+        tenant_in_flight: size(
+            "TENANT_IN_FLIGHT",
+            u64::try_from(send_concurrency.div_ceil(8) * 7).unwrap_or(28),
+            1000,
+        )?,
+        bulk_concurrency: size("BULK_CONCURRENCY", 4, 100)?,
+        bulk_chunk: size("BULK_CHUNK", 500, 10_000)?,
+        rate: Rate::new(per_second, burst),
         refresh_concurrency: size("REFRESH_CONCURRENCY", 64, 1000)?,
         lease,
     })

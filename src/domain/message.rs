@@ -213,6 +213,13 @@ impl Message {
     /// The shortest and the longest validity that an owner may choose, in seconds.
     pub const VALIDITY_SECONDS: std::ops::RangeInclusive<i64> = 60..=604_800;
 
+    /// The same message, waiting in the queue instead of being sent at once.
+    #[must_use]
+    pub fn queued(mut self, now: Timestamp) -> Self {
+        self.state = State::waiting(false, now, now);
+        self
+    }
+
     /// What the owner reads.
     #[must_use]
     pub fn status(&self) -> Status {

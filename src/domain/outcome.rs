@@ -54,6 +54,9 @@ impl std::fmt::Debug for Acceptance {
     }
 }
 
+/// The code of an answer that came whole and makes no sense: it says nothing against the provider's health.
+pub const UNREADABLE: &str = "PROVIDER_ANSWER_UNREADABLE";
+
 /// Why a message was refused or its state is unknown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reason {

@@ -19,6 +19,8 @@ use crate::domain::outcome::Outcome;
 pub const RESEND_AFTER: SignedDuration = SignedDuration::from_mins(2);
 /// How long a message waits when the provider refused the account.
 pub const BLOCKED_RETRY: SignedDuration = SignedDuration::from_mins(1);
+/// The error code of a message whose recipient opted out.
+pub const OPTED_OUT: &str = "OPTED_OUT";
 /// After so many deaths of its holder a message is given up.
 pub const MAX_CRASHES: i16 = 3;
 
@@ -61,6 +63,18 @@ pub enum Event {
     Timer,
     /// Its owner does not want it sent any more.
     Cancel,
+    /// Its recipient does not want the owner's messages.
+    OptOut,
+    /// It waits longer in the queue: there is no room for it now.
+    Defer {
+        /// When it is looked at again.
+        until: Timestamp,
+    },
+    /// An operator wants a message that was given up to be tried again.
+    Requeue {
+        /// Also if an earlier try may have reached the provider.
+        may_duplicate: bool,
+    },
 }
 
 /// What kind of thing is recorded. The numbers are what the database holds.
@@ -85,10 +99,14 @@ pub enum Kind {
     Expired = 8,
     /// Cancelled.
     Cancelled = 9,
+    /// Not sent, because its recipient opted out.
+    OptedOut = 10,
+    /// Put back into the queue by an operator.
+    Requeued = 11,
 }
 
 impl Kind {
-    const NAMES: [(Self, &'static str); 9] = [
+    const NAMES: [(Self, &'static str); 11] = [
         (Self::Accepted, "accepted"),
         (Self::Fenced, "fenced"),
         (Self::Settled, "settled"),
@@ -98,6 +116,8 @@ impl Kind {
         (Self::Resend, "resend"),
         (Self::Expired, "expired"),
         (Self::Cancelled, "cancelled"),
+        (Self::OptedOut, "opted_out"),
+        (Self::Requeued, "requeued"),
     ];
 
     /// Its name, as an explanation gives it; `number` is what the database holds.
@@ -133,6 +153,10 @@ pub enum Refused {
     NotHolder,
     /// It is known already, or something better is.
     Known,
+    /// Its validity has ended.
+    Expired,
+    /// An earlier try may have reached the provider, and nobody said that it may be sent again.
+    MayDuplicate,
 }
 
 /// The status that the owner reads.
@@ -163,6 +187,9 @@ pub fn apply(message: &mut Message, event: &Event, now: Timestamp) -> Result<Cha
         Event::Evidence(evidence) => report::report(message, evidence, now),
         Event::Timer => time::timer(message, now),
         Event::Cancel => time::cancel(message),
+        Event::OptOut => time::opt_out(message),
+        Event::Defer { until } => time::defer(message, *until),
+        Event::Requeue { may_duplicate } => time::requeue(message, *may_duplicate, now),
     };
     let (kind, evidence) = match done {
         Ok(done) => done,

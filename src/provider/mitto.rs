@@ -70,20 +70,20 @@ impl Mitto {
         self.outcome(answer, answer.completeness(), parsed.as_ref())
     }
 
-    /// The outcomes of `expected` sends, from the one answer to all of them.
-    fn settle_bulk(&self, answer: &Answer, expected: usize) -> Vec<Outcome> {
+    /// The outcomes of `expected` sends, from the one answer to all of them; or the one that they share.
+    fn settle_bulk(&self, answer: &Answer, expected: usize) -> Result<Vec<Outcome>, Outcome> {
         let parsed = answer.json();
         if !answer.status.is_success() {
-            return vec![self.outcome(answer, answer.completeness(), parsed.as_ref()); expected];
+            return Err(self.outcome(answer, answer.completeness(), parsed.as_ref()));
         }
         // Results pair with requests by position alone: one too few or too many, and every pairing is a guess.
         match parsed.map(answer::bulk) {
             Some(Ok(bulk)) if bulk.elements.len() == expected => {
-                bulk.elements.into_iter().map(|element| element.outcome(bulk.bulk_id.as_deref())).collect()
+                Ok(bulk.elements.into_iter().map(|element| element.outcome(bulk.bulk_id.as_deref())).collect())
             }
-            Some(Ok(_)) => vec![classify::UNREADABLE.outcome(None, None, None, false); expected],
-            Some(Err(other)) => vec![self.outcome(answer, answer.completeness(), Some(&other)); expected],
-            None => vec![self.outcome(answer, answer.completeness(), None); expected],
+            Some(Ok(_)) => Err(classify::UNREADABLE.outcome(None, None, None, false)),
+            Some(Err(other)) => Err(self.outcome(answer, answer.completeness(), Some(&other))),
+            None => Err(self.outcome(answer, answer.completeness(), None)),
         }
     }
 }
@@ -113,20 +113,17 @@ impl Provider for Mitto {
         }
     }
 
-    async fn send_bulk(&self, messages: &[Submission]) -> Vec<Outcome> {
+    async fn send_bulk(&self, messages: &[Submission]) -> Result<Vec<Outcome>, Outcome> {
         if messages.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        let Ok(body) = wire::bulk(messages, self.send_reference) else {
-            return vec![self.failed(classify::Fault::Unsendable); messages.len()];
-        };
-        match self.endpoint.send_bulk(body, self.max_bulk_answer_bytes).await {
-            Ok(answer) => {
-                let outcomes = self.settle_bulk(&answer, messages.len()).into_iter();
-                outcomes.zip(messages).map(|(outcome, message)| hide(outcome, message)).collect()
-            }
-            Err(fault) => vec![self.failed(fault); messages.len()],
-        }
+        let body = wire::bulk(messages, self.send_reference).map_err(|_| self.failed(classify::Fault::Unsendable))?;
+        let answer =
+            self.endpoint.send_bulk(body, self.max_bulk_answer_bytes).await.map_err(|fault| self.failed(fault))?;
+        // What meets all of them may quote any of them.
+        let hide_all = |outcome| messages.iter().fold(outcome, hide);
+        let outcomes = self.settle_bulk(&answer, messages.len()).map_err(hide_all)?;
+        Ok(outcomes.into_iter().zip(messages).map(|(outcome, message)| hide(outcome, message)).collect())
     }
 
     async fn read(&self, id: &ProviderMessageId) -> Result<Snapshot, ReadError> {

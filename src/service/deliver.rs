@@ -3,20 +3,44 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use tokio::sync::Semaphore;
+use tokio::sync::futures::Notified;
 
+use crate::domain::gate::Word;
 use crate::domain::message::{Dispatch, Hold, Message};
 use crate::domain::outcome::{Outcome, Quote, Reason};
 use crate::domain::status::Event;
 use crate::error::Error;
 use crate::provider::Submission;
 use crate::service::Service;
-use crate::store::{self, Job, Moved, Pick};
+use crate::store::{self, Job, Moved, Pick, Topic};
 
 /// How much of a lease has to be left for the fence: time for its commit and for noticing that it ran out.
 const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 /// How long a settle is tried again while the database is out of reach. After that the reaper calls the message
 /// unknown, which is what it then is.
 const SETTLE_TRIES: Duration = Duration::from_mins(5);
+/// How long a claim waits for more free slots.
+const GATHER: Duration = Duration::from_millis(3);
+
+/// The outcome of a call that its own limits should have ended.
+pub(super) fn no_answer() -> Outcome {
+    let description = Quote("the provider did not answer in time".to_owned());
+    Outcome::Ambiguous(Reason { code: "PROVIDER_TIMEOUT", description })
+}
+
+impl Submission {
+    /// What is handed over of a message.
+    pub(super) fn of(message: &Message) -> Self {
+        Self {
+            reference: message.id,
+            traffic_account_id: message.traffic_account_id.clone(),
+            destination: message.destination.clone(),
+            sender: message.sender.clone(),
+            text: message.text.clone(),
+        }
+    }
+}
 
 impl Service {
     /// When a lease that begins now ends.
@@ -32,26 +56,16 @@ impl Service {
         let Some(hold) = message.hold() else {
             return Err(Error::Internal { cause: "a message without a hold reached the provider's door".to_owned() });
         };
-        let submission = Submission {
-            reference: message.id,
-            traffic_account_id: message.traffic_account_id.clone(),
-            destination: message.destination.clone(),
-            sender: message.sender.clone(),
-            text: message.text.clone(),
-        };
+        let submission = Submission::of(&message);
         // The provider's own limits end sooner; this one holds the promise that no call outlives its lease.
         let call = tokio::time::timeout(self.inner.settings.lease, self.inner.provider.send(&submission));
-        let outcome = call.await.unwrap_or_else(|_| {
-            Outcome::Ambiguous(Reason {
-                code: "PROVIDER_TIMEOUT",
-                description: Quote("the provider did not answer in time".to_owned()),
-            })
-        });
+        let outcome = call.await.unwrap_or_else(|_| no_answer());
+        self.observe(&message.traffic_account_id, Word::of(&outcome)).await;
         let settled = self.settle(message, hold, outcome.clone()).await?;
         Ok((settled, outcome))
     }
 
-    /// Writes down what a send came to, trying again while the database is away.
+    /// Writes down what a send came to.
     async fn settle(&self, message: Message, hold: Hold, outcome: Outcome) -> Result<Message, Error> {
         let id = message.id;
         let accepted_as = match &outcome {
@@ -59,72 +73,89 @@ impl Service {
             _ => None,
         };
         let event = Event::Settle { hold, outcome, random: (self.inner.random)() };
-        let job = Job { pick: Pick::Known(Box::new(message)), event };
+        let settled = self.persist(vec![Job { pick: Pick::Known(Box::new(message)), event }]).await;
+        let moved = settled.inspect_err(|e| {
+            tracing::error!(message = %id, accepted_as, cause = e.cause(), "a settle was given up");
+        })?;
+        let gone = || Error::Internal { cause: format!("message {id} vanished while it was sent") };
+        let moved = moved.into_iter().flatten().next().ok_or_else(gone)?;
+        if let Err(refused) = moved.result {
+            tracing::warn!(message = %id, ?refused, "a settle came too late to decide");
+        }
+        Ok(moved.message)
+    }
+
+    /// Lets settling events happen, trying again while the database is away: what the provider said is known nowhere
+    /// else.
+    pub(super) async fn persist(&self, jobs: Vec<Job>) -> Result<Vec<Vec<Moved>>, Error> {
         let begun = tokio::time::Instant::now();
         let mut wait = Duration::from_millis(100);
         loop {
-            match self.inner.store.apply(job.clone()).await {
-                Ok(moved) => {
-                    let gone = || Error::Internal { cause: format!("message {id} vanished while it was sent") };
-                    let moved = moved.into_iter().next().ok_or_else(gone)?;
-                    if let Err(refused) = moved.result {
-                        tracing::warn!(message = %id, ?refused, "a settle came too late to decide");
-                    }
-                    return Ok(moved.message);
-                }
+            let done = match jobs.as_slice() {
+                [one] => self.inner.store.apply(one.clone()).await.map(|moved| vec![moved]),
+                many => self.inner.store.apply_all(many.to_vec()).await,
+            };
+            match done {
                 Err(store::Error::Unavailable(cause)) if begun.elapsed() < SETTLE_TRIES => {
-                    tracing::warn!(message = %id, %cause, "a settle waits for the database");
+                    tracing::warn!(messages = jobs.len(), %cause, "a settle waits for the database");
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(Duration::from_secs(5));
                 }
-                Err(e) => {
-                    tracing::error!(message = %id, accepted_as, error = %e, "a settle was given up");
-                    return Err(e.into());
-                }
+                done => return Ok(done?),
             }
         }
     }
 
     /// Waits until another queued message can be in flight, or the process stops.
     pub async fn slot_free(&self) {
+        self.permit(&self.inner.slots).await;
+        // Those that were claimed together end together: a moment's patience claims many at once again.
+        if self.inner.slots.available_permits() < self.inner.settings.send_concurrency / 4 {
+            tokio::time::sleep(GATHER).await;
+        }
+    }
+
+    /// Waits until another bulk call can be in flight, or the process stops.
+    pub async fn bulk_slot_free(&self) {
+        self.permit(&self.inner.bulk_slots).await;
+    }
+
+    async fn permit(&self, slots: &Semaphore) {
         tokio::select! {
-            // The semaphore is never closed; if it were, looking for work would be right, too.
-            slot = self.inner.slots.acquire() => drop(slot),
+            // The semaphores are never closed; if one were, looking for work would be right, too.
+            slot = slots.acquire() => drop(slot),
             () = self.inner.stopping.cancelled() => {}
         }
     }
 
-    /// Takes as many queued messages whose time has come as there are free slots, and begins to send them. Answers
-    /// how many it dealt with; [`Service::drain`] waits for their ends.
-    pub async fn send_due(&self) -> Result<usize, Error> {
-        let free = self.inner.slots.available_permits();
-        let mut dealt_with = 0;
-        for dispatch in [Dispatch::Queued, Dispatch::Scheduled] {
-            let limit = i64::try_from(free - dealt_with).unwrap_or(i64::MAX);
-            if limit == 0 || self.inner.stopping.is_cancelled() {
-                break;
-            }
-            let event = Event::Claim { by: self.inner.holder, until: self.lease_end() };
-            let moved = self.inner.store.apply(Job { pick: Pick::Due { dispatch, limit }, event }).await?;
-            self.forget_stats(&moved).await;
-            let moved = moved.into_iter().filter(|m| m.result.is_ok());
-            for Moved { message, .. } in moved {
-                dealt_with += 1;
-                // One whose validity has ended is not claimed but expired.
-                if message.state.dispatch == Dispatch::Claimed {
-                    self.begin(message).await;
-                }
-            }
-        }
-        Ok(dealt_with)
+    /// The word that there is something to do: whoever begins to wait for it before he looks misses none.
+    pub fn woken(&self) -> Notified<'_> {
+        self.inner.wake.notified()
+    }
+
+    /// Listens to the other replicas, for as long as it is polled.
+    pub async fn listen(&self) {
+        self.inner
+            .store
+            .listen(|topic| match topic {
+                Topic::Queue => self.inner.wake.notify_waiters(),
+                Topic::Gates => self.inner.gates_changed.notify_one(),
+                Topic::Messages => {}
+            })
+            .await;
+    }
+
+    /// Waits for the word that a gate has changed.
+    pub async fn gates_changed(&self) {
+        self.inner.gates_changed.notified().await;
     }
 
     /// Sends a claimed message in a task of its own, in a slot: a kill leaves no more unknown than there are slots.
-    async fn begin(&self, message: Message) {
+    pub(super) async fn begin(&self, message: Message) {
         let slot = self.inner.slots.clone().acquire_owned().await;
-        let service = self.clone();
+        let (service, counted) = (self.clone(), self.count(message.owner, 1));
         self.inner.sends.spawn(async move {
-            let _slot = slot;
+            let _held = (slot, counted);
             if let Err(e) = service.fence_and_deliver(&message).await {
                 tracing::warn!(message = %message.id, cause = e.cause(), "a queued message could not be sent");
             }

@@ -13,9 +13,11 @@ use crate::domain::message::{Dispatch, Guarantee, Lane, Message, State};
 use crate::domain::outcome::Outcome;
 use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
+use crate::domain::status::OPTED_OUT;
 use crate::domain::text::MessageText;
 use crate::error::{Error, Resource, Violation};
 use crate::service::Service;
+use crate::service::gates::Way;
 use crate::store::{Accepted, IdempotencyKey};
 
 /// What to send to whom, as the caller gave it.
@@ -121,9 +123,12 @@ impl Service {
         })?;
         let now = self.inner.clock.now();
         let scheduled_at = request.scheduled_at.ok().flatten().filter(|at| *at > now);
-        let state = match scheduled_at {
-            Some(at) => State::waiting(true, at, now),
-            None => State::sending(self.inner.holder, self.lease_end(), now),
+        let account = checked.traffic_account_id.unwrap_or_else(|| self.inner.settings.traffic_account_id.clone());
+        let state = match (scheduled_at, self.way(&account)) {
+            (Some(at), _) => State::waiting(true, at, now),
+            (None, Way::Open(_)) => State::sending(self.inner.holder, self.lease_end(), now),
+            // The queue is the buffer: the workers send it once its gate opens.
+            (None, Way::Held | Way::Probe(_)) => State::waiting(false, now, now),
         };
         let segmentation = checked.text.segmentation();
         Ok(Message {
@@ -133,9 +138,7 @@ impl Service {
             destination: checked.destination,
             text: checked.text,
             sender,
-            traffic_account_id: checked
-                .traffic_account_id
-                .unwrap_or_else(|| self.inner.settings.traffic_account_id.clone()),
+            traffic_account_id: account,
             segments: i16::try_from(segmentation.segments).unwrap_or(i16::MAX),
             encoding: segmentation.encoding,
             guarantee: checked.guarantee,
@@ -153,17 +156,28 @@ impl Service {
         key: Option<IdempotencyKey>,
         cancel: CancellationToken,
     ) -> Result<Progress, Error> {
-        match self.inner.store.accept(message.clone(), key, cancel).await? {
-            Accepted::New if message.state.dispatch == Dispatch::Scheduled => {
-                self.forget_stats_of(&message).await;
-                Ok(Progress::Done(Box::new(Sent { message, dry_run: false, raw: None })))
-            }
-            Accepted::New => {
-                let (message, outcome) = self.deliver(message).await?;
+        let at_once = message.state.dispatch == Dispatch::Sending;
+        let rate =
+            if let (true, Way::Open(rate)) = (at_once, self.way(&message.traffic_account_id)) { rate } else { None };
+        let message =
+            if rate.is_some() && self.has_backlog(&message) { message.queued(self.inner.clock.now()) } else { message };
+        match self.inner.store.accept(message, key, rate, cancel).await? {
+            Accepted::New(message) if message.state.dispatch == Dispatch::Sending => {
+                let (message, outcome) = self.deliver(*message).await?;
                 self.forget_stats_of(&message).await;
                 let raw = if let Outcome::Accepted(acceptance) = outcome { Some(acceptance.raw) } else { None };
                 Ok(Progress::Done(Box::new(Sent { message, dry_run: false, raw })))
             }
+            Accepted::New(message) => {
+                self.forget_stats_of(&message).await;
+                self.inner.wake.notify_waiters();
+                Ok(Progress::Done(Box::new(Sent { message: *message, dry_run: false, raw: None })))
+            }
+            Accepted::OptedOut => Err(Error::Precondition {
+                reason: OPTED_OUT,
+                message: "The recipient does not want messages from this owner".to_owned(),
+                metadata: Vec::new(),
+            }),
             Accepted::Repeat(first) => Ok(Progress::Repeat(first)),
             Accepted::KeyReused => Err(Error::KeyReused),
         }

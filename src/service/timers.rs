@@ -10,14 +10,21 @@ use crate::store::{Job, Pick};
 const LIMIT: i64 = 500;
 
 impl Service {
-    /// The reaper: lets time happen to messages whose lease, or wait for a report, has ended. Answers how many changed.
+    /// The reaper: lets time happen to messages whose lease, wait, schedule or validity has ended. Answers how many
+    /// changed.
     pub async fn run_timers(&self) -> Result<usize, Error> {
         let mut changed = 0;
-        for dispatch in [Dispatch::Claimed, Dispatch::Sending, Dispatch::Unknown] {
-            let pick = Pick::Due { dispatch, limit: LIMIT };
+        let due = |dispatch| Pick::Due { dispatch, limit: LIMIT };
+        let leases = [Dispatch::Claimed, Dispatch::Sending, Dispatch::Unknown, Dispatch::Scheduled].map(due);
+        let mut wakes = false;
+        for pick in leases.into_iter().chain([Pick::Expired { limit: LIMIT }]) {
             let moved = self.inner.store.apply(Job { pick, event: Event::Timer }).await?;
             self.forget_stats(&moved).await;
             changed += moved.iter().filter(|m| m.result.is_ok()).count();
+            wakes |= moved.iter().any(|m| m.message.state.dispatch == Dispatch::Queued);
+        }
+        if wakes {
+            self.inner.wake.notify_waiters();
         }
         Ok(changed)
     }

@@ -1,6 +1,6 @@
 //! Accepting messages: the idempotency record and the message row, committed together before anything is sent.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use diesel::pg::Pg;
 use diesel::{
@@ -11,10 +11,13 @@ use diesel_async::AsyncPgConnection;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::domain::message::Message;
+use crate::domain::message::{Dispatch, Message};
+use crate::domain::rate::Rate;
 use crate::domain::status::Kind;
 use crate::store::batch::Writes;
 use crate::store::columns::{Guid, Instant};
+use crate::store::gates::Admissions;
+use crate::store::opt_outs::OptedOut;
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::{idempotency_keys as keys, messages};
 use crate::store::unnest::ClaimKeys;
@@ -32,12 +35,14 @@ pub struct IdempotencyKey {
 /// What accepting a message came to.
 #[derive(Debug, Clone)]
 pub enum Accepted {
-    /// It is stored, as given.
-    New,
+    /// It is stored: as given, or queued if its route account has no room for it now.
+    New(Box<Message>),
     /// The same call was made before: this is its message, as it is now.
     Repeat(Box<Message>),
     /// The key belongs to a call with other content.
     KeyReused,
+    /// Its recipient does not want the owner's messages; nothing is stored.
+    OptedOut,
 }
 
 /// The number of `SendSingle` in `idempotency_keys.call`.
@@ -47,6 +52,8 @@ pub(super) const SEND_SINGLE: i16 = 1;
 pub(super) struct Accept {
     pub message: Message,
     pub key: Option<IdempotencyKey>,
+    /// The limit of the route account, if the message is to be sent at once.
+    pub rate: Option<Rate>,
 }
 
 /// A row of `idempotency_keys`.
@@ -140,7 +147,14 @@ pub(super) fn claim_keys_sqlite(c: &mut SqliteConnection, accepts: &[Accept]) ->
 ///
 /// A repeat within one batch finds a record whose message this very batch is about to write: the message is then the
 /// one given with the first call.
-pub(super) fn decide(accepts: &[Accept], mut verdicts: Verdicts, now: Timestamp, writes: &mut Writes) -> Vec<Accepted> {
+pub(super) fn decide(
+    accepts: &[Accept],
+    mut verdicts: Verdicts,
+    opted_out: &OptedOut,
+    admissions: &mut Admissions,
+    now: Timestamp,
+    writes: &mut Writes,
+) -> Vec<Accepted> {
     let mut first: HashMap<(i64, &str), &Accept> = HashMap::new();
     let mut answers = Vec::with_capacity(accepts.len());
     for accept in accepts {
@@ -151,15 +165,40 @@ pub(super) fn decide(accepts: &[Accept], mut verdicts: Verdicts, now: Timestamp,
                 Accepted::Repeat(Box::new(earlier.message.clone()))
             }
             (Some(verdict), _) => verdict,
+            (None, _) if opted_out.has(&accept.message) => {
+                // Nothing is stored of it, so that the key is free once the recipient has changed his mind.
+                writes.free_keys.extend(accept.key_row().map(|row| (row.owner_id, row.call, row.key)));
+                Accepted::OptedOut
+            }
             (None, _) => {
                 first.extend(name.map(|n| (n, accept)));
-                writes.accept(&accept.message, event(&accept.message, now));
-                Accepted::New
+                let message = admitted(accept, admissions, now);
+                writes.accept(&message, event(&message, now));
+                Accepted::New(Box::new(message))
             }
         };
         answers.push(answer);
     }
     answers
+}
+
+/// The message as it is stored: queued if it was to be sent at once and its account has no room.
+fn admitted(accept: &Accept, admissions: &mut Admissions, now: Timestamp) -> Message {
+    let message = accept.message.clone();
+    let at_once = message.state.dispatch == Dispatch::Sending && accept.rate.is_some();
+    let full = at_once && !admissions.admit(&message.traffic_account_id, message.segments);
+    if full { message.queued(now) } else { message }
+}
+
+/// The limits of the accounts that these are to be sent on at once.
+pub(super) fn rates(accepts: &[Accept]) -> BTreeMap<String, Rate> {
+    let limited = accepts.iter().filter(|a| a.message.state.dispatch == Dispatch::Sending);
+    limited.filter_map(|a| Some((a.message.traffic_account_id.clone(), a.rate?))).collect()
+}
+
+/// The owners and numbers of these.
+pub(super) fn recipients(accepts: &[Accept]) -> impl Iterator<Item = (i64, &str)> {
+    accepts.iter().map(|a| (a.message.owner.0, a.message.destination.as_str()))
 }
 
 fn event(message: &Message, now: Timestamp) -> EventRow {

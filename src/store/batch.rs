@@ -7,15 +7,18 @@ use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, 
 use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use jiff::Timestamp;
 
-use crate::domain::message::Message;
+use crate::domain::message::{Dispatch, Message};
 use crate::store::accept::{self, Accept, Accepted};
 use crate::store::counters::{Before, Tally, note_first_sent};
+use crate::store::gates::Admissions;
+use crate::store::opt_outs;
 use crate::store::pools::Lite;
 use crate::store::rows::{EventRow, MessageRow, StateRow};
-use crate::store::schema::{campaign_counter_changes, events, messages};
+use crate::store::schema::{campaign_counter_changes, events, idempotency_keys, messages};
 use crate::store::single::UpdateState;
 use crate::store::transition::{self, Job, Moved, OUTDATED, Trust};
 use crate::store::unnest::{InsertCounts, InsertEvents, InsertMessages, UpdateStates};
+use crate::store::wake::{self, Topic};
 
 /// What one transaction is to do.
 #[derive(Default)]
@@ -37,6 +40,8 @@ pub(super) struct Writes {
     changed: HashMap<uuid::Uuid, StateRow>,
     events: Vec<EventRow>,
     tally: Tally,
+    /// Idempotency keys that this transaction claimed, and that are to be free again.
+    pub free_keys: Vec<(i64, i16, String)>,
 }
 
 impl Writes {
@@ -81,6 +86,9 @@ impl Writes {
         for (campaign, at) in self.tally.first_sent() {
             note_first_sent!(campaign, at).execute(c).await?;
         }
+        for key in self.free_keys {
+            diesel::delete(idempotency_keys::table.find(key)).execute(c).await?;
+        }
         Ok(())
     }
 
@@ -104,6 +112,9 @@ impl Writes {
         for (campaign, at) in self.tally.first_sent() {
             note_first_sent!(campaign, at).execute(c)?;
         }
+        for (owner, call, key) in &self.free_keys {
+            diesel::delete(idempotency_keys::table.find((owner, call, key))).execute(c)?;
+        }
         Ok(())
     }
 }
@@ -118,10 +129,17 @@ pub(super) async fn postgres(
     c.transaction(async |c| {
         let mut writes = Writes::default();
         let verdicts = accept::claim_keys_postgres(c, &batch.accepts).await?;
-        let accepts = accept::decide(&batch.accepts, verdicts, now, &mut writes);
+        let opted_out = opt_outs::among_postgres(c, accept::recipients(&batch.accepts)).await?;
+        let mut admissions = Admissions::lock_postgres(c, &accept::rates(&batch.accepts), now).await?;
+        let accepts = accept::decide(&batch.accepts, verdicts, &opted_out, &mut admissions, now, &mut writes);
+        let queued = writes.new.iter().any(|row| row.dispatch == Dispatch::Queued as i16);
         let loaded = transition::load_postgres(c, &batch.jobs, trust, now).await?;
         let jobs = transition::decide(&batch.jobs, loaded, trust, now, &mut writes)?;
         writes.flush_postgres(c).await?;
+        admissions.book_postgres(c, now).await?;
+        if queued {
+            wake::notify(c, Topic::Queue).await?;
+        }
         Ok(Answers { accepts, jobs })
     })
     .await
@@ -135,9 +153,12 @@ pub(super) async fn sqlite(c: &mut Lite, batch: Arc<Batch>, trust: Trust, now: T
 fn in_sqlite(c: &mut SqliteConnection, batch: &Batch, trust: Trust, now: Timestamp) -> QueryResult<Answers> {
     let mut writes = Writes::default();
     let verdicts = accept::claim_keys_sqlite(c, &batch.accepts)?;
-    let accepts = accept::decide(&batch.accepts, verdicts, now, &mut writes);
+    let opted_out = opt_outs::among_sqlite(c, accept::recipients(&batch.accepts))?;
+    let mut admissions = Admissions::lock_sqlite(c, &accept::rates(&batch.accepts), now)?;
+    let accepts = accept::decide(&batch.accepts, verdicts, &opted_out, &mut admissions, now, &mut writes);
     let loaded = transition::load_sqlite(c, &batch.jobs, trust, now)?;
     let jobs = transition::decide(&batch.jobs, loaded, trust, now, &mut writes)?;
     writes.flush_sqlite(c)?;
+    admissions.book_sqlite(c, now)?;
     Ok(Answers { accepts, jobs })
 }

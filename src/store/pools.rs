@@ -1,5 +1,6 @@
 //! The two databases behind one enum, their connection pools, and the macro that writes each query once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::{QueueMode, Timeouts};
@@ -8,7 +9,8 @@ use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
-use futures::FutureExt as _;
+use futures::{FutureExt as _, StreamExt as _};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio_postgres::config::SslMode;
 
 use crate::store::Error;
@@ -21,8 +23,19 @@ pub(super) type Lite = SyncConnectionWrapper<SqliteConnection>;
 pub(super) enum Db {
     /// Postgres, shared by a fleet.
     Pg(Pool<AsyncPgConnection>),
-    /// SQLite, embedded.
-    Lite(Pool<Lite>),
+    /// SQLite, embedded, and the turn to write: SQLite itself lets those who wait sleep, and whoever comes in between
+    /// goes first.
+    Lite(Pool<Lite>, Arc<Mutex<()>>),
+}
+
+impl Db {
+    /// Waits for the turn to write, where there is one.
+    pub(super) async fn alone(&self) -> Option<OwnedMutexGuard<()>> {
+        match self {
+            Self::Pg(_) => None,
+            Self::Lite(_, turn) => Some(turn.clone().lock_owned().await),
+        }
+    }
 }
 
 /// `run!(db, |c| query)` runs one query on either database, type-checked for both;
@@ -37,7 +50,7 @@ macro_rules! run {
                 let $p = &mut *pool.get().await.map_err($crate::store::Error::pool)?;
                 $pg
             }
-            $crate::store::pools::Db::Lite(pool) => {
+            $crate::store::pools::Db::Lite(pool, _) => {
                 let $l = &mut *pool.get().await.map_err($crate::store::Error::pool)?;
                 $lite
             }
@@ -79,12 +92,9 @@ pub(super) fn postgres(url: &str, size: usize) -> Result<Db, Error> {
 /// against the system's roots.
 pub(super) async fn connect(url: String) -> ConnectionResult<AsyncPgConnection> {
     let bad = |e: tokio_postgres::Error| ConnectionError::BadConnection(describe(&e));
-    let mut config: tokio_postgres::Config = url.parse().map_err(bad)?;
-    config.connect_timeout(POOL_WAIT).application_name("messaging").keepalives_idle(Duration::from_secs(30));
+    let config = configuration(&url)?;
     let mut connection = if config.get_ssl_mode() == SslMode::Require {
-        let (tls, _unreadable) = tokio_postgres_rustls::MakeRustlsConnect::with_native_certs()
-            .map_err(|e| ConnectionError::BadConnection(format!("the system's root certificates: {e:?}")))?;
-        let (client, driver) = config.connect(tls).await.map_err(bad)?;
+        let (client, driver) = config.connect(tls()?).await.map_err(bad)?;
         AsyncPgConnection::try_from_client_and_connection(client, driver).await?
     } else {
         let (client, driver) = config.connect(tokio_postgres::NoTls).await.map_err(bad)?;
@@ -93,6 +103,42 @@ pub(super) async fn connect(url: String) -> ConnectionResult<AsyncPgConnection> 
     let setup = format!("SET statement_timeout = {}; {SETTINGS}", STATEMENT_TIMEOUT.as_millis());
     connection.batch_execute(&setup).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
+}
+
+/// What a listening connection hears.
+pub(super) type Words =
+    futures::stream::BoxStream<'static, Result<tokio_postgres::AsyncMessage, tokio_postgres::Error>>;
+
+/// A connection to Postgres of its own, to listen on. The words drive it: they have to be polled.
+pub(super) async fn listener(url: &str) -> ConnectionResult<(tokio_postgres::Client, Words)> {
+    fn words<S, T>(mut driver: tokio_postgres::Connection<S, T>) -> Words
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+        T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        futures::stream::poll_fn(move |cx| driver.poll_message(cx)).boxed()
+    }
+    let bad = |e: tokio_postgres::Error| ConnectionError::BadConnection(describe(&e));
+    let config = configuration(url)?;
+    if config.get_ssl_mode() == SslMode::Require {
+        let (client, driver) = config.connect(tls()?).await.map_err(bad)?;
+        Ok((client, words(driver)))
+    } else {
+        let (client, driver) = config.connect(tokio_postgres::NoTls).await.map_err(bad)?;
+        Ok((client, words(driver)))
+    }
+}
+
+fn configuration(url: &str) -> ConnectionResult<tokio_postgres::Config> {
+    let mut config: tokio_postgres::Config = url.parse().map_err(|e| ConnectionError::BadConnection(describe(&e)))?;
+    config.connect_timeout(POOL_WAIT).application_name("messaging").keepalives_idle(Duration::from_secs(30));
+    Ok(config)
+}
+
+fn tls() -> ConnectionResult<tokio_postgres_rustls::MakeRustlsConnect> {
+    let (tls, _unreadable) = tokio_postgres_rustls::MakeRustlsConnect::with_native_certs()
+        .map_err(|e| ConnectionError::BadConnection(format!("the system's root certificates: {e:?}")))?;
+    Ok(tls)
 }
 
 /// The driver's error with its cause, which holds what an operator needs (refused, no such database, …).
@@ -125,7 +171,7 @@ pub(super) fn sqlite(path: &str, size: usize) -> Result<Db, Error> {
     });
     let manager = AsyncDieselConnectionManager::new_with_config(path, config);
     let pool = Pool::builder(manager).max_size(size).queue_mode(QUEUE).timeouts(TIMEOUTS).runtime(RUNTIME).build();
-    Ok(Db::Lite(pool.map_err(Error::setup)?))
+    Ok(Db::Lite(pool.map_err(Error::setup)?, Arc::default()))
 }
 
 /// What every SQLite connection is set to. `synchronous=FULL`: what is acknowledged survives a power cut. The cache is

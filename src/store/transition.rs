@@ -46,6 +46,11 @@ pub enum Pick {
         /// How many at most.
         limit: i64,
     },
+    /// Up to `limit` that wait and whose validity has ended; others' as with [`Pick::Due`].
+    Expired {
+        /// How many at most.
+        limit: i64,
+    },
     /// Up to `limit` in this state whose time has come, oldest first; those that another replica is at are left to it.
     Due {
         /// The state.
@@ -112,7 +117,7 @@ impl Loaded {
 
 /// The state is spelt out, not bound: the indexes of the queue and of the timers hold rows of some states alone, and a
 /// planner that does not see the state cannot use them.
-fn in_state(dispatch: Dispatch) -> SqlLiteral<Bool> {
+pub(super) fn in_state(dispatch: Dispatch) -> SqlLiteral<Bool> {
     sql(&format!("dispatch = {}", dispatch as i16))
 }
 
@@ -123,6 +128,18 @@ macro_rules! due {
             .filter(in_state($dispatch).and(dsl::due_at.le(Instant($now))))
             .filter(dsl::id.ne_all($taken))
             .order(dsl::due_at)
+            .limit($limit)
+            .select(MessageRow::as_select())
+    };
+}
+
+/// What waits and is not worth sending any more, but for those that are taken.
+macro_rules! expired {
+    ($now:expr, $taken:expr, $limit:expr) => {
+        messages::table
+            .filter(sql::<Bool>("dispatch IN (0, 1)").and(dsl::expires_at.le(Instant($now))))
+            .filter(dsl::id.ne_all($taken))
+            .order(dsl::expires_at)
             .limit($limit)
             .select(MessageRow::as_select())
     };
@@ -189,6 +206,11 @@ pub(super) async fn load_postgres(
                 let rows = query.for_update().skip_locked().load(c).await?;
                 loaded.add_due(rows)
             }
+            Pick::Expired { limit } => {
+                let query = expired!(now, loaded.due.clone(), *limit);
+                let rows = query.for_update().skip_locked().load(c).await?;
+                loaded.add_due(rows)
+            }
             Pick::Waiting { campaign, limit } => {
                 let query = waiting!(campaign, loaded.due.clone(), *limit);
                 let rows = query.for_update().skip_locked().load(c).await?;
@@ -218,6 +240,7 @@ pub(super) fn load_sqlite(c: &mut SqliteConnection, jobs: &[Job], trust: Trust, 
                 loaded.add(query.load(c)?)
             }
             Pick::Due { dispatch, limit } => loaded.add_due(due!(*dispatch, now, loaded.due.clone(), *limit).load(c)?),
+            Pick::Expired { limit } => loaded.add_due(expired!(now, loaded.due.clone(), *limit).load(c)?),
             Pick::Waiting { campaign, limit } => {
                 loaded.add_due(waiting!(campaign, loaded.due.clone(), *limit).load(c)?)
             }

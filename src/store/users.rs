@@ -18,6 +18,8 @@ pub struct User {
     pub name: String,
     /// The sender ID of this user's messages, if it has one of its own.
     pub sender: Option<SenderId>,
+    /// How many of its queued messages one process has in flight at most, if it has a number of its own.
+    pub max_in_flight: Option<usize>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -27,11 +29,17 @@ struct UserRow {
     id: i64,
     name: String,
     sender_name: Option<String>,
+    max_in_flight: Option<i32>,
 }
 
 impl From<UserRow> for User {
     fn from(row: UserRow) -> Self {
-        Self { id: OwnerId(row.id), name: row.name, sender: row.sender_name.map(SenderId::from_stored) }
+        Self {
+            id: OwnerId(row.id),
+            name: row.name,
+            sender: row.sender_name.map(SenderId::from_stored),
+            max_in_flight: row.max_in_flight.and_then(|n| usize::try_from(n).ok()),
+        }
     }
 }
 
@@ -52,6 +60,13 @@ impl Store {
         let query = users::table.find(id.0);
         let row: Option<UserRow> = run!(&self.db, |c| query.select(UserRow::as_select()).first(c).await.optional()?);
         Ok(row.map(User::from))
+    }
+
+    /// Sets how many of the user's queued messages one process has in flight at most; `None` is the configured default.
+    /// False if there is no such user.
+    pub async fn limit_user(&self, id: OwnerId, max_in_flight: Option<u16>) -> Result<bool, Error> {
+        let update = diesel::update(users::table.find(id.0)).set(users::max_in_flight.eq(max_in_flight.map(i32::from)));
+        Ok(run!(&self.db, |c| update.execute(c).await?) == 1)
     }
 
     /// All users, oldest first.

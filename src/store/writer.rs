@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::domain::message::Message;
+use crate::domain::rate::Rate;
 use crate::store::accept::{Accept, Accepted, IdempotencyKey};
 use crate::store::batch::{self, Answers, Batch};
 use crate::store::pools::{Db, run};
@@ -142,6 +143,7 @@ async fn attempt(db: &Db, clock: &Clock, batch: &Arc<Batch>) -> Result<Answers, 
     let mut races = 0;
     let mut trust = Trust::Known;
     loop {
+        let _alone = db.alone().await;
         // The time of the batch is taken with a connection in hand: waiting for one may take seconds.
         let done = run!(db, |pg| batch::postgres(pg, batch, trust, clock.now()).await, |lite| {
             batch::sqlite(lite, batch.clone(), trust, clock.now()).await
@@ -167,15 +169,17 @@ fn lost_a_race(e: &DieselError) -> bool {
 
 impl Store {
     /// Stores a message, with its idempotency key if it has one, unless `cancel` is cancelled before its transaction
-    /// begins. When this answers, it is on the disk.
+    /// begins. One that is to be sent at once takes its parts of its account's `rate`, or is queued instead. When this
+    /// answers, it is on the disk.
     pub async fn accept(
         &self,
         message: Message,
         key: Option<IdempotencyKey>,
+        rate: Option<Rate>,
         cancel: CancellationToken,
     ) -> Result<Accepted, Error> {
         let (reply, answer) = oneshot::channel();
-        let accept = Box::new(Accept { message, key });
+        let accept = Box::new(Accept { message, key, rate });
         self.enqueue(Command::Accept { accept, cancel, reply }).await?;
         answer.await.map_err(|_| stopped())?
     }
@@ -185,6 +189,15 @@ impl Store {
         let (reply, answer) = oneshot::channel();
         self.enqueue(Command::Job { job: Box::new(job), reply }).await?;
         answer.await.map_err(|_| stopped())?
+    }
+
+    /// Lets many events happen in one transaction of their own, beside the writer: a bulk call's settlements are a batch
+    /// already, and must not keep single writes waiting. Answers job by job.
+    pub async fn apply_all(&self, jobs: Vec<Job>) -> Result<Vec<Vec<Moved>>, Error> {
+        let (db, clock) = (self.db.clone(), self.clock.clone());
+        let batch = Arc::new(Batch { accepts: Vec::new(), jobs });
+        let done = tokio::spawn(async move { attempt(&db, &clock, &batch).await });
+        Ok(done.await.map_err(|e| Error::Query(e.to_string().into()))??.jobs)
     }
 
     async fn enqueue(&self, command: Command) -> Result<(), Error> {

@@ -1,3 +1,4 @@
-//! The service over a provider that the test holds in its hand.
+//! The service, over the sandbox or over a provider that the test holds in its hand.
 
+mod queue;
 mod refresh_bulk;

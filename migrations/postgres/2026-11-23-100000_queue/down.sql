@@ -10,6 +10,7 @@ ALTER TABLE campaigns DROP COLUMN expanded;
 ALTER TABLE campaigns DROP COLUMN invalid;
 ALTER TABLE campaigns DROP COLUMN duplicates;
 ALTER TABLE campaigns DROP COLUMN recipients;
+DROP INDEX messages_dead;
 DROP INDEX messages_validity;
 DROP INDEX messages_due;
 CREATE INDEX messages_due ON messages (dispatch, due_at) WHERE due_at IS NOT NULL;

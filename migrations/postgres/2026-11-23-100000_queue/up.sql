@@ -8,6 +8,8 @@ DROP INDEX messages_due;
 CREATE INDEX messages_due ON messages (dispatch, due_at) WHERE due_at IS NOT NULL AND dispatch <> 1;
 -- What waits, by the end of its validity.
 CREATE INDEX messages_validity ON messages (expires_at) WHERE dispatch IN (0, 1);
+-- The dead, for those who look after them.
+CREATE INDEX messages_dead ON messages (id) WHERE dispatch = 9;
 
 -- How far a campaign is: its recipients, those that were refused while they were added, and how many are messages by now.
 ALTER TABLE campaigns ADD COLUMN recipients bigint NOT NULL DEFAULT 0;

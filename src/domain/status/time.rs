@@ -1,10 +1,11 @@
-//! What time and the owner do: leases, waits and validity end; a message is given up, or cancelled.
+//! What time and people do: leases, waits and validity end; a message is given up, cancelled, put off or tried again.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::sending::lose_answer;
-use super::{Done, Kind, MAX_CRASHES, Recorded, Refused, explain, rest};
+use super::{Done, Kind, MAX_CRASHES, OPTED_OUT, Recorded, Refused, explain, rest};
+use crate::domain::evidence::Rank;
 use crate::domain::message::{Dispatch, Message};
 
 pub(super) fn timer(m: &mut Message, now: Timestamp) -> Done {
@@ -14,6 +15,10 @@ pub(super) fn timer(m: &mut Message, now: Timestamp) -> Done {
     let due = m.state.due_at.is_some_and(|at| at <= now);
     match m.state.dispatch {
         Dispatch::Queued | Dispatch::Scheduled if m.expires_at <= now => Ok(expire(m)),
+        Dispatch::Scheduled if due => {
+            m.state.dispatch = Dispatch::Queued;
+            Ok((None, Value::Null))
+        }
         Dispatch::Claimed if due => {
             m.state.crashes += 1;
             m.state.held_by = None;
@@ -71,4 +76,48 @@ pub(super) fn cancel(m: &mut Message) -> Done {
     m.state.dispatch = Dispatch::Cancelled;
     rest(m);
     Ok((Some(Kind::Cancelled), Value::Null))
+}
+
+pub(super) fn opt_out(m: &mut Message) -> Done {
+    if !matches!(m.state.dispatch, Dispatch::Scheduled | Dispatch::Queued) {
+        return Err(Refused::State);
+    }
+    // One that may be at the provider already must not read as "never sent".
+    if m.state.ambiguous > 0 {
+        m.state.dispatch = Dispatch::Unknown;
+    } else {
+        m.state.dispatch = Dispatch::Cancelled;
+        explain(m, OPTED_OUT, "its recipient does not want messages from this owner");
+    }
+    rest(m);
+    Ok((Some(Kind::OptedOut), Value::Null))
+}
+
+pub(super) fn defer(m: &mut Message, until: Timestamp) -> Done {
+    if m.state.dispatch != Dispatch::Queued {
+        return Err(Refused::State);
+    }
+    m.state.due_at = Some(until.min(m.expires_at));
+    Ok((None, Value::Null))
+}
+
+pub(super) fn requeue(m: &mut Message, may_duplicate: bool, now: Timestamp) -> Done {
+    let given_up =
+        m.state.dispatch == Dispatch::Dead || m.state.dispatch == Dispatch::Unknown && m.state.due_at.is_none();
+    if !given_up || m.state.rank > Rank::None {
+        return Err(Refused::State);
+    }
+    if m.expires_at <= now {
+        return Err(Refused::Expired);
+    }
+    if m.state.ambiguous > 0 && !may_duplicate {
+        return Err(Refused::MayDuplicate);
+    }
+    let evidence = json!({"attempts_before": m.state.attempts, "crashes_before": m.state.crashes});
+    let s = &mut m.state;
+    s.dispatch = Dispatch::Queued;
+    s.due_at = Some(now);
+    (s.attempts, s.crashes) = (0, 0);
+    (s.failed_at, s.error_code, s.error) = (None, None, None);
+    Ok((Some(Kind::Requeued), evidence))
 }

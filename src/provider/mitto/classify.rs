@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::domain::outcome::{Acceptance, Hold, NotSent, Outcome, Quote, Reason};
+use crate::domain::outcome::{Acceptance, Hold, NotSent, Outcome, Quote, Reason, UNREADABLE as UNREADABLE_ANSWER};
 
 /// Why no whole answer came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,16 +115,11 @@ pub const TABLE: &[Row] = &[
     row(
         When::Fault(Fault::AnswerTooLarge),
         Class::Ambiguous,
-        "PROVIDER_ANSWER_UNREADABLE",
+        UNREADABLE_ANSWER,
         "The provider's answer is too large to read.",
     ),
     row(When::Id(200, 299), Class::Accepted, "PROVIDER_ACCEPTED", "The provider took the message."),
-    row(
-        When::Whole(200, 299),
-        Class::Ambiguous,
-        "PROVIDER_ANSWER_UNREADABLE",
-        "The provider's answer names no message.",
-    ),
+    row(When::Whole(200, 299), Class::Ambiguous, UNREADABLE_ANSWER, "The provider's answer names no message."),
     // Never followed: the new address would get the key, and a second request could be a second message.
     row(When::Status(300, 399), Class::Unwell, "PROVIDER_REDIRECTED", "The provider points to another address."),
     row(When::Status(401, 403), Class::AccountBlocked, "PROVIDER_ACCOUNT_BLOCKED", "The provider refused the account."),
@@ -141,12 +136,8 @@ pub const TABLE: &[Row] = &[
 ];
 
 /// What is in no row, such as a status beyond 599 or below 200, and a bulk answer's element that cannot be read.
-pub const UNREADABLE: Row = row(
-    When::Status(0, u16::MAX),
-    Class::Ambiguous,
-    "PROVIDER_ANSWER_UNREADABLE",
-    "The provider's answer cannot be read.",
-);
+pub const UNREADABLE: Row =
+    row(When::Status(0, u16::MAX), Class::Ambiguous, UNREADABLE_ANSWER, "The provider's answer cannot be read.");
 
 /// An element of a bulk answer without an id.
 pub const REFUSED_ELEMENT: Row =

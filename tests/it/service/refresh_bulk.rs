@@ -47,8 +47,8 @@ impl Provider for Held {
         })
     }
 
-    async fn send_bulk(&self, messages: &[Submission]) -> Vec<Outcome> {
-        futures::future::join_all(messages.iter().map(|m| self.send(m))).await
+    async fn send_bulk(&self, messages: &[Submission]) -> Result<Vec<Outcome>, Outcome> {
+        Ok(futures::future::join_all(messages.iter().map(|m| self.send(m))).await)
     }
 
     async fn read(&self, id: &ProviderMessageId) -> Result<Snapshot, ReadError> {
@@ -85,6 +85,11 @@ impl Bench {
                 lease: Duration::from_mins(1),
                 refresh_concurrency: CONCURRENCY,
                 send_concurrency: 32,
+                tenant_in_flight: 28,
+                bulk_concurrency: 2,
+                bulk_chunk: 500,
+                rate: None,
+                provider_timeout: Duration::from_secs(3),
             },
         });
         let owner: OwnerId = rig.store.create_user("ann", None).await.unwrap();

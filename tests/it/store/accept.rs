@@ -32,7 +32,7 @@ fn key(key: &str, content: u8) -> IdempotencyKey {
 async fn with_key(store: &Store, owner: OwnerId, key: IdempotencyKey) -> (MessageId, Accepted) {
     let message = queued(owner, Guarantee::AtLeastOnce, start());
     let id = message.id;
-    (id, store.accept(message, Some(key), CancellationToken::new()).await.unwrap())
+    (id, store.accept(message, Some(key), None, CancellationToken::new()).await.unwrap())
 }
 
 /// A message in which no field has its ordinary value.
@@ -106,9 +106,10 @@ async fn equal_concurrent_calls_make_one_message(rig: Rig) {
     let (mut new, mut repeated) = (Vec::new(), Vec::new());
     for call in futures::future::join_all(calls).await {
         match call.unwrap() {
-            (id, Accepted::New) => new.push(id),
+            (id, Accepted::New(_)) => new.push(id),
             (_, Accepted::Repeat(message)) => repeated.push(message.id),
             (_, Accepted::KeyReused) => panic!("an equal call was taken for another"),
+            (_, Accepted::OptedOut) => panic!("nobody opted out"),
         }
     }
     assert_eq!((new.len(), repeated.len()), (1, 63));
@@ -125,12 +126,13 @@ async fn a_key_with_other_content_is_refused_even_in_the_same_moment(rig: Rig) {
     });
     let answers = futures::future::join_all(calls).await;
     let (won, first) =
-        answers.iter().find(|(_, (_, a))| matches!(a, Accepted::New)).map(|(c, (id, _))| (*c, *id)).unwrap();
+        answers.iter().find(|(_, (_, a))| matches!(a, Accepted::New(_))).map(|(c, (id, _))| (*c, *id)).unwrap();
     for (content, (id, answer)) in answers {
         match answer {
-            Accepted::New => assert_eq!(id, first),
+            Accepted::New(_) => assert_eq!(id, first),
             Accepted::Repeat(message) => assert_eq!((content, message.id), (won, first)),
             Accepted::KeyReused => assert_ne!(content, won),
+            Accepted::OptedOut => panic!("nobody opted out"),
         }
     }
     assert!(matches!(with_key(&rig.store, owner, key("order-1", 2)).await.1, Accepted::KeyReused));
@@ -141,7 +143,7 @@ async fn two_owners_may_use_one_key(rig: Rig) {
     let owners = [rig.owner().await, rig.owner().await];
     let calls = owners.map(|owner| with_key(&rig.store, owner, key("order-1", 1)));
     for (_, answer) in futures::future::join_all(calls).await {
-        assert!(matches!(answer, Accepted::New));
+        assert!(matches!(answer, Accepted::New(_)));
     }
 }
 
@@ -163,7 +165,7 @@ async fn a_key_is_forgotten_after_a_week(rig: Rig) {
         rig.clock.advance(time);
         rig.store.forget_old_keys().await.unwrap();
         let (_, answer) = with_key(&rig.store, owner, key("order-1", 1)).await;
-        assert_eq!(matches!(answer, Accepted::New), forgotten);
+        assert_eq!(matches!(answer, Accepted::New(_)), forgotten);
     }
 }
 
@@ -172,10 +174,10 @@ async fn a_call_that_was_cancelled_stores_nothing(rig: Rig) {
     let (gone, there) = (CancellationToken::new(), CancellationToken::new());
     gone.cancel();
     let message = queued(owner, Guarantee::AtLeastOnce, start());
-    let cancelled = rig.store.accept(message.clone(), Some(key("order-1", 1)), gone).await;
+    let cancelled = rig.store.accept(message.clone(), Some(key("order-1", 1)), None, gone).await;
     assert!(matches!(cancelled, Err(Error::Cancelled)));
     assert_eq!(rig.count("messages").await + rig.count("idempotency_keys").await + rig.count("events").await, 0);
-    assert!(matches!(rig.store.accept(message, Some(key("order-1", 1)), there).await, Ok(Accepted::New)));
+    assert!(matches!(rig.store.accept(message, Some(key("order-1", 1)), None, there).await, Ok(Accepted::New(_))));
 }
 
 #[test]

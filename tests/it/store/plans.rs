@@ -10,7 +10,7 @@ use messaging::store::{Config, Filter, Job, Pick, Store, Url};
 
 use crate::support::messages::start;
 use crate::support::postgres::connect;
-use crate::support::store::{Rig, nobody_else_is_connected, provider_id};
+use crate::support::store::{Rig, nobody_else_is_connected, provider_id, take};
 
 /// Two owners, twenty campaigns; a tenth is queued, the others are sent, every other one of them delivered.
 const FILL: &str = "INSERT INTO messages (id, owner_id, campaign_id, destination, text, sender, traffic_account_id, \
@@ -53,6 +53,11 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     connect(&url).await.unwrap().batch_execute(FILL).await.unwrap();
     drop(rig.store);
 
+    let claim = async |s: &Store| {
+        let claimed = take(s, uuid::Uuid::max(), start() + jiff::SignedDuration::from_mins(1), 32).await;
+        // Some of what is filled in has lost its validity.
+        assert_eq!(claimed.held.len() + claimed.dropped.len(), 32);
+    };
     let report = async |s: &Store| {
         let event = Event::Evidence(Evidence::of_read_model("Delivered", None, None));
         let pick = Pick::Provider(OwnerId(2), provider_id("p-777"));
@@ -69,6 +74,7 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     let targets = async |s: &Store| {
         assert_eq!(s.refresh_targets(owner, CampaignId(3), false, "", 50).await.unwrap().len(), 50);
     };
+    assert!(rows_read(&url, "claim", claim).await <= 400);
     assert!(rows_read(&url, "report", report).await <= 20);
     assert!(rows_read(&url, "owns", owns).await <= 20);
     assert!(rows_read(&url, "owned ids", mine).await <= 400);

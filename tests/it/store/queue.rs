@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use messaging::domain::ids::MessageId;
 use messaging::domain::message::{Dispatch, Hold};
 use messaging::domain::status::{Event, Refused};
-use messaging::store::{Job, Pick, Store};
+use messaging::store::Store;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -31,10 +31,8 @@ async fn take(store: Store, by: u128, until: jiff::Timestamp, taken: Arc<AtomicU
     let deadline = Instant::now() + Duration::from_secs(30);
     while taken.load(Ordering::SeqCst) < total {
         assert!(Instant::now() < deadline, "{} of {total} were taken", taken.load(Ordering::SeqCst));
-        let event = Event::Claim { by: Uuid::from_u128(by), until };
-        let pick = Pick::Due { dispatch: Dispatch::Queued, limit: 25 };
-        let moved = store.apply(Job { pick, event }).await.unwrap();
-        let claimed: Vec<MessageId> = moved.iter().filter(|m| m.result.is_ok()).map(|m| m.message.id).collect();
+        let claimed = crate::support::store::take(&store, Uuid::from_u128(by), until, 25).await;
+        let claimed: Vec<MessageId> = claimed.held.iter().map(|m| m.id).collect();
         taken.fetch_add(claimed.len(), Ordering::SeqCst);
         mine.extend(claimed);
         tokio::task::yield_now().await;
@@ -63,13 +61,12 @@ async fn concurrent_claimers_take_every_message_exactly_once(rig: Rig) {
 async fn claims_of_one_moment_take_different_messages(rig: Rig) {
     let owner = rig.owner().await;
     rig.many(owner, 40).await;
-    let claims = (0..4).map(|_| {
-        let pick = Pick::Due { dispatch: Dispatch::Queued, limit: 10 };
-        rig.store.apply(Job { pick, event: rig.claim() })
-    });
-    let moved = futures::future::join_all(claims).await;
-    let claimed = moved.into_iter().flat_map(Result::unwrap).filter(|m| m.result.is_ok()).count();
-    assert_eq!(claimed, 40);
+    let claimed = futures::future::join_all((0..4).map(|_| rig.take(10))).await;
+    let ids: HashSet<MessageId> = claimed.iter().flatten().map(|m| m.id).collect();
+    assert_eq!(ids.len(), claimed.iter().map(Vec::len).sum::<usize>(), "none was taken twice");
+    // One that skips what another is at may get less; nothing is left to those who come after.
+    let rest = rig.take(40).await.len();
+    assert_eq!(ids.len() + rest, 40);
 }
 
 async fn the_oldest_due_is_claimed_first_and_nothing_before_its_time(rig: Rig) {
@@ -85,11 +82,9 @@ async fn the_oldest_due_is_claimed_first_and_nothing_before_its_time(rig: Rig) {
         waiting.push(rig.stored(message).await.id);
     }
     rig.clock.advance(SignedDuration::from_secs(20));
-    let pick = |limit| Pick::Due { dispatch: Dispatch::Queued, limit };
-    let first = rig.store.apply(Job { pick: pick(1), event: rig.claim() }).await.unwrap();
-    let rest = rig.store.apply(Job { pick: pick(9), event: rig.claim() }).await.unwrap();
-    assert_eq!(first.iter().map(|m| m.message.id).collect::<Vec<_>>(), [waiting[1]]);
-    assert_eq!(rest.iter().map(|m| m.message.id).collect::<Vec<_>>(), [waiting[2]]);
+    let (first, rest) = (rig.take(1).await, rig.take(9).await);
+    assert_eq!(first.iter().map(|m| m.id).collect::<Vec<_>>(), [waiting[1]]);
+    assert_eq!(rest.iter().map(|m| m.id).collect::<Vec<_>>(), [waiting[2]]);
 }
 
 async fn only_the_holder_passes_the_fence_and_only_in_time(rig: Rig) {

@@ -58,12 +58,12 @@ async fn a_write_that_cannot_be_fails_alone(rig: Rig) {
             message.text = MessageText::from_stored("a\0b".to_owned());
         }
         let store = rig.store.clone();
-        async move { (i, store.accept(message, None, CancellationToken::new()).await) }
+        async move { (i, store.accept(message, None, None, CancellationToken::new()).await) }
     });
     for (i, answer) in futures::future::join_all(writes).await {
         let impossible = i % 20 == 7 || (i % 20 == 13 && rig.is_postgres());
         match answer {
-            Ok(Accepted::New) => assert!(!impossible),
+            Ok(Accepted::New(_)) => assert!(!impossible),
             Err(Error::Query(_)) => assert!(impossible),
             other => panic!("{other:?}"),
         }
@@ -139,6 +139,6 @@ async fn a_write_waits_while_a_command_writes_the_sqlite_file() {
     assert!(tokio::time::timeout(Duration::from_millis(100), &mut write).await.is_err(), "it did not wait");
     assert_eq!(rig.store.users().await.unwrap().len(), 1, "readers do not wait");
     command.batch_execute("COMMIT").unwrap();
-    assert!(matches!(write.await.unwrap(), Ok(Accepted::New)));
+    assert!(matches!(write.await.unwrap(), Ok(Accepted::New(_))));
     assert_eq!(rig.read(&message).await, message);
 }

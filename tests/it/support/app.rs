@@ -158,6 +158,11 @@ impl TestApp {
                 lease: Duration::from_mins(1),
                 refresh_concurrency: 16,
                 send_concurrency: 32,
+                tenant_in_flight: 28,
+                bulk_concurrency: 2,
+                bulk_chunk: 500,
+                rate: None,
+                provider_timeout: Duration::from_secs(3),
             },
         });
         let any = "127.0.0.1:0".parse().expect("an address");
@@ -215,9 +220,11 @@ impl TestApp {
     pub async fn run_due(&self) {
         for _ in 0..100 {
             let timers = self.service.run_timers().await.expect("the timers run");
-            let sent = self.service.send_due().await.expect("what is due is sent");
+            self.service.refresh_gates().await.expect("the gates are read");
+            let sent = self.service.send_due().await.expect("what is due is sent").done;
+            let in_bulk = self.service.send_due_in_bulk().await.expect("what is due is sent in bulk").done;
             self.service.drain().await;
-            if timers + sent == 0 {
+            if timers + sent + in_bulk == 0 {
                 return;
             }
         }

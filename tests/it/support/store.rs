@@ -7,7 +7,8 @@ use messaging::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
 use messaging::domain::message::{Dispatch, Guarantee, Hold, Message};
 use messaging::domain::outcome::Outcome;
 use messaging::domain::status::Event;
-use messaging::store::{Accepted, CampaignInsert, Config, Error, Job, Moved, Pick, Store, Url};
+use messaging::store::{Accepted, CampaignInsert, Claim, Claimed, Config, Error, Job, Moved, Pick, Store, Stream, Url};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -118,7 +119,7 @@ impl Rig {
     }
 
     pub async fn stored(&self, message: Message) -> Message {
-        assert!(matches!(accept(&self.store, &message).await, Ok(Accepted::New)));
+        assert!(matches!(accept(&self.store, &message).await, Ok(Accepted::New(_))));
         message
     }
 
@@ -140,6 +141,11 @@ impl Rig {
     pub async fn apply(&self, id: MessageId, event: Event) -> Moved {
         let moved = self.store.apply(Job { pick: Pick::Id(id), event }).await.unwrap();
         moved.into_iter().next().unwrap()
+    }
+
+    /// Claims up to `limit` of all that is due, for `by`.
+    pub async fn take(&self, limit: usize) -> Vec<Message> {
+        take(&self.store, ME, self.lease_end(), limit).await.held
     }
 
     /// Claims this message.
@@ -198,9 +204,21 @@ impl Rig {
     }
 }
 
+/// Claims up to `limit` messages of every stream that has something due.
+pub async fn take(store: &Store, by: Uuid, until: Timestamp, limit: usize) -> Claimed {
+    let shares = store.streams().await.unwrap().into_iter().map(|stream| (stream, limit)).collect();
+    store.claim(claim(by, until, shares)).await.unwrap()
+}
+
+/// A claim without a rate, that does not pass the fence.
+pub fn claim(by: Uuid, until: Timestamp, shares: Vec<(Stream, usize)>) -> Claim {
+    let put_off = jiff::SignedDuration::from_secs(2);
+    Claim { shares, by, until, fence: false, rates: BTreeMap::new(), retries: usize::MAX, put_off }
+}
+
 /// Accepts a message without a key.
 pub async fn accept(store: &Store, message: &Message) -> Result<Accepted, Error> {
-    store.accept(message.clone(), None, CancellationToken::new()).await
+    store.accept(message.clone(), None, None, CancellationToken::new()).await
 }
 
 pub fn provider_id(id: &str) -> ProviderMessageId {

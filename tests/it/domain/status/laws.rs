@@ -187,6 +187,7 @@ impl World {
                 self.resends += 1;
                 *event == Event::Timer && after.guarantee == Guarantee::AtLeastOnce && self.resends == 1
             }
+            Dispatch::Scheduled => *event == Event::Timer,
             Dispatch::Claimed => matches!(event, Event::Timer | Event::Release { .. }),
             _ => false,
         };

@@ -66,7 +66,7 @@ fn the_holder_moves_a_message_forward_and_nobody_else_does() {
         }),
     ]), @r"
                claim       fence       fence other release     rel. other  cancel      two minutes validity
-    Scheduled  Claimed     (state)     (state)     (notholder) (notholder) Cancelled   (state)     Expired
+    Scheduled  Claimed     (state)     (state)     (notholder) (notholder) Cancelled   Queued      Expired
     Queued     Claimed     (state)     (state)     (notholder) (notholder) Cancelled   (state)     Expired
     Claimed    (state)     Sending     (notholder) Queued      (notholder) (state)     Queued      Queued
     Sending    (state)     (state)     (state)     (notholder) (notholder) (state)     Unknown     Unknown

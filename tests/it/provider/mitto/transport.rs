@@ -40,7 +40,7 @@ async fn the_reference_can_be_left_out_and_the_base_can_have_a_path() {
     config.send_reference = false;
     let mitto = Mitto::new(config).unwrap();
     mitto.send(&submission()).await;
-    mitto.send_bulk(&[submission()]).await;
+    let _ = mitto.send_bulk(&[submission()]).await;
     let requests = server.requests().await;
     assert!(requests[0].starts_with("POST /mitto/api/v1.1/Messages/send HTTP/1.1\r\n"));
     assert!(requests[1].starts_with("POST /mitto/api/v1.1/Messages/sendmessagesbulk HTTP/1.1\r\n"));

@@ -1,0 +1,97 @@
+//! Handing many messages to the provider in one call, and finding the one that spoils it for the others.
+
+use jiff::SignedDuration;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::domain::gate::Word;
+use crate::domain::message::Message;
+use crate::domain::outcome::{Hold, NotSent, Outcome, Quote, Reason};
+use crate::domain::status::Event;
+use crate::provider::Submission;
+use crate::service::Service;
+use crate::store::{Job, Pick};
+
+/// How much of the lease has to be left to begin another call.
+const CALL_MARGIN: SignedDuration = SignedDuration::from_secs(5);
+
+impl Service {
+    /// Sends messages that passed the fence, in a task of its own. The slot is free again when all are settled.
+    pub(super) fn begin_bulk(&self, messages: Vec<Message>, slot: OwnedSemaphorePermit) {
+        let counted = messages.first().map(|m| self.count(m.owner, messages.len()));
+        let service = self.clone();
+        self.inner.sends.spawn(async move {
+            let _held = (slot, counted);
+            service.deliver_bulk(messages).await;
+        });
+    }
+
+    /// Calls until every message has an outcome. A call that is refused as a whole is divided: the provider refuses all
+    /// for the sake of one, and the others must not be lost with it.
+    async fn deliver_bulk(&self, messages: Vec<Message>) {
+        let mut parts = vec![messages];
+        while let Some(mut part) = parts.pop() {
+            let outcomes = self.call_bulk(&part).await;
+            match outcomes {
+                Err(Outcome::Rejected(_)) if part.len() > 1 => {
+                    let rest = part.split_off(part.len() / 2);
+                    parts.extend([rest, part]);
+                }
+                Err(outcome) => {
+                    let all = vec![outcome; part.len()];
+                    self.settle_all(part, all).await;
+                }
+                Ok(outcomes) => self.settle_all(part, outcomes).await,
+            }
+        }
+    }
+
+    async fn call_bulk(&self, messages: &[Message]) -> Result<Vec<Outcome>, Outcome> {
+        let Some(first) = messages.first() else { return Ok(Vec::new()) };
+        let now = self.inner.clock.now();
+        let left = first.state.due_at.map_or(SignedDuration::ZERO, |end| end.duration_since(now)) - CALL_MARGIN;
+        let Ok(left) = std::time::Duration::try_from(left) else { return Err(out_of_time()) };
+        if left < self.inner.settings.provider_timeout {
+            return Err(out_of_time());
+        }
+        let submissions: Vec<Submission> = messages.iter().map(Submission::of).collect();
+        let called = match submissions.as_slice() {
+            [one] => tokio::time::timeout(left, async { Ok(vec![self.inner.provider.send(one).await]) }).await,
+            many => tokio::time::timeout(left, self.inner.provider.send_bulk(many)).await,
+        };
+        let outcomes = called.unwrap_or_else(|_| Err(super::deliver::no_answer()));
+        let word = match &outcomes {
+            Ok(each) => each
+                .first()
+                .map_or(Word::Healthy, |outcome| if each.len() == 1 { Word::of(outcome) } else { Word::Healthy }),
+            Err(whole) => Word::of(whole),
+        };
+        self.observe(&first.traffic_account_id, word).await;
+        outcomes
+    }
+
+    async fn settle_all(&self, messages: Vec<Message>, outcomes: Vec<Outcome>) {
+        let Some(first) = messages.first().cloned() else { return };
+        let random = || (self.inner.random)();
+        let jobs = messages.into_iter().zip(outcomes).filter_map(|(message, outcome)| {
+            let hold = message.hold()?;
+            Some(Job { pick: Pick::Known(Box::new(message)), event: Event::Settle { hold, outcome, random: random() } })
+        });
+        let settled = self.persist(jobs.collect()).await;
+        if let Err(e) = settled {
+            tracing::error!(
+                cause = e.cause(),
+                "the settling of a bulk call was given up; the messages will be found by their lease"
+            );
+        }
+        self.forget_stats_of(&first).await;
+    }
+}
+
+/// The outcome of messages whose lease would not outlast another call.
+fn out_of_time() -> Outcome {
+    let description = Quote("the call was divided so often that its time ran out".to_owned());
+    Outcome::NotSent(NotSent {
+        reason: Reason { code: "BULK_OUT_OF_TIME", description },
+        hold: Hold::Throttled { retry_after: None },
+    })
+}

@@ -1,0 +1,180 @@
+//! What this process knows of the gates that every send passes, and what its calls tell of them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+
+use crate::domain::breaker::Breaker;
+use crate::domain::budget::Budget;
+use crate::domain::gate::{Gate, Holding, PROVIDER, Passage, Word};
+use crate::domain::rate::Rate;
+use crate::error::Error;
+use crate::service::Service;
+
+/// The gates as they were read last, and this process's own observations.
+pub(super) struct Gates {
+    known: ArcSwap<HashMap<String, Gate>>,
+    breaker: Mutex<Breaker>,
+    budget: Mutex<Budget>,
+}
+
+/// Whether a message may be sent on an account now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Yes, within this rate.
+    Open(Option<Rate>),
+    /// No.
+    Held,
+    /// One may, to try this gate.
+    Probe(String),
+}
+
+impl Gates {
+    pub(super) fn new(now: Timestamp) -> Self {
+        let budget = Mutex::new(Budget::new(now));
+        Self { known: ArcSwap::default(), breaker: Mutex::default(), budget }
+    }
+
+    fn passage(&self, name: &str, now: Timestamp) -> Passage {
+        self.known.load().get(name).map_or(Passage::Open, |gate| gate.passage(now))
+    }
+
+    /// The way of a message on this account.
+    pub(super) fn way(&self, account: &str, default: Option<Rate>, now: Timestamp) -> Way {
+        match (self.passage(PROVIDER, now), self.passage(account, now)) {
+            (Passage::Held(_), _) | (_, Passage::Held(_)) => Way::Held,
+            (Passage::Probe, _) => Way::Probe(PROVIDER.to_owned()),
+            (_, Passage::Probe) => Way::Probe(account.to_owned()),
+            (Passage::Open, Passage::Open) => {
+                Way::Open(self.known.load().get(account).map_or(default, |gate| gate.limit(default)))
+            }
+        }
+    }
+
+    fn remember(&self, gate: &Gate) {
+        self.known.rcu(|known| {
+            let mut known = HashMap::clone(known);
+            known.insert(gate.name.clone(), gate.clone());
+            known
+        });
+    }
+
+    /// How many messages that were tried before may be tried again now.
+    pub(super) fn retries(&self, now: Timestamp) -> usize {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner).allowance(now)
+    }
+
+    /// Takes in one call's messages: how many were first tries and how many retries.
+    #[expect(clippy::cast_precision_loss, reason = "a call's messages")]
+    pub(super) fn spend(&self, first_tries: usize, retries: usize) {
+        let all = (first_tries + retries).max(1) as f64;
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        budget.spend(first_tries as f64 / all, retries as f64 / all);
+    }
+
+    /// Whether this call trips the breaker.
+    fn trips(&self, word: Word) -> bool {
+        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        breaker.record(matches!(word, Word::Unwell(_)))
+    }
+}
+
+impl Service {
+    /// Reads the gates anew. Every replica does so every second, and at once when one of them changes a gate.
+    pub async fn refresh_gates(&self) -> Result<(), Error> {
+        let gates = self.inner.store.gates().await?;
+        let known = gates.into_iter().map(|gate| (gate.name.clone(), gate)).collect();
+        self.inner.gates.known.store(Arc::new(known));
+        Ok(())
+    }
+
+    /// The gates that are held now, as they were read last.
+    #[must_use]
+    pub fn held_gates(&self) -> Vec<Gate> {
+        let known = self.inner.gates.known.load();
+        let mut held: Vec<Gate> = known.values().filter(|gate| gate.holding != Holding::Open).cloned().collect();
+        held.sort_by(|a, b| a.name.cmp(&b.name));
+        held
+    }
+
+    /// The way of a message on this account.
+    pub(super) fn way(&self, account: &str) -> Way {
+        self.inner.gates.way(account, self.inner.settings.rate, self.inner.clock.now())
+    }
+
+    /// Takes the probe of a gate, if no other replica has it.
+    pub(super) async fn take_probe(&self, name: &str) -> Result<bool, Error> {
+        let (by, until) = (self.inner.holder, self.lease_end());
+        let (gate, taken) =
+            self.inner.store.change_gate(name, move |gate, now| gate.take_probe(by, until, now)).await?;
+        self.inner.gates.remember(&gate);
+        Ok(taken)
+    }
+
+    /// Gives a probe back for which there was nothing to send.
+    pub(super) async fn return_probe(&self, name: &str) -> Result<(), Error> {
+        let by = self.inner.holder;
+        let (gate, ()) = self.inner.store.change_gate(name, move |gate, _| gate.return_probe(by)).await?;
+        self.inner.gates.remember(&gate);
+        Ok(())
+    }
+
+    /// Takes in what a call on this account said of the provider. Most calls say nothing new and cost nothing.
+    pub(super) async fn observe(&self, account: &str, word: Word) {
+        let trips = self.inner.gates.trips(word);
+        let unwell = matches!(word, Word::Unwell(_));
+        if trips || self.probes(PROVIDER) {
+            self.tell(PROVIDER, if unwell { word } else { Word::Healthy }).await;
+        }
+        let held = matches!(self.inner.gates.passage(account, self.inner.clock.now()), Passage::Held(_));
+        if unwell && self.probes(account) {
+            // The provider is unwell: nothing was learnt of the account.
+            if let Err(e) = self.return_probe(account).await {
+                tracing::warn!(cause = e.cause(), "a probe could not be given back; its lease will end");
+            }
+        } else if !unwell && (self.probes(account) || (word != Word::Healthy && !held)) {
+            self.tell(account, word).await;
+        }
+    }
+
+    /// Whether this process has the probe of a gate.
+    fn probes(&self, name: &str) -> bool {
+        let known = self.inner.gates.known.load();
+        known.get(name).and_then(|gate| gate.probe).is_some_and(|(by, _)| by == self.inner.holder)
+    }
+
+    /// Tells a gate a word, for all replicas.
+    async fn tell(&self, name: &str, word: Word) {
+        let by = self.inner.holder;
+        let told = self.inner.store.change_gate(name, move |gate, now| {
+            let was = gate.holding;
+            gate.hear(word, by, now);
+            was
+        });
+        match told.await {
+            Ok((gate, was)) => {
+                self.inner.gates.remember(&gate);
+                match (was, gate.holding) {
+                    (_, Holding::Blocked) => {
+                        tracing::error!(
+                            account = name,
+                            code = gate.code,
+                            "the provider refuses the account: an operator has to act"
+                        );
+                    }
+                    (Holding::Open, held) if held != Holding::Open => {
+                        tracing::warn!(gate = name, why = held.name(), code = gate.code, "sending is held");
+                    }
+                    (held, Holding::Open) if held != Holding::Open => {
+                        tracing::warn!(gate = name, was = held.name(), "sending goes on");
+                        self.inner.wake.notify_waiters();
+                    }
+                    _ => {}
+                }
+            }
+            Err(e) => tracing::warn!(error = %e, "a gate could not be told what a call said"),
+        }
+    }
+}

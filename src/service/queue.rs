@@ -1,0 +1,327 @@
+//! The queue, taken in turns: single sends before campaigns, tenants one after the other, held accounts left alone.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::time::Instant;
+
+use crate::domain::ids::OwnerId;
+use crate::domain::message::{Guarantee, Message};
+use crate::domain::rate::Rate;
+use crate::domain::turns::{self, Seat};
+use crate::error::Error;
+use crate::service::Service;
+use crate::service::gates::Way;
+use crate::store::{Claim, Claimed, Stream};
+
+/// How long a list of streams is used before it is read anew: while there is much to do, reading it for every claim
+/// would cost as much as the claims.
+const ROSTER_TTL: Duration = Duration::from_millis(250);
+/// How long a retry is put off that the budget does not allow now.
+const PUT_OFF: SignedDuration = SignedDuration::from_secs(2);
+
+/// What one look at the queue came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pass {
+    /// How many messages were begun or dropped.
+    pub done: usize,
+    /// A rate limit held some back: looking again at once is no use, looking again soon is.
+    pub limited: bool,
+}
+
+impl Pass {
+    fn add(&mut self, claimed: &Claimed) {
+        self.done += claimed.held.len() + claimed.dropped.len();
+        self.limited |= claimed.limited;
+    }
+}
+
+/// Which calls a look is for.
+#[derive(Debug, Clone, Copy)]
+enum By {
+    One,
+    Bulk,
+}
+
+/// How a stream's messages go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// One by one, ahead of all campaigns.
+    Single,
+    /// One by one: messages of a campaign that must never be sent twice, so that a lost answer leaves one unknown.
+    OneByOne,
+    /// By bulk calls: messages of a campaign that may be sent again if an answer is lost.
+    Bulk,
+}
+
+impl Kind {
+    fn of(stream: &Stream) -> Self {
+        match (stream.campaign, stream.guarantee) {
+            (None, _) => Self::Single,
+            (Some(_), Some(Guarantee::AtLeastOnce)) => Self::Bulk,
+            (Some(_), _) => Self::OneByOne,
+        }
+    }
+}
+
+/// The streams that had something due a moment ago.
+#[derive(Default)]
+pub(super) struct Roster(Mutex<Option<(Instant, Arc<Vec<Stream>>)>>);
+
+impl Roster {
+    fn get(&self) -> Option<Arc<Vec<Stream>>> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().filter(|(read, _)| read.elapsed() < ROSTER_TTL).map(|(_, streams)| streams.clone())
+    }
+
+    fn set(&self, streams: Option<Arc<Vec<Stream>>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = streams.map(|streams| (Instant::now(), streams));
+    }
+}
+
+/// How many messages of each tenant this process has in flight.
+#[derive(Default)]
+pub(super) struct InFlight(Mutex<HashMap<OwnerId, usize>>);
+
+impl InFlight {
+    fn of(&self, owner: OwnerId) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&owner).copied().unwrap_or(0)
+    }
+
+    fn add(&self, owner: OwnerId, n: usize) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(owner).or_default() += n;
+    }
+
+    fn remove(&self, owner: OwnerId, n: usize) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = all.get_mut(&owner) {
+            *count = count.saturating_sub(n);
+            if *count == 0 {
+                all.remove(&owner);
+            }
+        }
+    }
+}
+
+/// Messages in flight, counted until this is dropped.
+pub(super) struct Counted {
+    service: Service,
+    owner: OwnerId,
+    n: usize,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.service.inner.in_flight.remove(self.owner, self.n);
+    }
+}
+
+/// A stream that may be sent from, and its account's rate.
+type Open<'a> = (&'a Stream, Option<Rate>);
+
+impl Service {
+    /// Counts messages of a tenant as in flight.
+    pub(super) fn count(&self, owner: OwnerId, n: usize) -> Counted {
+        self.inner.in_flight.add(owner, n);
+        Counted { service: self.clone(), owner, n }
+    }
+
+    /// The streams with something due, and whether they were read just now.
+    async fn roster(&self) -> Result<(Arc<Vec<Stream>>, bool), Error> {
+        if let Some(streams) = self.inner.roster.get() {
+            return Ok((streams, false));
+        }
+        let streams = Arc::new(self.inner.store.streams().await?);
+        self.inner.roster.set(Some(streams.clone()));
+        Ok((streams, true))
+    }
+
+    /// Begins to send single messages, and those of campaigns that must go one by one, as many as there are free slots.
+    /// [`Service::drain`] waits for their ends.
+    pub async fn send_due(&self) -> Result<Pass, Error> {
+        self.look(By::One).await
+    }
+
+    /// Begins to send campaigns' messages in bulk calls, as many as there are free slots for such.
+    pub async fn send_due_in_bulk(&self) -> Result<Pass, Error> {
+        self.look(By::Bulk).await
+    }
+
+    /// Looks at the queue by a list of streams that may be some moments old; if that finds nothing, by a new one.
+    async fn look(&self, by: By) -> Result<Pass, Error> {
+        loop {
+            if self.inner.stopping.is_cancelled() {
+                return Ok(Pass::default());
+            }
+            let (streams, fresh) = self.roster().await?;
+            let pass = match by {
+                By::One => self.one_by_one(&streams).await?,
+                By::Bulk => self.in_bulk(&streams).await?,
+            };
+            if pass.done > 0 || pass.limited {
+                return Ok(pass);
+            }
+            self.inner.roster.set(None);
+            if fresh {
+                return Ok(pass);
+            }
+        }
+    }
+
+    async fn one_by_one(&self, streams: &[Stream]) -> Result<Pass, Error> {
+        let mut pass = Pass { done: self.probe(streams).await?, limited: false };
+        for kind in [Kind::Single, Kind::OneByOne] {
+            let mut open = self.open(streams, kind);
+            // In turns first; then those who have more share what the others left over.
+            for _ in 0..2 {
+                let free = self.inner.slots.available_permits();
+                if open.is_empty() || free == 0 || self.inner.stopping.is_cancelled() {
+                    break;
+                }
+                let (claimed, more) = self.take(&open, free).await?;
+                pass.add(&claimed);
+                for message in claimed.held {
+                    self.begin(message).await;
+                }
+                open = more;
+            }
+        }
+        Ok(pass)
+    }
+
+    async fn in_bulk(&self, streams: &[Stream]) -> Result<Pass, Error> {
+        let mut pass = Pass::default();
+        let mut open = self.open(streams, Kind::Bulk);
+        while !open.is_empty() && !self.inner.stopping.is_cancelled() {
+            let Ok(slot) = self.inner.bulk_slots.clone().try_acquire_owned() else { break };
+            let chosen = turns::deal(1, &self.seats(&open, true).await?, self.next_turn());
+            let Some(place) = chosen.iter().position(|n| *n > 0) else { break };
+            let Some((stream, rate)) = open.get(place).copied() else { break };
+            let room = self.room(stream.owner, true).await?.min(self.inner.settings.bulk_chunk);
+            let claimed = self.claim(vec![(stream.clone(), room)], rate_of(stream, rate), true).await?;
+            pass.add(&claimed);
+            if claimed.held.len() < room {
+                open.remove(place);
+            }
+            if !claimed.held.is_empty() {
+                self.begin_bulk(claimed.held, slot);
+            }
+        }
+        Ok(pass)
+    }
+
+    /// Those of a kind that may be sent from now.
+    fn open<'a>(&self, streams: &'a [Stream], kind: Kind) -> Vec<Open<'a>> {
+        let open = |stream: &'a Stream| match self.way(&stream.account) {
+            Way::Open(rate) => Some((stream, rate)),
+            Way::Held | Way::Probe(_) => None,
+        };
+        streams.iter().filter(|s| Kind::of(s) == kind).filter_map(open).collect()
+    }
+
+    /// How many more messages of this tenant's may be in flight here.
+    async fn room(&self, owner: OwnerId, in_bulk: bool) -> Result<usize, Error> {
+        let own = match self.user(owner).await {
+            Ok(user) => user.max_in_flight,
+            Err(Error::NotFound(..)) => None,
+            Err(e) => return Err(e),
+        };
+        let all = if in_bulk { usize::MAX } else { self.inner.settings.tenant_in_flight };
+        Ok(own.unwrap_or(all).saturating_sub(self.inner.in_flight.of(owner)))
+    }
+
+    async fn seats(&self, open: &[Open<'_>], in_bulk: bool) -> Result<Vec<Seat>, Error> {
+        let mut seats = Vec::with_capacity(open.len());
+        for (stream, _) in open {
+            seats.push(Seat { tenant: stream.owner, room: self.room(stream.owner, in_bulk).await? });
+        }
+        Ok(seats)
+    }
+
+    fn next_turn(&self) -> usize {
+        self.inner.turn.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Claims up to `capacity` messages in turns. Answers them, and the streams that may have more.
+    async fn take<'a>(&self, open: &[Open<'a>], capacity: usize) -> Result<(Claimed, Vec<Open<'a>>), Error> {
+        let dealt = turns::deal(capacity, &self.seats(open, false).await?, self.next_turn());
+        let places: Vec<(Open<'a>, usize)> = open.iter().copied().zip(dealt).filter(|(_, n)| *n > 0).collect();
+        if places.is_empty() {
+            return Ok((Claimed::default(), Vec::new()));
+        }
+        let shares = places.iter().map(|((stream, _), n)| ((*stream).clone(), *n)).collect();
+        let rates = places.iter().flat_map(|((stream, rate), _)| rate_of(stream, *rate)).collect();
+        let claimed = self.claim(shares, rates, false).await?;
+        let filled = places.into_iter().zip(&claimed.seen).filter(|((_, share), seen)| *seen == share);
+        let more = filled.map(|((open, _), _)| open).collect();
+        Ok((claimed, more))
+    }
+
+    async fn claim(
+        &self,
+        shares: Vec<(Stream, usize)>,
+        rates: BTreeMap<String, Rate>,
+        fence: bool,
+    ) -> Result<Claimed, Error> {
+        let claim = Claim {
+            shares,
+            by: self.inner.holder,
+            until: self.lease_end(),
+            fence,
+            rates,
+            retries: self.inner.gates.retries(self.inner.clock.now()),
+            put_off: PUT_OFF,
+        };
+        let claimed = self.inner.store.claim(claim).await?;
+        for message in claimed.held.iter().chain(&claimed.dropped) {
+            self.forget_stats_of(message).await;
+        }
+        if claimed.held.len() > claimed.retries || claimed.retries > 0 {
+            self.inner.gates.spend(claimed.held.len() - claimed.retries, claimed.retries);
+        }
+        Ok(claimed)
+    }
+
+    /// Tries the gates that may be tried, each with one message, if no other replica does.
+    async fn probe(&self, streams: &[Stream]) -> Result<usize, Error> {
+        let mut tried = BTreeMap::new();
+        for stream in streams {
+            if let Way::Probe(gate) = self.way(&stream.account) {
+                tried.entry(gate).or_insert(stream);
+            }
+        }
+        let mut done = 0;
+        for (gate, stream) in tried {
+            if self.inner.stopping.is_cancelled() || !self.take_probe(&gate).await? {
+                continue;
+            }
+            let claimed = self.claim(vec![(stream.clone(), 1)], BTreeMap::new(), false).await?;
+            done += claimed.held.len() + claimed.dropped.len();
+            if claimed.held.is_empty() {
+                self.return_probe(&gate).await?;
+            }
+            for message in claimed.held {
+                self.begin(message).await;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Whether messages of this owner's and account already wait for room: a new one goes behind them.
+    pub(super) fn has_backlog(&self, message: &Message) -> bool {
+        let known = self.inner.roster.get();
+        known.is_some_and(|streams| {
+            streams
+                .iter()
+                .any(|s| s.campaign.is_none() && s.owner == message.owner && s.account == message.traffic_account_id)
+        })
+    }
+}
+
+/// The stream's account and its rate, if it has one.
+fn rate_of(stream: &Stream, rate: Option<Rate>) -> BTreeMap<String, Rate> {
+    rate.map(|rate| (stream.account.clone(), rate)).into_iter().collect()
+}

@@ -1,0 +1,233 @@
+//! The gates that every send passes, shared by all replicas: read whole, changed one at a time under a row lock.
+
+use std::collections::BTreeMap;
+
+use diesel::{
+    AsChangeset, ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _, QueryResult, Queryable,
+    Selectable, SelectableHelper as _, SqliteConnection,
+};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection};
+use jiff::Timestamp;
+
+use crate::domain::gate::{Gate, Holding};
+use crate::domain::rate::Rate;
+use crate::store::columns::{Guid, Instant};
+use crate::store::schema::gates;
+use crate::store::wake::{self, Topic};
+use crate::store::{Error, Store, run};
+
+#[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = gates, treat_none_as_null = true)]
+#[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
+struct GateRow {
+    name: String,
+    rate: Option<i32>,
+    burst: Option<i32>,
+    admitted_to: Option<Instant>,
+    hold: i16,
+    hold_until: Option<Instant>,
+    hold_since: Option<Instant>,
+    hold_code: Option<String>,
+    strikes: i32,
+    probed_by: Option<Guid>,
+    probed_until: Option<Instant>,
+}
+
+impl From<GateRow> for Gate {
+    fn from(row: GateRow) -> Self {
+        let positive = |n: i32| u32::try_from(n).ok();
+        Self {
+            name: row.name,
+            rate: row.rate.and_then(positive),
+            burst: row.burst.and_then(positive),
+            booked: row.admitted_to.map(|at| at.0),
+            holding: Holding::from_number(row.hold),
+            until: row.hold_until.map(|at| at.0),
+            since: row.hold_since.map(|at| at.0),
+            code: row.hold_code,
+            strikes: row.strikes,
+            probe: row.probed_by.zip(row.probed_until).map(|(by, until)| (by.0, until.0)),
+        }
+    }
+}
+
+impl From<&Gate> for GateRow {
+    fn from(gate: &Gate) -> Self {
+        let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+        Self {
+            name: gate.name.clone(),
+            rate: gate.rate.map(number),
+            burst: gate.burst.map(number),
+            admitted_to: gate.booked.map(Instant),
+            hold: gate.holding as i16,
+            hold_until: gate.until.map(Instant),
+            hold_since: gate.since.map(Instant),
+            hold_code: gate.code.clone(),
+            strikes: gate.strikes,
+            probed_by: gate.probe.map(|(by, _)| Guid(by)),
+            probed_until: gate.probe.map(|(_, until)| Instant(until)),
+        }
+    }
+}
+
+/// The gate's row, locked; made first if there is none.
+async fn lock_postgres(c: &mut AsyncPgConnection, name: &str) -> QueryResult<Gate> {
+    use diesel_async::RunQueryDsl as _;
+    let query = gates::table.find(name).select(GateRow::as_select()).for_update();
+    if let Some(row) = query.first(c).await.optional()? {
+        return Ok(Gate::from(row));
+    }
+    let new = GateRow::from(&Gate::open(name));
+    diesel::insert_into(gates::table).values(&new).on_conflict_do_nothing().execute(c).await?;
+    query.first(c).await.map(Gate::from)
+}
+
+/// As [`lock_postgres`]; SQLite's transaction is alone in writing.
+fn lock_sqlite(c: &mut SqliteConnection, name: &str) -> QueryResult<Gate> {
+    use diesel::RunQueryDsl as _;
+    let query = gates::table.find(name).select(GateRow::as_select());
+    if let Some(row) = query.first(c).optional()? {
+        return Ok(Gate::from(row));
+    }
+    diesel::insert_into(gates::table).values(&GateRow::from(&Gate::open(name))).execute(c)?;
+    query.first(c).map(Gate::from)
+}
+
+/// What one transaction may let through a limited account.
+pub(super) struct Admission {
+    account: String,
+    rate: Rate,
+    booked: Option<Timestamp>,
+    allowance: u32,
+    /// Nothing is booked: a message of more parts than the burst passes now or never.
+    idle: bool,
+    used: u32,
+}
+
+impl Admission {
+    fn of(gate: &Gate, rate: Rate, now: Timestamp) -> Self {
+        let allowance = rate.allowance(gate.booked, now);
+        let idle = allowance == rate.allowance(None, now);
+        Self { account: gate.name.clone(), rate, booked: gate.booked, allowance, idle, used: 0 }
+    }
+
+    fn admit(&mut self, parts: u32) -> bool {
+        let passes = self.used + parts <= self.allowance || (self.idle && self.used == 0);
+        if passes {
+            self.used += parts;
+        }
+        passes
+    }
+}
+
+/// The admissions of all limited accounts that a transaction sends on. Accounts without a limit are not in it.
+#[derive(Default)]
+pub(super) struct Admissions(Vec<Admission>);
+
+impl Admissions {
+    /// Locks the accounts' gates, in the order of their names, so that two transactions never wait crosswise.
+    pub(super) async fn lock_postgres(
+        c: &mut AsyncPgConnection,
+        rates: &BTreeMap<String, Rate>,
+        now: Timestamp,
+    ) -> QueryResult<Self> {
+        let mut all = Vec::with_capacity(rates.len());
+        for (account, rate) in rates {
+            all.push(Admission::of(&lock_postgres(c, account).await?, *rate, now));
+        }
+        Ok(Self(all))
+    }
+
+    /// As [`Admissions::lock_postgres`].
+    pub(super) fn lock_sqlite(
+        c: &mut SqliteConnection,
+        rates: &BTreeMap<String, Rate>,
+        now: Timestamp,
+    ) -> QueryResult<Self> {
+        let locked = rates.iter().map(|(account, rate)| Ok(Admission::of(&lock_sqlite(c, account)?, *rate, now)));
+        locked.collect::<QueryResult<_>>().map(Self)
+    }
+
+    /// Lets a message of so many parts through, if there is room.
+    pub(super) fn admit(&mut self, account: &str, parts: i16) -> bool {
+        let parts = u32::try_from(parts).unwrap_or(1).max(1);
+        self.0.iter_mut().find(|a| a.account == account).is_none_or(|a| a.admit(parts))
+    }
+
+    /// The accounts that let something through, and until when they are booked now.
+    fn booked(&self, now: Timestamp) -> impl Iterator<Item = (&str, Instant)> {
+        let used = self.0.iter().filter(|a| a.used > 0);
+        used.map(move |a| (a.account.as_str(), Instant(a.rate.book(a.booked, now, a.used))))
+    }
+
+    /// Writes down what was let through.
+    pub(super) async fn book_postgres(&self, c: &mut AsyncPgConnection, now: Timestamp) -> QueryResult<()> {
+        use diesel_async::RunQueryDsl as _;
+        for (account, until) in self.booked(now) {
+            diesel::update(gates::table.find(account)).set(gates::admitted_to.eq(until)).execute(c).await?;
+        }
+        Ok(())
+    }
+
+    /// As [`Admissions::book_postgres`].
+    pub(super) fn book_sqlite(&self, c: &mut SqliteConnection, now: Timestamp) -> QueryResult<()> {
+        use diesel::RunQueryDsl as _;
+        for (account, until) in self.booked(now) {
+            diesel::update(gates::table.find(account)).set(gates::admitted_to.eq(until)).execute(c)?;
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Every gate that anything is known of.
+    pub async fn gates(&self) -> Result<Vec<Gate>, Error> {
+        use diesel_async::RunQueryDsl as _;
+        let query = gates::table.order(gates::name);
+        let rows: Vec<GateRow> = run!(&self.db, |c| query.select(GateRow::as_select()).load(c).await?);
+        Ok(rows.into_iter().map(Gate::from).collect())
+    }
+
+    /// Lets `change` happen to a gate, and tells the other replicas if it did anything. Answers the gate as it is then,
+    /// and what `change` said.
+    pub async fn change_gate<T, F>(&self, name: &str, change: F) -> Result<(Gate, T), Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Gate, Timestamp) -> T + Send + 'static,
+    {
+        let (db, clock, name) = (self.db.clone(), self.clock.clone(), name.to_owned());
+        let done = tokio::spawn(async move {
+            let done: (Gate, T) = run!(
+                &db,
+                |pg| {
+                    pg.transaction(async |c| {
+                        use diesel_async::RunQueryDsl as _;
+                        let mut gate = lock_postgres(c, &name).await?;
+                        let before = gate.clone();
+                        let said = change(&mut gate, clock.now());
+                        if gate != before {
+                            let row = GateRow::from(&gate);
+                            diesel::update(gates::table.find(&name)).set(&row).execute(c).await?;
+                            wake::notify(c, Topic::Gates).await?;
+                        }
+                        Ok::<_, diesel::result::Error>((gate, said))
+                    })
+                    .await?
+                },
+                |lite| {
+                    let now = clock.now();
+                    let write = move |c: &mut SqliteConnection| {
+                        use diesel::RunQueryDsl as _;
+                        let mut gate = lock_sqlite(c, &name)?;
+                        let said = change(&mut gate, now);
+                        diesel::update(gates::table.find(&name)).set(&GateRow::from(&gate)).execute(c)?;
+                        Ok::<_, diesel::result::Error>((gate, said))
+                    };
+                    lite.spawn_blocking(move |c| c.immediate_transaction(write)).await?
+                }
+            );
+            Ok::<_, Error>(done)
+        });
+        done.await.map_err(|e| Error::Query(e.to_string().into()))?
+    }
+}

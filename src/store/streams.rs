@@ -1,0 +1,151 @@
+//! The queue's streams: one for each lane, owner and route account that has something due. Found by skipping along the
+//! queue's index from stream to stream, so that a stream costs the same whether one message waits in it or a million.
+
+use std::collections::HashMap;
+
+use diesel::sql_types::{BigInt, Nullable, SmallInt, Text};
+use diesel::{
+    BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult, QueryableByName, SqliteConnection,
+};
+use jiff::Timestamp;
+
+use crate::domain::campaign::CampaignState;
+use crate::domain::ids::{CampaignId, OwnerId};
+use crate::domain::message::Guarantee;
+use crate::store::columns::Instant;
+use crate::store::columns::sql::Instant as InstantSql;
+use crate::store::rows::SINGLES;
+use crate::store::schema::campaigns;
+use crate::store::{Error, Store, run};
+
+/// Messages that wait in one lane, of one owner, for one route account.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Stream {
+    /// The campaign whose start made them; `None` for single sends.
+    pub campaign: Option<CampaignId>,
+    /// Whose they are.
+    pub owner: OwnerId,
+    /// The route account that they go out by.
+    pub account: String,
+    /// What may happen to them if an answer is lost, which is one for a whole campaign; `None` for single sends.
+    pub guarantee: Option<Guarantee>,
+}
+
+impl Stream {
+    /// The lane's number in the database.
+    pub(super) fn lane(&self) -> i64 {
+        self.campaign.map_or(SINGLES, |campaign| campaign.0)
+    }
+}
+
+/// How many streams are looked at; the others come when these are empty.
+const MOST: usize = 10_000;
+
+#[derive(QueryableByName)]
+struct Head {
+    #[diesel(sql_type = BigInt)]
+    lane: i64,
+    #[diesel(sql_type = BigInt)]
+    owner_id: i64,
+    #[diesel(sql_type = Text)]
+    traffic_account_id: String,
+    #[diesel(sql_type = InstantSql)]
+    due_at: Instant,
+}
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = BigInt)]
+    lane: i64,
+    #[diesel(sql_type = BigInt)]
+    owner_id: i64,
+    #[diesel(sql_type = Text)]
+    traffic_account_id: String,
+    #[diesel(sql_type = Nullable<SmallInt>)]
+    delivery_guarantee: Option<i16>,
+}
+
+const POSTGRES: &str = "WITH RECURSIVE s AS (\
+      (SELECT lane, owner_id, traffic_account_id, due_at FROM messages WHERE dispatch = 1 \
+       ORDER BY lane, owner_id, traffic_account_id, due_at LIMIT 1) \
+      UNION ALL \
+      SELECT n.* FROM s CROSS JOIN LATERAL (\
+        SELECT m.lane, m.owner_id, m.traffic_account_id, m.due_at FROM messages AS m WHERE m.dispatch = 1 \
+          AND (m.lane, m.owner_id, m.traffic_account_id) > (s.lane, s.owner_id, s.traffic_account_id) \
+        ORDER BY m.lane, m.owner_id, m.traffic_account_id, m.due_at LIMIT 1) AS n) \
+    SELECT s.lane, s.owner_id, s.traffic_account_id, c.delivery_guarantee \
+    FROM s LEFT JOIN campaigns AS c ON c.id = s.lane \
+    WHERE s.due_at <= $1 AND (s.lane = 0 OR c.state = $2) LIMIT $3";
+
+const SQLITE: &str = "SELECT lane, owner_id, traffic_account_id, due_at FROM messages WHERE dispatch = 1 \
+    AND (lane, owner_id, traffic_account_id) > (?, ?, ?) \
+    ORDER BY lane, owner_id, traffic_account_id, due_at LIMIT 1";
+
+impl From<Found> for Stream {
+    fn from(found: Found) -> Self {
+        let campaign = Some(found.lane).filter(|lane| *lane != SINGLES).map(CampaignId);
+        Self {
+            campaign,
+            owner: OwnerId(found.owner_id),
+            account: found.traffic_account_id,
+            guarantee: campaign.and(found.delivery_guarantee).map(crate::store::rows::guarantee),
+        }
+    }
+}
+
+/// The heads of all streams that are due, on SQLite.
+fn heads(c: &mut SqliteConnection, now: Timestamp) -> QueryResult<Vec<Head>> {
+    use diesel::RunQueryDsl as _;
+    let mut due = Vec::new();
+    let mut at = (i64::MIN, i64::MIN, String::new());
+    while due.len() < MOST {
+        let query = diesel::sql_query(SQLITE).bind::<BigInt, _>(at.0).bind::<BigInt, _>(at.1).bind::<Text, _>(&at.2);
+        let Some(head) = query.load::<Head>(c)?.pop() else { break };
+        at = (head.lane, head.owner_id, head.traffic_account_id.clone());
+        if head.due_at.0 <= now {
+            due.push(head);
+        }
+    }
+    Ok(due)
+}
+
+fn sqlite(c: &mut SqliteConnection, now: Timestamp) -> QueryResult<Vec<Found>> {
+    use diesel::RunQueryDsl as _;
+    let heads = heads(c, now)?;
+    let lanes: Vec<i64> = heads.iter().map(|h| h.lane).filter(|lane| *lane != SINGLES).collect();
+    let mut running = HashMap::new();
+    for lanes in lanes.chunks(1000) {
+        let query = campaigns::table
+            .filter(campaigns::id.eq_any(lanes).and(campaigns::state.eq(CampaignState::Running as i16)))
+            .select((campaigns::id, campaigns::delivery_guarantee));
+        running.extend(query.load::<(i64, i16)>(c)?);
+    }
+    let sent = |h: &Head| h.lane == SINGLES || running.contains_key(&h.lane);
+    let found = heads.into_iter().filter(sent).map(|h| Found {
+        delivery_guarantee: running.get(&h.lane).copied(),
+        lane: h.lane,
+        owner_id: h.owner_id,
+        traffic_account_id: h.traffic_account_id,
+    });
+    Ok(found.collect())
+}
+
+impl Store {
+    /// The streams that have something due now, single sends first; those of campaigns that do not run are left out.
+    pub async fn streams(&self) -> Result<Vec<Stream>, Error> {
+        let now = self.clock.now();
+        let found: Vec<Found> = run!(
+            &self.db,
+            |pg| {
+                use diesel_async::RunQueryDsl as _;
+                let query = diesel::sql_query(POSTGRES)
+                    .bind::<InstantSql, _>(Instant(now))
+                    .bind::<SmallInt, _>(CampaignState::Running as i16)
+                    .bind::<BigInt, _>(i64::try_from(MOST).unwrap_or(i64::MAX));
+                query.load(pg).await?
+            },
+            |lite| lite.spawn_blocking(move |c| sqlite(c, now)).await?
+        );
+        Ok(found.into_iter().map(Stream::from).collect())
+    }
+}

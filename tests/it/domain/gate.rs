@@ -1,0 +1,116 @@
+//! Gates: what holds them, what opens them, and who may try.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use messaging::domain::breaker::Breaker;
+use messaging::domain::budget::Budget;
+use messaging::domain::gate::{Gate, Holding, Passage, Word};
+use messaging::domain::outcome::Hold;
+use uuid::Uuid;
+
+use crate::support::outcomes::{accepted, ambiguous, not_sent, rejected};
+
+const ME: Uuid = Uuid::from_u128(1);
+const OTHER: Uuid = Uuid::from_u128(2);
+
+fn start() -> Timestamp {
+    Timestamp::from_second(1_790_000_000).unwrap()
+}
+
+fn seconds(n: i64) -> SignedDuration {
+    SignedDuration::from_secs(n)
+}
+
+#[test]
+fn each_outcome_says_its_word() {
+    let table = [
+        (accepted("p"), Word::Healthy),
+        (rejected(), Word::Healthy),
+        (
+            not_sent(Hold::Throttled { retry_after: Some(Duration::from_secs(7)) }),
+            Word::Throttled(Duration::from_secs(7)),
+        ),
+        (not_sent(Hold::Throttled { retry_after: None }), Word::Throttled(Duration::from_secs(1))),
+    ];
+    for (outcome, word) in table {
+        assert_eq!(Word::of(&outcome), word);
+    }
+    assert!(matches!(Word::of(&ambiguous()), Word::Unwell(_)));
+    assert!(matches!(Word::of(&not_sent(Hold::Unwell)), Word::Unwell(_)));
+    assert!(matches!(Word::of(&not_sent(Hold::AccountBlocked)), Word::Blocked(_)));
+}
+
+#[test]
+fn a_throttled_account_opens_by_itself() {
+    let mut gate = Gate::open("a");
+    assert!(gate.hear(Word::Throttled(Duration::from_secs(5)), ME, start()));
+    assert_eq!(gate.passage(start() + seconds(4)), Passage::Held(start() + seconds(5)));
+    assert_eq!(gate.passage(start() + seconds(5)), Passage::Open);
+    assert!(
+        gate.hear(Word::Throttled(Duration::from_secs(1)), OTHER, start() + seconds(1))
+            || gate.until == Some(start() + seconds(5))
+    );
+    assert_eq!(gate.until, Some(start() + seconds(5)), "a shorter wait does not shorten a longer one");
+}
+
+#[test]
+fn an_unwell_provider_is_tried_by_one_at_a_time_and_less_and_less_often() {
+    let mut gate = Gate::open("*");
+    let mut now = start();
+    gate.hear(Word::Unwell("PROVIDER_TIMEOUT"), ME, now);
+    for wait in [2, 4, 8, 16, 30, 30] {
+        assert_eq!(gate.passage(now), Passage::Held(now + seconds(wait)));
+        now += seconds(wait);
+        assert_eq!(gate.passage(now), Passage::Probe);
+        assert!(gate.take_probe(ME, now + seconds(60), now));
+        assert!(!gate.take_probe(OTHER, now + seconds(60), now), "one probe at a time");
+        assert!(!gate.hear(Word::Healthy, OTHER, now), "an old call's good news says nothing about now");
+        gate.hear(Word::Unwell("PROVIDER_TIMEOUT"), ME, now);
+    }
+    now += seconds(30);
+    assert!(gate.take_probe(OTHER, now + seconds(60), now));
+    assert!(gate.hear(Word::Healthy, OTHER, now));
+    assert_eq!((gate.holding, gate.strikes, gate.passage(now)), (Holding::Open, 0, Passage::Open));
+}
+
+#[test]
+fn a_probe_whose_holder_died_is_given_to_another() {
+    let mut gate = Gate::open("*");
+    gate.hear(Word::Unwell("PROVIDER_TIMEOUT"), ME, start());
+    let now = start() + seconds(2);
+    assert!(gate.take_probe(ME, now + seconds(60), now));
+    assert_eq!(gate.passage(now + seconds(59)), Passage::Held(now + seconds(60)));
+    assert!(gate.take_probe(OTHER, now + seconds(120), now + seconds(60)));
+}
+
+#[test]
+fn a_blocked_account_stays_so_until_a_probe_goes_well_or_an_operator_lifts_it() {
+    let mut gate = Gate { rate: Some(7), ..Gate::open("a") };
+    gate.hear(Word::Blocked("PROVIDER_ACCOUNT_BLOCKED"), ME, start());
+    gate.hear(Word::Throttled(Duration::from_secs(1)), ME, start());
+    gate.hear(Word::Healthy, ME, start());
+    assert_eq!(gate.holding, Holding::Blocked);
+    assert_eq!(gate.passage(start() + seconds(60)), Passage::Probe);
+    gate.lift();
+    assert_eq!(gate, Gate { rate: Some(7), ..Gate::open("a") }, "its limit stays");
+}
+
+#[test]
+fn the_breaker_trips_when_most_calls_fail_and_not_when_a_few_do() {
+    let mut breaker = Breaker::default();
+    assert_eq!((1..100).find(|_| breaker.record(true)), Some(12));
+    let mut breaker = Breaker::default();
+    assert!(!(0..1000).any(|i| breaker.record(i % 2 == 0)), "half of them");
+}
+
+#[test]
+fn retries_are_a_tenth_of_first_tries_and_a_floor() {
+    let mut budget = Budget::new(start());
+    budget.spend(1000.0, 0.0);
+    assert_eq!(budget.allowance(start()), 110);
+    budget.spend(0.0, 110.0);
+    assert_eq!(budget.allowance(start()), 0);
+    assert_eq!(budget.allowance(start() + seconds(3)), 30);
+    assert_eq!(budget.allowance(start() + seconds(3600)), 600, "what is saved up is bounded");
+}
