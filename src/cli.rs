@@ -5,8 +5,10 @@
 
 mod admin;
 pub mod client;
+mod operate;
 mod sandbox;
 mod serve;
+mod worker;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -41,6 +43,17 @@ enum Command {
     Key(admin::Key),
     /// Print a token for a user
     Token(admin::Token),
+    /// Send what is queued, without a gRPC door
+    Worker,
+    /// Route accounts: their limits, and what holds them
+    #[command(subcommand)]
+    Account(operate::Account),
+    /// Messages that were given up
+    #[command(subcommand)]
+    Dead(operate::Dead),
+    /// Numbers that do not want a user's messages
+    #[command(subcommand)]
+    OptOut(operate::OptOut),
     #[command(flatten)]
     Client(client::Command),
 }
@@ -92,6 +105,10 @@ pub async fn run(
         Command::User(command) => command.run(env, out).await,
         Command::Key(command) => command.run(env, out).await,
         Command::Token(command) => command.run(env, out).await,
+        Command::Worker => worker::run(env, out).await,
+        Command::Account(command) => command.run(env, out).await,
+        Command::Dead(command) => command.run(env, out).await,
+        Command::OptOut(command) => command.run(env, out).await,
         Command::Client(command) => {
             let lookup = |name: &str| env.get(name).map(str::to_owned);
             return client::run(command, &lookup, out, err).await.into();

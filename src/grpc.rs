@@ -40,6 +40,13 @@ impl Health {
             self.reporter.set_service_status(name, status).await;
         }
     }
+
+    /// Says, under the name `provider`, whether messages reach the provider by the default account. The services go on
+    /// serving while they do not: they accept, and the queue is the buffer.
+    pub async fn set_provider(&self, open: bool) {
+        let status = if open { tonic_health::ServingStatus::Serving } else { tonic_health::ServingStatus::NotServing };
+        self.reporter.set_service_status("provider", status).await;
+    }
 }
 
 /// All routes of the door: the services, health, and reflection in both its versions.
@@ -48,6 +55,7 @@ pub async fn routes(service: Service) -> Result<(Routes, Health), tonic_reflecti
     let (reporter, health) = tonic_health::server::health_reporter();
     let health_of = Health { reporter };
     health_of.set(true).await;
+    health_of.set_provider(true).await;
     // The google.rpc types are not part of any method's signature; without them tools print error details as base64.
     let reflection = || {
         tonic_reflection::server::Builder::configure()

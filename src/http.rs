@@ -1,15 +1,22 @@
 //! The HTTP door: whether the process lives and whether it can work, for those who watch over it.
 
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
 
+use crate::metrics;
 use crate::service::Service;
 
 /// All routes of the door. What it does not know it says so, in JSON.
 pub fn routes(service: Service) -> Router {
+    let counted = service.clone();
+    let metrics = move || {
+        let service = counted.clone();
+        async move { ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], service.render_metrics().await) }
+    };
     let ready = move || {
         let service = service.clone();
         async move { readiness(&service).await }
@@ -17,6 +24,7 @@ pub fn routes(service: Service) -> Router {
     Router::new()
         .route("/healthz", get(|| async { Json(json!({"ok": true})) }))
         .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
         .method_not_allowed_fallback(|| async {
             problem(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", "METHOD_NOT_ALLOWED")
         })
@@ -25,7 +33,14 @@ pub fn routes(service: Service) -> Router {
 
 async fn readiness(service: &Service) -> Response {
     match service.ready().await {
-        Ok(()) => Json(json!({"ok": true})).into_response(),
+        Ok(()) => {
+            // What is held does not make the process unfit: it accepts, and sends once it may.
+            let held = service.held_gates().into_iter().map(|gate| {
+                json!({"gate": gate.name, "why": gate.holding.name(), "code": gate.code,
+                    "since": gate.since.map(|at| at.to_string()), "until": gate.until.map(|at| at.to_string())})
+            });
+            Json(json!({"ok": true, "held": held.collect::<Vec<_>>()})).into_response()
+        }
         Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "The database cannot be reached", "DATABASE_UNAVAILABLE"),
     }
 }

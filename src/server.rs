@@ -87,15 +87,10 @@ impl Doors {
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE))
             .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
-            .layer(ObserveLayer(Limits::new(max_calls)))
+            .layer(ObserveLayer(Limits::new(max_calls), service.metrics().clone()))
             .add_routes(routes)
             .serve_with_incoming_shutdown(tls::incoming(self.grpc, self.tls), stop.clone().cancelled_owned());
         let http = axum::serve(self.http, http::routes(service)).with_graceful_shutdown(stop.clone().cancelled_owned());
-        // hyper's graceful end waits for connections that never say another word; the limit is ours.
-        let over = async {
-            stop.cancelled().await;
-            tokio::time::sleep(GRACE).await;
-        };
         let both = async {
             tokio::try_join!(async { grpc.await.map_err(ServeError::from) }, async {
                 http.await.map_err(ServeError::from)
@@ -103,20 +98,61 @@ impl Doors {
         };
         let served = tokio::select! {
             done = both => done.map(drop),
-            () = over => Ok(()),
+            () = grace(&stop) => Ok(()),
         };
         watching.abort();
         served
     }
 }
 
+/// The HTTP door alone: a worker's.
+#[derive(Debug)]
+pub struct HttpDoor {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl HttpDoor {
+    /// Takes the address.
+    pub async fn open(addr: SocketAddr) -> Result<Self, Error> {
+        let (listener, address) = listen("HTTP_ADDR", addr).await?;
+        Ok(Self { listener, address })
+    }
+
+    /// The address that the door got.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop`, then lets calls in flight finish, within a limit.
+    pub async fn serve(self, service: Service, stop: CancellationToken) -> Result<(), ServeError> {
+        let http =
+            axum::serve(self.listener, http::routes(service)).with_graceful_shutdown(stop.clone().cancelled_owned());
+        tokio::select! {
+            done = async { http.await } => Ok(done?),
+            () = grace(&stop) => Ok(()),
+        }
+    }
+}
+
+/// hyper's graceful end waits for connections that never say another word; the limit is ours.
+async fn grace(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(GRACE).await;
+}
+
 /// Keeps the health service true: not serving while the database is away, nor once the process stops.
 async fn watch(service: Service, health: Health, stop: CancellationToken) {
-    let mut serving = true;
+    let (mut serving, mut open) = (true, true);
     loop {
         tokio::select! {
             () = tokio::time::sleep(HEALTH) => {}
             () = stop.cancelled() => return health.set(false).await,
+        }
+        if service.provider_open() != open {
+            open = !open;
+            health.set_provider(open).await;
         }
         let ready = service.ready().await.is_ok();
         if ready != serving {

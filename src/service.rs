@@ -12,6 +12,7 @@ mod refresh;
 mod refresh_bulk;
 mod send;
 mod timers;
+mod watch;
 
 use std::fmt;
 use std::sync::Arc;
@@ -41,6 +42,7 @@ use crate::domain::campaign::Stats;
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::rate::Rate;
 use crate::domain::sender::SenderId;
+use crate::metrics::Metrics;
 use crate::provider::Provider;
 use crate::store::{Store, User};
 
@@ -112,6 +114,10 @@ struct Inner {
     in_flight: queue::InFlight,
     /// Who begins when the capacity is dealt out.
     turn: AtomicUsize,
+    /// What is counted.
+    metrics: Metrics,
+    /// How full the queue was when somebody last asked.
+    depths: watch::Kept,
     /// Rung when something was put into the queue, or may be sent now.
     wake: Notify,
     /// Rung when another replica changed a gate.
@@ -154,6 +160,8 @@ impl Service {
             roster: queue::Roster::default(),
             in_flight: queue::InFlight::default(),
             turn: AtomicUsize::new(0),
+            metrics: Metrics::default(),
+            depths: watch::Kept::default(),
             wake: Notify::new(),
             gates_changed: Notify::new(),
             stopping: CancellationToken::new(),

@@ -30,7 +30,7 @@ impl Place {
         if self.sandbox { Ok(serve::sandbox_env(env)?) } else { Ok(env) }
     }
 
-    async fn store(&self, env: Env) -> Result<Store, Failure> {
+    pub(super) async fn store(&self, env: Env) -> Result<Store, Failure> {
         Ok(app::open_store(&config::database(&self.env(env)?)?).await?)
     }
 
@@ -58,6 +58,16 @@ pub(super) enum User {
         #[command(flatten)]
         place: Place,
     },
+    /// Limit how many of a user's queued messages one process has in flight
+    Limit {
+        /// Whose messages
+        user: i64,
+        /// How many; without it the configured default
+        #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        in_flight: Option<u16>,
+        #[command(flatten)]
+        place: Place,
+    },
 }
 
 impl User {
@@ -79,6 +89,14 @@ impl User {
                     writeln!(out, "{}\t{}\t{sender}", user.id, user.name).map_err(Failure::other)?;
                 }
                 Ok(())
+            }
+            Self::Limit { user, in_flight, place } => {
+                let limited = place.store(env).await?.limit_user(OwnerId(user), in_flight).await;
+                if limited.map_err(Failure::other)? {
+                    writeln!(out, "limited").map_err(Failure::other)
+                } else {
+                    Err(config::Error::of("<USER>", "names no user; see messaging user list").into())
+                }
             }
         }
     }
@@ -179,7 +197,7 @@ fn check_scope(scope: &str) -> Result<(), Failure> {
     Err(config::Error::of("--scope", format_args!("names {unknown:?}, which is none of: {known}")).into())
 }
 
-async fn existing(store: &Store, user: i64) -> Result<(), Failure> {
+pub(super) async fn existing(store: &Store, user: i64) -> Result<(), Failure> {
     let found = store.user(OwnerId(user)).await.map_err(Failure::other)?;
     let missing =
         || config::Error::of("--user", format_args!("names no user: there is no {user}; see messaging user list"));

@@ -19,7 +19,8 @@ use crate::config::{self, Config, Env};
 use crate::domain::ids::OwnerId;
 use crate::domain::sender::SenderId;
 use crate::sandbox::{self, Sandbox};
-use crate::server::Doors;
+use crate::server::{Doors, ServeError};
+use crate::service::Service;
 use crate::shutdown;
 use crate::worker::Worker;
 
@@ -73,29 +74,40 @@ impl Serve {
         tracing::info!(%grpc, %http, workers = config.work.enabled, "serving");
 
         let worker = Worker::start(&service, config.work.enabled);
-        let limit = stop.clone();
-        let over = async move {
-            limit.cancelled().await;
-            tokio::time::sleep(STOP_LIMIT).await;
-        };
-        let work = async {
-            let serving = doors.serve(service.clone(), config.grpc.max_in_flight, stop.clone());
-            let resting = async {
-                stop.cancelled().await;
-                worker.stop().await;
-            };
-            let (served, ()) = tokio::join!(serving, resting);
-            service.drain().await;
-            served
-        };
-        tokio::select! {
-            served = work => served.map_err(Failure::other)?,
-            () = over => tracing::warn!("stopping took too long; what is in flight will be found by its lease"),
-        }
+        let serving = doors.serve(service.clone(), config.grpc.max_in_flight, stop.clone());
+        Box::pin(until_stopped(serving, worker, service, stop)).await?;
         stop_sandbox.cancel();
-        tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// Serves and works until `stop`, then lets what is in flight end, within a limit.
+pub(super) async fn until_stopped(
+    serving: impl Future<Output = Result<(), ServeError>>,
+    worker: Worker,
+    service: Service,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let limit = stop.clone();
+    let over = async move {
+        limit.cancelled().await;
+        tokio::time::sleep(STOP_LIMIT).await;
+    };
+    let work = async {
+        let resting = async {
+            stop.cancelled().await;
+            worker.stop().await;
+        };
+        let (served, ()) = tokio::join!(serving, resting);
+        service.drain().await;
+        served
+    };
+    tokio::select! {
+        served = work => served.map_err(Failure::other)?,
+        () = over => tracing::warn!("stopping took too long; what is in flight will be found by its lease"),
+    }
+    tracing::info!("stopped");
+    Ok(())
 }
 
 /// The environment of `serve --sandbox`: whatever it does not say, the data directory does.

@@ -90,6 +90,22 @@ impl Status {
         Self::Expired,
     ];
 
+    /// Its name, in lower case.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Queued => "queued",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+
     /// The status with this number.
     #[must_use]
     pub fn from_number(n: i32) -> Option<Self> {
@@ -114,6 +130,17 @@ pub enum Lane {
     Single,
     /// With those that its campaign's start made.
     Campaign,
+}
+
+impl Lane {
+    /// Its name, as metrics give it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Campaign => "campaign",
+        }
+    }
 }
 
 /// Who holds a message, and which of its holds this is: what a settle has to prove.

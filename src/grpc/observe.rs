@@ -17,6 +17,7 @@ use tower::{Layer, Service};
 
 use crate::grpc::entry::Call;
 use crate::grpc::status;
+use crate::metrics::Metrics;
 
 /// How many calls may be in flight.
 #[derive(Debug, Clone)]
@@ -34,13 +35,13 @@ impl Limits {
 
 /// Puts what the module says around the routes.
 #[derive(Debug, Clone)]
-pub struct ObserveLayer(pub Limits);
+pub struct ObserveLayer(pub Limits, pub Metrics);
 
 impl<S> Layer<S> for ObserveLayer {
     type Service = Observe<S>;
 
     fn layer(&self, inner: S) -> Observe<S> {
-        Observe { inner, limits: self.0.clone() }
+        Observe { inner, limits: self.0.clone(), metrics: self.1.clone() }
     }
 }
 
@@ -49,6 +50,7 @@ impl<S> Layer<S> for ObserveLayer {
 pub struct Observe<S> {
     inner: S,
     limits: Limits,
+    metrics: Metrics,
 }
 
 /// tonic's own timer answers `CANCELLED`; ours is this much earlier and answers `DEADLINE_EXCEEDED`.
@@ -76,7 +78,7 @@ where
         let method: Arc<str> = request.uri().path().trim_start_matches('/').into();
         let permit = if counted(&method) { self.limits.calls.clone().try_acquire_owned().ok() } else { None };
         let full = counted(&method) && permit.is_none();
-        let record = Record { call, method, begun, permit, code: None };
+        let record = Record { call, method, begun, permit, code: None, metrics: self.metrics.clone() };
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         Box::pin(async move {
@@ -138,6 +140,7 @@ struct Record {
     begun: Instant,
     permit: Option<OwnedSemaphorePermit>,
     code: Option<Code>,
+    metrics: Metrics,
 }
 
 impl Record {
@@ -169,6 +172,9 @@ impl Drop for Record {
         let code = self.code.unwrap_or(Code::Cancelled);
         let micros = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let owner = self.call.owner.get();
+        // Whatever a caller makes up is no method, and must not become a label.
+        let method = self.method.rsplit('/').next().filter(|_| code != Code::Unimplemented).unwrap_or("other");
+        self.metrics.call(method, &format!("{code:?}"), self.begun.elapsed());
         tracing::info!(request_id = &*self.call.request_id, method = &*self.method, ?code, micros, owner, "call");
     }
 }

@@ -13,6 +13,7 @@ use crate::domain::status::Event;
 use crate::error::Error;
 use crate::provider::Submission;
 use crate::service::Service;
+use crate::service::watch::class;
 use crate::store::{self, Job, Moved, Pick, Topic};
 
 /// How much of a lease has to be left for the fence: time for its commit and for noticing that it ran out.
@@ -59,7 +60,10 @@ impl Service {
         let submission = Submission::of(&message);
         // The provider's own limits end sooner; this one holds the promise that no call outlives its lease.
         let call = tokio::time::timeout(self.inner.settings.lease, self.inner.provider.send(&submission));
+        let begun = tokio::time::Instant::now();
         let outcome = call.await.unwrap_or_else(|_| no_answer());
+        self.inner.metrics.provider("send", begun.elapsed());
+        self.inner.metrics.outcome(message.lane.name(), class(&outcome));
         self.observe(&message.traffic_account_id, Word::of(&outcome)).await;
         let settled = self.settle(message, hold, outcome.clone()).await?;
         Ok((settled, outcome))
@@ -80,6 +84,7 @@ impl Service {
         let gone = || Error::Internal { cause: format!("message {id} vanished while it was sent") };
         let moved = moved.into_iter().flatten().next().ok_or_else(gone)?;
         if let Err(refused) = moved.result {
+            self.inner.metrics.late_settle();
             tracing::warn!(message = %id, ?refused, "a settle came too late to decide");
         }
         Ok(moved.message)

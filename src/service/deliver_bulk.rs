@@ -9,6 +9,7 @@ use crate::domain::outcome::{Hold, NotSent, Outcome, Quote, Reason};
 use crate::domain::status::Event;
 use crate::provider::Submission;
 use crate::service::Service;
+use crate::service::watch::class;
 use crate::store::{Job, Pick};
 
 /// How much of the lease has to be left to begin another call.
@@ -33,6 +34,7 @@ impl Service {
             let outcomes = self.call_bulk(&part).await;
             match outcomes {
                 Err(Outcome::Rejected(_)) if part.len() > 1 => {
+                    self.inner.metrics.divided();
                     let rest = part.split_off(part.len() / 2);
                     parts.extend([rest, part]);
                 }
@@ -54,10 +56,12 @@ impl Service {
             return Err(out_of_time());
         }
         let submissions: Vec<Submission> = messages.iter().map(Submission::of).collect();
+        let begun = tokio::time::Instant::now();
         let called = match submissions.as_slice() {
             [one] => tokio::time::timeout(left, async { Ok(vec![self.inner.provider.send(one).await]) }).await,
             many => tokio::time::timeout(left, self.inner.provider.send_bulk(many)).await,
         };
+        self.inner.metrics.provider("bulk", begun.elapsed());
         let outcomes = called.unwrap_or_else(|_| Err(super::deliver::no_answer()));
         let word = match &outcomes {
             Ok(each) => each
@@ -71,6 +75,9 @@ impl Service {
 
     async fn settle_all(&self, messages: Vec<Message>, outcomes: Vec<Outcome>) {
         let Some(first) = messages.first().cloned() else { return };
+        for outcome in &outcomes {
+            self.inner.metrics.outcome(first.lane.name(), class(outcome));
+        }
         let random = || (self.inner.random)();
         let jobs = messages.into_iter().zip(outcomes).filter_map(|(message, outcome)| {
             let hold = message.hold()?;

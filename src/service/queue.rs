@@ -276,10 +276,14 @@ impl Service {
             put_off: PUT_OFF,
         };
         let claimed = self.inner.store.claim(claim).await?;
+        if claimed.limited {
+            self.inner.metrics.limited();
+        }
         for message in claimed.held.iter().chain(&claimed.dropped) {
             self.forget_stats_of(message).await;
         }
         if claimed.held.len() > claimed.retries || claimed.retries > 0 {
+            self.inner.metrics.retries(claimed.retries);
             self.inner.gates.spend(claimed.held.len() - claimed.retries, claimed.retries);
         }
         Ok(claimed)

@@ -21,6 +21,9 @@ impl Service {
             let moved = self.inner.store.apply(Job { pick, event: Event::Timer }).await?;
             self.forget_stats(&moved).await;
             changed += moved.iter().filter(|m| m.result.is_ok()).count();
+            for m in moved.iter().filter(|m| m.result.is_ok()) {
+                self.inner.metrics.timer(m.message.status().name());
+            }
             wakes |= moved.iter().any(|m| m.message.state.dispatch == Dispatch::Queued);
         }
         if wakes {

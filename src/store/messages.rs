@@ -5,13 +5,14 @@ use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
 
 use crate::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
-use crate::domain::message::{Message, Status};
+use crate::domain::message::{Dispatch, Message, Status};
 use crate::domain::phone::Msisdn;
 use crate::domain::status::Kind;
 use crate::store::columns::Guid;
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::events;
 use crate::store::schema::messages::{self, dsl};
+use crate::store::transition::in_state;
 use crate::store::{Error, Store, run};
 
 /// Which of an owner's messages to list.
@@ -72,6 +73,21 @@ impl Store {
             }
             query.order(dsl::id.desc()).limit(limit).select(MessageRow::as_select()).load(c).await?
         });
+        Ok(rows.into_iter().map(MessageRow::into_message).collect())
+    }
+
+    /// The message with this id, whoever's it is: for operators alone.
+    pub async fn message_of_anyone(&self, id: MessageId) -> Result<Option<Message>, Error> {
+        let query = dsl::messages.find(Guid(id.0));
+        let row = run!(&self.db, |c| query.select(MessageRow::as_select()).first(c).await.optional()?);
+        Ok(row.map(MessageRow::into_message))
+    }
+
+    /// Up to `limit` messages that were given up, whoever's they are, oldest first, from right after `after` on.
+    pub async fn dead(&self, after: Option<MessageId>, limit: i64) -> Result<Vec<Message>, Error> {
+        let after = Guid(after.map_or(uuid::Uuid::nil(), |id| id.0));
+        let query = messages::table.filter(in_state(Dispatch::Dead).and(dsl::id.gt(after))).order(dsl::id).limit(limit);
+        let rows: Vec<MessageRow> = run!(&self.db, |c| query.select(MessageRow::as_select()).load(c).await?);
         Ok(rows.into_iter().map(MessageRow::into_message).collect())
     }
 

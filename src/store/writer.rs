@@ -3,6 +3,7 @@
 //! It runs in tasks of its own, so that a caller that goes away never leaves a transaction half done.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -40,6 +41,14 @@ enum Command {
 #[derive(Clone)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Command>,
+    written: Arc<Written>,
+}
+
+/// How many transactions were made, and how many writes they held.
+#[derive(Default)]
+struct Written {
+    batches: AtomicU64,
+    writes: AtomicU64,
 }
 
 impl Writer {
@@ -47,14 +56,20 @@ impl Writer {
     /// batch costs does not depend on its size.
     pub(super) fn start(db: &Db, clock: &Clock) -> Self {
         let (queue, commands) = mpsc::channel(QUEUE);
-        tokio::spawn(keep_lane(db.clone(), clock.clone(), Arc::new(Mutex::new(commands))));
-        Self { queue }
+        let written = Arc::<Written>::default();
+        tokio::spawn(keep_lane(db.clone(), clock.clone(), Arc::new(Mutex::new(commands)), written.clone()));
+        Self { queue, written }
+    }
+
+    /// How many transactions were made, and how many writes they held.
+    pub(super) fn written(&self) -> (u64, u64) {
+        (self.written.batches.load(Ordering::Relaxed), self.written.writes.load(Ordering::Relaxed))
     }
 }
 
 /// Replaces a lane that panicked: its callers are told that the write failed, and the next ones find a writer.
-async fn keep_lane(db: Db, clock: Clock, commands: Arc<Mutex<mpsc::Receiver<Command>>>) {
-    while let Err(e) = tokio::spawn(lane(db.clone(), clock.clone(), commands.clone())).await {
+async fn keep_lane(db: Db, clock: Clock, commands: Arc<Mutex<mpsc::Receiver<Command>>>, written: Arc<Written>) {
+    while let Err(e) = tokio::spawn(lane(db.clone(), clock.clone(), commands.clone(), written.clone())).await {
         if e.is_cancelled() {
             return;
         }
@@ -62,7 +77,7 @@ async fn keep_lane(db: Db, clock: Clock, commands: Arc<Mutex<mpsc::Receiver<Comm
     }
 }
 
-async fn lane(db: Db, clock: Clock, commands: Arc<Mutex<mpsc::Receiver<Command>>>) {
+async fn lane(db: Db, clock: Clock, commands: Arc<Mutex<mpsc::Receiver<Command>>>, written: Arc<Written>) {
     let mut commands = commands.lock().await;
     let mut company = false;
     loop {
@@ -76,6 +91,8 @@ async fn lane(db: Db, clock: Clock, commands: Arc<Mutex<mpsc::Receiver<Command>>
             gathered.extend(std::iter::from_fn(|| commands.try_recv().ok()).take(room));
         }
         company = gathered.len() >= COMPANY;
+        written.batches.fetch_add(1, Ordering::Relaxed);
+        written.writes.fetch_add(u64::try_from(gathered.len()).unwrap_or(0), Ordering::Relaxed);
         commit(&db, &clock, gathered).await;
     }
 }

@@ -22,6 +22,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("auth", &["domain"]),
     ("error", &["store", "provider"]),
     ("clock", &[]),
+    ("metrics", &[]),
     ("proto", &[]),
     ("shutdown", &[]),
     // A program of its own, which knows the service as little as the provider does.
@@ -56,6 +57,7 @@ const RULES: &[(&str, &[&str])] = &[
 const FREE: &[(&str, &[&str])] = &[
     ("clock", &["app", "cli", "grpc", "http", "sandbox", "service", "store", "worker"]),
     ("error", &["auth", "grpc", "http", "service", "worker"]),
+    ("metrics", &["grpc", "http", "service"]),
     ("auth", &["grpc", "http", "service"]),
 ];
 

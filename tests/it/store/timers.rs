@@ -1,9 +1,11 @@
 //! What time does to messages that somebody left.
 
 use jiff::SignedDuration;
-use messaging::domain::message::{Dispatch, Status};
+use messaging::domain::message::{Dispatch, Guarantee, Status};
+use messaging::domain::status::{Event, Refused};
 
-use crate::support::outcomes::ambiguous;
+use crate::support::messages::queued;
+use crate::support::outcomes::{accepted, ambiguous};
 use crate::support::store::{Rig, both};
 
 both![
@@ -11,6 +13,9 @@ both![
     a_send_that_ran_out_becomes_unknown,
     the_third_crash_ends_a_message,
     a_lost_answer_is_sent_again_after_two_minutes,
+    what_is_scheduled_is_queued_when_its_time_comes,
+    what_was_given_up_is_listed_and_can_be_put_back,
+    what_may_have_been_sent_is_put_back_only_on_demand,
 ];
 
 const LEASE: SignedDuration = SignedDuration::from_mins(1);
@@ -67,4 +72,48 @@ async fn a_lost_answer_is_sent_again_after_two_minutes(rig: Rig) {
     rig.settle(&sending, ambiguous()).await;
     rig.clock.advance(SignedDuration::from_hours(1));
     assert!(rig.timer(Dispatch::Unknown).await.is_empty(), "once and not more");
+}
+
+async fn what_is_scheduled_is_queued_when_its_time_comes(rig: Rig) {
+    let owner = rig.owner().await;
+    let mut message = queued(owner, Guarantee::AtMostOnce, rig.clock.now());
+    message.state.dispatch = Dispatch::Scheduled;
+    message.state.due_at = Some(rig.clock.now() + SignedDuration::from_mins(1));
+    let message = rig.stored(message).await;
+    assert!(rig.timer(Dispatch::Scheduled).await.is_empty());
+    assert!(rig.take(10).await.is_empty());
+    rig.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(rig.timer(Dispatch::Scheduled).await.len(), 1);
+    assert_eq!(rig.take(10).await[0].id, message.id);
+}
+
+async fn what_was_given_up_is_listed_and_can_be_put_back(rig: Rig) {
+    let owner = rig.owner().await;
+    let message = rig.queued(owner).await;
+    for _ in 0..3 {
+        rig.claimed(&message).await;
+        rig.clock.advance(LEASE);
+        rig.timer(Dispatch::Claimed).await;
+    }
+    let dead = rig.store.dead(None, 10).await.unwrap();
+    assert_eq!(dead.iter().map(|m| m.id).collect::<Vec<_>>(), [message.id]);
+    assert!(rig.store.dead(Some(message.id), 10).await.unwrap().is_empty());
+    let back = rig.apply(message.id, Event::Requeue { may_duplicate: false }).await;
+    back.result.unwrap();
+    assert_eq!((back.message.status(), back.message.state.error_code), (Status::Queued, None));
+    assert_eq!(rig.take(10).await.len(), 1);
+    assert_eq!(rig.store.history(owner, message.id).await.unwrap().last().unwrap().kind, "requeued");
+}
+
+async fn what_may_have_been_sent_is_put_back_only_on_demand(rig: Rig) {
+    let owner = rig.owner().await;
+    let message = rig.stored(queued(owner, Guarantee::AtMostOnce, rig.clock.now())).await;
+    let sending = rig.fenced(&message).await;
+    rig.settle(&sending, ambiguous()).await;
+    let refused = rig.apply(message.id, Event::Requeue { may_duplicate: false }).await;
+    assert_eq!(refused.result, Err(Refused::MayDuplicate));
+    rig.apply(message.id, Event::Requeue { may_duplicate: true }).await.result.unwrap();
+    assert!(rig.fenced(&message).await.state.possible_duplicate);
+    rig.settle(&rig.read(&message).await, accepted("p-1")).await;
+    assert_eq!(rig.apply(message.id, Event::Requeue { may_duplicate: true }).await.result, Err(Refused::State));
 }

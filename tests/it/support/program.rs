@@ -26,6 +26,15 @@ pub fn printed(arguments: &[&str], env: &[(&str, &str)]) -> String {
     String::from_utf8(output.stdout).expect("the output is text").trim().to_owned()
 }
 
+/// What a command said that ended with this exit status: one line on standard error, and nothing else.
+pub fn failed(arguments: &[&str], env: &[(&str, &str)], status: i32) -> String {
+    let output = run(arguments, env);
+    let said = String::from_utf8(output.stderr).expect("the output is text");
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}: {said}");
+    assert!(output.stdout.is_empty() && said.lines().count() == 1, "{arguments:?}: {said}");
+    said
+}
+
 /// A program that runs until it is ended; killed when dropped.
 pub struct Running {
     child: Child,

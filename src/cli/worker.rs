@@ -1,0 +1,33 @@
+//! `messaging worker`: sends what is queued, without a gRPC door.
+
+use std::io::Write;
+
+use rand::RngExt as _;
+use serde_json::json;
+
+use crate::app;
+use crate::cli::Failure;
+use crate::cli::serve::until_stopped;
+use crate::config::{Config, Env, Error};
+use crate::server::HttpDoor;
+use crate::shutdown;
+use crate::worker::Worker;
+
+/// Runs until it is told to stop. Its HTTP door tells whether it lives, and what it counts.
+pub(super) async fn run(env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
+    crate::telemetry::Settings::load(&env)?.install();
+    // It checks nobody's tokens.
+    let secret = rand::rng().random::<[u8; 32]>().iter().fold(String::new(), |hex, b| format!("{hex}{b:02x}"));
+    let config = Config::load(&env.or("JWT_SECRET", secret))?;
+    if !config.work.enabled {
+        return Err(Error::of("WORKERS", "is 0, which leaves a worker nothing to do: leave it out").into());
+    }
+    let door = HttpDoor::open(config.http_addr).await?;
+    let service = app::build(&config).await?;
+    let stop = shutdown::signal().map_err(Failure::other)?;
+    writeln!(out, "{}", json!({"http": door.address().to_string()})).map_err(Failure::other)?;
+    out.flush().map_err(Failure::other)?;
+    tracing::info!(http = %door.address(), "working");
+    let worker = Worker::start(&service, true);
+    until_stopped(door.serve(service.clone(), stop.clone()), worker, service, stop).await
+}

@@ -1,0 +1,99 @@
+//! What those who watch over the service read: its metrics, and whether it can work.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::gate::{Gate, Holding};
+use crate::domain::message::Dispatch;
+use crate::domain::outcome::Outcome;
+use crate::metrics::{Metrics, Reading};
+use crate::service::Service;
+use crate::store::Depths;
+
+/// How long the depths are answered from memory: counting a deep queue takes a while.
+const DEPTHS_TTL: Duration = Duration::from_secs(5);
+
+/// The depths, as they were read last.
+pub(super) type Kept = tokio::sync::Mutex<Option<(Instant, Depths)>>;
+
+impl Service {
+    /// What is counted here.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// Everything that is counted, in the text format of `OpenMetrics`. While the database is away, the depths are those of
+    /// before.
+    pub async fn render_metrics(&self) -> String {
+        let mut kept = self.inner.depths.lock().await;
+        if kept.as_ref().is_none_or(|(read, _)| read.elapsed() > DEPTHS_TTL)
+            && let Ok(depths) = self.inner.store.depths().await
+        {
+            *kept = Some((Instant::now(), depths));
+        }
+        let depths = kept.as_ref().map(|(_, depths)| depths.clone()).unwrap_or_default();
+        drop(kept);
+        let now = self.inner.clock.now();
+        let age =
+            |oldest: Option<jiff::Timestamp>| oldest.map_or(0.0, |at| now.duration_since(at).as_secs_f64().max(0.0));
+        let ((batches, writes), (busy, idle)) = self.inner.store.pulse();
+        let held = self.held_gates();
+        let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let settings = &self.inner.settings;
+        self.inner.metrics.render(&Reading {
+            queue: vec![
+                ("single", depths.single.0, age(depths.single.1)),
+                ("campaign", depths.campaign.0, age(depths.campaign.1)),
+            ],
+            states: depths.states.iter().map(|(state, n)| (name(*state), *n)).collect(),
+            writer: (i64::try_from(batches).unwrap_or(i64::MAX), i64::try_from(writes).unwrap_or(i64::MAX)),
+            connections: (number(busy), number(idle)),
+            gates: [Holding::Throttled, Holding::Unwell, Holding::Blocked]
+                .map(|why| (why.name(), number(held.iter().filter(|gate| gate.holding == why).count())))
+                .to_vec(),
+            in_flight: (
+                number(settings.send_concurrency.saturating_sub(self.inner.slots.available_permits())),
+                number(settings.bulk_concurrency.saturating_sub(self.inner.bulk_slots.available_permits())),
+            ),
+        })
+    }
+
+    /// Whether the provider can be sent to by the default account, as far as is known.
+    #[must_use]
+    pub fn provider_open(&self) -> bool {
+        let closes = |gate: &Gate| {
+            let concerns =
+                gate.name == crate::domain::gate::PROVIDER || gate.name == self.inner.settings.traffic_account_id;
+            concerns && gate.holding > Holding::Throttled
+        };
+        !self.held_gates().iter().any(closes)
+    }
+}
+
+/// The name of a state, as metrics give it.
+fn name(dispatch: Dispatch) -> &'static str {
+    match dispatch {
+        Dispatch::Scheduled => "scheduled",
+        Dispatch::Queued => "queued",
+        Dispatch::Claimed => "claimed",
+        Dispatch::Sending => "sending",
+        Dispatch::Accepted => "accepted",
+        Dispatch::Rejected => "rejected",
+        Dispatch::Unknown => "unknown",
+        Dispatch::Cancelled => "cancelled",
+        Dispatch::Expired => "expired",
+        Dispatch::Dead => "dead",
+    }
+}
+
+/// The name of an outcome's class, as metrics give it.
+pub(super) fn class(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Accepted(_) => "accepted",
+        Outcome::Rejected(_) => "rejected",
+        Outcome::NotSent(_) => "not_sent",
+        Outcome::Ambiguous(_) => "ambiguous",
+    }
+}

@@ -1,0 +1,49 @@
+//! What operators do by hand, with the real program beside a serving one.
+
+use crate::support::app::{ACCOUNT, API_KEY, JWT_SECRET};
+use crate::support::program::{Running, failed, printed};
+
+#[test]
+fn accounts_opt_outs_and_the_dead_are_looked_after_beside_a_serving_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite://{}", folder.path().join("m.db").display());
+    let env = [
+        ("DATABASE_URL", database.as_str()),
+        ("JWT_SECRET", JWT_SECRET),
+        ("MITTO_API_KEY", API_KEY),
+        ("MITTO_API_BASE", "http://127.0.0.1:9"),
+        ("SMS_TRAFFIC_ACCOUNT_ID", ACCOUNT),
+        ("GRPC_ADDR", "127.0.0.1:0"),
+        ("HTTP_ADDR", "127.0.0.1:0"),
+    ];
+    let serving = Running::start(&["serve"], &env);
+    let user = printed(&["user", "create", "--name", "carol"], &env);
+
+    assert_eq!(printed(&["account", "list"], &env), "");
+    let limited = printed(&["account", "limit", ACCOUNT, "--rate", "200", "--burst", "50"], &env);
+    assert_eq!(limited, format!("{ACCOUNT}\topen\t-\t-\t200\t50"));
+    assert_eq!(printed(&["account", "list"], &env), limited);
+    let back = printed(&["account", "limit", ACCOUNT, "--default"], &env);
+    assert_eq!(back, format!("{ACCOUNT}\topen\t-\t-\t-\t-"));
+    assert!(failed(&["account", "unblock", ACCOUNT], &env, 1).contains("is not held"));
+    assert!(failed(&["account", "limit", "no account!", "--rate", "1"], &env, 2).contains("<ID>"));
+    assert!(failed(&["account", "limit", ACCOUNT], &env, 2).contains("--rate is required"));
+
+    assert_eq!(printed(&["user", "limit", &user, "--in-flight", "3"], &env), "limited");
+    assert!(failed(&["user", "limit", "999"], &env, 2).contains("names no user"));
+
+    let number = "+306900000001";
+    assert_eq!(printed(&["opt-out", "add", "0030 6900000001", "--user", &user], &env), "added");
+    assert_eq!(printed(&["opt-out", "add", number, "--user", &user], &env), "it was there already");
+    assert!(printed(&["opt-out", "list", "--user", &user], &env).starts_with("+306900000001\towner\t"));
+    assert_eq!(printed(&["opt-out", "remove", number, "--user", &user], &env), "removed");
+    assert!(failed(&["opt-out", "remove", number, "--user", &user], &env, 1).contains("not on the list"));
+    let refused = failed(&["opt-out", "add", "4455", "--user", &user], &env, 2);
+    assert!(refused.contains("<NUMBER>") && !refused.contains("4455"), "{refused}");
+
+    assert_eq!(printed(&["dead", "list"], &env), "");
+    let nobody = "019a0000-0000-7000-8000-000000000000";
+    assert!(failed(&["dead", "requeue", nobody], &env, 1).contains("there is no message"));
+    assert!(failed(&["dead", "show", "x"], &env, 2).contains("<ID>"));
+    drop(serving);
+}
