@@ -2,12 +2,16 @@
 
 pub mod campaign;
 pub mod evidence;
+pub mod expansion;
 pub mod ids;
 pub mod message;
 pub mod outcome;
 pub mod page;
 pub mod phone;
+pub mod plan;
+pub mod recipient;
 pub mod retry;
 pub mod sender;
 pub mod status;
+pub mod template;
 pub mod text;

@@ -8,13 +8,16 @@ mod lookup;
 mod refresh;
 mod refresh_bulk;
 mod send;
+mod tend;
 mod timers;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use campaigns::{CampaignPage, CreateCampaign, ListCampaigns};
+pub use campaigns::{
+    AddedRecipients, Adding, CampaignPage, CampaignWatch, CreateCampaign, GivenRecipient, InvalidRecipient, ListCampaigns,
+};
 pub use explain::Explained;
 pub use lookup::{ListMessages, MessagePage};
 pub use refresh::{Refreshed, internal_status};

@@ -43,6 +43,11 @@ impl Worker {
                 let s = s.clone();
                 async move { s.run_timers().await.map(|changed| changed > 0) }
             });
+            let s = service.clone();
+            worker.repeat(POLL, "looking after campaigns", move || {
+                let s = s.clone();
+                async move { s.tend_campaigns().await.map(|done| done > 0) }
+            });
         }
         let s = service.clone();
         worker.repeat(HOUSE, "keeping house", move || {

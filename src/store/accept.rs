@@ -162,7 +162,8 @@ pub(super) fn decide(accepts: &[Accept], mut verdicts: Verdicts, now: Timestamp,
     answers
 }
 
-fn event(message: &Message, now: Timestamp) -> EventRow {
+/// The record of a message's acceptance.
+pub(super) fn event(message: &Message, now: Timestamp) -> EventRow {
     EventRow {
         message_id: Guid(message.id.0),
         version: message.state.version,

@@ -214,10 +214,11 @@ impl TestApp {
     /// Does whatever the workers would do now, until nothing is due.
     pub async fn run_due(&self) {
         for _ in 0..100 {
+            let tended = self.service.tend_campaigns().await.expect("the campaigns are looked after");
             let timers = self.service.run_timers().await.expect("the timers run");
             let sent = self.service.send_due().await.expect("what is due is sent");
             self.service.drain().await;
-            if timers + sent == 0 {
+            if tended + timers + sent == 0 {
                 return;
             }
         }
