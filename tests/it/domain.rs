@@ -1,7 +1,9 @@
 //! The domain's rules: tables at their borders, and laws that hold for any input.
 
+mod campaign;
 mod phone;
 mod retry;
 mod sender;
 mod status;
+mod template;
 mod text;
