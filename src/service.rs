@@ -16,7 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use campaigns::{
-    AddedRecipients, Adding, CampaignPage, CampaignWatch, CreateCampaign, GivenRecipient, InvalidRecipient, ListCampaigns,
+    AddedRecipients, Adding, CampaignPage, CampaignWatch, CreateCampaign, GivenRecipient, InvalidRecipient,
+    ListCampaigns,
 };
 pub use explain::Explained;
 pub use lookup::{ListMessages, MessagePage};

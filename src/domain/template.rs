@@ -84,9 +84,7 @@ impl Template {
         for piece in &self.pieces {
             out += match piece {
                 Piece::Text(text) => text,
-                Piece::Placeholder(name) => {
-                    variables.0.get(name).ok_or_else(|| Unsendable::Missing(name.clone()))?
-                }
+                Piece::Placeholder(name) => variables.0.get(name).ok_or_else(|| Unsendable::Missing(name.clone()))?,
             };
             // Before the next value: many placeholders of long values would become megabytes.
             if out.len() > text::MAX_BYTES {

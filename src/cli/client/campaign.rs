@@ -119,7 +119,11 @@ impl Campaign {
                 let answer = client.start_campaign(StartCampaignRequest { campaign_id, dry_run }).await?.into_inner();
                 if dry_run {
                     let plan = held(answer.plan, "plan")?;
-                    if json { output::json(console.out, &plan)? } else { show_plan(console.out, &plan)? }
+                    if json {
+                        output::json(console.out, &plan)?
+                    } else {
+                        show_plan(console.out, &plan)?
+                    }
                     return Ok(Exit::Success);
                 }
                 (answer.campaign, json)
@@ -144,7 +148,11 @@ impl Campaign {
                 let (mut client, campaign_id, json) = named.open(console).await?;
                 let answer = client.get_campaign_stats(GetCampaignStatsRequest { campaign_id }).await?.into_inner();
                 let stats = held(answer.stats, "stats")?;
-                if json { output::json(console.out, &stats)? } else { count(console.out, &stats)? }
+                if json {
+                    output::json(console.out, &stats)?
+                } else {
+                    count(console.out, &stats)?
+                }
                 return Ok(Exit::Success);
             }
             CampaignCommand::Watch(named) => {

@@ -80,10 +80,8 @@ macro_rules! busy {
 
 macro_rules! move_cursor {
     ($id:expr, $cursor:expr) => {
-        diesel::update(campaigns::table.find($id.0)).set((
-            campaigns::expanded.eq($cursor.expanded),
-            campaigns::expanded_to.eq(&$cursor.expanded_to),
-        ))
+        diesel::update(campaigns::table.find($id.0))
+            .set((campaigns::expanded.eq($cursor.expanded), campaigns::expanded_to.eq(&$cursor.expanded_to)))
     };
 }
 
@@ -160,8 +158,7 @@ async fn in_postgres(c: &mut AsyncPgConnection, id: CampaignId, pace: Pace, now:
                     return Ok(0);
                 }
                 let owner = OwnerId(standing.campaign.owner_id);
-                let rows: Vec<CandidateRow> =
-                    page!(owner, id, standing.expanded_to.clone(), pace.page).load(c).await?;
+                let rows: Vec<CandidateRow> = page!(owner, id, standing.expanded_to.clone(), pace.page).load(c).await?;
                 let made = rows.len();
                 let Some((writes, cursor)) = expand(standing, rows, &pace, now) else { return Ok(0) };
                 writes.flush_postgres(c).await?;
@@ -212,9 +209,7 @@ impl Store {
         // Spelt out, so that the planner sees that the index of the living holds them all.
         let query = campaigns::table
             .filter(sql::<Bool>("state <> 1 AND ended_at IS NULL"))
-            .filter(
-                campaigns::state.eq_any(running).or(campaigns::state.eq(CampaignState::Scheduled as i16).and(due)),
-            )
+            .filter(campaigns::state.eq_any(running).or(campaigns::state.eq(CampaignState::Scheduled as i16).and(due)))
             .order(campaigns::id)
             .select((campaigns::id, campaigns::owner_id, campaigns::state));
         let rows: Vec<(i64, i64, i16)> = run!(&self.db, |c| query.load(c).await?);
@@ -232,9 +227,8 @@ impl Store {
         let (db, now) = (self.db.clone(), self.clock.now());
         in_a_task(async move {
             Ok(run!(&db, |pg| in_postgres(pg, campaign, pace, now).await?, |lite| {
-                let step = move |c: &mut SqliteConnection| {
-                    c.immediate_transaction(|c| in_sqlite(c, campaign, &pace, now))
-                };
+                let step =
+                    move |c: &mut SqliteConnection| c.immediate_transaction(|c| in_sqlite(c, campaign, &pace, now));
                 lite.spawn_blocking(step).await?
             }))
         })

@@ -97,7 +97,10 @@ fn a_recipient_becomes_a_message_that_is_due_now_and_worth_sending_from_the_camp
         let now = start() + SignedDuration::from_hours(1);
         let message = Expansion::of(&campaign, "a").unwrap().message(recipient("Hi {{name}}"), false, now);
         assert_eq!((message.text.as_str(), message.sender.as_str()), ("Hi Nikos", "Shop"));
-        assert_eq!((message.campaign, message.lane, message.guarantee), (Some(CampaignId(5)), Lane::Campaign, Guarantee::AtMostOnce));
+        assert_eq!(
+            (message.campaign, message.lane, message.guarantee),
+            (Some(CampaignId(5)), Lane::Campaign, Guarantee::AtMostOnce)
+        );
         assert_eq!((message.status(), message.state.due_at), (Status::Queued, Some(now)));
         assert_eq!(message.expires_at, begins + SignedDuration::from_hours(3));
     }
@@ -109,7 +112,10 @@ fn who_opted_out_and_whose_text_cannot_be_sent_any_more_has_a_record_that_says_s
     campaign.apply(Start, start()).unwrap();
     let expansion = Expansion::of(&campaign, "a").unwrap();
     let unsendable = expansion.message(recipient("Hi {{name}}"), false, start());
-    assert_eq!((unsendable.status(), unsendable.state.error_code.as_deref()), (Status::Failed, Some("TEXT_UNSENDABLE")));
+    assert_eq!(
+        (unsendable.status(), unsendable.state.error_code.as_deref()),
+        (Status::Failed, Some("TEXT_UNSENDABLE"))
+    );
     let opted_out = expansion.message(recipient("Hi {{name}}"), true, start());
     assert_eq!((opted_out.status(), opted_out.state.error_code.as_deref()), (Status::Cancelled, Some("OPTED_OUT")));
     for message in [unsendable, opted_out] {

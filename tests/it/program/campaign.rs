@@ -52,7 +52,11 @@ async fn a_server_killed_while_it_expands_makes_every_message_once(kind: Kind) {
         if made == i64::try_from(RECIPIENTS).unwrap() {
             break;
         }
-        assert!(Instant::now() < deadline, "{made} messages: {}", server.as_ref().map(Running::log).unwrap_or_default());
+        assert!(
+            Instant::now() < deadline,
+            "{made} messages: {}",
+            server.as_ref().map(Running::log).unwrap_or_default()
+        );
         if kills < 3 && made > kills * 1000 {
             let running = server.take().unwrap();
             running.signal("KILL");

@@ -14,10 +14,7 @@ use secrecy::SecretString;
 
 use crate::support::store::{Rig, both};
 
-both![
-    without_any_sender_a_campaign_is_not_started,
-    a_started_campaign_keeps_its_sender_whatever_becomes_of_its_owners,
-];
+both![without_any_sender_a_campaign_is_not_started, a_started_campaign_keeps_its_sender_whatever_becomes_of_its_owners,];
 
 /// A service without a provider that could be reached.
 fn service(rig: &Rig, default_sender: Option<&str>) -> Service {

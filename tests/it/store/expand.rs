@@ -68,7 +68,8 @@ async fn two_stores_at_once_make_every_message_exactly_once(rig: Rig) {
         tokio::spawn(async move {
             let mut made = 0;
             // Another one may be at it: a step that did nothing is not the end.
-            while store.campaign_stats(OwnerId(owner.0), campaign).await.unwrap().unwrap().state == CampaignState::Running
+            while store.campaign_stats(OwnerId(owner.0), campaign).await.unwrap().unwrap().state
+                == CampaignState::Running
                 && made_all(&store, owner, campaign).await < 2000
             {
                 made += store.tend(campaign, pace(30, i64::MAX)).await.unwrap();

@@ -28,7 +28,8 @@ fn recipient(destination: &str, variables: &[(&str, &str)]) -> Recipient {
 #[tokio::test]
 async fn add_reads_the_number_from_the_first_column_and_variables_from_the_others() {
     let fake = added([Ok(AddRecipientsResponse { added: 2, ..Default::default() })]).await;
-    let input = "\u{feff}phone, first_name ,note\r\n+306900000001,Maria,\"two\nlines, \"\"quoted\"\"\"\r\n0030 690,Νίκος,\r\n";
+    let input =
+        "\u{feff}phone, first_name ,note\r\n+306900000001,Maria,\"two\nlines, \"\"quoted\"\"\"\r\n0030 690,Νίκος,\r\n";
     let done = add(&fake, &[], input).await;
     assert_eq!((done.exit, done.err.as_str()), (Exit::Success, ""));
     insta::assert_snapshot!(done.out, @r"
@@ -98,7 +99,10 @@ async fn each_move_asks_for_what_it_says_and_shows_the_campaign() {
     let fake = Fake::start(Script { campaign: vec![campaign; 4].into(), ..Default::default() }).await;
     for what in ["start", "pause", "resume", "cancel"] {
         let done = run(fake.addr, &["campaign", what, "5"]).await;
-        assert_eq!((done.exit, done.out.as_str()), (Exit::Success, "id          5\nstate       RUNNING\nrecipients  3\n"));
+        assert_eq!(
+            (done.exit, done.out.as_str()),
+            (Exit::Success, "id          5\nstate       RUNNING\nrecipients  3\n")
+        );
     }
     assert_eq!(fake.heard().moves, [("start", 5), ("pause", 5), ("resume", 5), ("cancel", 5)]);
 }

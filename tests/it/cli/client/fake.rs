@@ -184,10 +184,7 @@ impl CampaignService for Service {
         Ok(Response::new(GetCampaignStatsResponse { stats: Some(stats) }))
     }
 
-    async fn add_recipients(
-        &self,
-        request: Request<Streaming<AddRecipientsRequest>>,
-    ) -> Answer<AddRecipientsResponse> {
+    async fn add_recipients(&self, request: Request<Streaming<AddRecipientsRequest>>) -> Answer<AddRecipientsResponse> {
         let answer = self.next(&request, |script| script.added.pop_front())?;
         let mut requests = Vec::new();
         let mut stream = request.into_inner();
