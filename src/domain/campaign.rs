@@ -54,12 +54,11 @@ impl CampaignState {
             (Action::Start, Self::Draft) | (Action::Resume, Self::Paused) => Some(going),
             (Action::Start | Action::Resume, Self::Scheduled | Self::Running) => Some(self),
             (Action::Pause, Self::Scheduled | Self::Running | Self::Paused) => Some(Self::Paused),
-            (Action::Cancel, Self::Completed) => None,
-            (Action::Cancel, _) => Some(Self::Cancelled),
             (Action::Begin, Self::Scheduled) if !waits => Some(Self::Running),
             (Action::Finish, Self::Running) => Some(Self::Completed),
-            (Action::Finish, Self::Cancelled) => Some(Self::Cancelled),
-            (Action::Start | Action::Pause | Action::Resume | Action::Begin | Action::Finish, _) => None,
+            (Action::Cancel, Self::Draft | Self::Scheduled | Self::Running | Self::Paused | Self::Cancelled)
+            | (Action::Finish, Self::Cancelled) => Some(Self::Cancelled),
+            _ => None,
         }
     }
 

@@ -120,9 +120,9 @@ impl Campaign {
                 if dry_run {
                     let plan = held(answer.plan, "plan")?;
                     if json {
-                        output::json(console.out, &plan)?
+                        output::json(console.out, &plan)?;
                     } else {
-                        show_plan(console.out, &plan)?
+                        show_plan(console.out, &plan)?;
                     }
                     return Ok(Exit::Success);
                 }
@@ -149,9 +149,9 @@ impl Campaign {
                 let answer = client.get_campaign_stats(GetCampaignStatsRequest { campaign_id }).await?.into_inner();
                 let stats = held(answer.stats, "stats")?;
                 if json {
-                    output::json(console.out, &stats)?
+                    output::json(console.out, &stats)?;
                 } else {
-                    count(console.out, &stats)?
+                    count(console.out, &stats)?;
                 }
                 return Ok(Exit::Success);
             }

@@ -3,7 +3,7 @@
 //! What is in memory is one batch and the first invalid ones, whatever the number of recipients. A stream that breaks
 //! leaves what was stored: whoever sends it again from the start finds those as duplicates, and the rest is added.
 
-use crate::auth::{Caller, Scope};
+use crate::auth::Caller;
 use crate::domain::campaign::CampaignState;
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::recipient::Recipient;
@@ -65,7 +65,6 @@ impl Service {
     /// Begins to add recipients to one of the caller's drafts.
     pub async fn add_recipients(&self, caller: &Caller, id: i64) -> Result<Adding, Error> {
         let campaign = self.campaign(caller, id).await?;
-        caller.require(Scope::Campaigns)?;
         if campaign.state != CampaignState::Draft {
             return Err(started(campaign.state));
         }

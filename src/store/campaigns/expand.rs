@@ -56,9 +56,11 @@ struct Standing {
     expanded_to: String,
 }
 
-/// Whether a message that the campaign's start made is queued, in flight, or waits for its resend.
-const BUSY: &str = "SELECT EXISTS (SELECT 1 FROM messages WHERE lane = $1 AND dispatch = 1) OR EXISTS \
-    (SELECT 1 FROM messages WHERE lane = $1 AND dispatch IN (2, 3, 6) AND dispatch <> 1 AND due_at IS NOT NULL) AS busy";
+/// Whether a message that the campaign's start made is queued, in flight, or waits for its resend. The first part names
+/// the order of the queue's index, so that no other is read; inside of an EXISTS the planner would not see it.
+const BUSY: &str = "SELECT (SELECT count(*) FROM (SELECT 1 FROM messages WHERE lane = $1 AND dispatch = 1 \
+    ORDER BY lane, owner_id, traffic_account_id LIMIT 1) AS queued) > 0 OR EXISTS (SELECT 1 FROM messages \
+    WHERE lane = $1 AND dispatch IN (2, 3, 6) AND dispatch <> 1 AND due_at IS NOT NULL) AS busy";
 
 #[derive(QueryableByName)]
 struct Busy {
@@ -122,16 +124,16 @@ struct Cursor {
 }
 
 /// The messages of a page, and where the cursor goes; `None` if the campaign has not been started as it should.
-fn expand(standing: Standing, page: Vec<CandidateRow>, pace: &Pace, now: Timestamp) -> Option<(Writes, Cursor)> {
+fn expand(standing: Standing, candidates: Vec<CandidateRow>, pace: &Pace, now: Timestamp) -> Option<(Writes, Cursor)> {
     let campaign = Campaign::from(standing.campaign);
     let expansion = Expansion::of(&campaign, &pace.traffic_account_id)?;
     let mut writes = Writes::default();
     let mut cursor = Cursor { expanded: standing.expanded, expanded_to: standing.expanded_to };
-    if page.is_empty() {
+    if candidates.is_empty() {
         // Somebody deleted recipients: those that are gone must not be waited for.
         cursor.expanded = campaign.recipients;
     }
-    for row in page {
+    for row in candidates {
         cursor.expanded += 1;
         cursor.expanded_to.clone_from(&row.destination);
         let Candidate { recipient, opted_out } = row.into();

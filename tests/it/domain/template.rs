@@ -122,7 +122,7 @@ proptest! {
         value in "[a-zé{}]{1,20}",
     ) {
         let joined = |middle: &dyn Fn(&str) -> String| -> String {
-            parts.iter().map(|(text, name)| format!("{} {}", text.trim_end_matches('{'), middle(name))).collect()
+            parts.iter().flat_map(|(text, name)| [text.trim_end_matches('{').to_owned(), " ".to_owned(), middle(name)]).collect()
         };
         let template = Template::parse(&joined(&|name| format!("{{{{{name}}}}}"))).unwrap();
         let variables = Variables::parse(parts.iter().map(|(_, name)| (name.clone(), value.clone()))).unwrap();

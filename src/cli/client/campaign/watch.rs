@@ -73,18 +73,18 @@ impl Watch {
 
     /// A line of JSON; or the bar where there is a terminal, else a line for people.
     fn tell(&self, now: &WatchCampaignResponse, console: &mut Console<'_>) -> Result<(), Failure> {
-        let Some(stats) = &now.stats else { return Ok(()) };
+        let Some(counted) = &now.stats else { return Ok(()) };
         let state = short(now.state().as_str_name(), "CAMPAIGN_STATE_");
-        self.bar.set_length(u64::try_from(stats.total).unwrap_or(0));
-        self.bar.set_position(u64::try_from(stats.total - stats.queued).unwrap_or(0));
-        self.bar.set_message(format!("{state}  {}", counters(stats)));
+        self.bar.set_length(u64::try_from(counted.total).unwrap_or(0));
+        self.bar.set_position(u64::try_from(counted.total - counted.queued).unwrap_or(0));
+        self.bar.set_message(format!("{state}  {}", counters(counted)));
         if self.json {
             self.bar.suspend(|| output::json(console.out, now))
         } else if self.drawn {
             Ok(())
         } else {
-            let (done, total) = (stats.total - stats.queued, stats.total);
-            Ok(writeln!(console.out, "{state}  {done} of {total}  {}", counters(stats))?)
+            let (done, total) = (counted.total - counted.queued, counted.total);
+            Ok(writeln!(console.out, "{state}  {done} of {total}  {}", counters(counted))?)
         }
     }
 }

@@ -137,16 +137,16 @@ async fn a_dry_run_tells_the_plan() {
     assert_eq!(fake.heard().moves, [("plan", 5)]);
 }
 
-fn event(state: CampaignState, queued: i64, sent: i64) -> Result<WatchCampaignResponse, Status> {
+fn event(state: CampaignState, queued: i64, sent: i64) -> WatchCampaignResponse {
     let stats = CampaignStats { total: 3, queued, sent, ..Default::default() };
-    Ok(WatchCampaignResponse { stats: Some(stats), state: state.into() })
+    WatchCampaignResponse { stats: Some(stats), state: state.into() }
 }
 
 #[tokio::test]
 async fn watch_tells_every_change_goes_on_after_a_cut_and_ends_with_the_campaign() {
     let streams = || {
-        let first = vec![event(CampaignState::Running, 3, 0), Err(Status::unavailable("stopping"))];
-        [first, vec![event(CampaignState::Running, 1, 2), event(CampaignState::Completed, 0, 3)]]
+        let first = vec![Ok(event(CampaignState::Running, 3, 0)), Err(Status::unavailable("stopping"))];
+        [first, vec![Ok(event(CampaignState::Running, 1, 2)), Ok(event(CampaignState::Completed, 0, 3))]]
     };
     let fake = Fake::start(Script { watch: streams().into(), ..Default::default() }).await;
     let done = run(fake.addr, &["campaign", "watch", "5"]).await;
