@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# Pauses a campaign: CAMPAIGN_ID or the first argument. Not built yet: answers UNIMPLEMENTED.
+# Pauses a campaign: CAMPAIGN_ID or the first argument.
 export CAMPAIGN_ID="${1:-${CAMPAIGN_ID:?the campaign: campaign.id in the answer of CreateCampaign}}"
 exec "$(dirname "$0")/call.sh" CampaignService/PauseCampaign PauseCampaign.json

@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# Resumes a campaign: CAMPAIGN_ID or the first argument. Not built yet: answers UNIMPLEMENTED.
+# Goes on with a paused campaign: CAMPAIGN_ID or the first argument.
 export CAMPAIGN_ID="${1:-${CAMPAIGN_ID:?the campaign: campaign.id in the answer of CreateCampaign}}"
 exec "$(dirname "$0")/call.sh" CampaignService/ResumeCampaign ResumeCampaign.json

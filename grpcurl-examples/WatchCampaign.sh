@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# Streams a campaign's counters: CAMPAIGN_ID or the first argument. Not built yet: answers UNIMPLEMENTED.
+# Streams a campaign's counters until it is over: CAMPAIGN_ID or the first argument.
 export CAMPAIGN_ID="${1:-${CAMPAIGN_ID:?the campaign: campaign.id in the answer of CreateCampaign}}"
 exec "$(dirname "$0")/call.sh" CampaignService/WatchCampaign WatchCampaign.json

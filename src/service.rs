@@ -11,6 +11,7 @@ mod queue;
 mod refresh;
 mod refresh_bulk;
 mod send;
+mod tend;
 mod timers;
 mod watch;
 
@@ -19,7 +20,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-pub use campaigns::{CampaignPage, CreateCampaign, ListCampaigns};
+pub use campaigns::{
+    AddedRecipients, Adding, CampaignPage, CampaignWatch, CreateCampaign, GivenRecipient, InvalidRecipient,
+    ListCampaigns,
+};
 pub use explain::Explained;
 pub use lookup::{ListMessages, MessagePage};
 pub use queue::Pass;

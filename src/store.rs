@@ -31,7 +31,7 @@ mod writer;
 use std::sync::Arc;
 
 pub use accept::{Accepted, IdempotencyKey};
-pub use campaigns::CampaignInsert;
+pub use campaigns::{Added, Batch, CampaignInsert, Candidate, Move, Pace, ToTend};
 pub use claim::{Claim, Claimed};
 pub use keys::{ApiKey, KeyOwner};
 pub use lock::ServingLock;

@@ -33,6 +33,10 @@ enum Next {
 }
 
 impl Next {
+    fn if_any(done: usize) -> Self {
+        if done > 0 { Self::AtOnce } else { Self::Later }
+    }
+
     fn after(pass: Pass) -> Self {
         match pass {
             Pass { limited: true, .. } => Self::Soon,
@@ -75,7 +79,12 @@ impl Worker {
             let s = service.clone();
             worker.repeat(TIMERS, "running timers", move || {
                 let s = s.clone();
-                async move { s.run_timers().await.map(|changed| if changed > 0 { Next::AtOnce } else { Next::Later }) }
+                async move { s.run_timers().await.map(Next::if_any) }
+            });
+            let s = service.clone();
+            worker.repeat(POLL, "looking after campaigns", move || {
+                let s = s.clone();
+                async move { s.tend_campaigns().await.map(Next::if_any) }
             });
         }
         let s = service.clone();

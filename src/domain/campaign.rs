@@ -31,6 +31,73 @@ impl CampaignState {
             .into_iter()
             .find(|s| *s as i16 == n)
     }
+
+    /// Its name, as errors give it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Draft => "DRAFT",
+            Self::Scheduled => "SCHEDULED",
+            Self::Running => "RUNNING",
+            Self::Paused => "PAUSED",
+            Self::Cancelled => "CANCELLED",
+            Self::Completed => "COMPLETED",
+        }
+    }
+
+    /// The state after `action`; `waits` says whether the campaign's time is yet to come. What has been done already is
+    /// done, so that a repeated call is no error; `None` where the action means nothing.
+    #[must_use]
+    pub fn after(self, action: Action, waits: bool) -> Option<Self> {
+        let going = if waits { Self::Scheduled } else { Self::Running };
+        match (action, self) {
+            (Action::Start, Self::Draft) | (Action::Resume, Self::Paused) => Some(going),
+            (Action::Start | Action::Resume, Self::Scheduled | Self::Running) => Some(self),
+            (Action::Pause, Self::Scheduled | Self::Running | Self::Paused) => Some(Self::Paused),
+            (Action::Begin, Self::Scheduled) if !waits => Some(Self::Running),
+            (Action::Finish, Self::Running) => Some(Self::Completed),
+            (Action::Cancel, Self::Draft | Self::Scheduled | Self::Running | Self::Paused | Self::Cancelled)
+            | (Action::Finish, Self::Cancelled) => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+
+    /// How the recipients count that are not messages yet: not at all before the start, and as cancelled once nobody
+    /// will make messages of them.
+    #[must_use]
+    pub fn of_waiting(self) -> Option<Status> {
+        match self {
+            Self::Draft => None,
+            Self::Cancelled => Some(Status::Cancelled),
+            Self::Scheduled | Self::Running | Self::Paused | Self::Completed => Some(Status::Queued),
+        }
+    }
+}
+
+/// What happens to a campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Its owner starts it.
+    Start,
+    /// Its owner pauses it.
+    Pause,
+    /// Its owner goes on with it.
+    Resume,
+    /// Its owner ends it.
+    Cancel,
+    /// Its time has come.
+    Begin,
+    /// Nothing of it is left to do.
+    Finish,
+}
+
+/// Why an action does nothing to a campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// It is in a state in which the action means nothing.
+    State(CampaignState),
+    /// It has no recipients.
+    Empty,
 }
 
 /// What a campaign is made of.
@@ -63,6 +130,10 @@ pub struct Campaign {
     pub state: CampaignState,
     /// How many recipients were added.
     pub recipients: i64,
+    /// How many were there already when they were added.
+    pub duplicates: i64,
+    /// How many could not be added.
+    pub invalid: i64,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -73,11 +144,40 @@ pub struct Campaign {
     pub ended_at: Option<Timestamp>,
 }
 
+impl Campaign {
+    /// Lets `action` happen at `now`. Answers whether anything changed.
+    pub fn apply(&mut self, action: Action, now: Timestamp) -> Result<bool, Refused> {
+        let waits = self.content.scheduled_at.is_some_and(|at| at > now);
+        let after = self.state.after(action, waits).ok_or(Refused::State(self.state))?;
+        if action == Action::Start && self.recipients == 0 {
+            return Err(Refused::Empty);
+        }
+        let ends = action == Action::Finish && self.ended_at.is_none();
+        if after == self.state && !ends {
+            return Ok(false);
+        }
+        if action == Action::Start {
+            self.started_at = Some(now);
+        }
+        if ends {
+            self.ended_at = Some(now);
+        }
+        self.state = after;
+        self.updated_at = now;
+        Ok(true)
+    }
+}
+
 /// How a campaign's messages stand.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stats {
-    /// How many messages there are of each status, in the order of [`Status::ALL`].
+    /// How many messages there are of each status, in the order of [`Status::ALL`]; with those recipients of a started
+    /// campaign that are not messages yet.
     pub counts: [i64; 9],
+    /// Where the campaign is.
+    pub state: CampaignState,
+    /// Whether it is over: nothing of it is left to send, and nothing in flight.
+    pub over: bool,
     /// When the first message was taken by the provider.
     pub first_sent_at: Option<Timestamp>,
     /// When this was counted.
@@ -89,6 +189,13 @@ impl Stats {
     #[must_use]
     pub fn of(&self, statuses: &[Status]) -> i64 {
         Status::ALL.iter().zip(self.counts).filter(|(s, _)| statuses.contains(s)).map(|(_, n)| n).sum()
+    }
+
+    /// Whether a reader of `self` would learn something from `other`.
+    #[must_use]
+    pub fn differs(&self, other: &Self) -> bool {
+        let told = |s: &Self| (s.counts, s.state, s.over, s.first_sent_at);
+        told(self) != told(other)
     }
 
     /// All messages.

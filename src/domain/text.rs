@@ -9,7 +9,7 @@ pub const MAX_SEGMENTS: u16 = 20;
 
 /// The most bytes of a text that can still fit [`MAX_SEGMENTS`]: a septet of GSM-7 takes two bytes of UTF-8 at most
 /// (Greek capitals; the euro sign takes three but two septets), a part of UCS-2 fewer than one of GSM-7.
-const MAX_BYTES: usize = MAX_SEGMENTS as usize * segments::GSM7_PART as usize * 2;
+pub(super) const MAX_BYTES: usize = MAX_SEGMENTS as usize * segments::GSM7_PART as usize * 2;
 
 /// A message's text. Its `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]

@@ -2,12 +2,14 @@
 
 use std::pin::Pin;
 
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::auth::Caller;
 use crate::error::Error;
+use crate::grpc::Door;
 use crate::grpc::convert::{given_duration, given_time};
-use crate::grpc::{Door, status};
+use crate::grpc::entry::Call;
 use crate::proto::campaign_service_server::CampaignService;
 use crate::proto::{
     AddRecipientsRequest, AddRecipientsResponse, CancelCampaignRequest, CancelCampaignResponse, CreateCampaignRequest,
@@ -15,17 +17,32 @@ use crate::proto::{
     ListCampaignsRequest, ListCampaignsResponse, PauseCampaignRequest, PauseCampaignResponse, ResumeCampaignRequest,
     ResumeCampaignResponse, StartCampaignRequest, StartCampaignResponse, WatchCampaignRequest, WatchCampaignResponse,
 };
-use crate::service::{CreateCampaign, ListCampaigns};
-
-const RECIPIENTS: &str = "AddRecipients is not built yet: name the campaign in SendSingle's campaign_id";
-const SENDING: &str = "Campaigns cannot be started yet: name the campaign in SendSingle's campaign_id";
-const WATCHING: &str = "WatchCampaign is not built yet: read GetCampaignStats";
+use crate::service::{AddedRecipients, Adding, CreateCampaign, ListCampaigns};
 
 impl Door {
-    /// Refuses a method that is not built yet, to callers who show who they are.
-    async fn not_yet<T, A>(&self, request: Request<T>, sentence: &'static str) -> Result<Response<A>, Status> {
-        self.enter(request).await?;
-        Err(status::render(&Error::Unimplemented(sentence)))
+    /// Reads the stream to its end; each message is stored, or part of the next batch, before the next one is read.
+    async fn take_recipients(
+        &self,
+        caller: &Caller,
+        call: &Call,
+        mut requests: Streaming<AddRecipientsRequest>,
+    ) -> Result<AddedRecipients, Status> {
+        let mut adding: Option<Adding> = None;
+        while let Some(request) = requests.message().await? {
+            let id = request.campaign_id;
+            let under_way = match &mut adding {
+                Some(under_way) => {
+                    under_way.goes_on_with(id).map_err(|e| call.refuse(&e))?;
+                    under_way
+                }
+                None => adding.insert(self.service.add_recipients(caller, id).await.map_err(|e| call.refuse(&e))?),
+            };
+            let recipients = request.recipients.into_iter().map(Into::into).collect();
+            under_way.push(recipients).await.map_err(|e| call.refuse(&e))?;
+        }
+        let empty = || Error::invalid("campaign_id", "is required in the first message of the stream");
+        let adding = adding.ok_or_else(|| call.refuse(&empty()))?;
+        adding.finish().await.map_err(|e| call.refuse(&e))
     }
 }
 
@@ -53,35 +70,53 @@ impl CampaignService for Door {
         &self,
         request: Request<Streaming<AddRecipientsRequest>>,
     ) -> Result<Response<AddRecipientsResponse>, Status> {
-        self.not_yet(request, RECIPIENTS).await
+        let (caller, call, requests) = self.enter(request).await?;
+        Ok(Response::new(self.take_recipients(&caller, &call, requests).await?.into()))
     }
 
     async fn start_campaign(
         &self,
         request: Request<StartCampaignRequest>,
     ) -> Result<Response<StartCampaignResponse>, Status> {
-        self.not_yet(request, SENDING).await
+        let (caller, call, request) = self.enter(request).await?;
+        let id = request.campaign_id;
+        let (campaign, plan) = if request.dry_run {
+            let (campaign, plan) = self.service.plan_campaign(&caller, id).await.map_err(|e| call.refuse(&e))?;
+            (campaign, Some(plan.into()))
+        } else {
+            (self.service.start_campaign(&caller, id).await.map_err(|e| call.refuse(&e))?, None)
+        };
+        Ok(Response::new(StartCampaignResponse { campaign: Some(campaign.into()), plan }))
     }
 
     async fn pause_campaign(
         &self,
         request: Request<PauseCampaignRequest>,
     ) -> Result<Response<PauseCampaignResponse>, Status> {
-        self.not_yet(request, SENDING).await
+        let (caller, call, request) = self.enter(request).await?;
+        let campaign = self.service.pause_campaign(&caller, request.campaign_id).await;
+        let campaign = campaign.map_err(|e| call.refuse(&e))?;
+        Ok(Response::new(PauseCampaignResponse { campaign: Some(campaign.into()) }))
     }
 
     async fn resume_campaign(
         &self,
         request: Request<ResumeCampaignRequest>,
     ) -> Result<Response<ResumeCampaignResponse>, Status> {
-        self.not_yet(request, SENDING).await
+        let (caller, call, request) = self.enter(request).await?;
+        let campaign = self.service.resume_campaign(&caller, request.campaign_id).await;
+        let campaign = campaign.map_err(|e| call.refuse(&e))?;
+        Ok(Response::new(ResumeCampaignResponse { campaign: Some(campaign.into()) }))
     }
 
     async fn cancel_campaign(
         &self,
         request: Request<CancelCampaignRequest>,
     ) -> Result<Response<CancelCampaignResponse>, Status> {
-        self.not_yet(request, SENDING).await
+        let (caller, call, request) = self.enter(request).await?;
+        let campaign = self.service.cancel_campaign(&caller, request.campaign_id).await;
+        let campaign = campaign.map_err(|e| call.refuse(&e))?;
+        Ok(Response::new(CancelCampaignResponse { campaign: Some(campaign.into()) }))
     }
 
     async fn get_campaign(
@@ -120,6 +155,8 @@ impl CampaignService for Door {
         &self,
         request: Request<WatchCampaignRequest>,
     ) -> Result<Response<Self::WatchCampaignStream>, Status> {
-        self.not_yet(request, WATCHING).await
+        let (caller, call, request) = self.enter(request).await?;
+        let stats = self.service.watch_campaign(&caller, request.campaign_id).await.map_err(|e| call.refuse(&e))?;
+        Ok(Response::new(Box::pin(stats.map(move |stats| stats.map(Into::into).map_err(|e| call.refuse(&e))))))
     }
 }

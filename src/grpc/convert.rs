@@ -1,10 +1,11 @@
 //! Between the contract's messages and the service's types.
 
+mod campaigns;
+
 use jiff::{SignedDuration, Timestamp};
 use pbjson_types::{Struct, Value, value};
 
-use crate::domain::campaign::{Campaign, Stats};
-use crate::domain::message::{Message, Status};
+use crate::domain::message::Message;
 use crate::domain::text::Encoding;
 use crate::proto;
 use crate::service::{
@@ -198,43 +199,5 @@ impl From<BulkProgress> for proto::RefreshStatusBulkResponse {
             }
         };
         Self { total, completed: p.completed, resume_token: p.resume_token, event: Some(event) }
-    }
-}
-
-impl From<Campaign> for proto::Campaign {
-    fn from(c: Campaign) -> Self {
-        Self {
-            id: c.id.0,
-            owner_id: c.content.owner.0,
-            name: c.content.name,
-            text: c.content.text,
-            sender: c.content.sender.unwrap_or_default(),
-            delivery_guarantee: c.content.guarantee as i32,
-            scheduled_at: c.content.scheduled_at.map(timestamp),
-            validity: Some(pbjson_types::Duration { seconds: c.content.validity.as_secs(), nanos: 0 }),
-            state: c.state as i32,
-            created_at: Some(timestamp(c.created_at)),
-            updated_at: Some(timestamp(c.updated_at)),
-            recipients: c.recipients,
-            started_at: c.started_at.map(timestamp),
-            ended_at: c.ended_at.map(timestamp),
-        }
-    }
-}
-
-impl From<Stats> for proto::CampaignStats {
-    fn from(s: Stats) -> Self {
-        Self {
-            total: s.total(),
-            queued: s.of(&[Status::Scheduled, Status::Queued, Status::Sending]),
-            sent: s.of(&[Status::Sent]),
-            delivered: s.of(&[Status::Delivered]),
-            failed: s.of(&[Status::Failed, Status::Expired]),
-            unknown: s.of(&[Status::Unknown]),
-            cancelled: s.of(&[Status::Cancelled]),
-            delivered_rate: s.delivered_rate(),
-            first_sent_at: s.first_sent_at.map(timestamp),
-            updated_at: Some(timestamp(s.counted_at)),
-        }
     }
 }

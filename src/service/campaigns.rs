@@ -1,4 +1,11 @@
-//! Campaigns: making, reading and counting them.
+//! Campaigns: making, reading and counting them; and behind it what their owners do to them.
+
+mod moves;
+mod recipients;
+mod watch;
+
+pub use recipients::{AddedRecipients, Adding, GivenRecipient, InvalidRecipient};
+pub use watch::CampaignWatch;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,6 +15,7 @@ use crate::domain::ids::CampaignId;
 use crate::domain::message::Message;
 use crate::domain::page;
 use crate::domain::sender::SenderId;
+use crate::domain::template::Template;
 use crate::domain::text::MessageText;
 use crate::error::{Error, Resource, Violation};
 use crate::service::Service;
@@ -125,6 +133,8 @@ fn check(caller: &Caller, request: &CreateCampaign, violations: &mut Vec<Violati
         keep("name", &"is required: 1 to 200 characters, none of them a control character");
     }
     if let Err(e) = MessageText::parse(&request.text) {
+        keep("text", &e);
+    } else if let Err(e) = Template::parse(&request.text) {
         keep("text", &e);
     }
     let sender = request.sender.as_deref().filter(|s| !s.is_empty()).map(SenderId::parse);

@@ -116,11 +116,7 @@ impl Service {
             found.ok_or_else(|| Error::NotFound(Resource::Campaign, campaign.to_string()))?;
         }
         let sender = checked.sender.or(user.sender).or_else(|| self.inner.settings.default_sender.clone());
-        let sender = sender.ok_or_else(|| Error::Precondition {
-            reason: "NO_SENDER",
-            message: "No valid sender configured (user or env)".to_owned(),
-            metadata: Vec::new(),
-        })?;
+        let sender = sender.ok_or_else(no_sender)?;
         let now = self.inner.clock.now();
         let scheduled_at = request.scheduled_at.ok().flatten().filter(|at| *at > now);
         let account = checked.traffic_account_id.unwrap_or_else(|| self.inner.settings.traffic_account_id.clone());
@@ -250,6 +246,15 @@ fn check(request: &SendSingle, now: Timestamp, violations: &mut Vec<Violation>) 
     let validity = if seconds == 0 { Message::DEFAULT_VALIDITY } else { SignedDuration::from_secs(seconds) };
     let (destination, text, guarantee) = (destination?, text?, guarantee?);
     Some(Checked { destination, text, sender, traffic_account_id, guarantee, validity })
+}
+
+/// What a caller is told whose message would have no sender.
+pub(super) fn no_sender() -> Error {
+    Error::Precondition {
+        reason: "NO_SENDER",
+        message: "No valid sender configured (user or env)".to_owned(),
+        metadata: Vec::new(),
+    }
 }
 
 /// Whether a text can be a route account's id. The provider issues UUIDs.

@@ -201,7 +201,8 @@ pub(super) fn recipients(accepts: &[Accept]) -> impl Iterator<Item = (i64, &str)
     accepts.iter().map(|a| (a.message.owner.0, a.message.destination.as_str()))
 }
 
-fn event(message: &Message, now: Timestamp) -> EventRow {
+/// The record of a message's acceptance.
+pub(super) fn event(message: &Message, now: Timestamp) -> EventRow {
     EventRow {
         message_id: Guid(message.id.0),
         version: message.state.version,

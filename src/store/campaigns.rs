@@ -1,5 +1,18 @@
-//! Campaigns, always within one owner.
+//! Campaigns, always within one owner: making and reading them. What happens to them later is in the files behind.
 
+mod expand;
+mod moves;
+mod plan;
+mod recipients;
+
+pub use expand::{Pace, ToTend};
+pub use moves::Move;
+pub use plan::Candidate;
+pub use recipients::{Added, Batch};
+
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
+use diesel::sql_types::Bool;
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _, QueryResult,
     Queryable, Selectable, SelectableHelper as _, SqliteConnection,
@@ -43,6 +56,8 @@ struct CampaignRow {
     created_at: Instant,
     updated_at: Instant,
     recipients: i64,
+    duplicates: i64,
+    invalid: i64,
     started_at: Option<Instant>,
     ended_at: Option<Instant>,
 }
@@ -77,6 +92,8 @@ impl From<CampaignRow> for Campaign {
             },
             state: CampaignState::from_number(row.state).unwrap_or(CampaignState::Draft),
             recipients: row.recipients,
+            duplicates: row.duplicates,
+            invalid: row.invalid,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             started_at: row.started_at.map(|at| at.0),
@@ -149,6 +166,19 @@ fn insert_sqlite(
     Ok(Some(made))
 }
 
+/// That a message, if it is queued, is not of a paused campaign's lane.
+pub(super) fn not_paused() -> SqlLiteral<Bool> {
+    sql("(dispatch <> 1 OR lane = 0 OR NOT EXISTS \
+         (SELECT 1 FROM campaigns AS paused WHERE paused.id = lane AND paused.state = 4))")
+}
+
+/// Runs a transaction's task to its end, whatever becomes of whoever asked for it.
+async fn in_a_task<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::spawn(work).await.map_err(|e| Error::Query(e.to_string().into()))?
+}
+
 impl Store {
     /// Makes a campaign. It runs in a task of its own: a caller that goes away leaves no transaction open.
     pub async fn create_campaign(
@@ -170,15 +200,16 @@ impl Store {
             updated_at: now,
         };
         let db = self.db.clone();
-        let done = tokio::spawn(async move {
+        let made = in_a_task(async move {
+            let _alone = db.alone().await;
             let made: Option<CampaignRow> = run!(&db, |pg| insert_postgres(pg, row, key).await?, |lite| {
                 let insert =
                     move |c: &mut SqliteConnection| c.immediate_transaction(|c| insert_sqlite(c, &row, key.as_ref()));
                 lite.spawn_blocking(insert).await?
             });
-            Ok::<_, Error>(made)
+            Ok(made)
         });
-        let made = done.await.map_err(|e| Error::Query(e.to_string().into()))??;
+        let made = made.await?;
         Ok(made.map_or(CampaignInsert::KeyReused, |row| CampaignInsert::Made(Box::new(row.into()))))
     }
 

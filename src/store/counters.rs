@@ -3,18 +3,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use diesel::sql_types::{BigInt, SmallInt};
-use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _,
-    QueryableByName,
-};
+use diesel::sql_types::{BigInt, Nullable, SmallInt};
+use diesel::{Insertable, QueryableByName};
 use jiff::Timestamp;
 
-use crate::domain::campaign::Stats;
+use crate::domain::campaign::{CampaignState, Stats};
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::message::{Message, Status};
 use crate::store::columns::Instant;
-use crate::store::schema::{campaign_counter_changes as changes, campaigns};
+use crate::store::columns::sql::Instant as InstantSql;
+use crate::store::schema::campaign_counter_changes as changes;
 use crate::store::{Error, Store, run};
 
 /// What one batch does to the counters.
@@ -93,17 +91,49 @@ macro_rules! note_first_sent {
 }
 pub(super) use note_first_sent;
 
+/// A campaign's row beside one of its counters; without any, beside none.
 #[derive(QueryableByName)]
-struct Count {
+struct StandingRow {
     #[diesel(sql_type = SmallInt)]
-    status: i16,
+    state: i16,
     #[diesel(sql_type = BigInt)]
-    n: i64,
+    waiting: i64,
+    #[diesel(sql_type = Nullable<InstantSql>)]
+    first_sent_at: Option<Instant>,
+    #[diesel(sql_type = Nullable<InstantSql>)]
+    ended_at: Option<Instant>,
+    #[diesel(sql_type = Nullable<SmallInt>)]
+    status: Option<i16>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    n: Option<i64>,
 }
 
-const SUM: &str = "SELECT status, CAST(SUM(n) AS BIGINT) AS n FROM (\
+/// One statement, so that it sees one moment: a recipient is waiting or a message, and never both or neither.
+const STANDING: &str = "SELECT c.state, c.recipients - c.expanded AS waiting, c.first_sent_at, c.ended_at, s.status, s.n \
+    FROM campaigns AS c LEFT JOIN (SELECT status, CAST(SUM(n) AS BIGINT) AS n FROM (\
     SELECT status, n FROM campaign_counters WHERE campaign_id = $1 \
-    UNION ALL SELECT status, n FROM campaign_counter_changes WHERE campaign_id = $1) AS c GROUP BY status";
+    UNION ALL SELECT status, n FROM campaign_counter_changes WHERE campaign_id = $1) AS u GROUP BY status) AS s ON TRUE \
+    WHERE c.id = $1 AND c.owner_id = $2";
+
+/// How many of a campaign's messages are queued.
+pub(super) const QUEUED: &str = "SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) AS n FROM (\
+    SELECT n FROM campaign_counters WHERE campaign_id = $1 AND status = 2 \
+    UNION ALL SELECT n FROM campaign_counter_changes WHERE campaign_id = $1 AND status = 2) AS u";
+
+/// The answer to [`QUEUED`].
+#[derive(QueryableByName)]
+pub(super) struct Queued {
+    #[diesel(sql_type = BigInt)]
+    pub n: i64,
+}
+
+/// Asks [`QUEUED`] about a campaign.
+macro_rules! queued {
+    ($campaign:expr) => {
+        diesel::sql_query($crate::store::counters::QUEUED).bind::<diesel::sql_types::BigInt, _>($campaign.0)
+    };
+}
+pub(super) use queued;
 
 /// Rolls a bounded number of changes up. Rows that another replica is rolling up are left to it.
 const ROLL_UP_POSTGRES: &str = "WITH gone AS (\
@@ -125,22 +155,26 @@ impl Store {
     /// How the owner's campaign stands now; `None` if there is no such campaign.
     pub async fn campaign_stats(&self, owner: OwnerId, campaign: CampaignId) -> Result<Option<Stats>, Error> {
         use diesel_async::RunQueryDsl as _;
-        let mine = campaigns::table
-            .filter(campaigns::id.eq(campaign.0).and(campaigns::owner_id.eq(owner.0)))
-            .select(campaigns::first_sent_at);
-        let sum = diesel::sql_query(SUM).bind::<BigInt, _>(campaign.0);
-        let (first, counts): (Option<Option<Instant>>, Vec<Count>) = run!(&self.db, |c| {
-            let first = mine.first(c).await.optional()?;
-            (first, sum.load(c).await?)
-        });
-        let Some(first) = first else { return Ok(None) };
-        let of = |s: Status| counts.iter().filter(|c| c.status == s as i16).map(|c| c.n).sum();
-        let counts = Status::ALL.map(of);
-        Ok(Some(Stats { counts, first_sent_at: first.map(|at| at.0), counted_at: self.clock.now() }))
+        let query = diesel::sql_query(STANDING).bind::<BigInt, _>(campaign.0).bind::<BigInt, _>(owner.0);
+        let rows: Vec<StandingRow> = run!(&self.db, |c| query.load(c).await?);
+        let Some(row) = rows.as_slice().first() else { return Ok(None) };
+        let state = CampaignState::from_number(row.state).unwrap_or(CampaignState::Draft);
+        let of = |s: Status| {
+            let waiting = if state.of_waiting() == Some(s) { row.waiting } else { 0 };
+            waiting + rows.iter().filter(|r| r.status == Some(s as i16)).filter_map(|r| r.n).sum::<i64>()
+        };
+        Ok(Some(Stats {
+            counts: Status::ALL.map(of),
+            state,
+            over: row.ended_at.is_some(),
+            first_sent_at: row.first_sent_at.map(|at| at.0),
+            counted_at: self.clock.now(),
+        }))
     }
 
     /// Rolls changes up into the counters, so that reading them stays cheap.
     pub async fn roll_up_counters(&self) -> Result<(), Error> {
+        let _alone = self.db.alone().await;
         run!(
             &self.db,
             |pg| {

@@ -197,6 +197,7 @@ impl Store {
     {
         let (db, clock, name) = (self.db.clone(), self.clock.clone(), name.to_owned());
         let done = tokio::spawn(async move {
+            let _alone = db.alone().await;
             let done: (Gate, T) = run!(
                 &db,
                 |pg| {

@@ -45,6 +45,7 @@ macro_rules! unnest {
         }
     };
 }
+pub(super) use unnest;
 
 unnest! {
     /// Inserts messages.

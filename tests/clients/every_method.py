@@ -81,10 +81,24 @@ assert fields == ["destination", "text"], fields
 code, words, reason, _ = error(M, "GetMessageStatus", message_id="01M83N17DQBRD5R3YZJ7P9MYZW")
 assert (code, words) == (grpc.StatusCode.NOT_FOUND, "Message not found: 01M83N17DQBRD5R3YZJ7P9MYZW")
 assert reason == "MESSAGE_NOT_FOUND"
-for service, method in [(M, "WatchMessages")] + [(C, f"{verb}Campaign") for verb in
-                                                 ("Start", "Pause", "Resume", "Cancel", "Watch")]:
-    assert error(service, method)[0] == grpc.StatusCode.UNIMPLEMENTED, method
-assert error(C, "AddRecipients")[0] == grpc.StatusCode.UNIMPLEMENTED
+assert error(M, "WatchMessages")[0] == grpc.StatusCode.UNIMPLEMENTED
+
+recipients = [{"destination": number, "variables": {"first_name": "Maria"}}
+              for number in ("+306900000001", "+306900000004", "0030 6900000001", "1")]
+added = call(C, "AddRecipients", campaign_id=campaign.id, recipients=recipients)
+assert (added.added, added.duplicates, [i.index for i in added.invalid]) == (2, 1, [3]), added
+assert call(C, "StartCampaign", campaign_id=campaign.id, dry_run=True).plan.messages == 2
+code, _, reason, _ = error(C, "PauseCampaign", campaign_id=campaign.id)
+assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "CAMPAIGN_STATE")
+# The enum's numbers: SCHEDULED 2, RUNNING 3, PAUSED 4, CANCELLED 5, COMPLETED 6.
+assert call(C, "StartCampaign", campaign_id=campaign.id).campaign.state == 3
+events = call(C, "WatchCampaign", campaign_id=campaign.id)
+assert (events[-1].state, events[-1].stats.total, events[-1].stats.queued) == (6, 3, 0), events
+later = call(C, "CreateCampaign", name="later", text="Hi", scheduled_at="2100-01-01T00:00:00Z").campaign
+call(C, "AddRecipients", campaign_id=later.id, recipients=recipients)
+states = [call(C, f"{verb}Campaign", campaign_id=later.id).campaign.state
+          for verb in ("Start", "Pause", "Resume", "Cancel")]
+assert states == [2, 4, 2, 5], states
 
 declared = {m.name for s in (M, C) for m in pool.FindServiceByName(f"messaging.v1.{s}").methods}
 assert called == declared, declared - called

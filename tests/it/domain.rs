@@ -1,10 +1,12 @@
 //! The domain's rules: tables at their borders, and laws that hold for any input.
 
+mod campaign;
 mod gate;
 mod phone;
 mod rate;
 mod retry;
 mod sender;
 mod status;
+mod template;
 mod text;
 mod turns;

@@ -3,7 +3,10 @@
 mod access;
 mod campaigns;
 mod lookup;
+mod recipients;
 mod refresh;
 mod refresh_bulk;
 mod send;
+mod sending;
 mod transport;
+mod watch;

@@ -1,5 +1,6 @@
 //! The program as its users run it: started, killed, stopped, and told wrong things.
 
+mod campaign;
 mod crash;
 mod operate;
 mod privacy;

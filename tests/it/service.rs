@@ -1,4 +1,5 @@
 //! The service, over the sandbox or over a provider that the test holds in its hand.
 
+mod campaigns;
 mod queue;
 mod refresh_bulk;

@@ -2,6 +2,7 @@
 
 mod accept;
 mod campaigns;
+mod expand;
 mod known;
 mod lists;
 mod moves;

@@ -1,78 +1,184 @@
-//! `campaign create`, `campaign show` and `campaign stats`.
+//! `campaign …`: making a campaign, filling it, sending it, and seeing how it stands.
+
+mod add;
+mod watch;
 
 use std::io::Write;
+use std::path::PathBuf;
 
-use super::connection::Connection;
+use pbjson_types::Timestamp;
+
+use super::connection::{Campaigns, Connection};
 use super::failure::Failure;
 use super::output::{self, held, rows, short, time};
+use super::send::moment;
 use super::{Console, Exit};
-use crate::proto::{self, CampaignStats, CreateCampaignRequest, GetCampaignRequest, GetCampaignStatsRequest};
+use crate::proto::{
+    self, CampaignPlan, CampaignStats, CancelCampaignRequest, CreateCampaignRequest, DeliveryGuarantee,
+    GetCampaignRequest, GetCampaignStatsRequest, PauseCampaignRequest, ResumeCampaignRequest, StartCampaignRequest,
+};
 
-/// Make campaigns and see how they stand.
+/// Make campaigns, send them, and see how they stand.
 #[derive(clap::Args)]
 pub struct Campaign {
     #[command(subcommand)]
     command: CampaignCommand,
 }
 
+/// Where the service is, and which campaign is meant.
+#[derive(clap::Args)]
+pub struct Named {
+    #[command(flatten)]
+    connection: Connection,
+    /// The campaign's id
+    id: i64,
+}
+
+/// What a campaign is made of.
+#[derive(clap::Args)]
+pub struct Create {
+    #[command(flatten)]
+    connection: Connection,
+    /// Its name, 1 to 200 characters
+    #[arg(long)]
+    name: String,
+    /// The text, with placeholders such as `{{first_name}}`
+    #[arg(long)]
+    text: String,
+    /// The sender ID: 3–11 letters and digits, or E.164; else the user's, else the service's
+    #[arg(long)]
+    sender: Option<String>,
+    /// Send it not before this time, for example 2027-01-31T09:00:00+02:00
+    #[arg(long, value_name = "RFC3339", value_parser = moment)]
+    at: Option<Timestamp>,
+    /// Never send a message twice, even if the provider's answer is lost; its status may then stay UNKNOWN
+    #[arg(long)]
+    at_most_once: bool,
+    /// A key that makes the command repeatable: up to 255 printable ASCII characters
+    #[arg(long)]
+    key: Option<String>,
+}
+
 /// What can be done with campaigns.
 #[derive(clap::Subcommand)]
 pub enum CampaignCommand {
     /// Make a campaign; nothing is sent before it is started
-    Create {
-        /// Where the service is and who asks
+    Create(Create),
+    /// Add recipients from a CSV file: the first column is the number, the others are variables
+    ///
+    /// The first line names the columns: a column `first_name` is what `{{first_name}}` stands for. If the command is
+    /// cut, run it again: those that are there already are counted as duplicates.
+    Add {
+        /// The campaign
         #[command(flatten)]
-        connection: Connection,
-        /// Its name, 1 to 200 characters
+        named: Named,
+        /// The file; - reads standard input
         #[arg(long)]
-        name: String,
-        /// The text, with placeholders such as `{{first_name}}`
-        #[arg(long)]
-        text: String,
-        /// The sender ID: 3–11 letters and digits, or E.164; else the user's, else the service's
-        #[arg(long)]
-        sender: Option<String>,
+        file: PathBuf,
     },
+    /// Start a campaign, at once or at its time
+    Start {
+        /// The campaign
+        #[command(flatten)]
+        named: Named,
+        /// Only tell what it would come to
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Stop handing a campaign's messages to the provider until it is resumed
+    Pause(Named),
+    /// Go on with a paused campaign
+    Resume(Named),
+    /// End a campaign: what is queued is not sent
+    Cancel(Named),
     /// Show a campaign
-    Show {
-        /// Where the service is and who asks
-        #[command(flatten)]
-        connection: Connection,
-        /// Its id
-        id: i64,
-    },
+    Show(Named),
     /// Count a campaign's messages by state
-    Stats {
-        /// Where the service is and who asks
-        #[command(flatten)]
-        connection: Connection,
-        /// Its id
-        id: i64,
-    },
+    Stats(Named),
+    /// Tell how a campaign stands whenever that changes, until it is over
+    Watch(Named),
+}
+
+impl Named {
+    async fn open(self, console: &Console<'_>) -> Result<(Campaigns, i64, bool), Failure> {
+        let client = self.connection.open(console.env).await?.campaigns();
+        Ok((client, self.id, self.connection.json))
+    }
 }
 
 impl Campaign {
     pub(super) async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
-        match self.command {
-            CampaignCommand::Create { connection, name, text, sender } => {
-                let request = CreateCampaignRequest { name, text, sender, ..CreateCampaignRequest::default() };
-                let mut client = connection.open(console.env).await?.campaigns();
-                let campaign = client.create_campaign(request).await?.into_inner().campaign;
-                show(console.out, connection.json, &held(campaign, "campaign")?)?;
+        let (campaign, json) = match self.command {
+            CampaignCommand::Create(create) => create.run(console).await?,
+            CampaignCommand::Add { named, file } => {
+                let (client, id, json) = named.open(console).await?;
+                return add::run(client, id, &file, json, console).await;
             }
-            CampaignCommand::Show { connection, id } => {
-                let mut client = connection.open(console.env).await?.campaigns();
-                let campaign = client.get_campaign(GetCampaignRequest { id }).await?.into_inner().campaign;
-                show(console.out, connection.json, &held(campaign, "campaign")?)?;
+            CampaignCommand::Start { named, dry_run } => {
+                let (mut client, campaign_id, json) = named.open(console).await?;
+                let answer = client.start_campaign(StartCampaignRequest { campaign_id, dry_run }).await?.into_inner();
+                if dry_run {
+                    let plan = held(answer.plan, "plan")?;
+                    if json {
+                        output::json(console.out, &plan)?;
+                    } else {
+                        show_plan(console.out, &plan)?;
+                    }
+                    return Ok(Exit::Success);
+                }
+                (answer.campaign, json)
             }
-            CampaignCommand::Stats { connection, id } => {
-                let request = GetCampaignStatsRequest { campaign_id: id };
-                let mut client = connection.open(console.env).await?.campaigns();
-                let stats = held(client.get_campaign_stats(request).await?.into_inner().stats, "stats")?;
-                if connection.json { output::json(console.out, &stats)? } else { count(console.out, &stats)? }
+            CampaignCommand::Pause(named) => {
+                let (mut client, campaign_id, json) = named.open(console).await?;
+                (client.pause_campaign(PauseCampaignRequest { campaign_id }).await?.into_inner().campaign, json)
             }
-        }
+            CampaignCommand::Resume(named) => {
+                let (mut client, campaign_id, json) = named.open(console).await?;
+                (client.resume_campaign(ResumeCampaignRequest { campaign_id }).await?.into_inner().campaign, json)
+            }
+            CampaignCommand::Cancel(named) => {
+                let (mut client, campaign_id, json) = named.open(console).await?;
+                (client.cancel_campaign(CancelCampaignRequest { campaign_id }).await?.into_inner().campaign, json)
+            }
+            CampaignCommand::Show(named) => {
+                let (mut client, id, json) = named.open(console).await?;
+                (client.get_campaign(GetCampaignRequest { id }).await?.into_inner().campaign, json)
+            }
+            CampaignCommand::Stats(named) => {
+                let (mut client, campaign_id, json) = named.open(console).await?;
+                let answer = client.get_campaign_stats(GetCampaignStatsRequest { campaign_id }).await?.into_inner();
+                let stats = held(answer.stats, "stats")?;
+                if json {
+                    output::json(console.out, &stats)?;
+                } else {
+                    count(console.out, &stats)?;
+                }
+                return Ok(Exit::Success);
+            }
+            CampaignCommand::Watch(named) => {
+                let (client, id, json) = named.open(console).await?;
+                return watch::run(client, id, json, console).await;
+            }
+        };
+        show(console.out, json, &held(campaign, "campaign")?)?;
         Ok(Exit::Success)
+    }
+}
+
+impl Create {
+    async fn run(self, console: &Console<'_>) -> Result<(Option<proto::Campaign>, bool), Failure> {
+        let guarantee = if self.at_most_once { DeliveryGuarantee::AtMostOnce } else { DeliveryGuarantee::Unspecified };
+        let request = CreateCampaignRequest {
+            name: self.name,
+            text: self.text,
+            sender: self.sender,
+            delivery_guarantee: guarantee.into(),
+            scheduled_at: self.at,
+            idempotency_key: self.key.unwrap_or_default(),
+            ..CreateCampaignRequest::default()
+        };
+        let mut client = self.connection.open(console.env).await?.campaigns();
+        Ok((client.create_campaign(request).await?.into_inner().campaign, self.connection.json))
     }
 }
 
@@ -80,6 +186,7 @@ fn show(out: &mut dyn Write, json: bool, campaign: &proto::Campaign) -> Result<(
     if json {
         return output::json(out, campaign);
     }
+    let recipients = if campaign.recipients > 0 { campaign.recipients.to_string() } else { String::new() };
     rows(
         out,
         &[
@@ -88,9 +195,34 @@ fn show(out: &mut dyn Write, json: bool, campaign: &proto::Campaign) -> Result<(
             ("name", campaign.name.clone()),
             ("text", campaign.text.clone()),
             ("sender", campaign.sender.clone()),
+            ("recipients", recipients),
             ("scheduled", time(campaign.scheduled_at.as_ref())),
             ("created", time(campaign.created_at.as_ref())),
+            ("started", time(campaign.started_at.as_ref())),
+            ("ended", time(campaign.ended_at.as_ref())),
             ("updated", time(campaign.updated_at.as_ref())),
+        ],
+    )
+}
+
+fn show_plan(out: &mut dyn Write, plan: &CampaignPlan) -> Result<(), Failure> {
+    let some = |n: i64| if n > 0 { n.to_string() } else { String::new() };
+    let duration = plan.estimated_duration.as_ref().map(|d| format!("{} s", d.seconds)).unwrap_or_default();
+    rows(
+        out,
+        &[
+            ("dry run", "nothing was started".to_owned()),
+            ("messages", plan.messages.to_string()),
+            ("parts", plan.segments.to_string()),
+            ("GSM7", some(plan.gsm7_messages)),
+            ("UCS2", some(plan.ucs2_messages)),
+            ("forced by", plan.forcing_characters.join(" ")),
+            ("invalid", some(plan.invalid)),
+            ("duplicates", some(plan.duplicates)),
+            ("opted out", some(plan.opted_out)),
+            ("unsendable", some(plan.unsendable)),
+            ("parts a second", some(plan.parts_per_second)),
+            ("takes", duration),
         ],
     )
 }

@@ -5,6 +5,7 @@ mod patience;
 mod progress;
 
 pub use patience::Patience;
+pub(super) use patience::was_cut;
 
 use std::path::{Path, PathBuf};
 

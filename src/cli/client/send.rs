@@ -80,7 +80,8 @@ impl Send {
     }
 }
 
-fn moment(text: &str) -> Result<Timestamp, String> {
+/// A point in time, as RFC 3339 with its offset.
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     let at: jiff::Timestamp =
         text.parse().map_err(|_| "is not a time with its offset, such as 2027-01-31T09:00:00+02:00".to_owned())?;
     Ok(Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() })

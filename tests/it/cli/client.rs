@@ -1,6 +1,7 @@
 //! The client commands, against a service that says what a test tells it to.
 
 mod bulk;
+mod campaign;
 mod connection;
 mod errors;
 mod fake;

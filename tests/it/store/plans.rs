@@ -6,7 +6,7 @@ use messaging::domain::ids::{CampaignId, OwnerId};
 use messaging::domain::message::Status;
 use messaging::domain::phone::Msisdn;
 use messaging::domain::status::Event;
-use messaging::store::{Config, Filter, Job, Pick, Store, Url};
+use messaging::store::{Config, Filter, Job, Pace, Pick, Store, Url};
 
 use crate::support::messages::start;
 use crate::support::postgres::connect;
@@ -21,6 +21,10 @@ const FILL: &str = "INSERT INTO messages (id, owner_id, campaign_id, destination
       CASE WHEN i % 10 = 0 THEN NULL ELSE 'p-' || i END, 1, 0, 0, false, 1, \
       CASE WHEN i % 10 = 0 THEN '2026-01-01'::timestamptz + i * interval '1 second' END, now(), 1 \
     FROM generate_series(1, 20000) AS i; ANALYZE";
+
+/// A campaign that is all messages, one of which is queued.
+const RUNNING: &str = "UPDATE campaigns SET state = 3, started_at = now(), sender = 's'; \
+    UPDATE messages SET lane = 1 WHERE id = (SELECT id FROM messages WHERE dispatch = 1 AND campaign_id = 1 LIMIT 1)";
 
 /// How often the table was read whole, and how many rows its indexes gave.
 async fn scans(url: &str) -> (i64, i64) {
@@ -50,7 +54,10 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     let rig = Rig::postgres().await;
     let url = rig.address.clone();
     let owner = OwnerId(1);
+    let campaign = rig.campaign(rig.owner().await).await;
+    assert_eq!(campaign, CampaignId(1));
     connect(&url).await.unwrap().batch_execute(FILL).await.unwrap();
+    connect(&url).await.unwrap().batch_execute(RUNNING).await.unwrap();
     drop(rig.store);
 
     let claim = async |s: &Store| {
@@ -71,6 +78,10 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     };
     let number = Filter { destination: Some(Msisdn::from_stored("+306942".to_owned())), ..Filter::default() };
     let by_status = Filter { status: Some(Status::Sent), ..Filter::default() };
+    let tend = async |s: &Store| {
+        let pace = Pace { page: 10, ceiling: 10, traffic_account_id: "a".to_owned() };
+        assert_eq!(s.tend(CampaignId(1), pace).await.unwrap(), 0, "one of it is queued");
+    };
     let targets = async |s: &Store| {
         assert_eq!(s.refresh_targets(owner, CampaignId(3), false, "", 50).await.unwrap().len(), 50);
     };
@@ -82,4 +93,5 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     assert!(rows_read(&url, "list of a number", async |s| list(number.clone(), s).await).await <= 100);
     assert!(rows_read(&url, "list of a status", async |s| list(by_status.clone(), s).await).await <= 200);
     assert!(rows_read(&url, "refresh targets", targets).await <= 1100);
+    assert!(rows_read(&url, "tend", tend).await <= 20);
 }

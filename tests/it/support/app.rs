@@ -105,7 +105,7 @@ pub struct TestApp {
     pub sandbox: SocketAddr,
     pub alice: OwnerId,
     pub bob: OwnerId,
-    _home: Home,
+    home: Home,
     channel: Channel,
     tokens: Tokens,
     http: reqwest::Client,
@@ -176,7 +176,7 @@ impl TestApp {
         let alice = store.create_user("alice", SenderId::parse("Alice").ok().as_ref()).await.expect("alice is made");
         let bob = store.create_user("bob", None).await.expect("bob is made");
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { service, store, clock, grpc, sandbox, alice, bob, _home: home, channel, tokens, http, stop }
+        Self { service, store, clock, grpc, sandbox, alice, bob, home, channel, tokens, http, stop }
     }
 
     /// A token for a user.
@@ -219,16 +219,33 @@ impl TestApp {
     /// Does whatever the workers would do now, until nothing is due.
     pub async fn run_due(&self) {
         for _ in 0..100 {
+            let tended = self.service.tend_campaigns().await.expect("the campaigns are looked after");
             let timers = self.service.run_timers().await.expect("the timers run");
             self.service.refresh_gates().await.expect("the gates are read");
             let sent = self.service.send_due().await.expect("what is due is sent").done;
             let in_bulk = self.service.send_due_in_bulk().await.expect("what is due is sent in bulk").done;
             self.service.drain().await;
-            if timers + sent + in_bulk == 0 {
+            if tended + timers + sent + in_bulk == 0 {
                 return;
             }
         }
         panic!("the work does not end");
+    }
+
+    /// Runs a statement on the database, beside the service.
+    pub async fn execute(&self, statement: &str) {
+        super::store::execute(&self.home.config.url, statement).await;
+    }
+
+    /// How many rows `what` has: a table, or a table and a condition.
+    pub async fn count(&self, what: &str) -> i64 {
+        super::store::count(&self.home.config.url, what).await
+    }
+
+    /// Notes that a number wants no messages of this owner's.
+    pub async fn opt_out(&self, owner: OwnerId, destination: &str) {
+        let now = if self.store.kind() == "postgres" { "now()" } else { "0" };
+        self.execute(&format!("INSERT INTO opt_outs VALUES ({owner}, '{destination}', 1, {now})")).await;
     }
 
     /// What the sandbox accepted, as its ledger says.

@@ -194,13 +194,38 @@ impl Rig {
 
     /// How many rows `what` has: a table, or a table and a condition.
     pub async fn count(&self, what: &str) -> i64 {
-        use diesel::{Connection as _, RunQueryDsl as _};
-        if self.is_postgres() {
-            return postgres::count(&self.address, what).await;
+        count(&self.config.url, what).await
+    }
+
+    /// Runs a statement on the database, beside the store.
+    pub async fn execute(&self, statement: &str) {
+        execute(&self.config.url, statement).await;
+    }
+}
+
+/// How many rows `what` has: a table, or a table and a condition.
+pub async fn count(url: &Url, what: &str) -> i64 {
+    use diesel::{Connection as _, RunQueryDsl as _};
+    match url {
+        Url::Postgres(url) => postgres::count(url, what).await,
+        Url::Sqlite(path) => {
+            let mut connection = diesel::SqliteConnection::establish(path).unwrap();
+            let count = diesel::dsl::sql::<diesel::sql_types::BigInt>(&format!("(SELECT count(*) FROM {what})"));
+            diesel::select(count).get_result(&mut connection).unwrap()
         }
-        let mut connection = diesel::SqliteConnection::establish(&self.address).unwrap();
-        let count = diesel::dsl::sql::<diesel::sql_types::BigInt>(&format!("(SELECT count(*) FROM {what})"));
-        diesel::select(count).get_result(&mut connection).unwrap()
+    }
+}
+
+/// Runs a statement on the database.
+pub async fn execute(url: &Url, statement: &str) {
+    use diesel::Connection as _;
+    use diesel::connection::SimpleConnection as _;
+    match url {
+        Url::Postgres(url) => postgres::connect(url).await.unwrap().batch_execute(statement).await.unwrap(),
+        Url::Sqlite(path) => {
+            let mut connection = diesel::SqliteConnection::establish(path).unwrap();
+            connection.batch_execute(&format!("PRAGMA busy_timeout = 10000; {statement}")).unwrap();
+        }
     }
 }
 

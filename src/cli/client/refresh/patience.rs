@@ -28,7 +28,7 @@ impl Patience {
     /// How long to wait before the given try (from 1), or that it is enough. What the service asks for counts if it
     /// is longer, up to the longest. `luck` from 0 to 1 shortens the wait by up to a half, so that the clients of a
     /// service that restarts do not all come back at once.
-    pub(super) fn before(&self, attempt: u32, cut: Option<&Status>, luck: f64) -> Option<Duration> {
+    pub(in crate::cli::client) fn before(&self, attempt: u32, cut: Option<&Status>, luck: f64) -> Option<Duration> {
         if attempt > self.tries {
             return None;
         }
@@ -42,6 +42,6 @@ impl Patience {
 /// Whether the stream was cut, rather than refused. A connection that breaks reaches us as tonic's own status, with
 /// the network's error behind it and a code (UNKNOWN, INTERNAL, …) that depends on how it broke; what the service
 /// itself says has no error behind it.
-pub(super) fn was_cut(status: &Status) -> bool {
+pub(in crate::cli::client) fn was_cut(status: &Status) -> bool {
     status.code() == Code::Unavailable || status.source().is_some()
 }

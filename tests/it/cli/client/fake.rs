@@ -39,6 +39,9 @@ pub(super) struct Script {
     pub(super) explain: VecDeque<ExplainMessageResponse>,
     pub(super) campaign: VecDeque<Campaign>,
     pub(super) stats: VecDeque<CampaignStats>,
+    pub(super) added: VecDeque<Result<AddRecipientsResponse, Status>>,
+    pub(super) plan: Option<CampaignPlan>,
+    pub(super) watch: VecDeque<Vec<Result<WatchCampaignResponse, Status>>>,
 }
 
 /// What the service was asked.
@@ -48,6 +51,10 @@ pub(super) struct Heard {
     pub(super) lists: Vec<ListMessagesRequest>,
     pub(super) bulks: Vec<RefreshStatusBulkRequest>,
     pub(super) campaigns: Vec<CreateCampaignRequest>,
+    /// The requests of each stream of recipients.
+    pub(super) added: Vec<Vec<AddRecipientsRequest>>,
+    /// What was done to which campaign.
+    pub(super) moves: Vec<(&'static str, i64)>,
     /// The credentials of each call: metadata name and value.
     pub(super) credentials: Vec<(&'static str, String)>,
 }
@@ -177,24 +184,42 @@ impl CampaignService for Service {
         Ok(Response::new(GetCampaignStatsResponse { stats: Some(stats) }))
     }
 
-    async fn add_recipients(&self, _: Request<Streaming<AddRecipientsRequest>>) -> Answer<AddRecipientsResponse> {
-        Err(Status::unimplemented(""))
+    async fn add_recipients(&self, request: Request<Streaming<AddRecipientsRequest>>) -> Answer<AddRecipientsResponse> {
+        let answer = self.next(&request, |script| script.added.pop_front())?;
+        let mut requests = Vec::new();
+        let mut stream = request.into_inner();
+        while let Some(request) = stream.message().await? {
+            requests.push(request);
+        }
+        self.heard.lock().unwrap().added.push(requests);
+        answer.map(Response::new)
     }
 
-    async fn start_campaign(&self, _: Request<StartCampaignRequest>) -> Answer<StartCampaignResponse> {
-        Err(Status::unimplemented(""))
+    async fn start_campaign(&self, request: Request<StartCampaignRequest>) -> Answer<StartCampaignResponse> {
+        let campaign = self.next(&request, |script| script.campaign.pop_front())?;
+        let request = request.into_inner();
+        let what = if request.dry_run { "plan" } else { "start" };
+        self.heard.lock().unwrap().moves.push((what, request.campaign_id));
+        let plan = self.script.lock().unwrap().plan.take().filter(|_| request.dry_run);
+        Ok(Response::new(StartCampaignResponse { campaign: Some(campaign), plan }))
     }
 
-    async fn pause_campaign(&self, _: Request<PauseCampaignRequest>) -> Answer<PauseCampaignResponse> {
-        Err(Status::unimplemented(""))
+    async fn pause_campaign(&self, request: Request<PauseCampaignRequest>) -> Answer<PauseCampaignResponse> {
+        let campaign = self.next(&request, |script| script.campaign.pop_front())?;
+        self.heard.lock().unwrap().moves.push(("pause", request.into_inner().campaign_id));
+        Ok(Response::new(PauseCampaignResponse { campaign: Some(campaign) }))
     }
 
-    async fn resume_campaign(&self, _: Request<ResumeCampaignRequest>) -> Answer<ResumeCampaignResponse> {
-        Err(Status::unimplemented(""))
+    async fn resume_campaign(&self, request: Request<ResumeCampaignRequest>) -> Answer<ResumeCampaignResponse> {
+        let campaign = self.next(&request, |script| script.campaign.pop_front())?;
+        self.heard.lock().unwrap().moves.push(("resume", request.into_inner().campaign_id));
+        Ok(Response::new(ResumeCampaignResponse { campaign: Some(campaign) }))
     }
 
-    async fn cancel_campaign(&self, _: Request<CancelCampaignRequest>) -> Answer<CancelCampaignResponse> {
-        Err(Status::unimplemented(""))
+    async fn cancel_campaign(&self, request: Request<CancelCampaignRequest>) -> Answer<CancelCampaignResponse> {
+        let campaign = self.next(&request, |script| script.campaign.pop_front())?;
+        self.heard.lock().unwrap().moves.push(("cancel", request.into_inner().campaign_id));
+        Ok(Response::new(CancelCampaignResponse { campaign: Some(campaign) }))
     }
 
     async fn list_campaigns(&self, _: Request<ListCampaignsRequest>) -> Answer<ListCampaignsResponse> {
@@ -203,7 +228,8 @@ impl CampaignService for Service {
 
     type WatchCampaignStream = Events<WatchCampaignResponse>;
 
-    async fn watch_campaign(&self, _: Request<WatchCampaignRequest>) -> Answer<Self::WatchCampaignStream> {
-        Err(Status::unimplemented(""))
+    async fn watch_campaign(&self, request: Request<WatchCampaignRequest>) -> Answer<Self::WatchCampaignStream> {
+        let events = self.next(&request, |script| script.watch.pop_front())?;
+        Ok(Response::new(Box::pin(futures::stream::iter(events))))
     }
 }

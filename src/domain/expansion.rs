@@ -1,0 +1,81 @@
+//! A campaign's recipients as messages: what the expander writes.
+
+use jiff::Timestamp;
+
+use crate::domain::campaign::Campaign;
+use crate::domain::ids::MessageId;
+use crate::domain::message::{Dispatch, Lane, Message, State};
+use crate::domain::recipient::Recipient;
+use crate::domain::sender::SenderId;
+use crate::domain::template::Template;
+use crate::domain::text::MessageText;
+
+/// What all messages of one campaign have in common.
+#[derive(Debug, Clone)]
+pub struct Expansion<'a> {
+    campaign: &'a Campaign,
+    template: Template,
+    sender: SenderId,
+    traffic_account_id: &'a str,
+    expires_at: Timestamp,
+}
+
+impl<'a> Expansion<'a> {
+    /// The messages of this campaign, by this route account. `None` if it has not been started, which is what gives
+    /// it a sender and a time.
+    #[must_use]
+    pub fn of(campaign: &'a Campaign, traffic_account_id: &'a str) -> Option<Self> {
+        let content = &campaign.content;
+        let started = campaign.started_at?;
+        // Each message is worth sending for as long after the campaign's beginning, however late its turn comes.
+        let begins = content.scheduled_at.map_or(started, |at| at.max(started));
+        Some(Self {
+            campaign,
+            template: Template::from_stored(&content.text),
+            sender: SenderId::from_stored(content.sender.clone()?),
+            traffic_account_id,
+            expires_at: begins.checked_add(content.validity).unwrap_or(begins),
+        })
+    }
+
+    /// One recipient's message, due now. Whoever opted out gets none, and has a record that says so.
+    #[must_use]
+    pub fn message(&self, recipient: Recipient, opted_out: bool, now: Timestamp) -> Message {
+        let mut state = State::waiting(false, now, now);
+        let text = self.template.render(&recipient.variables).unwrap_or_else(|unsendable| {
+            // It was sendable when it was added; what counts as a text may have changed since.
+            end(&mut state, Dispatch::Rejected, "TEXT_UNSENDABLE", &unsendable.to_string());
+            state.failed_at = Some(now);
+            MessageText::from_stored(self.campaign.content.text.clone())
+        });
+        if opted_out {
+            end(&mut state, Dispatch::Cancelled, "OPTED_OUT", "the recipient does not want this sender's messages");
+            state.failed_at = None;
+        }
+        let segmentation = text.segmentation();
+        Message {
+            id: MessageId::new(now),
+            owner: self.campaign.content.owner,
+            campaign: Some(self.campaign.id),
+            destination: recipient.destination,
+            text,
+            sender: self.sender.clone(),
+            traffic_account_id: self.traffic_account_id.to_owned(),
+            segments: i16::try_from(segmentation.segments).unwrap_or(i16::MAX),
+            encoding: segmentation.encoding,
+            guarantee: self.campaign.content.guarantee,
+            created_at: now,
+            scheduled_at: None,
+            expires_at: self.expires_at,
+            lane: Lane::Campaign,
+            state,
+        }
+    }
+}
+
+fn end(state: &mut State, dispatch: Dispatch, code: &str, why: &str) {
+    state.dispatch = dispatch;
+    state.due_at = None;
+    state.error_code = Some(code.to_owned());
+    state.error = Some(why.to_owned());
+}

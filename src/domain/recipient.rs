@@ -1,0 +1,41 @@
+//! One recipient of a campaign: a number, and what the text's placeholders stand for.
+
+use crate::domain::phone::{self, Msisdn};
+use crate::domain::template::{BadVariables, Template, Unsendable, Variables};
+
+/// A recipient that was found good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// The number.
+    pub destination: Msisdn,
+    /// What the text's placeholders stand for; those that it does not name are gone.
+    pub variables: Variables,
+}
+
+/// Why a recipient cannot be added: a sentence without the number and without any value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// The number.
+    #[error("destination {0}")]
+    Destination(phone::Invalid),
+    /// A variable.
+    #[error(transparent)]
+    Variables(BadVariables),
+    /// The text that would come out.
+    #[error(transparent)]
+    Text(Unsendable),
+}
+
+impl Recipient {
+    /// Takes a recipient whose text, with everything filled in, can be sent.
+    pub fn parse(
+        template: &Template,
+        destination: &str,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Invalid> {
+        let destination = Msisdn::parse(destination).map_err(Invalid::Destination)?;
+        let variables = Variables::parse(variables).map_err(Invalid::Variables)?.only_for(template);
+        template.render(&variables).map_err(Invalid::Text)?;
+        Ok(Self { destination, variables })
+    }
+}

@@ -1,0 +1,119 @@
+//! Starting, planning, pausing, resuming and cancelling a campaign.
+
+use crate::auth::{Caller, Scope};
+use crate::domain::campaign::{Action, Campaign, Refused};
+use crate::domain::ids::CampaignId;
+use crate::domain::plan::Plan;
+use crate::domain::sender::SenderId;
+use crate::domain::template::Template;
+use crate::error::{Error, Resource};
+use crate::service::Service;
+use crate::service::send::no_sender;
+use crate::store::Move;
+
+/// How many recipients of a plan are in memory.
+const PAGE: i64 = 1000;
+
+impl Service {
+    /// Starts one of the caller's campaigns, at once or at its time. Done again, it changes nothing.
+    pub async fn start_campaign(&self, caller: &Caller, id: i64) -> Result<Campaign, Error> {
+        let (_, sender) = self.startable(caller, id).await?;
+        self.move_campaign(caller, id, Action::Start, Some(sender)).await
+    }
+
+    /// What starting one of the caller's campaigns would come to, recipient by recipient. Changes nothing.
+    pub async fn plan_campaign(&self, caller: &Caller, id: i64) -> Result<(Campaign, Plan), Error> {
+        let (campaign, _) = self.startable(caller, id).await?;
+        let store = &self.inner.store;
+        let template = Template::from_stored(&campaign.content.text);
+        let mut plan = Plan { invalid: campaign.invalid, duplicates: campaign.duplicates, ..Plan::default() };
+        let rate = store.account_rate(&self.inner.settings.traffic_account_id).await?;
+        plan.parts_per_second = rate.map_or(0, i64::from);
+        if template.is_plain()
+            && let Ok(text) = template.render(&crate::domain::template::Variables::default())
+        {
+            plan.opted_out = store.count_opted_out(caller.user, campaign.id).await?;
+            plan.count(&text, campaign.recipients - plan.opted_out);
+            return Ok((campaign, plan));
+        }
+        let mut after = String::new();
+        loop {
+            let page = store.candidates(caller.user, campaign.id, &after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok((campaign, plan)) };
+            last.recipient.destination.as_str().clone_into(&mut after);
+            for candidate in page {
+                match template.render(&candidate.recipient.variables) {
+                    _ if candidate.opted_out => plan.opted_out += 1,
+                    Ok(text) => plan.count(&text, 1),
+                    Err(_) => plan.unsendable += 1,
+                }
+            }
+        }
+    }
+
+    /// Keeps one of the caller's campaigns from sending until it is resumed.
+    pub async fn pause_campaign(&self, caller: &Caller, id: i64) -> Result<Campaign, Error> {
+        self.move_campaign(caller, id, Action::Pause, None).await
+    }
+
+    /// Goes on with one of the caller's campaigns.
+    pub async fn resume_campaign(&self, caller: &Caller, id: i64) -> Result<Campaign, Error> {
+        self.move_campaign(caller, id, Action::Resume, None).await
+    }
+
+    /// Ends one of the caller's campaigns: what is not in flight is not sent.
+    pub async fn cancel_campaign(&self, caller: &Caller, id: i64) -> Result<Campaign, Error> {
+        self.move_campaign(caller, id, Action::Cancel, None).await
+    }
+
+    /// A campaign that can be started as it is now, and the sender that its messages would get.
+    async fn startable(&self, caller: &Caller, id: i64) -> Result<(Campaign, SenderId), Error> {
+        let campaign = self.campaign(caller, id).await?;
+        campaign.clone().apply(Action::Start, self.inner.clock.now()).map_err(|e| refused(e, Action::Start))?;
+        let own = campaign.content.sender.clone().map(SenderId::from_stored);
+        let sender = match own {
+            Some(own) => Some(own),
+            None => self.user(caller.user).await?.sender.or_else(|| self.inner.settings.default_sender.clone()),
+        };
+        Ok((campaign, sender.ok_or_else(no_sender)?))
+    }
+
+    async fn move_campaign(
+        &self,
+        caller: &Caller,
+        id: i64,
+        action: Action,
+        sender: Option<SenderId>,
+    ) -> Result<Campaign, Error> {
+        caller.require(Scope::Campaigns)?;
+        let campaign = CampaignId(id);
+        let moved = self.inner.store.move_campaign(Move { owner: caller.user, campaign, action, sender }).await?;
+        self.inner.stats.invalidate(&(caller.user, campaign)).await;
+        let moved = moved.ok_or_else(|| Error::NotFound(Resource::Campaign, id.to_string()))?;
+        moved.map_err(|e| refused(e, action))
+    }
+}
+
+fn refused(why: Refused, action: Action) -> Error {
+    match why {
+        Refused::Empty => Error::Precondition {
+            reason: "CAMPAIGN_EMPTY",
+            message: "The campaign has no recipients: add some before it is started".to_owned(),
+            metadata: Vec::new(),
+        },
+        Refused::State(state) => {
+            let done = match action {
+                Action::Start | Action::Begin => "started",
+                Action::Pause => "paused",
+                Action::Resume => "resumed",
+                Action::Cancel => "cancelled",
+                Action::Finish => "finished",
+            };
+            Error::Precondition {
+                reason: "CAMPAIGN_STATE",
+                message: format!("A campaign that is {} cannot be {done}", state.name()),
+                metadata: vec![("state", state.name().to_owned())],
+            }
+        }
+    }
+}

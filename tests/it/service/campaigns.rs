@@ -1,0 +1,82 @@
+//! Starting a campaign asks for a sender before anything begins, and keeps it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use messaging::auth::Caller;
+use messaging::auth::tokens::Tokens;
+use messaging::domain::campaign::CampaignState;
+use messaging::domain::ids::OwnerId;
+use messaging::domain::sender::SenderId;
+use messaging::provider::mitto::{self, Mitto};
+use messaging::service::{CreateCampaign, GivenRecipient, Parts, Service, Settings};
+use secrecy::SecretString;
+
+use crate::support::store::{Rig, both};
+
+both![without_any_sender_a_campaign_is_not_started, a_started_campaign_keeps_its_sender_whatever_becomes_of_its_owners,];
+
+/// A service without a provider that could be reached.
+fn service(rig: &Rig, default_sender: Option<&str>) -> Service {
+    let nobody = mitto::Config::new("http://127.0.0.1:9".parse().unwrap(), SecretString::from("key"));
+    Service::new(Parts {
+        store: rig.store.clone(),
+        provider: Arc::new(Mitto::new(nobody).unwrap()),
+        tokens: Tokens::new(&SecretString::from("a secret of the tests, long enough for HS256")).unwrap(),
+        clock: rig.clock.clone(),
+        random: Arc::new(|| 0.5),
+        settings: Settings {
+            default_sender: default_sender.and_then(|s| SenderId::parse(s).ok()),
+            traffic_account_id: "account-1".to_owned(),
+            lease: Duration::from_mins(1),
+            refresh_concurrency: 1,
+            send_concurrency: 1,
+            tenant_in_flight: 1,
+            bulk_concurrency: 1,
+            bulk_chunk: 500,
+            rate: None,
+            provider_timeout: Duration::from_secs(3),
+        },
+    })
+}
+
+async fn filled(service: &Service, caller: &Caller) -> i64 {
+    let new = CreateCampaign {
+        name: "spring".to_owned(),
+        text: "Hello".to_owned(),
+        sender: None,
+        delivery_guarantee: 0,
+        scheduled_at: Ok(None),
+        validity: Ok(None),
+        idempotency_key: String::new(),
+    };
+    let id = service.create_campaign(caller, new).await.unwrap().id.0;
+    let mut adding = service.add_recipients(caller, id).await.unwrap();
+    let one = GivenRecipient { destination: "+306900000001".to_owned(), variables: Vec::new() };
+    adding.push(vec![one]).await.unwrap();
+    assert_eq!(adding.finish().await.unwrap().added, 1);
+    id
+}
+
+fn caller(user: OwnerId) -> Caller {
+    Caller::new(user, "campaigns")
+}
+
+async fn without_any_sender_a_campaign_is_not_started(rig: Rig) {
+    let caller = caller(rig.owner().await);
+    let service = service(&rig, None);
+    let id = filled(&service, &caller).await;
+    assert_eq!(service.start_campaign(&caller, id).await.unwrap_err().reason(), "NO_SENDER");
+    assert_eq!(service.plan_campaign(&caller, id).await.unwrap_err().reason(), "NO_SENDER");
+    assert_eq!(service.campaign(&caller, id).await.unwrap().state, CampaignState::Draft);
+}
+
+async fn a_started_campaign_keeps_its_sender_whatever_becomes_of_its_owners(rig: Rig) {
+    let owner = rig.store.create_user("carol", SenderId::parse("Carol").ok().as_ref()).await.unwrap();
+    let caller = caller(owner);
+    let id = filled(&service(&rig, Some("Default")), &caller).await;
+    service(&rig, Some("Default")).start_campaign(&caller, id).await.unwrap();
+    rig.execute("UPDATE users SET sender_name = 'Other'").await;
+    service(&rig, Some("Another")).tend_campaigns().await.unwrap();
+    assert_eq!(rig.count("messages WHERE sender = 'Carol'").await, 1);
+}
