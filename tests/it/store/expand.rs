@@ -72,7 +72,7 @@ async fn two_stores_at_once_make_every_message_exactly_once(rig: Rig) {
                 == CampaignState::Running
                 && made_all(&store, owner, campaign).await < 2000
             {
-                made += store.tend(campaign, pace(30, i64::MAX)).await.unwrap();
+                made += store.tend(campaign, pace(50, i64::MAX)).await.unwrap();
             }
             made
         })

@@ -3,14 +3,14 @@
 use messaging::clock::Clock;
 use messaging::domain::evidence::Evidence;
 use messaging::domain::ids::{CampaignId, OwnerId};
-use messaging::domain::message::{Dispatch, Status};
+use messaging::domain::message::Status;
 use messaging::domain::phone::Msisdn;
 use messaging::domain::status::Event;
 use messaging::store::{Config, Filter, Job, Pace, Pick, Store, Url};
 
 use crate::support::messages::start;
 use crate::support::postgres::connect;
-use crate::support::store::{ME, Rig, nobody_else_is_connected, provider_id};
+use crate::support::store::{Rig, nobody_else_is_connected, provider_id};
 
 /// Two owners, twenty campaigns; a tenth is queued, the others are sent, every other one of them delivered.
 const FILL: &str = "INSERT INTO messages (id, owner_id, campaign_id, destination, text, sender, traffic_account_id, \
@@ -77,11 +77,6 @@ async fn the_hot_paths_read_by_an_index_and_little() {
         let pace = Pace { page: 10, ceiling: 10, traffic_account_id: "a".to_owned() };
         assert_eq!(s.tend(CampaignId(1), pace).await.unwrap(), 0, "one of it is queued");
     };
-    let claim = async |s: &Store| {
-        let event = Event::Claim { by: ME, until: start() };
-        let pick = Pick::Due { dispatch: Dispatch::Queued, limit: 10 };
-        assert_eq!(s.apply(Job { pick, event }).await.unwrap().len(), 10);
-    };
     let targets = async |s: &Store| {
         assert_eq!(s.refresh_targets(owner, CampaignId(3), false, "", 50).await.unwrap().len(), 50);
     };
@@ -93,5 +88,4 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     assert!(rows_read(&url, "list of a status", async |s| list(by_status.clone(), s).await).await <= 200);
     assert!(rows_read(&url, "refresh targets", targets).await <= 1100);
     assert!(rows_read(&url, "tend", tend).await <= 20);
-    assert!(rows_read(&url, "claim", claim).await <= 200);
 }
