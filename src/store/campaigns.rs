@@ -10,9 +10,6 @@ pub use moves::Move;
 pub use plan::Candidate;
 pub use recipients::{Added, Batch};
 
-use diesel::dsl::sql;
-use diesel::expression::SqlLiteral;
-use diesel::sql_types::Bool;
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _, QueryResult,
     Queryable, Selectable, SelectableHelper as _, SqliteConnection,
@@ -164,12 +161,6 @@ fn insert_sqlite(
         diesel::insert_into(keys::table).values(&claim).execute(c)?;
     }
     Ok(Some(made))
-}
-
-/// That a message, if it is queued, is not of a paused campaign's lane.
-pub(super) fn not_paused() -> SqlLiteral<Bool> {
-    sql("(dispatch <> 1 OR lane = 0 OR NOT EXISTS \
-         (SELECT 1 FROM campaigns AS paused WHERE paused.id = lane AND paused.state = 4))")
 }
 
 /// Runs a transaction's task to its end, whatever becomes of whoever asked for it.

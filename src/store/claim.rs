@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use diesel::dsl::sql;
+use diesel::sql_types::{BigInt, Bool};
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult, SelectableHelper as _,
     SqliteConnection,
@@ -65,6 +67,14 @@ macro_rules! share {
         messages::table
             .filter(in_state(Dispatch::Queued).and(dsl::lane.eq($stream.lane())).and(dsl::owner_id.eq($stream.owner.0)))
             .filter(dsl::traffic_account_id.eq(&$stream.account).and(dsl::due_at.le(Instant($now))))
+            // The list of streams may be some moments old. This names no message: it is asked once for all of them.
+            .filter(
+                sql::<Bool>("(")
+                    .bind::<BigInt, _>($stream.lane())
+                    .sql(" = 0 OR EXISTS (SELECT 1 FROM campaigns AS c WHERE c.state = 3 AND c.id = ")
+                    .bind::<BigInt, _>($stream.lane())
+                    .sql("))"),
+            )
             .order(dsl::due_at)
             .limit(i64::try_from(*$limit).unwrap_or(i64::MAX))
             .select(MessageRow::as_select())

@@ -126,7 +126,6 @@ macro_rules! due {
     ($dispatch:expr, $now:expr, $taken:expr, $limit:expr) => {
         messages::table
             .filter(in_state($dispatch).and(dsl::due_at.le(Instant($now))))
-            .filter(crate::store::campaigns::not_paused())
             .filter(dsl::id.ne_all($taken))
             .order(dsl::due_at)
             .limit($limit)

@@ -14,6 +14,8 @@ use crate::store::{Added, Batch};
 
 /// How many recipients one transaction takes at most.
 const BATCH: usize = 1000;
+/// After so many recipients other calls have their turn, even if none of these could be used and nothing is stored.
+const YIELD: i64 = 1000;
 /// How many invalid recipients are listed.
 const LISTED: usize = 1000;
 
@@ -106,6 +108,8 @@ impl Adding {
             self.seen += 1;
             if self.batch.len() >= BATCH {
                 self.store().await?;
+            } else if self.seen % YIELD == 0 {
+                tokio::task::yield_now().await;
             }
         }
         Ok(())

@@ -21,7 +21,7 @@ const OPTED_OUT: &str = "SELECT count(*) AS n FROM recipients AS r \
     JOIN opt_outs AS o ON o.owner_id = $1 AND o.destination = r.destination WHERE r.campaign_id = $2";
 
 /// A recipient as it is stored.
-#[derive(Debug, Clone, QueryableByName)]
+#[derive(QueryableByName)]
 pub(super) struct CandidateRow {
     #[diesel(sql_type = Text)]
     pub destination: String,

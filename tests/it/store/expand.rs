@@ -9,7 +9,7 @@ use messaging::domain::status::Event;
 use messaging::domain::template::Template;
 use messaging::store::{Added, Batch, Job, Move, Pace, Pick, Store};
 
-use crate::support::store::{Rig, both};
+use crate::support::store::{ME, Rig, both, claim};
 
 both![
     two_stores_at_once_make_every_message_exactly_once,
@@ -72,7 +72,7 @@ async fn two_stores_at_once_make_every_message_exactly_once(rig: Rig) {
                 == CampaignState::Running
                 && made_all(&store, owner, campaign).await < 2000
             {
-                made += store.tend(campaign, pace(30, i64::MAX)).await.unwrap();
+                made += store.tend(campaign, pace(50, i64::MAX)).await.unwrap();
             }
             made
         })
@@ -177,12 +177,14 @@ async fn recipients_go_when_their_campaign_is_over_and_not_before(rig: Rig) {
 async fn a_paused_campaigns_messages_are_not_claimed_and_their_leases_end_all_the_same(rig: Rig) {
     let (owner, campaign) = started(&rig, 3).await;
     rig.store.tend(campaign, pace(10, 10)).await.unwrap();
-    let due = async |limit| {
-        let pick = Pick::Due { dispatch: Dispatch::Queued, limit };
-        rig.store.apply(Job { pick, event: rig.claim() }).await.unwrap().len()
-    };
+    let due = async |limit| rig.take(limit).await.len();
+    // Whoever listed the streams before the pause must not claim by that list after it.
+    let before = rig.store.streams().await.unwrap();
     assert_eq!(due(1).await, 1);
     act(&rig.store, owner, campaign, Action::Pause).await.unwrap();
+    let late = before.into_iter().map(|stream| (stream, 10)).collect();
+    let late = rig.store.claim(claim(ME, rig.lease_end(), late)).await.unwrap();
+    assert!(late.held.is_empty());
     let single = rig.queued(owner).await;
     assert_eq!(due(10).await, 1, "the single send");
     assert_eq!(rig.read(&single).await.state.dispatch, Dispatch::Claimed);

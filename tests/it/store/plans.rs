@@ -62,8 +62,8 @@ async fn the_hot_paths_read_by_an_index_and_little() {
 
     let claim = async |s: &Store| {
         let claimed = take(s, uuid::Uuid::max(), start() + jiff::SignedDuration::from_mins(1), 32).await;
-        // Some of what is filled in has lost its validity.
-        assert_eq!(claimed.held.len() + claimed.dropped.len(), 32);
+        // All that is filled in has lost its validity; the running campaign's one message is a stream of its own.
+        assert!((32..=33).contains(&(claimed.held.len() + claimed.dropped.len())));
     };
     let report = async |s: &Store| {
         let event = Event::Evidence(Evidence::of_read_model("Delivered", None, None));

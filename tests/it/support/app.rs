@@ -160,7 +160,7 @@ impl TestApp {
                 send_concurrency: 32,
                 tenant_in_flight: 28,
                 bulk_concurrency: 2,
-                bulk_chunk: 500,
+                bulk_chunk: 100,
                 rate: None,
                 provider_timeout: Duration::from_secs(3),
             },
