@@ -9,6 +9,7 @@ pub mod domain;
 pub mod error;
 pub mod grpc;
 pub mod http;
+mod planted;
 pub mod proto;
 pub mod provider;
 pub mod sandbox;

@@ -8,6 +8,7 @@ use crate::domain::message::{Dispatch, Hold, Message};
 use crate::domain::outcome::{Outcome, Quote, Reason};
 use crate::domain::status::Event;
 use crate::error::Error;
+use crate::planted;
 use crate::provider::Submission;
 use crate::service::Service;
 use crate::store::{self, Job, Moved, Pick};
@@ -47,6 +48,9 @@ impl Service {
                 description: Quote("the provider did not answer in time".to_owned()),
             })
         });
+        if planted::now_and_then("lost-settle") {
+            return Ok((message, outcome));
+        }
         let settled = self.settle(message, hold, outcome.clone()).await?;
         Ok((settled, outcome))
     }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::domain::message::Message;
+use crate::planted;
 use crate::store::accept::{Accept, Accepted, IdempotencyKey};
 use crate::store::batch::{self, Answers, Batch};
 use crate::store::pools::{Db, run};
@@ -174,6 +175,9 @@ impl Store {
         key: Option<IdempotencyKey>,
         cancel: CancellationToken,
     ) -> Result<Accepted, Error> {
+        if planted::now_and_then("lost-accept") {
+            return Ok(Accepted::New);
+        }
         let (reply, answer) = oneshot::channel();
         let accept = Box::new(Accept { message, key });
         self.enqueue(Command::Accept { accept, cancel, reply }).await?;

@@ -6,15 +6,17 @@ use serde_json::{Value, json};
 use super::sending::lose_answer;
 use super::{Done, Kind, MAX_CRASHES, Recorded, Refused, explain, rest};
 use crate::domain::message::{Dispatch, Message};
+use crate::planted;
 
 pub(super) fn timer(m: &mut Message, now: Timestamp) -> Done {
     if m.state.due_at.is_none_or(|at| at > now) && m.expires_at > now {
         return Err(Refused::State);
     }
     let due = m.state.due_at.is_some_and(|at| at <= now);
+    let sent_nothing = m.state.dispatch == Dispatch::Claimed;
     match m.state.dispatch {
         Dispatch::Queued | Dispatch::Scheduled if m.expires_at <= now => Ok(expire(m)),
-        Dispatch::Claimed if due => {
+        Dispatch::Claimed | Dispatch::Sending if due && (sent_nothing || planted::bug("requeue-sending")) => {
             m.state.crashes += 1;
             m.state.held_by = None;
             m.state.due_at = Some(now);
