@@ -187,10 +187,9 @@ pub(super) async fn load_postgres(
             }
             Pick::Due { dispatch, limit } => {
                 let query = due!(*dispatch, now, loaded.due.clone(), *limit);
-                let rows = match planted::bug("double-claim") {
-                    true => query.load(c).await?,
-                    false => query.for_update().skip_locked().load(c).await?,
-                };
+                let unlocked = planted::bug("double-claim");
+                let rows =
+                    if unlocked { query.load(c).await? } else { query.for_update().skip_locked().load(c).await? };
                 loaded.add_due(rows)
             }
             Pick::Waiting { campaign, limit } => {

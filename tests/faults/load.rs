@@ -3,6 +3,7 @@
 mod single;
 
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 pub use single::Singles;
 
@@ -27,8 +28,8 @@ pub struct Told {
 /// What a client was told.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// Our id, as text.
-    pub id: String,
+    /// Our id, as text; `None` where the answer was for many messages at once.
+    pub id: Option<String>,
     /// The number of the status.
     pub status: i16,
     /// The provider's id.
@@ -37,14 +38,16 @@ pub struct Answer {
 
 /// A load that is running.
 pub struct Running {
-    pub(crate) work: JoinHandle<Vec<Told>>,
-    pub(crate) stop: tokio_util::sync::CancellationToken,
+    work: JoinHandle<Vec<Told>>,
+    stop: CancellationToken,
+    /// Cancelled when the last message has been begun.
+    begun: CancellationToken,
 }
 
 impl Running {
-    /// Whether everything has been sent.
-    pub fn is_over(&self) -> bool {
-        self.work.is_finished()
+    /// Whether every message has been begun. Clients may still wait for answers.
+    pub fn is_begun(&self) -> bool {
+        self.begun.is_cancelled()
     }
 
     /// Begins nothing new, and waits until every client has its answer.

@@ -34,9 +34,7 @@ use crate::options::Options;
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    let work = async {
-        if options.prove { prove::all(&options).await } else { run::all(&options).await }
-    };
+    let work = async { if options.prove { prove::all(&options).await } else { run::all(&options).await } };
     // An interrupted run drops what it started: the processes end with their handles.
     let held = tokio::select! {
         held = work => held,

@@ -47,8 +47,7 @@ pub enum Scenario {
 }
 
 impl Scenario {
-    pub const ALL: [Self; 6] =
-        [Self::Kills, Self::Moments, Self::Pause, Self::Database, Self::Provider, Self::Upgrade];
+    pub const ALL: [Self; 6] = [Self::Kills, Self::Moments, Self::Pause, Self::Database, Self::Provider, Self::Upgrade];
 
     pub fn name(self) -> &'static str {
         match self {

@@ -56,10 +56,10 @@ const PLANTS: &[Plant] = &[
     },
     Plant {
         bug: "double-claim",
-        scenario: Scenario::Upgrade,
+        scenario: Scenario::Kills,
         kind: Kind::Postgres,
-        check: "at-most-once duplicates",
-        finds: |v| v.at_most_once.len(),
+        check: "duplicates",
+        finds: |v| v.at_most_once.len() + v.unexplained.len(),
     },
     Plant {
         bug: "lost-settle",
@@ -81,7 +81,8 @@ pub async fn all(options: &Options) -> bool {
     println!("seed {seed}");
     let disturbing = Arc::new(Semaphore::new(size.at_once));
     let mut runs = JoinSet::new();
-    for plant in PLANTS {
+    let wanted = options.scenarios();
+    for plant in PLANTS.iter().filter(|plant| wanted.contains(&plant.scenario)) {
         let disturbing = disturbing.clone();
         runs.spawn(async move {
             let case = Case { scenario: plant.scenario, kind: plant.kind, bug: Some(plant.bug) };

@@ -43,7 +43,10 @@ pub async fn all(options: &Options) -> bool {
     for scenario in options.scenarios() {
         for kind in options.database.kinds() {
             if (scenario, *kind) == (Scenario::Database, Kind::Sqlite) {
-                println!("{:<9} {:<9} skipped: it is part of the process, which the other scenarios kill", "database", "sqlite");
+                println!(
+                    "{:<9} {:<9} skipped: it is part of the process, which the other scenarios kill",
+                    "database", "sqlite"
+                );
                 continue;
             }
             let case = Case { scenario, kind: *kind, bug: None };

@@ -48,8 +48,8 @@ pub(super) fn fence(m: &mut Message, hold: Hold, until: Timestamp, margin: Signe
 }
 
 pub(super) fn settle(m: &mut Message, hold: Hold, outcome: &Outcome, random: f64, now: Timestamp) -> Done {
-    let held = m.state.dispatch == Dispatch::Sending && m.hold() == Some(hold);
-    if held || planted::bug("no-epoch-check") {
+    let ours = m.state.dispatch == Dispatch::Sending && m.hold() == Some(hold);
+    if ours || planted::bug("no-epoch-check") {
         let evidence = match outcome {
             Outcome::Accepted(acceptance) => accept(m, acceptance, now),
             Outcome::Rejected(reason) => reject(m, reason, now),

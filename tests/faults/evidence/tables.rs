@@ -158,8 +158,7 @@ impl Tables {
         for event in self.rows::<Event>(&events, "FROM events ORDER BY message_id, version").await {
             by_message.entry(event.message.clone()).or_default().push(event);
         }
-        let keys: Vec<Key> =
-            self.rows(&[("key", "key"), ("message", "id(message_id)")], "FROM idempotency_keys").await;
+        let keys: Vec<Key> = self.rows(&[("key", "key"), ("message", "id(message_id)")], "FROM idempotency_keys").await;
         let table = |counts: Vec<Count>| {
             counts.into_iter().filter(|c| c.n != 0).map(|c| ((c.campaign, c.status), c.n)).collect()
         };

@@ -32,8 +32,7 @@ impl Database {
         if kind == Kind::Sqlite {
             return Self::Sqlite(directory.join("messaging.db"));
         }
-        let server =
-            if own_server { Server::start().await } else { SHARED.get_or_init(Server::start).await.clone() };
+        let server = if own_server { Server::start().await } else { SHARED.get_or_init(Server::start).await.clone() };
         let name = format!("faults_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let client = connect(&server.cluster.url).await.expect("the server answers");
         client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).await.unwrap();
@@ -87,8 +86,11 @@ impl Server {
         let process = PathBuf::from(format!("/proc/{pid}"));
         // As it was started, by whom it was started.
         let line = std::fs::read(process.join("cmdline")).unwrap();
-        let words: Vec<String> =
-            line.split(|b| *b == 0).map(|w| String::from_utf8_lossy(w).into_owned()).filter(|w| !w.is_empty()).collect();
+        let words: Vec<String> = line
+            .split(|b| *b == 0)
+            .map(|w| String::from_utf8_lossy(w).into_owned())
+            .filter(|w| !w.is_empty())
+            .collect();
         let owner = std::fs::metadata(&process).unwrap();
 
         send(pid, "QUIT");

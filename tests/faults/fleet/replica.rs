@@ -53,6 +53,7 @@ impl Replica {
             ("GRPC_ADDR", "127.0.0.1:0".to_owned()),
             ("HTTP_ADDR", "127.0.0.1:0".to_owned()),
             ("LEASE_SECONDS", LEASE.as_secs().to_string()),
+            ("LOG_LEVEL", "warn".to_owned()),
             ("SEND_CONCURRENCY", QUEUED_IN_FLIGHT.to_string()),
         ];
         environment.extend(bug.map(|bug| ("MESSAGING_PLANTED_BUG", bug.to_owned())));

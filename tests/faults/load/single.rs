@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use messaging::proto::messaging_service_client::MessagingServiceClient;
 use messaging::proto::{DeliveryGuarantee, MessageStatus, SendSingleRequest, SendSingleResponse};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
@@ -16,6 +17,10 @@ use crate::fleet::{Fleet, LEASE};
 
 /// How long a call may take.
 const CALL: Duration = Duration::from_secs(5);
+/// How long a repeated one may: most of them find their message in the hands of a dead process, and wait for nothing.
+const REPEAT: Duration = Duration::from_millis(1500);
+/// How many clients there are. Most of them may be waiting for a lease to end.
+const CLIENTS: usize = 96;
 /// How long a client goes on. Longer than a lease, after which a message that nobody settled has a state.
 const PATIENCE: Duration = Duration::from_secs(LEASE.as_secs() * 4);
 /// Between two tries.
@@ -75,22 +80,25 @@ fn next_second_but_one() -> pbjson_types::Timestamp {
 impl Singles {
     /// Starts the clients.
     pub fn start(self, fleet: &Arc<Fleet>) -> Running {
-        let (fleet, stop) = (fleet.clone(), CancellationToken::new());
-        let work = tokio::spawn(self.send(fleet, stop.clone()));
-        Running { work, stop }
+        let (stop, begun) = (CancellationToken::new(), CancellationToken::new());
+        let work = tokio::spawn(self.send(fleet.clone(), stop.clone(), begun.clone()));
+        Running { work, stop, begun }
     }
 
-    async fn send(self, fleet: Arc<Fleet>, stop: CancellationToken) -> Vec<Told> {
+    async fn send(self, fleet: Arc<Fleet>, stop: CancellationToken, all: CancellationToken) -> Vec<Told> {
         let next = Arc::new(AtomicU32::new(0));
         let begun = tokio::time::Instant::now();
         let mut clients = JoinSet::new();
-        for _ in 0..IN_FLIGHT {
-            let (fleet, stop, next) = (fleet.clone(), stop.clone(), next.clone());
+        let places = Arc::new(Semaphore::new(IN_FLIGHT));
+        for _ in 0..CLIENTS {
+            let (fleet, stop, all) = (fleet.clone(), stop.clone(), all.clone());
+            let (next, places) = (next.clone(), places.clone());
             clients.spawn(async move {
                 let mut told = Vec::new();
                 while !stop.is_cancelled() {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number >= self.messages {
+                        all.cancel();
                         break;
                     }
                     let at = begun + Duration::from_secs(1) * number / self.rate;
@@ -98,7 +106,7 @@ impl Singles {
                         () = tokio::time::sleep_until(at) => {}
                         () = stop.cancelled() => break,
                     }
-                    told.push(send(&fleet, &Wanted::new(number, &fleet)).await);
+                    told.push(send(&fleet, &Wanted::new(number, &fleet), &places).await);
                 }
                 told
             });
@@ -110,28 +118,39 @@ impl Singles {
 /// What a client does with an answer.
 enum Heard {
     Answer(Answer),
+    /// The message is stored, and in somebody's hands.
+    Stored,
     Again,
     Fault(String),
 }
 
-async fn send(fleet: &Fleet, wanted: &Wanted) -> Told {
+/// Calls until there is an answer. Only so many calls that may become a send are made at a time, by all clients; one whose
+/// message is known to be stored may not, and waits beside them.
+async fn send(fleet: &Fleet, wanted: &Wanted, places: &Semaphore) -> Told {
     let begun = Instant::now();
     let mut replica = wanted.number as usize;
+    let mut limit = CALL;
+    let mut stored = false;
     while begun.elapsed() < PATIENCE {
         if let Some(channel) = fleet.door(replica) {
+            let place = if stored { None } else { places.acquire().await.ok() };
             let mut request = fleet.with_token(wanted.request.clone());
-            request.set_timeout(CALL);
+            request.set_timeout(limit);
             let mut client = MessagingServiceClient::new(channel);
-            let heard = match tokio::time::timeout(CALL + PAUSE, client.send_single(request)).await {
+            let heard = match tokio::time::timeout(limit + PAUSE, client.send_single(request)).await {
                 Ok(Ok(answer)) => hear(answer.into_inner()),
                 Ok(Err(status)) => hear_error(&status),
                 Err(_) => Heard::Again,
             };
+            drop(place);
             match heard {
                 Heard::Answer(answer) => return wanted.told(Some(answer), None),
                 Heard::Fault(fault) => return wanted.told(None, Some(fault)),
-                Heard::Again => replica += 1,
+                Heard::Stored => stored = true,
+                Heard::Again => {}
             }
+            replica += 1;
+            limit = REPEAT;
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -141,7 +160,7 @@ async fn send(fleet: &Fleet, wanted: &Wanted) -> Told {
 fn hear(answer: SendSingleResponse) -> Heard {
     let message = answer.message.unwrap_or_default();
     let status = i16::try_from(message.status).unwrap_or_default();
-    Heard::Answer(Answer { id: message.id, status, provider_id: message.provider_message_id })
+    Heard::Answer(Answer { id: Some(message.id), status, provider_id: message.provider_message_id })
 }
 
 /// What our server says has details; what has none is the connection's fault.
@@ -149,9 +168,10 @@ fn hear_error(status: &Status) -> Heard {
     let details = status.get_error_details();
     let Some(info) = details.error_info() else { return Heard::Again };
     match status.code() {
-        Code::Unavailable | Code::Aborted | Code::DeadlineExceeded | Code::Cancelled => Heard::Again,
+        Code::Aborted => Heard::Stored,
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled => Heard::Again,
         Code::FailedPrecondition if info.reason == "PROVIDER_REJECTED" => Heard::Answer(Answer {
-            id: info.metadata.get("id").cloned().unwrap_or_default(),
+            id: Some(info.metadata.get("id").cloned().unwrap_or_default()),
             status: MessageStatus::Failed as i16,
             provider_id: None,
         }),
