@@ -29,6 +29,9 @@ use crate::options::Kind;
 /// The longest that replicas get to start in.
 const START: Duration = Duration::from_secs(30);
 
+/// How long the provider takes to answer what it has accepted: long enough for kills to find something in flight.
+const LATENCY: Duration = Duration::from_millis(40);
+
 /// Replicas, their database and their provider. All of it ends when this is dropped.
 pub struct Fleet {
     pub name: String,
@@ -50,7 +53,8 @@ impl Fleet {
     pub async fn start(name: String, kind: Kind, bug: Option<&'static str>, own_server: bool) -> Self {
         let directory = tempfile::Builder::new().prefix("messaging-faults-").tempdir().unwrap();
         let database = Database::create(kind, directory.path(), own_server).await;
-        let sandbox = Sandbox::bind("127.0.0.1:0", sandbox::Config::default(), Clock::system()).await.unwrap();
+        let config = sandbox::Config { latency: LATENCY, ..sandbox::Config::default() };
+        let sandbox = Sandbox::bind("127.0.0.1:0", config, Clock::system()).await.unwrap();
         let url = format!("http://{}", sandbox.addr());
         let stop = CancellationToken::new();
         tokio::spawn(sandbox.run(stop.clone()));

@@ -2,6 +2,9 @@
 
 mod single;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -40,14 +43,19 @@ pub struct Answer {
 pub struct Running {
     work: JoinHandle<Vec<Told>>,
     stop: CancellationToken,
-    /// Cancelled when the last message has been begun.
-    begun: CancellationToken,
+    /// How many messages have been begun.
+    begun: Arc<AtomicU32>,
 }
 
 impl Running {
-    /// Whether every message has been begun. Clients may still wait for answers.
-    pub fn is_begun(&self) -> bool {
-        self.begun.is_cancelled()
+    /// How many messages have been begun.
+    pub fn begun(&self) -> u32 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Waits until every message has been sent and every client has its answer.
+    pub async fn finish(self) -> Vec<Told> {
+        self.work.await.unwrap()
     }
 
     /// Begins nothing new, and waits until every client has its answer.

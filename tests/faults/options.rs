@@ -19,7 +19,7 @@ pub struct Options {
     /// How many messages `kills` sends
     #[arg(long)]
     pub messages: Option<u32>,
-    /// How often `kills` kills at least, two seconds apart
+    /// How often `kills` kills, two seconds apart or more
     #[arg(long)]
     pub kills: Option<u32>,
     /// Which database
@@ -48,6 +48,11 @@ pub enum Scenario {
 
 impl Scenario {
     pub const ALL: [Self; 6] = [Self::Kills, Self::Moments, Self::Pause, Self::Database, Self::Provider, Self::Upgrade];
+
+    /// Whether it mostly waits, and leaves the machine to others.
+    pub fn is_waiting(self) -> bool {
+        matches!(self, Self::Pause | Self::Provider)
+    }
 
     pub fn name(self) -> &'static str {
         match self {
@@ -97,7 +102,7 @@ impl Databases {
 /// How much of everything.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
-    /// What `kills` sends, and how often it kills at least.
+    /// What `kills` sends, and how often it kills.
     pub messages: u32,
     pub kills: u32,
     /// How often each thing is done that a scenario does several times.
@@ -108,7 +113,7 @@ pub struct Size {
     pub rate: u32,
     /// Whether messages that wait two minutes before they are sent again are waited for.
     pub resends: bool,
-    /// How many scenarios disturb at a time; those that only wait for leases to end do so beside them.
+    /// How many scenarios disturb at a time; those that only wait for leases to end, or to be sent again, do so beside them.
     pub at_once: usize,
 }
 
@@ -120,14 +125,14 @@ impl Options {
                 kills: 4,
                 rounds: 1,
                 trouble: Duration::from_millis(1500),
-                rate: 60,
+                rate: 30,
                 resends: false,
-                at_once: 12,
+                at_once: 3,
             }
         } else {
             Size {
                 messages: 20_000,
-                kills: 20,
+                kills: 50,
                 rounds: 5,
                 trouble: Duration::from_secs(5),
                 rate: 120,
@@ -139,6 +144,9 @@ impl Options {
     }
 
     pub fn scenarios(&self) -> Vec<Scenario> {
-        if self.scenarios.is_empty() { Scenario::ALL.to_vec() } else { self.scenarios.clone() }
+        let mut scenarios = if self.scenarios.is_empty() { Scenario::ALL.to_vec() } else { self.scenarios.clone() };
+        // What mostly waits goes first: the others run beside it.
+        scenarios.sort_by_key(|scenario| !scenario.is_waiting());
+        scenarios
     }
 }

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::check::Verdict;
 use crate::options::{Kind, Options, Scenario};
-use crate::run::{self, Case};
+use crate::run::{self, Case, Turn};
 
 /// A bug, where it shows, and the check that has to see it.
 struct Plant {
@@ -83,17 +83,18 @@ pub async fn all(options: &Options) -> bool {
     let mut runs = JoinSet::new();
     let wanted = options.scenarios();
     for plant in PLANTS.iter().filter(|plant| wanted.contains(&plant.scenario)) {
-        let disturbing = disturbing.clone();
+        let case = Case { scenario: plant.scenario, kind: plant.kind, bug: Some(plant.bug) };
+        let turn = Turn::of(case, &disturbing).await;
         runs.spawn(async move {
-            let case = Case { scenario: plant.scenario, kind: plant.kind, bug: Some(plant.bug) };
-            let found = (plant.finds)(&run::one(case, size, seed, &disturbing).await);
+            let found = (plant.finds)(&run::one(case, size, seed, turn).await);
             let word = if found > 0 { "is found" } else { "IS NOT FOUND" };
             (found > 0, format!("{} {word} by `{}` ({found})", plant.bug, plant.check))
         });
     }
+    let case = Case { scenario: Scenario::Upgrade, kind: Kind::Postgres, bug: None };
+    let turn = Turn::of(case, &disturbing).await;
     runs.spawn(async move {
-        let case = Case { scenario: Scenario::Upgrade, kind: Kind::Postgres, bug: None };
-        let held = run::one(case, size, seed, &disturbing).await.held();
+        let held = run::one(case, size, seed, turn).await.held();
         (held, format!("without a bug {}", if held { "nothing is found" } else { "SOMETHING IS FOUND" }))
     });
     let mut proven = true;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::check::{self, Records, Verdict};
@@ -50,8 +50,9 @@ pub async fn all(options: &Options) -> bool {
                 continue;
             }
             let case = Case { scenario, kind: *kind, bug: None };
-            let disturbing = disturbing.clone();
-            cases.spawn(async move { one(case, size, seed, &disturbing).await });
+            // In their order: whoever comes first has its turn first.
+            let turn = Turn::of(case, &disturbing).await;
+            cases.spawn(async move { one(case, size, seed, turn).await });
         }
     }
     let mut sum = Verdict::default();
@@ -73,20 +74,35 @@ pub async fn all(options: &Options) -> bool {
     held
 }
 
+/// The right to disturb: few at a time, or they would disturb each other. What mostly waits needs none.
+pub struct Turn(Option<OwnedSemaphorePermit>);
+
+impl Turn {
+    /// Waits for it.
+    pub async fn of(case: Case, places: &Arc<Semaphore>) -> Self {
+        if case.scenario.is_waiting() {
+            return Self(None);
+        }
+        Self(places.clone().acquire_owned().await.ok())
+    }
+
+    fn end(self) {
+        drop(self.0);
+    }
+}
+
 /// Runs one case and prints its line.
-pub async fn one(case: Case, size: Size, seed: u64, disturbing: &Semaphore) -> Verdict {
+pub async fn one(case: Case, size: Size, seed: u64, turn: Turn) -> Verdict {
     let Case { scenario, kind, bug } = case;
     // The same name, the same chance: whatever else is run beside it.
     let name = scenario.name();
     let salt = name.bytes().chain(kind.name().bytes()).fold(seed, |salt, b| salt.wrapping_mul(31) ^ u64::from(b));
     let mut rng = StdRng::seed_from_u64(salt);
-    // A pause is all waiting: it does not keep the others from theirs.
-    let turn = if scenario == Scenario::Pause { None } else { Some(disturbing.acquire().await.unwrap()) };
     let begun = Instant::now();
     let fleet = Fleet::start(format!("{name}-{seed:x}"), kind, bug, scenario == Scenario::Database).await;
     let fleet = Arc::new(fleet);
     let told = scenarios::disturb(scenario, &fleet, size, &mut rng).await;
-    drop(turn);
+    turn.end();
 
     let limit = LEASE + REST + if size.resends { RESEND } else { Duration::ZERO };
     let rested = fleet.rest(size.resends, limit).await;

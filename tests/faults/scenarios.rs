@@ -45,20 +45,21 @@ fn any<'a>(fleet: &'a Fleet, rng: &mut StdRng) -> &'a Arc<Replica> {
     &fleet.replicas[rng.random_range(0..fleet.replicas.len())]
 }
 
-/// kill -9 of a random replica every two seconds, for as long as the messages last and until there were enough.
+/// kill -9 of a random replica every two seconds, spread over the messages: a slow machine is not killed out of breath.
 async fn kills(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Vec<Told> {
-    let seconds = size.kills.max(1) * u32::try_from(BETWEEN.as_secs()).unwrap();
+    let seconds = (size.kills + 1) * u32::try_from(BETWEEN.as_secs()).unwrap();
     let load = Singles { messages: size.messages, rate: (size.messages / seconds).max(1) }.start(fleet);
-    let mut kills = 0;
-    while !load.is_begun() || kills < size.kills {
+    for kill in 1..=size.kills {
         sleep(BETWEEN.mul_f64(rng.random_range(0.8..1.2))).await;
+        while u64::from(load.begun()) < u64::from(size.messages) * u64::from(kill) / u64::from(size.kills + 1) {
+            sleep(Duration::from_millis(20)).await;
+        }
         let replica = any(fleet, rng);
         replica.kill();
         fleet.count_cut();
-        kills += 1;
         replica.start(START).await;
     }
-    load.stop().await
+    load.finish().await
 }
 
 /// kill -9 exactly when a send has come so far.

@@ -18,13 +18,15 @@ use crate::fleet::{Fleet, LEASE};
 /// How long a call may take.
 const CALL: Duration = Duration::from_secs(5);
 /// How long a repeated one may: most of them find their message in the hands of a dead process, and wait for nothing.
-const REPEAT: Duration = Duration::from_millis(1500);
+const REPEAT: Duration = Duration::from_millis(400);
 /// How many clients there are. Most of them may be waiting for a lease to end.
-const CLIENTS: usize = 96;
+const CLIENTS: usize = 256;
 /// How long a client goes on. Longer than a lease, after which a message that nobody settled has a state.
 const PATIENCE: Duration = Duration::from_secs(LEASE.as_secs() * 4);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Between two tries if the message is known to be stored: only a lease's end will help.
+const STORED: Duration = Duration::from_secs(1);
 
 /// How many messages, and how fast.
 #[derive(Debug, Clone, Copy)]
@@ -80,25 +82,23 @@ fn next_second_but_one() -> pbjson_types::Timestamp {
 impl Singles {
     /// Starts the clients.
     pub fn start(self, fleet: &Arc<Fleet>) -> Running {
-        let (stop, begun) = (CancellationToken::new(), CancellationToken::new());
-        let work = tokio::spawn(self.send(fleet.clone(), stop.clone(), begun.clone()));
-        Running { work, stop, begun }
+        let (stop, next) = (CancellationToken::new(), Arc::<AtomicU32>::default());
+        let work = tokio::spawn(self.send(fleet.clone(), stop.clone(), next.clone()));
+        Running { work, stop, begun: next }
     }
 
-    async fn send(self, fleet: Arc<Fleet>, stop: CancellationToken, all: CancellationToken) -> Vec<Told> {
-        let next = Arc::new(AtomicU32::new(0));
+    async fn send(self, fleet: Arc<Fleet>, stop: CancellationToken, next: Arc<AtomicU32>) -> Vec<Told> {
         let begun = tokio::time::Instant::now();
         let mut clients = JoinSet::new();
         let places = Arc::new(Semaphore::new(IN_FLIGHT));
         for _ in 0..CLIENTS {
-            let (fleet, stop, all) = (fleet.clone(), stop.clone(), all.clone());
+            let (fleet, stop) = (fleet.clone(), stop.clone());
             let (next, places) = (next.clone(), places.clone());
             clients.spawn(async move {
                 let mut told = Vec::new();
                 while !stop.is_cancelled() {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number >= self.messages {
-                        all.cancel();
                         break;
                     }
                     let at = begun + Duration::from_secs(1) * number / self.rate;
@@ -152,7 +152,7 @@ async fn send(fleet: &Fleet, wanted: &Wanted, places: &Semaphore) -> Told {
             replica += 1;
             limit = REPEAT;
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(if stored { STORED } else { PAUSE }).await;
     }
     wanted.told(None, None)
 }
