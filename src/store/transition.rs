@@ -187,9 +187,14 @@ pub(super) async fn load_postgres(
             }
             Pick::Due { dispatch, limit } => {
                 let query = due!(*dispatch, now, loaded.due.clone(), *limit);
-                let unlocked = planted::bug("double-claim");
-                let rows =
-                    if unlocked { query.load(c).await? } else { query.for_update().skip_locked().load(c).await? };
+                let rows = if planted::bug("double-claim") {
+                    let rows = query.load(c).await?;
+                    // Long enough for another replica to read the same.
+                    tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+                    rows
+                } else {
+                    query.for_update().skip_locked().load(c).await?
+                };
                 loaded.add_due(rows)
             }
             Pick::Waiting { campaign, limit } => {

@@ -29,11 +29,14 @@ pub(super) fn claim(m: &mut Message, by: Uuid, until: Timestamp, now: Timestamp)
 }
 
 pub(super) fn fence(m: &mut Message, hold: Hold, until: Timestamp, margin: SignedDuration, now: Timestamp) -> Done {
-    if m.state.dispatch != Dispatch::Claimed && !planted::bug("double-claim") {
+    if planted::bug("double-claim") {
+        take_over(m, hold, Dispatch::Claimed, until);
+    }
+    if m.state.dispatch != Dispatch::Claimed {
         return Err(Refused::State);
     }
     let leased = m.state.due_at.is_some_and(|end| end.duration_since(now) >= margin);
-    if (m.hold() != Some(hold) || !leased) && !planted::bug("double-claim") {
+    if m.hold() != Some(hold) || !leased {
         return Err(Refused::NotHolder);
     }
     if m.expires_at <= now {
@@ -47,9 +50,17 @@ pub(super) fn fence(m: &mut Message, hold: Hold, until: Timestamp, margin: Signe
     Ok((Some(Kind::Fenced), Value::Null))
 }
 
+/// What a planted bug does instead of asking who holds a message, and in which state.
+fn take_over(m: &mut Message, hold: Hold, dispatch: Dispatch, until: Timestamp) {
+    (m.state.dispatch, m.state.held_by, m.state.epoch) = (dispatch, Some(hold.by), hold.epoch);
+    m.state.due_at.get_or_insert(until);
+}
+
 pub(super) fn settle(m: &mut Message, hold: Hold, outcome: &Outcome, random: f64, now: Timestamp) -> Done {
-    let ours = m.state.dispatch == Dispatch::Sending && m.hold() == Some(hold);
-    if ours || planted::bug("no-epoch-check") {
+    if planted::bug("no-epoch-check") {
+        take_over(m, hold, Dispatch::Sending, now);
+    }
+    if m.state.dispatch == Dispatch::Sending && m.hold() == Some(hold) {
         let evidence = match outcome {
             Outcome::Accepted(acceptance) => accept(m, acceptance, now),
             Outcome::Rejected(reason) => reject(m, reason, now),

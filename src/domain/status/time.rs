@@ -13,10 +13,12 @@ pub(super) fn timer(m: &mut Message, now: Timestamp) -> Done {
         return Err(Refused::State);
     }
     let due = m.state.due_at.is_some_and(|at| at <= now);
-    let sent_nothing = m.state.dispatch == Dispatch::Claimed;
+    if m.state.dispatch == Dispatch::Sending && planted::bug("requeue-sending") {
+        m.state.dispatch = Dispatch::Claimed;
+    }
     match m.state.dispatch {
         Dispatch::Queued | Dispatch::Scheduled if m.expires_at <= now => Ok(expire(m)),
-        Dispatch::Claimed | Dispatch::Sending if due && (sent_nothing || planted::bug("requeue-sending")) => {
+        Dispatch::Claimed if due => {
             m.state.crashes += 1;
             m.state.held_by = None;
             m.state.due_at = Some(now);

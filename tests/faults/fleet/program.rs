@@ -1,9 +1,11 @@
 //! One process of the program under test.
 
 use std::fs::OpenOptions;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -21,6 +23,7 @@ impl Program {
         let log = OpenOptions::new().create(true).append(true).open(log).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().expect("the program starts");
+        outlive_nobody(child.id());
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         // Made first, so that a process without a first line is ended, too.
@@ -63,4 +66,23 @@ pub fn send(pid: u32, signal: &str) -> bool {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("kill -{signal} {pid}")]).stderr(Stdio::null());
     shell.status().is_ok_and(|status| status.success())
+}
+
+/// Reads process ids until its input ends, which it does with the harness, and ends those that are replicas yet.
+const WATCHDOG: &str = r#"
+pids=; while read -r pid; do pids="$pids $pid"; done
+for pid in $pids; do
+  if tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -q 'messaging serve'; then kill -9 "$pid"; fi
+done"#;
+
+/// Sees to it that a process ends when the harness does, even if that is killed itself.
+fn outlive_nobody(pid: u32) {
+    static INPUT: OnceLock<Mutex<ChildStdin>> = OnceLock::new();
+    let start = || {
+        let mut shell = Command::new("sh");
+        // A group of its own: what ends the harness in a terminal must not end this first.
+        shell.args(["-c", WATCHDOG]).stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0);
+        Mutex::new(shell.spawn().unwrap().stdin.unwrap())
+    };
+    writeln!(INPUT.get_or_init(start).lock().unwrap(), "{pid}").unwrap();
 }
