@@ -188,8 +188,9 @@ pub(super) async fn load_postgres(
             Pick::Due { dispatch, limit } => {
                 let query = due!(*dispatch, now, loaded.due.clone(), *limit);
                 let rows = if planted::bug("double-claim") {
-                    let rows = query.load(c).await?;
-                    // Long enough for another replica to read the same.
+                    // One, because of two that are taken crosswise Postgres would refuse one taker; and slowly enough for
+                    // another replica to read the same.
+                    let rows = query.limit(1).load(c).await?;
                     tokio::time::sleep(std::time::Duration::from_millis(30)).await;
                     rows
                 } else {
