@@ -10,6 +10,7 @@ pub mod error;
 pub mod grpc;
 pub mod http;
 pub mod metrics;
+mod planted;
 pub mod proto;
 pub mod provider;
 pub mod sandbox;

@@ -11,6 +11,7 @@ use crate::domain::message::{Dispatch, Hold, Message};
 use crate::domain::outcome::{Outcome, Quote, Reason};
 use crate::domain::status::Event;
 use crate::error::Error;
+use crate::planted;
 use crate::provider::Submission;
 use crate::service::Service;
 use crate::service::watch::class;
@@ -65,6 +66,9 @@ impl Service {
         self.inner.metrics.provider("send", begun.elapsed());
         self.inner.metrics.outcome(message.lane.name(), class(&outcome));
         self.observe(&message.traffic_account_id, Word::of(&outcome)).await;
+        if planted::now_and_then("lost-settle") {
+            return Ok((message, outcome));
+        }
         let settled = self.settle(message, hold, outcome.clone()).await?;
         Ok((settled, outcome))
     }

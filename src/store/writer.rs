@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::domain::message::Message;
 use crate::domain::rate::Rate;
+use crate::planted;
 use crate::store::accept::{Accept, Accepted, IdempotencyKey};
 use crate::store::batch::{self, Answers, Batch};
 use crate::store::pools::{Db, run};
@@ -195,6 +196,9 @@ impl Store {
         rate: Option<Rate>,
         cancel: CancellationToken,
     ) -> Result<Accepted, Error> {
+        if planted::now_and_then("lost-accept") {
+            return Ok(Accepted::New(Box::new(message)));
+        }
         let (reply, answer) = oneshot::channel();
         let accept = Box::new(Accept { message, key, rate });
         self.enqueue(Command::Accept { accept, cancel, reply }).await?;

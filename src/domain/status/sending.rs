@@ -10,6 +10,7 @@ use crate::domain::evidence::Rank;
 use crate::domain::message::{Dispatch, Guarantee, Hold, Message};
 use crate::domain::outcome::{Acceptance, Hold as HoldBack, NotSent, Outcome, Reason};
 use crate::domain::retry;
+use crate::planted;
 
 pub(super) fn claim(m: &mut Message, by: Uuid, until: Timestamp, now: Timestamp) -> Done {
     let s = &mut m.state;
@@ -28,6 +29,9 @@ pub(super) fn claim(m: &mut Message, by: Uuid, until: Timestamp, now: Timestamp)
 }
 
 pub(super) fn fence(m: &mut Message, hold: Hold, until: Timestamp, margin: SignedDuration, now: Timestamp) -> Done {
+    if planted::bug("double-claim") {
+        take_over(m, hold, Dispatch::Claimed, until);
+    }
     if m.state.dispatch != Dispatch::Claimed {
         return Err(Refused::State);
     }
@@ -46,7 +50,16 @@ pub(super) fn fence(m: &mut Message, hold: Hold, until: Timestamp, margin: Signe
     Ok((Some(Kind::Fenced), Value::Null))
 }
 
+/// What a planted bug does instead of asking who holds a message, and in which state.
+fn take_over(m: &mut Message, hold: Hold, dispatch: Dispatch, until: Timestamp) {
+    (m.state.dispatch, m.state.held_by, m.state.epoch) = (dispatch, Some(hold.by), hold.epoch);
+    m.state.due_at.get_or_insert(until);
+}
+
 pub(super) fn settle(m: &mut Message, hold: Hold, outcome: &Outcome, random: f64, now: Timestamp) -> Done {
+    if planted::bug("no-epoch-check") {
+        take_over(m, hold, Dispatch::Sending, now);
+    }
     if m.state.dispatch == Dispatch::Sending && m.hold() == Some(hold) {
         let evidence = match outcome {
             Outcome::Accepted(acceptance) => accept(m, acceptance, now),

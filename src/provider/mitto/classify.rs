@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::domain::outcome::{Acceptance, Hold, NotSent, Outcome, Quote, Reason, UNREADABLE as UNREADABLE_ANSWER};
+use crate::planted;
 
 /// Why no whole answer came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,6 +179,7 @@ impl Row {
         let hold = match self.class {
             Class::Accepted => return acceptance.map_or(Outcome::Ambiguous(reason), Outcome::Accepted),
             Class::Rejected => return Outcome::Rejected(reason),
+            Class::Ambiguous if planted::bug("retry-on-timeout") => Hold::Unwell,
             Class::Ambiguous => return Outcome::Ambiguous(reason),
             Class::ServerFailed if server_errors_ambiguous => return Outcome::Ambiguous(reason),
             Class::ServerFailed | Class::Unwell => Hold::Unwell,

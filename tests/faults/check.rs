@@ -1,0 +1,199 @@
+//! The judge: joins the four records, and names everything in which they do not agree or a promise was broken.
+
+mod histories;
+mod verdict;
+
+use std::collections::HashMap;
+
+use messaging::domain::message::{Dispatch, Guarantee, Status};
+use sha2::{Digest as _, Sha256};
+
+use crate::evidence::ledger::Entry;
+use crate::evidence::readback::ReadBack;
+use crate::evidence::tables::{Message, Rows};
+use crate::load::Told;
+
+pub use verdict::Verdict;
+
+/// The four records of one fleet.
+pub struct Records<'a> {
+    pub told: &'a [Told],
+    pub ledger: &'a [Entry],
+    pub rows: &'a Rows,
+    pub read: &'a ReadBack,
+}
+
+/// The error code of a message whose holder went away between fence and settle.
+const PROCESS_LOST: &str = "PROCESS_LOST";
+
+/// Holds the records against each other.
+pub fn check(records: &Records<'_>) -> Verdict {
+    let mut verdict = Verdict { messages: records.told.len(), ..Verdict::default() };
+    let by_id: HashMap<&str, &Message> = records.rows.messages.iter().map(|m| (m.id.as_str(), m)).collect();
+    let by_destination = group(records.rows.messages.iter().map(|m| (m.destination.as_str(), m)));
+    let accepted = group(records.ledger.iter().map(|e| (e.destination.as_str(), e)));
+    for told in records.told {
+        let rows = by_destination.get(told.destination.as_str()).map_or(&[][..], Vec::as_slice);
+        let entries = accepted.get(told.destination.as_str()).map_or(&[][..], Vec::as_slice);
+        was_kept(told, rows, records.rows, &by_id, &mut verdict);
+        was_sent_as_allowed(told, rows, entries, &mut verdict);
+    }
+    for entry in records.ledger {
+        let known = entry.reference.as_ref().and_then(|r| by_id.get(r.replace('-', "").as_str()));
+        if known.is_none_or(|row| row.destination != entry.destination) {
+            verdict.lost.push(format!("{}: the provider has it, the tables have no such message", entry.message_id));
+        }
+    }
+    for row in &records.rows.messages {
+        let entries = accepted.get(row.destination.as_str()).map_or(&[][..], Vec::as_slice);
+        states_agree(row, entries, &mut verdict);
+        reads_like(row, records.read, &mut verdict);
+        histories::check(row, records.rows.events.get(&row.id).map_or(&[][..], Vec::as_slice), &mut verdict);
+    }
+    counters(records, &mut verdict);
+    verdict
+}
+
+fn group<'a, T>(pairs: impl Iterator<Item = (&'a str, T)>) -> HashMap<&'a str, Vec<T>> {
+    let mut groups: HashMap<&str, Vec<T>> = HashMap::new();
+    for (name, item) in pairs {
+        groups.entry(name).or_default().push(item);
+    }
+    groups
+}
+
+/// What a client was told is in the tables once, and is still true.
+fn was_kept(told: &Told, rows: &[&Message], all: &Rows, by_id: &HashMap<&str, &Message>, verdict: &mut Verdict) {
+    let name = &told.text;
+    if let Some(fault) = &told.fault {
+        return verdict.contradictions.push(format!("{name}: the client was told {fault}"));
+    }
+    let Some(answer) = &told.answer else {
+        return verdict.contradictions.push(format!("{name}: the client never got an answer"));
+    };
+    let named = match &answer.id {
+        Some(id) => by_id.get(id.replace('-', "").as_str()),
+        None => rows.first(),
+    };
+    let Some(row) = named.filter(|row| row.destination == told.destination) else {
+        return verdict.lost.push(format!("{name}: acknowledged as {:?}, and in no row", answer.id));
+    };
+    if rows.len() != 1 {
+        verdict.contradictions.push(format!("{name}: {} rows for one key", rows.len()));
+    }
+    if told.key.as_ref().is_some_and(|key| all.keys.get(key) != Some(&row.id)) {
+        verdict.contradictions.push(format!("{name}: its key does not stand for its message"));
+    }
+    if (row.guarantee == Guarantee::AtMostOnce as i16) != told.at_most_once {
+        verdict.contradictions.push(format!("{name}: stored with another guarantee"));
+    }
+    let sent = [Status::Sent, Status::Delivered].map(|s| s as i16);
+    if sent.contains(&answer.status) && !(sent.contains(&row.status) && row.provider_id == answer.provider_id) {
+        verdict.contradictions.push(format!("{name}: told SENT, and is {}", describe(row)));
+    }
+    if answer.status == Status::Failed as i16 && row.status != answer.status {
+        verdict.contradictions.push(format!("{name}: told FAILED, and is {}", describe(row)));
+    }
+}
+
+/// The provider has it as often as its guarantee allows.
+fn was_sent_as_allowed(told: &Told, rows: &[&Message], entries: &[&Entry], verdict: &mut Verdict) {
+    let name = &told.text;
+    let digest = Sha256::digest(&told.text).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+    if entries.iter().any(|entry| entry.text_sha256 != digest) {
+        verdict.contradictions.push(format!("{name}: the provider has another text"));
+    }
+    let begun: i64 = rows.iter().map(|row| row.attempts).sum();
+    if i64::try_from(entries.len()).unwrap() > begun {
+        verdict.contradictions.push(format!("{name}: sent {} times, and {begun} sends were begun", entries.len()));
+    }
+    let marked = rows.iter().any(|row| row.possible_duplicate == 1);
+    match entries.len() {
+        0 | 1 => {}
+        n if told.at_most_once => verdict.at_most_once.push(format!("{name}: sent {n} times")),
+        2 if marked => verdict.explained += 1,
+        n => verdict.unexplained.push(format!("{name}: sent {n} times, possible_duplicate {marked}")),
+    }
+}
+
+/// What a row says and what the provider has.
+fn states_agree(row: &Message, entries: &[&Entry], verdict: &mut Verdict) {
+    let status = Status::from_number(i32::from(row.status));
+    let wrong = |what: &str| format!("{}: {}, {what}", row.id, describe(row));
+    match status {
+        Some(Status::Sent | Status::Delivered) => {
+            let named = |entry: &&&Entry| {
+                let ours = entry.reference.as_ref().is_some_and(|r| r.replace('-', "") == row.id);
+                ours && row.provider_id.as_ref() == Some(&entry.message_id)
+            };
+            if entries.iter().find(named).is_none() {
+                verdict.contradictions.push(wrong("and the provider has no such message"));
+            }
+        }
+        Some(Status::Unknown) if row.due == 1 => {
+            // At least once, and not settled by a report: it is sent again two minutes after the answer was lost.
+            if row.guarantee == Guarantee::AtMostOnce as i16 {
+                verdict.contradictions.push(wrong("and it waits for something that may not happen"));
+            }
+            verdict.waiting += 1;
+        }
+        Some(Status::Unknown | Status::Failed | Status::Cancelled | Status::Expired) => {}
+        _ => verdict.contradictions.push(wrong("and nothing is left that would change that")),
+    }
+    if status == Some(Status::Unknown) {
+        let lost = row.error_code.as_deref() == Some(PROCESS_LOST);
+        *(if lost { &mut verdict.unknown } else { &mut verdict.unknown_by_outage }) += 1;
+    } else if !matches!(status, Some(Status::Sent | Status::Delivered)) && !entries.is_empty() {
+        verdict.contradictions.push(wrong("and the provider has it"));
+    }
+}
+
+/// What a client reads is what the row says.
+fn reads_like(row: &Message, read: &ReadBack, verdict: &mut Verdict) {
+    let answers = read.messages.get(&row.id).map_or(&[][..], Vec::as_slice);
+    if answers.is_empty() {
+        verdict.contradictions.push(format!("{}: no client can read it", row.id));
+    }
+    for answer in answers {
+        let same = i32::from(row.status) == answer.status
+            && row.provider_id == answer.provider_message_id
+            && row.attempts == i64::from(answer.attempts)
+            && (row.possible_duplicate == 1) == answer.possible_duplicate
+            && row.campaign == answer.campaign_id
+            && row.error_code == answer.error_code;
+        if !same {
+            verdict.contradictions.push(format!("{}: {}, and reads otherwise", row.id, describe(row)));
+        }
+    }
+}
+
+fn describe(row: &Message) -> String {
+    let status = Status::from_number(i32::from(row.status)).map_or("no status".to_owned(), |s| format!("{s:?}"));
+    let dispatch = Dispatch::ALL.into_iter().find(|d| *d as i16 == row.dispatch);
+    format!("{status} ({dispatch:?}, {:?}, attempts {})", row.error_code, row.attempts)
+}
+
+/// The counters are what counting the messages gives, and what clients are told.
+fn counters(records: &Records<'_>, verdict: &mut Verdict) {
+    let (kept, counted) = (&records.rows.counters, &records.rows.counted);
+    let mut names: Vec<_> = kept.keys().chain(counted.keys()).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let n = |table: &HashMap<(i64, i16), i64>| table.get(name).copied().unwrap_or(0);
+        if n(kept) != n(counted) {
+            let (campaign, status) = name;
+            verdict.drift += (n(kept) - n(counted)).unsigned_abs();
+            verdict.drifted.push(format!(
+                "campaign {campaign}, status {status}: the counter says {}, {} are there",
+                n(kept),
+                n(counted)
+            ));
+        }
+    }
+    let total: i64 = counted.values().sum();
+    if records.read.stats.total != total {
+        verdict.drift += (records.read.stats.total - total).unsigned_abs();
+        verdict.drifted.push(format!("GetCampaignStats says {} in all, {total} are there", records.read.stats.total));
+    }
+}

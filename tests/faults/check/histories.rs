@@ -1,0 +1,58 @@
+//! Each message's events, replayed: one leads to the next, the last to the row, and none takes a step that is forbidden.
+
+use messaging::domain::message::{Guarantee, Status};
+use messaging::domain::status::Kind;
+
+use super::Verdict;
+use crate::evidence::tables::{Event, Message};
+
+const SCHEDULED: i16 = Status::Scheduled as i16;
+const QUEUED: i16 = Status::Queued as i16;
+const SENDING: i16 = Status::Sending as i16;
+const UNKNOWN: i16 = Status::Unknown as i16;
+
+/// Replays them.
+pub fn check(row: &Message, events: &[Event], verdict: &mut Verdict) {
+    let mut status = 0;
+    let mut version = 0;
+    let mut resends = 0;
+    for event in events {
+        // A claim makes a scheduled message a queued one, and is not worth an event.
+        let follows = event.from == status || (status == SCHEDULED && event.from == QUEUED);
+        if !follows || event.version <= version {
+            verdict.contradictions.push(format!("{}: event {} does not follow the one before", row.id, event.version));
+        }
+        if let Some(what) = forbidden(row, event) {
+            verdict.contradictions.push(format!("{}: event {}: {what}", row.id, event.version));
+        }
+        resends += u32::from(event.kind == Kind::Resend as i16);
+        let lost = event.kind == Kind::LeaseLost as i16 && event.to == UNKNOWN;
+        verdict.lost_answers += u32::from(lost);
+        (status, version) = (event.to, event.version);
+    }
+    if status != row.status || events.is_empty() {
+        verdict.contradictions.push(format!("{}: its last event says {status}, its row {}", row.id, row.status));
+    }
+    if resends > 1 {
+        verdict.contradictions.push(format!("{}: given {resends} resends", row.id));
+    }
+}
+
+/// Why this step may never be taken.
+fn forbidden(row: &Message, event: &Event) -> Option<&'static str> {
+    let at_most_once = row.guarantee == Guarantee::AtMostOnce as i16;
+    let kind = |kind: Kind| event.kind == kind as i16;
+    if event.version == 1 && !kind(Kind::Accepted) {
+        return Some("a history begins with its acceptance");
+    }
+    if kind(Kind::Settled) && event.from != SENDING {
+        return Some("a settle by somebody who no longer held it");
+    }
+    if kind(Kind::LeaseLost) && event.from == SENDING && event.to == QUEUED {
+        return Some("queued again past the fence");
+    }
+    if event.from == UNKNOWN && (event.to == QUEUED || event.to == SENDING) && (at_most_once || !kind(Kind::Resend)) {
+        return Some("sent again although nobody knows whether it was sent");
+    }
+    None
+}

@@ -1,0 +1,154 @@
+//! The fleet: replicas of the program over one database, each with its own way to the one provider.
+
+mod database;
+mod gateway;
+mod program;
+mod replica;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use messaging::clock::Clock;
+use messaging::proto::CreateCampaignRequest;
+use messaging::proto::campaign_service_client::CampaignServiceClient;
+use messaging::sandbox::{self, Sandbox};
+use serde_json::json;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::Request;
+use tonic::transport::Channel;
+
+pub use database::{Database, connect};
+pub use gateway::{Moment, Then};
+pub use replica::{LEASE, Replica};
+
+use crate::evidence::tables::Tables;
+use crate::options::Kind;
+
+/// The longest that replicas get to start in.
+const START: Duration = Duration::from_secs(30);
+
+/// How long the provider takes to answer what it has accepted: long enough for kills to find something in flight.
+const LATENCY: Duration = Duration::from_millis(40);
+
+/// Replicas, their database and their provider. All of it ends when this is dropped.
+pub struct Fleet {
+    pub name: String,
+    pub database: Database,
+    pub replicas: Vec<Arc<Replica>>,
+    pub token: String,
+    /// The campaign that a part of the load is counted in.
+    pub campaign: i64,
+    /// How often a process, or the database under it, was kept from settling what it had begun.
+    pub cuts: AtomicU32,
+    /// Where the provider is.
+    sandbox: String,
+    directory: tempfile::TempDir,
+    _provider: DropGuard,
+}
+
+impl Fleet {
+    /// Starts two replicas on Postgres, one on SQLite, with a user and a campaign.
+    pub async fn start(name: String, kind: Kind, bug: Option<&'static str>, own_server: bool) -> Self {
+        let directory = tempfile::Builder::new().prefix("messaging-faults-").tempdir().unwrap();
+        let database = Database::create(kind, directory.path(), own_server).await;
+        let config = sandbox::Config { latency: LATENCY, ..sandbox::Config::default() };
+        let sandbox = Sandbox::bind("127.0.0.1:0", config, Clock::system()).await.unwrap();
+        let url = format!("http://{}", sandbox.addr());
+        let stop = CancellationToken::new();
+        tokio::spawn(sandbox.run(stop.clone()));
+
+        let count = if kind == Kind::Postgres { 2 } else { 1 };
+        let mut replicas = Vec::new();
+        for number in 0..count {
+            let replica = Replica::new(number, directory.path(), database.url(), &url, bug).await;
+            replica.start(START).await;
+            replicas.push(replica);
+        }
+        let user = replicas[0].ask(&["user", "create", "--name", "faults"]).await;
+        let token = replicas[0].ask(&["token", "--user", &user]).await;
+        let mut fleet = Self {
+            name,
+            database,
+            replicas,
+            token,
+            campaign: 0,
+            cuts: AtomicU32::new(0),
+            sandbox: url,
+            directory,
+            _provider: stop.drop_guard(),
+        };
+        fleet.campaign = fleet.create_campaign().await;
+        fleet
+    }
+
+    async fn create_campaign(&self) -> i64 {
+        let mut client = CampaignServiceClient::new(self.replicas[0].channel().unwrap());
+        let wanted = CreateCampaignRequest {
+            name: "faults".to_owned(),
+            text: "counted together".to_owned(),
+            ..CreateCampaignRequest::default()
+        };
+        let made = client.create_campaign(self.with_token(wanted)).await.unwrap().into_inner();
+        made.campaign.unwrap().id
+    }
+
+    /// A request with the fleet's credentials.
+    pub fn with_token<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.metadata_mut().insert("authorization", format!("Bearer {}", self.token).parse().unwrap());
+        request
+    }
+
+    /// A way to a replica that is up: the `number`th if it is, else the next one.
+    pub fn door(&self, number: usize) -> Option<Channel> {
+        let count = self.replicas.len();
+        (0..count).find_map(|step| self.replicas[(number + step) % count].channel())
+    }
+
+    /// Lets the whole provider misbehave as its manual says; `none` ends it.
+    pub async fn outage(&self, outage: &str) {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let url = format!("{}/sandbox/settings", self.sandbox);
+        let answer = client.put(url).json(&json!({ "outage": outage })).send().await.unwrap();
+        assert!(answer.status().is_success(), "the sandbox knows no outage {outage}");
+    }
+
+    /// The address under which the provider tells what it accepted.
+    pub fn ledger_url(&self) -> String {
+        format!("{}/sandbox/ledger?format=ndjson", self.sandbox)
+    }
+
+    /// One more cut between a fence and its settle.
+    pub fn count_cut(&self) {
+        self.cuts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits until no message waits for anything that is about to happen, `limit` at most. False if some still do.
+    pub async fn rest(&self, resends: bool, limit: Duration) -> bool {
+        let begun = Instant::now();
+        while begun.elapsed() < limit {
+            if Tables::open(&self.database).await.unsettled(resends).await == 0 {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        false
+    }
+
+    /// Stops every replica in order. False if one did not end as it should.
+    pub async fn stop(&self) -> bool {
+        let mut well = true;
+        for replica in &self.replicas {
+            well &= replica.stop().await;
+        }
+        well
+    }
+
+    /// Leaves the logs and the database file behind, for somebody to look at.
+    pub fn keep(mut self) -> PathBuf {
+        self.directory.disable_cleanup(true);
+        self.directory.path().to_path_buf()
+    }
+}

@@ -1,0 +1,66 @@
+//! The load: what clients send, and what they were told. One file for each way of sending.
+
+mod single;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use single::Singles;
+
+/// How many calls clients have in flight, at every replica together.
+pub const IN_FLIGHT: usize = 16;
+
+/// One message that a client wanted sent, and what it was told of it. No other message goes to the same number, so that
+/// every record of it can be found by the number alone, too.
+#[derive(Debug, Clone)]
+pub struct Told {
+    pub destination: String,
+    pub text: String,
+    /// What made its call repeatable; `None` if the call was another kind.
+    pub key: Option<String>,
+    pub at_most_once: bool,
+    /// The last word; `None` if no answer came within a client's patience.
+    pub answer: Option<Answer>,
+    /// What should never be said to a client that only repeats itself.
+    pub fault: Option<String>,
+}
+
+/// What a client was told.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Our id, as text; `None` where the answer was for many messages at once.
+    pub id: Option<String>,
+    /// The number of the status.
+    pub status: i16,
+    /// The provider's id.
+    pub provider_id: Option<String>,
+}
+
+/// A load that is running.
+pub struct Running {
+    work: JoinHandle<Vec<Told>>,
+    stop: CancellationToken,
+    /// How many messages have been begun.
+    begun: Arc<AtomicU32>,
+}
+
+impl Running {
+    /// How many messages have been begun.
+    pub fn begun(&self) -> u32 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Waits until every message has been sent and every client has its answer.
+    pub async fn finish(self) -> Vec<Told> {
+        self.work.await.unwrap()
+    }
+
+    /// Begins nothing new, and waits until every client has its answer.
+    pub async fn stop(self) -> Vec<Told> {
+        self.stop.cancel();
+        self.work.await.unwrap()
+    }
+}

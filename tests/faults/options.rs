@@ -1,0 +1,152 @@
+//! What a run is asked for, and the sizes that follow from it.
+
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+/// Kills and disturbs the program while messages are being sent, and checks that its promises held.
+#[derive(Debug, Clone, Parser)]
+pub struct Options {
+    /// Which scenarios; all of them unless some are named
+    #[arg(value_enum)]
+    pub scenarios: Vec<Scenario>,
+    /// A minute's worth: fewer messages, and what waits for its resend is not waited for
+    #[arg(long)]
+    pub small: bool,
+    /// Run each planted bug, and see that the check that is meant for it finds it; needs the feature `planted-bugs`
+    #[arg(long)]
+    pub prove: bool,
+    /// How many messages `kills` sends
+    #[arg(long)]
+    pub messages: Option<u32>,
+    /// How often `kills` kills, two seconds apart or more
+    #[arg(long)]
+    pub kills: Option<u32>,
+    /// Which database
+    #[arg(long, value_enum, default_value_t)]
+    pub database: Databases,
+    /// Decides who is killed, and when; the one of this run is printed
+    #[arg(long)]
+    pub seed: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scenario {
+    /// kill -9 of a random replica every two seconds
+    Kills,
+    /// kill -9 at four moments of a provider call
+    Moments,
+    /// A replica is stopped past its leases, and goes on
+    Pause,
+    /// Postgres is stopped without a word, and started again
+    Database,
+    /// The provider is away, silent, broken, busy, cuts its answers and garbles them
+    Provider,
+    /// Every replica is replaced under load
+    Upgrade,
+}
+
+impl Scenario {
+    pub const ALL: [Self; 6] = [Self::Kills, Self::Moments, Self::Pause, Self::Database, Self::Provider, Self::Upgrade];
+
+    /// Whether it mostly waits, and leaves the machine to others.
+    pub fn is_waiting(self) -> bool {
+        matches!(self, Self::Pause | Self::Provider)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kills => "kills",
+            Self::Moments => "moments",
+            Self::Pause => "pause",
+            Self::Database => "database",
+            Self::Provider => "provider",
+            Self::Upgrade => "upgrade",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub enum Databases {
+    Sqlite,
+    Postgres,
+    #[default]
+    Both,
+}
+
+impl Databases {
+    pub fn kinds(self) -> &'static [Kind] {
+        match self {
+            Self::Sqlite => &[Kind::Sqlite],
+            Self::Postgres => &[Kind::Postgres],
+            Self::Both => &[Kind::Postgres, Kind::Sqlite],
+        }
+    }
+}
+
+/// How much of everything.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    /// What `kills` sends, and how often it kills.
+    pub messages: u32,
+    pub kills: u32,
+    /// How often each thing is done that a scenario does several times.
+    pub rounds: u32,
+    /// How long each of the provider's troubles lasts.
+    pub trouble: Duration,
+    /// Messages a second, of the scenarios that send as long as their disturbance takes.
+    pub rate: u32,
+    /// Whether messages that wait two minutes before they are sent again are waited for.
+    pub resends: bool,
+    /// How many scenarios disturb at a time; those that only wait for leases to end, or to be sent again, do so beside them.
+    pub at_once: usize,
+}
+
+impl Options {
+    pub fn size(&self) -> Size {
+        let size = if self.small || self.prove {
+            Size {
+                messages: 1500,
+                kills: 4,
+                rounds: 1,
+                trouble: Duration::from_millis(1500),
+                rate: 30,
+                resends: false,
+                at_once: 3,
+            }
+        } else {
+            Size {
+                messages: 20_000,
+                kills: 50,
+                rounds: 5,
+                trouble: Duration::from_secs(5),
+                rate: 120,
+                resends: true,
+                at_once: 2,
+            }
+        };
+        Size { messages: self.messages.unwrap_or(size.messages), kills: self.kills.unwrap_or(size.kills), ..size }
+    }
+
+    pub fn scenarios(&self) -> Vec<Scenario> {
+        let mut scenarios = if self.scenarios.is_empty() { Scenario::ALL.to_vec() } else { self.scenarios.clone() };
+        // What mostly waits goes first: the others run beside it.
+        scenarios.sort_by_key(|scenario| !scenario.is_waiting());
+        scenarios
+    }
+}

@@ -1,0 +1,110 @@
+//! The proof that the harness can fail: each planted bug is run, and the check that is meant for it has to find it.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::check::Verdict;
+use crate::options::{Kind, Options, Scenario};
+use crate::run::{self, Case, Turn};
+
+/// A bug, where it shows, and the check that has to see it.
+struct Plant {
+    bug: &'static str,
+    scenario: Scenario,
+    kind: Kind,
+    check: &'static str,
+    finds: fn(&Verdict) -> usize,
+}
+
+const PLANTS: &[Plant] = &[
+    Plant {
+        bug: "retry-on-timeout",
+        scenario: Scenario::Provider,
+        kind: Kind::Sqlite,
+        check: "at-most-once duplicates",
+        finds: |v| v.at_most_once.len(),
+    },
+    Plant {
+        bug: "no-epoch-check",
+        scenario: Scenario::Pause,
+        kind: Kind::Postgres,
+        check: "contradictions",
+        finds: |v| v.contradictions.len(),
+    },
+    Plant {
+        bug: "requeue-sending",
+        scenario: Scenario::Moments,
+        kind: Kind::Sqlite,
+        check: "at-most-once duplicates",
+        finds: |v| v.at_most_once.len(),
+    },
+    Plant {
+        bug: "lost-counter",
+        scenario: Scenario::Upgrade,
+        kind: Kind::Sqlite,
+        check: "counter drift",
+        finds: |v| v.drifted.len(),
+    },
+    Plant {
+        bug: "lost-accept",
+        scenario: Scenario::Upgrade,
+        kind: Kind::Sqlite,
+        check: "lost",
+        finds: |v| v.lost.len(),
+    },
+    Plant {
+        bug: "double-claim",
+        scenario: Scenario::Kills,
+        kind: Kind::Postgres,
+        check: "duplicates",
+        finds: |v| v.at_most_once.len() + v.unexplained.len(),
+    },
+    Plant {
+        bug: "lost-settle",
+        scenario: Scenario::Upgrade,
+        kind: Kind::Postgres,
+        check: "unknown",
+        finds: |v| if v.unknown > v.limit() { v.unknown as usize } else { 0 },
+    },
+];
+
+/// Runs them all, and one case without a bug. True if every check did its work.
+pub async fn all(options: &Options) -> bool {
+    if !cfg!(feature = "planted-bugs") {
+        println!("nothing is planted in this build: scripts/faults --prove builds with the feature planted-bugs");
+        return false;
+    }
+    let size = options.size();
+    let seed = options.seed.unwrap_or_else(rand::random);
+    println!("seed {seed}");
+    let disturbing = Arc::new(Semaphore::new(size.at_once));
+    let mut runs = JoinSet::new();
+    let wanted = options.scenarios();
+    for plant in PLANTS.iter().filter(|plant| wanted.contains(&plant.scenario)) {
+        let case = Case { scenario: plant.scenario, kind: plant.kind, bug: Some(plant.bug) };
+        let turn = Turn::of(case, &disturbing).await;
+        runs.spawn(async move {
+            let found = (plant.finds)(&run::one(case, size, seed, turn).await);
+            let word = if found > 0 { "is found" } else { "IS NOT FOUND" };
+            (found > 0, format!("{} {word} by `{}` ({found})", plant.bug, plant.check))
+        });
+    }
+    let case = Case { scenario: Scenario::Upgrade, kind: Kind::Postgres, bug: None };
+    let turn = Turn::of(case, &disturbing).await;
+    runs.spawn(async move {
+        let held = run::one(case, size, seed, turn).await.held();
+        (held, format!("without a bug {}", if held { "nothing is found" } else { "SOMETHING IS FOUND" }))
+    });
+    let mut proven = true;
+    let mut lines = Vec::new();
+    while let Some(done) = runs.join_next().await {
+        let (well, line) = done.unwrap_or_else(|e| (false, format!("a run could not be made: {e}")));
+        proven &= well;
+        lines.push(line);
+    }
+    lines.sort();
+    lines.iter().for_each(|line| println!("{line}"));
+    proven
+}

@@ -1,0 +1,144 @@
+//! A run: every scenario on its fleets, a line for each, and the line for all.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+use crate::check::{self, Records, Verdict};
+use crate::evidence::tables::Tables;
+use crate::evidence::{ledger, readback};
+use crate::fleet::{Fleet, LEASE};
+use crate::options::{Kind, Options, Scenario, Size};
+use crate::scenarios;
+
+/// How many of the things that are wrong are shown.
+const SHOWN: usize = 20;
+/// Beyond leases, what messages may need to come to rest: their backoff, and the machine's.
+const REST: Duration = Duration::from_secs(60);
+/// The wait before a resend, the resend, and its backoff.
+const RESEND: Duration = Duration::from_secs(180);
+
+/// One scenario on one database.
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    pub scenario: Scenario,
+    pub kind: Kind,
+    /// A planted bug that the program is told to have.
+    pub bug: Option<&'static str>,
+}
+
+/// Runs what is asked for, and says what it came to. True if every promise was kept.
+pub async fn all(options: &Options) -> bool {
+    let size = options.size();
+    let seed = options.seed.unwrap_or_else(rand::random);
+    println!("seed {seed}");
+    let begun = Instant::now();
+    let disturbing = Arc::new(Semaphore::new(size.at_once));
+    let mut cases = JoinSet::new();
+    for scenario in options.scenarios() {
+        for kind in options.database.kinds() {
+            if (scenario, *kind) == (Scenario::Database, Kind::Sqlite) {
+                println!(
+                    "{:<9} {:<9} skipped: it is part of the process, which the other scenarios kill",
+                    "database", "sqlite"
+                );
+                continue;
+            }
+            let case = Case { scenario, kind: *kind, bug: None };
+            // In their order: whoever comes first has its turn first.
+            let turn = Turn::of(case, &disturbing).await;
+            cases.spawn(async move { one(case, size, seed, turn).await });
+        }
+    }
+    let mut sum = Verdict::default();
+    let mut held = true;
+    while let Some(done) = cases.join_next().await {
+        match done {
+            Ok(verdict) => {
+                held &= verdict.held();
+                sum += &verdict;
+            }
+            Err(e) => {
+                println!("a scenario could not be run: {e}");
+                held = false;
+            }
+        }
+    }
+    println!("{} s, {} messages", begun.elapsed().as_secs(), sum.messages);
+    println!("{sum}");
+    held
+}
+
+/// The right to disturb: few at a time, or they would disturb each other. What mostly waits needs none.
+pub struct Turn(Option<OwnedSemaphorePermit>);
+
+impl Turn {
+    /// Waits for it.
+    pub async fn of(case: Case, places: &Arc<Semaphore>) -> Self {
+        if case.scenario.is_waiting() {
+            return Self(None);
+        }
+        Self(places.clone().acquire_owned().await.ok())
+    }
+
+    fn end(self) {
+        drop(self.0);
+    }
+}
+
+/// Runs one case and prints its line.
+pub async fn one(case: Case, size: Size, seed: u64, turn: Turn) -> Verdict {
+    let Case { scenario, kind, bug } = case;
+    // The same name, the same chance: whatever else is run beside it.
+    let name = scenario.name();
+    let salt = name.bytes().chain(kind.name().bytes()).fold(seed, |salt, b| salt.wrapping_mul(31) ^ u64::from(b));
+    let mut rng = StdRng::seed_from_u64(salt);
+    let begun = Instant::now();
+    let fleet = Fleet::start(format!("{name}-{seed:x}"), kind, bug, scenario == Scenario::Database).await;
+    let fleet = Arc::new(fleet);
+    let told = scenarios::disturb(scenario, &fleet, size, &mut rng).await;
+    turn.end();
+
+    let limit = LEASE + REST + if size.resends { RESEND } else { Duration::ZERO };
+    let rested = fleet.rest(size.resends, limit).await;
+    let read = readback::read(&fleet).await;
+    let ended = fleet.stop().await;
+    let rows = Tables::open(&fleet.database).await.read().await;
+    let ledger = ledger::read(&fleet.ledger_url()).await;
+    let mut verdict = check::check(&Records { told: &told, ledger: &ledger, rows: &rows, read: &read });
+    verdict.cuts = fleet.cuts.load(Ordering::Relaxed);
+    if !rested {
+        verdict.contradictions.push(format!("messages still wait for something after {} s", limit.as_secs()));
+    }
+    if !ended {
+        verdict.contradictions.push("a replica did not stop in order".to_owned());
+    }
+    tell(&case, &verdict, begun.elapsed(), fleet);
+    verdict
+}
+
+fn tell(case: &Case, verdict: &Verdict, took: Duration, fleet: Arc<Fleet>) {
+    let (name, kind) = (case.bug.unwrap_or(case.scenario.name()), case.kind.name());
+    let Verdict { messages, cuts, explained, unknown_by_outage, waiting, lost_answers, .. } = verdict;
+    let mut lines = format!(
+        "{name:<9} {kind:<9} {messages} messages, {cuts} cuts, {} s: {verdict} [answers lost with a process \
+         {lost_answers}, unknown by the provider's outage {unknown_by_outage}, waiting for their resend {waiting}, \
+         duplicates that are marked {explained}]",
+        took.as_secs()
+    );
+    let violations = verdict.violations();
+    if case.bug.is_none() && !violations.is_empty() {
+        for line in violations.iter().take(SHOWN) {
+            lines.push_str("\n  ");
+            lines.push_str(line);
+        }
+        let kept = Arc::into_inner(fleet).map(Fleet::keep);
+        lines.push_str(&format!("\n  {} in all; logs in {kept:?}", violations.len()));
+    }
+    println!("{lines}");
+}

@@ -1,0 +1,133 @@
+//! What is done to the fleet while messages are being sent: one function a scenario.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use tokio::time::{sleep, timeout};
+
+use crate::fleet::{Fleet, LEASE, Moment, Replica, Then};
+use crate::load::{Singles, Told};
+use crate::options::{Scenario, Size};
+
+/// Between two kills.
+const BETWEEN: Duration = Duration::from_secs(2);
+/// Load before the first disturbance and after the last.
+const CALM: Duration = Duration::from_secs(1);
+/// How long a replica gets to start again.
+const START: Duration = Duration::from_secs(30);
+/// How long a send may take to reach the moment that a trap waits for.
+const TRAP: Duration = Duration::from_secs(20);
+/// How many sends pass before a trap springs, at most.
+const PASSING: u32 = 20;
+
+/// Does it, and answers what clients were told meanwhile.
+pub async fn disturb(scenario: Scenario, fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Vec<Told> {
+    if scenario == Scenario::Kills {
+        return kills(fleet, size, rng).await;
+    }
+    let load = Singles { messages: u32::MAX, rate: size.rate }.start(fleet);
+    sleep(CALM).await;
+    match scenario {
+        Scenario::Kills => {}
+        Scenario::Moments => moments(fleet, size, rng).await,
+        Scenario::Pause => pause(fleet, size, rng).await,
+        Scenario::Database => database(fleet, size, rng).await,
+        Scenario::Provider => provider(fleet, size).await,
+        Scenario::Upgrade => upgrade(fleet).await,
+    }
+    sleep(CALM).await;
+    load.stop().await
+}
+
+fn any<'a>(fleet: &'a Fleet, rng: &mut StdRng) -> &'a Arc<Replica> {
+    &fleet.replicas[rng.random_range(0..fleet.replicas.len())]
+}
+
+/// kill -9 of a random replica every two seconds, spread over the messages: a slow machine is not killed out of breath.
+async fn kills(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Vec<Told> {
+    let seconds = (size.kills + 1) * u32::try_from(BETWEEN.as_secs()).unwrap();
+    let load = Singles { messages: size.messages, rate: (size.messages / seconds).max(1) }.start(fleet);
+    for kill in 1..=size.kills {
+        sleep(BETWEEN.mul_f64(rng.random_range(0.8..1.2))).await;
+        while u64::from(load.begun()) < u64::from(size.messages) * u64::from(kill) / u64::from(size.kills + 1) {
+            sleep(Duration::from_millis(20)).await;
+        }
+        let replica = any(fleet, rng);
+        replica.kill();
+        fleet.count_cut();
+        replica.start(START).await;
+    }
+    load.finish().await
+}
+
+/// kill -9 exactly when a send has come so far.
+async fn moments(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) {
+    for _ in 0..size.rounds {
+        for moment in Moment::ALL {
+            let replica = any(fleet, rng);
+            // Killed before it was sent, it is not sent on: that the rest lies in a buffer is chance.
+            let then = if moment == Moment::Head { Then::Drop } else { Then::GoOn };
+            let victim = Arc::downgrade(replica);
+            let act = move || victim.upgrade().iter().for_each(|replica| replica.kill());
+            let sprung = replica.gateway.trap(moment, rng.random_range(0..PASSING), then, act);
+            timeout(TRAP, sprung).await.expect("sends reach every moment").unwrap();
+            fleet.count_cut();
+            replica.start(START).await;
+        }
+    }
+}
+
+/// A replica stands still past all of its leases, with an answer on the way to it that would let it send again. Where it is
+/// alone, nobody takes the message from it meanwhile: it may believe the answer, so there the answer is the true one.
+async fn pause(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) {
+    for _ in 0..size.rounds.min(2) {
+        let replica = any(fleet, rng);
+        let victim = Arc::downgrade(replica);
+        let act = move || victim.upgrade().iter().for_each(|replica| replica.pause());
+        let passing = rng.random_range(0..PASSING);
+        let then = if fleet.replicas.len() > 1 { Then::Unavailable } else { Then::GoOn };
+        let sprung = replica.gateway.trap(Moment::Answered, passing, then, act);
+        timeout(TRAP, sprung).await.expect("sends are answered").unwrap();
+        fleet.count_cut();
+        sleep(LEASE + Duration::from_secs(3)).await;
+        replica.resume();
+        sleep(CALM).await;
+    }
+}
+
+/// Postgres is gone without a word, and comes back.
+async fn database(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) {
+    for _ in 0..size.rounds {
+        fleet.database.crash(Duration::from_millis(rng.random_range(200..2000))).await;
+        // Every replica may have had a commit on the way of which it never heard.
+        fleet.replicas.iter().for_each(|_| fleet.count_cut());
+        sleep(BETWEEN).await;
+    }
+}
+
+/// The provider, in every way that it can fail.
+async fn provider(fleet: &Arc<Fleet>, size: Size) {
+    fleet.replicas.iter().for_each(|replica| replica.gateway.go_down());
+    sleep(size.trouble).await;
+    for replica in &fleet.replicas {
+        replica.gateway.come_up().await;
+    }
+    sleep(CALM).await;
+    for outage in ["hang", "500", "429", "cut", "malformed"] {
+        fleet.outage(outage).await;
+        sleep(size.trouble).await;
+        fleet.outage("none").await;
+        sleep(CALM).await;
+    }
+}
+
+/// One replica after the other is stopped in order and replaced.
+async fn upgrade(fleet: &Arc<Fleet>) {
+    for replica in &fleet.replicas {
+        assert!(replica.stop().await, "a replica did not stop in order");
+        replica.start(START).await;
+        sleep(CALM).await;
+    }
+}
