@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use diesel::Connection as _;
+use diesel::connection::SimpleConnection as _;
 use tokio_postgres::NoTls;
 
 use crate::cluster::Cluster;
@@ -32,6 +34,10 @@ pub enum Database {
 
 /// Postgres's own defaults, named so that a distribution's file cannot change them.
 const SETTINGS: [&str; 3] = ["fsync=on", "synchronous_commit=on", "shared_buffers=128MB"];
+
+const FILL: &str = "INSERT INTO messages (id, owner_id, campaign_id, destination, text, sender, traffic_account_id, \
+    segments, encoding, delivery_guarantee, created_at, expires_at, dispatch, delivery_rank, status, evidence_hash, \
+    provider_message_id, attempts, ambiguous, crashes, possible_duplicate, epoch, updated_at, version) SELECT";
 
 impl Database {
     /// A new one of its kind, on the server of `TEST_DATABASE_URL` if there is one, else on a throw-away cluster.
@@ -74,6 +80,34 @@ impl Database {
                 process::cpu_of_family(server.expect("the server of TEST_DATABASE_URL runs here, under a superuser"))
             }
         }
+    }
+
+    /// Puts `rows` messages into the table that were sent and delivered long ago, by an owner who is nobody else.
+    pub async fn fill(&self, url: &str, rows: u32) {
+        let series = match self {
+            Self::Sqlite => format!(
+                "WITH RECURSIVE g(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < {rows}) {FILL} \
+                 randomblob(16), 0, NULL, '+3069' || i, 'text', 's', 'a', 1, 1, 1, 0, 0, 4, 40, 5, 0, 'p-' || i, 1, 0, 0, \
+                 0, 1, 0, 3 FROM g"
+            ),
+            Self::Postgres { .. } => format!(
+                "{FILL} gen_random_uuid(), 0, NULL, '+3069' || i, 'text', 's', 'a', 1, 1, 1, now(), now(), 4, 40, 5, 0, \
+                 'p-' || i, 1, 0, 0, false, 1, now(), 3 FROM generate_series(1, {rows}) AS i; ANALYZE messages"
+            ),
+        };
+        if let Self::Postgres { url, .. } = self {
+            let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client.batch_execute(&series).await.unwrap();
+            return;
+        }
+        let file = url.strip_prefix("sqlite://").unwrap().to_owned();
+        let work = move || {
+            let mut connection = diesel::SqliteConnection::establish(&file).unwrap();
+            connection.batch_execute("PRAGMA busy_timeout = 60000").unwrap();
+            connection.batch_execute(&series).unwrap();
+        };
+        tokio::task::spawn_blocking(work).await.unwrap();
     }
 
     /// Removes it from its server.

@@ -12,6 +12,7 @@
     reason = "a measurement that cannot be made ends the run, and its results are what it prints"
 )]
 
+mod campaign;
 mod client;
 mod database;
 mod echo;
@@ -59,6 +60,8 @@ enum Command {
     Send(send::Options),
     /// `RefreshStatusBulk` of a campaign over a provider that takes 20 ms
     Refresh(refresh::Options),
+    /// Campaigns by bulk calls and one by one, beside a table that is full already
+    Campaign(campaign::Options),
     /// Start-up time, size of the binary, memory at rest
     Start(start::Options),
     /// All of them (the default)
@@ -104,11 +107,13 @@ async fn main() -> ExitCode {
     match command {
         Command::Send(options) => send::run(&options, &mut report).await,
         Command::Refresh(options) => refresh::run(&options, &mut report).await,
+        Command::Campaign(options) => campaign::run(&options, &mut report).await,
         Command::Start(options) => start::run(&options, &mut report).await,
         Command::All { database } => {
             start::run(&start::Options::new(database), &mut report).await;
             send::run(&send::Options::new(database), &mut report).await;
             refresh::run(&refresh::Options::new(database), &mut report).await;
+            campaign::run(&campaign::Options::new(database), &mut report).await;
         }
         Command::Echo { .. } => {}
     }

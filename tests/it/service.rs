@@ -1,5 +1,6 @@
 //! The service, over the sandbox or over a provider that the test holds in its hand.
 
+mod bulk;
 mod campaigns;
 mod queue;
 mod refresh_bulk;
