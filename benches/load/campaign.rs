@@ -88,10 +88,11 @@ async fn one(kind: Kind, rows: u32, options: &Options, report: &mut Report) {
         let clocks = || (cpu(service.pid()), place.database.cpu());
         let (before, begun) = (clocks(), Instant::now());
         let id = filled(&mut client, &target, guarantee, messages).await;
-        let (added, adding) = (clocks(), begun.elapsed());
+        let (added, adding, bytes) = (clocks(), begun.elapsed(), place.database.bytes(&place.url()).await);
         let begun = Instant::now();
         sent(&mut client, &target, id, messages).await;
         let (after, took) = (clocks(), begun.elapsed());
+        let bytes = (place.database.bytes(&place.url()).await - bytes) / f64::from(messages);
         let each = |from: Duration, to: Duration| micros_each(from, to, messages);
         let (server, database) = (each(added.0, after.0), each(added.1, after.1));
         let mut add = |name, value, unit, limit| report.add(&group, name, value, unit, limit);
@@ -103,6 +104,7 @@ async fn one(kind: Kind, rows: u32, options: &Options, report: &mut Report) {
         add("CPU of the server", server, "µs/message", Limit::None);
         add("CPU of the database", database, "µs/message", Limit::None);
         add("CPU of server and database", server + database, "µs/message", at_most);
+        add("space of a message, its events and indexes", bytes, "bytes", Limit::None);
         add("server memory, highest", peak.end(), "MB", Limit::AtMost(start::BUSY_MB));
     }
     let floor = floors::rows(&place, options.messages).await;

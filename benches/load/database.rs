@@ -110,6 +110,19 @@ impl Database {
         tokio::task::spawn_blocking(work).await.unwrap();
     }
 
+    /// How many bytes the messages and their events take, indexes and what updates left behind included.
+    pub async fn bytes(&self, url: &str) -> f64 {
+        let Self::Postgres { url, .. } = self else {
+            let file = url.strip_prefix("sqlite://").unwrap();
+            let of = |name: &str| std::fs::metadata(name).map_or(0, |meta| meta.len());
+            return f64::from(u32::try_from((of(file) + of(&format!("{file}-wal"))) / 1024).unwrap()) * 1024.0;
+        };
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let size = "SELECT (pg_total_relation_size('messages') + pg_total_relation_size('events'))::float8";
+        client.query_one(size, &[]).await.unwrap().get(0)
+    }
+
     /// Removes it from its server.
     pub async fn remove(self) {
         let Self::Postgres { url, .. } = self else { return };

@@ -145,6 +145,15 @@ pub struct Campaign {
 }
 
 impl Campaign {
+    /// When its messages are not worth sending any more; `None` before it is started. Each is worth sending for as long
+    /// after the campaign's beginning, however late its turn comes.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        let started = self.started_at?;
+        let begins = self.content.scheduled_at.map_or(started, |at| at.max(started));
+        Some(begins.checked_add(self.content.validity).unwrap_or(begins))
+    }
+
     /// Lets `action` happen at `now`. Answers whether anything changed.
     pub fn apply(&mut self, action: Action, now: Timestamp) -> Result<bool, Refused> {
         let waits = self.content.scheduled_at.is_some_and(|at| at > now);

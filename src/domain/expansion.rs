@@ -26,15 +26,12 @@ impl<'a> Expansion<'a> {
     #[must_use]
     pub fn of(campaign: &'a Campaign, traffic_account_id: &'a str) -> Option<Self> {
         let content = &campaign.content;
-        let started = campaign.started_at?;
-        // Each message is worth sending for as long after the campaign's beginning, however late its turn comes.
-        let begins = content.scheduled_at.map_or(started, |at| at.max(started));
         Some(Self {
             campaign,
             template: Template::from_stored(&content.text),
             sender: SenderId::from_stored(content.sender.clone()?),
             traffic_account_id,
-            expires_at: begins.checked_add(content.validity).unwrap_or(begins),
+            expires_at: campaign.expires_at()?,
         })
     }
 

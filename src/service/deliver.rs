@@ -23,7 +23,7 @@ const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 /// unknown, which is what it then is.
 const SETTLE_TRIES: Duration = Duration::from_mins(5);
 /// How long a claim waits for more free slots.
-const GATHER: Duration = Duration::from_millis(3);
+const GATHER: Duration = Duration::from_millis(10);
 
 /// The outcome of a call that its own limits should have ended.
 pub(super) fn no_answer() -> Outcome {
@@ -119,9 +119,8 @@ impl Service {
     pub async fn slot_free(&self) {
         self.permit(&self.inner.slots).await;
         // Those that were claimed together end together: a moment's patience claims many at once again.
-        if self.inner.slots.available_permits() < self.inner.settings.send_concurrency / 4 {
-            tokio::time::sleep(GATHER).await;
-        }
+        let many = u32::try_from(self.inner.settings.send_concurrency / 4).unwrap_or(1);
+        let _ = tokio::time::timeout(GATHER, self.inner.slots.acquire_many(many)).await;
     }
 
     /// Waits until another bulk call can be in flight, or the process stops.

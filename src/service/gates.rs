@@ -104,6 +104,13 @@ impl Service {
         self.inner.gates.way(account, self.inner.settings.rate, self.inner.clock.now())
     }
 
+    /// The rate of the default route account, if it has one.
+    pub(super) fn rate(&self) -> Option<Rate> {
+        let settings = &self.inner.settings;
+        let known = self.inner.gates.known.load();
+        known.get(&settings.traffic_account_id).map_or(settings.rate, |gate| gate.limit(settings.rate))
+    }
+
     /// Takes the probe of a gate, if no other replica has it.
     pub(super) async fn take_probe(&self, name: &str) -> Result<bool, Error> {
         let (by, until) = (self.inner.holder, self.lease_end());

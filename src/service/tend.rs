@@ -15,7 +15,7 @@ const PAGE: i64 = 500;
 /// thousand messages a second, so that the senders never run dry, and little enough that a campaign of a million fills
 /// neither the queue's index nor the table long before its turn, and that a cancelled one is swept in a moment.
 const CEILING: i64 = 20_000;
-/// How many queued messages of a cancelled campaign one transaction sweeps away.
+/// How many queued messages of a cancelled or expired campaign one transaction sweeps away.
 const SWEEP: i64 = 500;
 
 impl Service {
@@ -42,9 +42,10 @@ impl Service {
 
     async fn tend(&self, it: ToTend) -> Result<usize, store::Error> {
         let mut steps = 0;
-        if it.cancelled {
+        if it.cancelled || it.expired {
             let pick = Pick::Waiting { campaign: it.campaign, limit: SWEEP };
-            let swept = self.inner.store.apply(Job { pick, event: Event::Cancel }).await?;
+            let event = if it.cancelled { Event::Cancel } else { Event::Timer };
+            let swept = self.inner.store.apply(Job { pick, event }).await?;
             steps += swept.iter().filter(|moved| moved.result.is_ok()).count();
         }
         let traffic_account_id = self.inner.settings.traffic_account_id.clone();

@@ -1,6 +1,6 @@
 //! One batch of writes: a transaction that accepts messages, moves messages, and records both.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult, SqliteConnection};
@@ -18,7 +18,7 @@ use crate::store::rows::{EventRow, MessageRow, StateRow};
 use crate::store::schema::{campaign_counter_changes, events, idempotency_keys, messages};
 use crate::store::single::UpdateState;
 use crate::store::transition::{self, Job, Moved, OUTDATED, Trust};
-use crate::store::unnest::{InsertCounts, InsertEvents, InsertMessages, UpdateStates};
+use crate::store::unnest::{InsertCounts, InsertEvents, InsertMessages, UpdateHolds, UpdateStates};
 use crate::store::wake::{self, Topic};
 
 /// What one transaction is to do.
@@ -39,6 +39,8 @@ pub(super) struct Answers {
 pub(super) struct Writes {
     new: Vec<MessageRow>,
     changed: HashMap<uuid::Uuid, StateRow>,
+    /// Those of the changed whose hold alone changed.
+    held: HashSet<uuid::Uuid>,
     events: Vec<EventRow>,
     tally: Tally,
     /// Idempotency keys that this transaction claimed, and that are to be free again.
@@ -52,9 +54,16 @@ impl Writes {
         self.tally.moved(message, None);
     }
 
+    /// As [`Writes::change`], of a claim or a fence, which change who holds the message and nothing else.
+    pub(super) fn hold(&mut self, message: &Message, before: Before, event: Option<EventRow>) {
+        self.change(message, before, event);
+        self.held.insert(message.id.0);
+    }
+
     pub(super) fn change(&mut self, message: &Message, before: Before, event: Option<EventRow>) {
         let was = self.changed.get(&message.id.0).map_or(before.version, |row| row.was);
         self.changed.insert(message.id.0, StateRow { was, ..StateRow::of(message) });
+        self.held.remove(&message.id.0);
         self.events.extend(event);
         self.tally.moved(message, Some(before));
     }
@@ -74,13 +83,16 @@ impl Writes {
         }
         let counts = self.tally.rows();
         let expected = self.changed.len();
-        let (new, changed, events, counted) = futures::join!(
+        let (held, changed): (Vec<StateRow>, Vec<StateRow>) =
+            self.changed.into_values().partition(|row| self.held.contains(&row.id.0));
+        let (new, held, changed, events, counted) = futures::join!(
             unless_empty!(self.new.into_iter(), InsertMessages),
-            unless_empty!(self.changed.into_values(), UpdateStates),
+            unless_empty!(held.into_iter(), UpdateHolds),
+            unless_empty!(changed.into_iter(), UpdateStates),
             unless_empty!(self.events.into_iter(), InsertEvents),
             unless_empty!(counts.into_iter(), InsertCounts),
         );
-        if new.and(changed)? != expected && !planted::bug("double-claim") {
+        if new.and(held)? + changed? != expected && !planted::bug("double-claim") {
             return Err(OUTDATED);
         }
         events.and(counted)?;

@@ -169,7 +169,10 @@ fn happen(message: &mut Message, event: &Event, now: Timestamp, writes: &mut Wri
     let before = Before::of(message);
     let done = status::apply(message, event, now);
     if let Ok(change) = &done {
-        writes.change(message, before, EventRow::of(message, change, now));
+        let row = EventRow::of(message, change, now);
+        // A claim drops what has expired instead.
+        let held = matches!(message.state.dispatch, Dispatch::Claimed | Dispatch::Sending);
+        if held { writes.hold(message, before, row) } else { writes.change(message, before, row) }
     }
     done.is_ok()
 }

@@ -47,7 +47,7 @@ pub enum Pick {
         /// How many at most.
         limit: i64,
     },
-    /// Up to `limit` that wait and whose validity has ended; others' as with [`Pick::Due`].
+    /// Up to `limit` single sends that wait and whose validity has ended; others' as with [`Pick::Due`].
     Expired {
         /// How many at most.
         limit: i64,
@@ -138,7 +138,7 @@ macro_rules! due {
 macro_rules! expired {
     ($now:expr, $taken:expr, $limit:expr) => {
         messages::table
-            .filter(sql::<Bool>("dispatch IN (0, 1)").and(dsl::expires_at.le(Instant($now))))
+            .filter(sql::<Bool>("dispatch IN (0, 1) AND lane = 0").and(dsl::expires_at.le(Instant($now))))
             .filter(dsl::id.ne_all($taken))
             .order(dsl::expires_at)
             .limit($limit)

@@ -137,6 +137,30 @@ unnest! {
 }
 
 unnest! {
+    /// Writes who holds messages that still are as they were: all that a claim and a fence change. Fewer columns cost the
+    /// database less.
+    UpdateHolds of StateRow,
+    "UPDATE messages AS m SET dispatch = n.dispatch, status = n.status, attempts = n.attempts, \
+     possible_duplicate = n.possible_duplicate, held_by = n.held_by, epoch = n.epoch, due_at = n.due_at, \
+     updated_at = n.updated_at, version = n.version FROM ",
+    ") AS n(id, dispatch, status, attempts, possible_duplicate, held_by, epoch, due_at, updated_at, version, was) \
+     WHERE m.id = n.id AND m.version = n.was",
+    {
+        id: Guid => GuidSql,
+        dispatch: i16 => SmallInt,
+        status: i16 => SmallInt,
+        attempts: i32 => Integer,
+        possible_duplicate: bool => Bool,
+        held_by: Option<Guid> => Nullable<GuidSql>,
+        epoch: i32 => Integer,
+        due_at: Option<Instant> => Nullable<InstantSql>,
+        updated_at: Instant => InstantSql,
+        version: i32 => Integer,
+        was: i32 => Integer,
+    }
+}
+
+unnest! {
     /// Inserts events.
     InsertEvents of EventRow,
     "INSERT INTO events (message_id, version, owner_id, at, kind, from_status, to_status, attempt, evidence) \

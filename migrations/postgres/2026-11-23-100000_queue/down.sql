@@ -10,6 +10,8 @@ ALTER TABLE campaigns DROP COLUMN expanded;
 ALTER TABLE campaigns DROP COLUMN invalid;
 ALTER TABLE campaigns DROP COLUMN duplicates;
 ALTER TABLE campaigns DROP COLUMN recipients;
+DROP INDEX messages_campaign;
+CREATE INDEX messages_campaign ON messages (campaign_id, provider_message_id) WHERE campaign_id IS NOT NULL;
 DROP INDEX messages_dead;
 DROP INDEX messages_validity;
 DROP INDEX messages_due;

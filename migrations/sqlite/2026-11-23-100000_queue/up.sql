@@ -6,8 +6,12 @@ CREATE INDEX messages_queue ON messages (lane, owner_id, traffic_account_id, due
 -- The timers of everything else.
 DROP INDEX messages_due;
 CREATE INDEX messages_due ON messages (dispatch, due_at) WHERE due_at IS NOT NULL AND dispatch <> 1;
--- What waits, by the end of its validity.
-CREATE INDEX messages_validity ON messages (expires_at) WHERE dispatch IN (0, 1);
+-- Single sends that wait, by the end of their validity; a campaign's messages all end at one time, which it knows.
+CREATE INDEX messages_validity ON messages (expires_at) WHERE dispatch IN (0, 1) AND lane = 0;
+-- A refresh asks about what the provider knows, and nothing else: an entry is made once, when the id comes.
+DROP INDEX messages_campaign;
+CREATE INDEX messages_campaign ON messages (campaign_id, provider_message_id)
+  WHERE campaign_id IS NOT NULL AND provider_message_id IS NOT NULL;
 -- The dead, for those who look after them.
 CREATE INDEX messages_dead ON messages (id) WHERE dispatch = 9;
 

@@ -27,8 +27,8 @@ impl Service {
         let store = &self.inner.store;
         let template = Template::from_stored(&campaign.content.text);
         let mut plan = Plan { invalid: campaign.invalid, duplicates: campaign.duplicates, ..Plan::default() };
-        let rate = store.account_rate(&self.inner.settings.traffic_account_id).await?;
-        plan.parts_per_second = rate.map_or(0, i64::from);
+        self.refresh_gates().await?;
+        plan.parts_per_second = self.rate().map_or(0, |rate| i64::from(rate.per_second));
         if template.is_plain()
             && let Ok(text) = template.render(&crate::domain::template::Variables::default())
         {

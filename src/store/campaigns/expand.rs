@@ -43,6 +43,8 @@ pub struct ToTend {
     pub owner: OwnerId,
     /// Whether its owner cancelled it, so that what is queued of it is to be swept away.
     pub cancelled: bool,
+    /// Whether its messages' validity has ended, with the same consequence.
+    pub expired: bool,
 }
 
 /// How far a campaign is.
@@ -202,23 +204,27 @@ fn in_sqlite(c: &mut SqliteConnection, id: CampaignId, pace: &Pace, now: Timesta
 }
 
 impl Store {
-    /// The campaigns that there may be something to do for: their time has come, they run, or they were cancelled and
-    /// are not over.
+    /// The campaigns that there may be something to do for: their time has come, they run, are paused, or were
+    /// cancelled and are not over.
     pub async fn campaigns_to_tend(&self) -> Result<Vec<ToTend>, Error> {
         use diesel_async::RunQueryDsl as _;
-        let running = [CampaignState::Running as i16, CampaignState::Cancelled as i16];
-        let due = campaigns::scheduled_at.le(Instant(self.clock.now())).assume_not_null();
+        let now = self.clock.now();
+        let running = [CampaignState::Running as i16, CampaignState::Paused as i16, CampaignState::Cancelled as i16];
+        let due = campaigns::scheduled_at.le(Instant(now)).assume_not_null();
         // Spelt out, so that the planner sees that the index of the living holds them all.
         let query = campaigns::table
             .filter(sql::<Bool>("state <> 1 AND ended_at IS NULL"))
             .filter(campaigns::state.eq_any(running).or(campaigns::state.eq(CampaignState::Scheduled as i16).and(due)))
-            .order(campaigns::id)
-            .select((campaigns::id, campaigns::owner_id, campaigns::state));
-        let rows: Vec<(i64, i64, i16)> = run!(&self.db, |c| query.load(c).await?);
-        let of = |(id, owner, state)| ToTend {
-            campaign: CampaignId(id),
-            owner: OwnerId(owner),
-            cancelled: state == CampaignState::Cancelled as i16,
+            .order(campaigns::id);
+        let rows: Vec<CampaignRow> = run!(&self.db, |c| query.select(CampaignRow::as_select()).load(c).await?);
+        let of = |row: CampaignRow| {
+            let campaign = Campaign::from(row);
+            ToTend {
+                campaign: campaign.id,
+                owner: campaign.content.owner,
+                cancelled: campaign.state == CampaignState::Cancelled,
+                expired: campaign.expires_at().is_some_and(|at| at <= now),
+            }
         };
         Ok(rows.into_iter().map(of).collect())
     }

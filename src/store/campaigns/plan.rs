@@ -1,7 +1,6 @@
-//! What a campaign's plan is made from: its recipients page by page, those who opted out, and the route's rate.
+//! What a campaign's plan is made from: its recipients page by page, and those who opted out.
 
 use diesel::QueryableByName;
-use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel_async::RunQueryDsl;
 
@@ -9,7 +8,6 @@ use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::phone::Msisdn;
 use crate::domain::recipient::Recipient;
 use crate::domain::template::Variables;
-use crate::store::schema::gates;
 use crate::store::{Error, Store, run};
 
 /// A page of a campaign's recipients, in the order of their numbers.
@@ -87,12 +85,5 @@ impl Store {
         let query = diesel::sql_query(OPTED_OUT).bind::<BigInt, _>(owner.0).bind::<BigInt, _>(campaign.0);
         let count: Count = run!(&self.db, |c| query.get_result(c).await?);
         Ok(count.n)
-    }
-
-    /// The rate limit that was set for a route account, in parts a second; `None` if none was.
-    pub async fn account_rate(&self, account: &str) -> Result<Option<i32>, Error> {
-        let query = gates::table.find(account).select(gates::rate);
-        let rate: Option<Option<i32>> = run!(&self.db, |c| query.first(c).await.optional()?);
-        Ok(rate.flatten())
     }
 }
