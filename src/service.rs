@@ -17,7 +17,7 @@ mod watch;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 pub use campaigns::{
@@ -116,8 +116,6 @@ struct Inner {
     roster: queue::Roster,
     /// How many messages of each tenant are in flight.
     in_flight: queue::InFlight,
-    /// Whether a cap on a tenant left messages in the queue.
-    capped: AtomicBool,
     /// Who begins when the capacity is dealt out.
     turn: AtomicUsize,
     /// What is counted.
@@ -165,7 +163,6 @@ impl Service {
             gates: gates::Gates::new(parts.clock.now()),
             roster: queue::Roster::default(),
             in_flight: queue::InFlight::default(),
-            capped: AtomicBool::new(false),
             turn: AtomicUsize::new(0),
             metrics: Metrics::default(),
             depths: watch::Kept::default(),

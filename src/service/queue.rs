@@ -95,16 +95,14 @@ impl InFlight {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(owner).or_default() += n;
     }
 
-    /// Answers how many are left.
-    fn remove(&self, owner: OwnerId, n: usize) -> usize {
+    fn remove(&self, owner: OwnerId, n: usize) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = all.get(&owner).copied().unwrap_or(0).saturating_sub(n);
-        if left == 0 {
-            all.remove(&owner);
-        } else {
-            all.insert(owner, left);
+        if let Some(count) = all.get_mut(&owner) {
+            *count = count.saturating_sub(n);
+            if *count == 0 {
+                all.remove(&owner);
+            }
         }
-        left
     }
 }
 
@@ -117,13 +115,7 @@ pub(super) struct Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let inner = &self.service.inner;
-        let left = inner.in_flight.remove(self.owner, self.n);
-        // Whoever left messages in the queue because of a cap looks again once a quarter of it is free: one by one would
-        // cost a claim for each.
-        if left * 4 <= inner.settings.tenant_in_flight * 3 && inner.capped.swap(false, Ordering::Relaxed) {
-            inner.wake.notify_waiters();
-        }
+        self.service.inner.in_flight.remove(self.owner, self.n);
     }
 }
 
@@ -242,14 +234,9 @@ impl Service {
     }
 
     async fn seats(&self, open: &[Open<'_>], in_bulk: bool) -> Result<Vec<Seat>, Error> {
-        // Before the rooms are looked at: whoever ends meanwhile rings.
-        self.inner.capped.store(true, Ordering::Relaxed);
         let mut seats = Vec::with_capacity(open.len());
         for (stream, _) in open {
             seats.push(Seat { tenant: stream.owner, room: self.room(stream.owner, in_bulk).await? });
-        }
-        if seats.iter().all(|seat| seat.room > 0) {
-            self.inner.capped.store(false, Ordering::Relaxed);
         }
         Ok(seats)
     }
