@@ -13,6 +13,7 @@ use crate::domain::message::{Guarantee, Message};
 use crate::domain::rate::Rate;
 use crate::domain::turns::{self, Seat};
 use crate::error::Error;
+use crate::planted;
 use crate::service::Service;
 use crate::service::gates::Way;
 use crate::store::{Claim, Claimed, Stream};
@@ -247,7 +248,12 @@ impl Service {
 
     /// Claims up to `capacity` messages in turns. Answers them, and the streams that may have more.
     async fn take<'a>(&self, open: &[Open<'a>], capacity: usize) -> Result<(Claimed, Vec<Open<'a>>), Error> {
-        let dealt = turns::deal(capacity, &self.seats(open, false).await?, self.next_turn());
+        let mut seats = self.seats(open, false).await?;
+        if planted::bug("first-come") {
+            // The first one's queue alone is looked at, for as long as there is anything in it.
+            seats.iter_mut().skip(1).for_each(|seat| seat.room = 0);
+        }
+        let dealt = turns::deal(capacity, &seats, self.next_turn());
         let places: Vec<(Open<'a>, usize)> = open.iter().copied().zip(dealt).filter(|(_, n)| *n > 0).collect();
         if places.is_empty() {
             return Ok((Claimed::default(), Vec::new()));
