@@ -28,6 +28,8 @@ enum Next {
     AtOnce,
     /// There is more to do, and it cannot be done yet.
     Soon,
+    /// There is more to do, once somebody's messages in flight have ended.
+    Full,
     /// There was nothing to do.
     Later,
 }
@@ -40,6 +42,7 @@ impl Next {
     fn after(pass: Pass) -> Self {
         match pass {
             Pass { limited: true, .. } => Self::Soon,
+            Pass { done: 0, full: true, .. } => Self::Full,
             Pass { done: 0, .. } => Self::Later,
             Pass { .. } => Self::AtOnce,
         }
@@ -125,11 +128,15 @@ impl Worker {
                 let woken = service.woken();
                 tokio::pin!(woken);
                 woken.as_mut().enable();
-                let wait = match job().await {
+                let room_made = service.room_made();
+                tokio::pin!(room_made);
+                room_made.as_mut().enable();
+                let next = job().await;
+                let wait = match next {
                     Ok(Next::AtOnce) => continue,
                     Ok(Next::Soon) => SOON,
-                    Ok(Next::Later) => period,
-                    Err(e) => {
+                    Ok(Next::Full | Next::Later) => period,
+                    Err(ref e) => {
                         tracing::warn!(job = name, cause = e.cause(), "a background job failed; it goes on");
                         period
                     }
@@ -137,6 +144,7 @@ impl Worker {
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}
                     () = woken, if wait == period => {}
+                    () = room_made, if matches!(next, Ok(Next::Full)) => {}
                     () = stop.cancelled() => {}
                 }
             }

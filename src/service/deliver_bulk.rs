@@ -7,6 +7,7 @@ use crate::domain::gate::Word;
 use crate::domain::message::Message;
 use crate::domain::outcome::{Hold, NotSent, Outcome, Quote, Reason};
 use crate::domain::status::Event;
+use crate::planted;
 use crate::provider::Submission;
 use crate::service::Service;
 use crate::service::watch::class;
@@ -73,8 +74,14 @@ impl Service {
         outcomes
     }
 
-    async fn settle_all(&self, messages: Vec<Message>, outcomes: Vec<Outcome>) {
+    async fn settle_all(&self, mut messages: Vec<Message>, mut outcomes: Vec<Outcome>) {
         let Some(first) = messages.first().cloned() else { return };
+        if planted::now_and_then("bulk-forgets") {
+            messages.pop();
+        }
+        if planted::now_and_then("bulk-shifts") && !outcomes.is_empty() {
+            outcomes.rotate_left(1);
+        }
         for outcome in &outcomes {
             self.inner.metrics.outcome(first.lane.name(), class(outcome));
         }

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
 use crate::domain::ids::OwnerId;
@@ -13,6 +15,7 @@ use crate::domain::message::{Guarantee, Message};
 use crate::domain::rate::Rate;
 use crate::domain::turns::{self, Seat};
 use crate::error::Error;
+use crate::planted;
 use crate::service::Service;
 use crate::service::gates::Way;
 use crate::store::{Claim, Claimed, Stream};
@@ -30,6 +33,8 @@ pub struct Pass {
     pub done: usize,
     /// A rate limit held some back: looking again at once is no use, looking again soon is.
     pub limited: bool,
+    /// A tenant who has more has all in flight that he may: looking again is of use once one of his has ended.
+    pub full: bool,
 }
 
 impl Pass {
@@ -84,25 +89,31 @@ impl Roster {
 
 /// How many messages of each tenant this process has in flight.
 #[derive(Default)]
-pub(super) struct InFlight(Mutex<HashMap<OwnerId, usize>>);
+pub(super) struct InFlight {
+    of: Mutex<HashMap<OwnerId, usize>>,
+    /// Some have ended.
+    ended: Notify,
+}
 
 impl InFlight {
-    fn of(&self, owner: OwnerId) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&owner).copied().unwrap_or(0)
+    fn count(&self, owner: OwnerId) -> usize {
+        self.of.lock().unwrap_or_else(PoisonError::into_inner).get(&owner).copied().unwrap_or(0)
     }
 
     fn add(&self, owner: OwnerId, n: usize) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(owner).or_default() += n;
+        *self.of.lock().unwrap_or_else(PoisonError::into_inner).entry(owner).or_default() += n;
     }
 
     fn remove(&self, owner: OwnerId, n: usize) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = all.get_mut(&owner) {
             *count = count.saturating_sub(n);
             if *count == 0 {
                 all.remove(&owner);
             }
         }
+        drop(all);
+        self.ended.notify_waiters();
     }
 }
 
@@ -127,6 +138,11 @@ impl Service {
     pub(super) fn count(&self, owner: OwnerId, n: usize) -> Counted {
         self.inner.in_flight.add(owner, n);
         Counted { service: self.clone(), owner, n }
+    }
+
+    /// The word that some of a tenant's messages have ended: whoever begins to wait for it before he looks misses none.
+    pub fn room_made(&self) -> Notified<'_> {
+        self.inner.in_flight.ended.notified()
     }
 
     /// The streams with something due, and whether they were read just now.
@@ -161,7 +177,7 @@ impl Service {
                 By::One => self.one_by_one(&streams).await?,
                 By::Bulk => self.in_bulk(&streams).await?,
             };
-            if pass.done > 0 || pass.limited {
+            if pass.done > 0 || pass.limited || pass.full {
                 return Ok(pass);
             }
             self.inner.roster.set(None);
@@ -172,7 +188,7 @@ impl Service {
     }
 
     async fn one_by_one(&self, streams: &[Stream]) -> Result<Pass, Error> {
-        let mut pass = Pass { done: self.probe(streams).await?, limited: false };
+        let mut pass = Pass { done: self.probe(streams).await?, ..Pass::default() };
         for kind in [Kind::Single, Kind::OneByOne] {
             let mut open = self.open(streams, kind);
             // In turns first; then those who have more share what the others left over.
@@ -181,7 +197,9 @@ impl Service {
                 if open.is_empty() || free == 0 || self.inner.stopping.is_cancelled() {
                     break;
                 }
-                let (claimed, more) = self.take(&open, free).await?;
+                let seats = self.seats(&open, false).await?;
+                pass.full |= seats.iter().any(|seat| seat.room == 0);
+                let (claimed, more) = self.take(&open, seats, free).await?;
                 pass.add(&claimed);
                 for message in claimed.held {
                     self.begin(message).await;
@@ -197,7 +215,9 @@ impl Service {
         let mut open = self.open(streams, Kind::Bulk);
         while !open.is_empty() && !self.inner.stopping.is_cancelled() {
             let Ok(slot) = self.inner.bulk_slots.clone().try_acquire_owned() else { break };
-            let chosen = turns::deal(1, &self.seats(&open, true).await?, self.next_turn());
+            let seats = self.seats(&open, true).await?;
+            pass.full |= seats.iter().any(|seat| seat.room == 0);
+            let chosen = turns::deal(1, &seats, self.next_turn());
             let Some(place) = chosen.iter().position(|n| *n > 0) else { break };
             let Some((stream, rate)) = open.get(place).copied() else { break };
             let room = self.room(stream.owner, true).await?.min(self.inner.settings.bulk_chunk);
@@ -230,7 +250,7 @@ impl Service {
             Err(e) => return Err(e),
         };
         let all = if in_bulk { usize::MAX } else { self.inner.settings.tenant_in_flight };
-        Ok(own.unwrap_or(all).saturating_sub(self.inner.in_flight.of(owner)))
+        Ok(own.unwrap_or(all).saturating_sub(self.inner.in_flight.count(owner)))
     }
 
     async fn seats(&self, open: &[Open<'_>], in_bulk: bool) -> Result<Vec<Seat>, Error> {
@@ -246,8 +266,17 @@ impl Service {
     }
 
     /// Claims up to `capacity` messages in turns. Answers them, and the streams that may have more.
-    async fn take<'a>(&self, open: &[Open<'a>], capacity: usize) -> Result<(Claimed, Vec<Open<'a>>), Error> {
-        let dealt = turns::deal(capacity, &self.seats(open, false).await?, self.next_turn());
+    async fn take<'a>(
+        &self,
+        open: &[Open<'a>],
+        mut seats: Vec<Seat>,
+        capacity: usize,
+    ) -> Result<(Claimed, Vec<Open<'a>>), Error> {
+        if planted::bug("first-come") {
+            // The first one's queue alone is looked at, for as long as there is anything in it.
+            seats.iter_mut().skip(1).for_each(|seat| seat.room = 0);
+        }
+        let dealt = turns::deal(capacity, &seats, self.next_turn());
         let places: Vec<(Open<'a>, usize)> = open.iter().copied().zip(dealt).filter(|(_, n)| *n > 0).collect();
         if places.is_empty() {
             return Ok((Claimed::default(), Vec::new()));

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::rate::Rate;
 use crate::domain::status::{self, Event};
+use crate::planted;
 use crate::store::batch::Writes;
 use crate::store::columns::Instant;
 use crate::store::counters::Before;
@@ -90,7 +91,11 @@ async fn postgres(c: &mut AsyncPgConnection, claim: &Claim, now: Timestamp) -> Q
             let (query, mut c) = (share!(stream, limit, now).for_update().skip_locked(), &*c);
             async move { query.load::<MessageRow>(&mut c).await }
         });
-        let shares = futures::future::try_join_all(loads).await?;
+        let shares = if planted::bug("double-claim") {
+            without_locks(c, claim, now).await?
+        } else {
+            futures::future::try_join_all(loads).await?
+        };
         let rows = shares.iter().flatten().map(|row| (row.owner_id, row.destination.as_str()));
         let opted_out = opt_outs::among_postgres(c, rows).await?;
         let mut writes = Writes::default();
@@ -100,6 +105,18 @@ async fn postgres(c: &mut AsyncPgConnection, claim: &Claim, now: Timestamp) -> Q
         Ok(claimed)
     })
     .await
+}
+
+/// What a planted bug does instead of locking. One message of each share, because of two that are taken crosswise Postgres
+/// would refuse one taker; and slowly enough for another replica to read the same.
+async fn without_locks(c: &mut AsyncPgConnection, claim: &Claim, now: Timestamp) -> QueryResult<Vec<Vec<MessageRow>>> {
+    use diesel_async::RunQueryDsl as _;
+    let mut shares = Vec::with_capacity(claim.shares.len());
+    for (stream, _) in &claim.shares {
+        shares.push(share!(stream, &1_usize, now).load(c).await?);
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+    Ok(shares)
 }
 
 fn sqlite(c: &mut SqliteConnection, claim: &Claim, now: Timestamp) -> QueryResult<Claimed> {

@@ -1,5 +1,6 @@
 //! The gates that every send passes, shared by all replicas: read whole, changed one at a time under a row lock.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use diesel::{
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::domain::gate::{Gate, Holding};
 use crate::domain::rate::Rate;
+use crate::planted;
 use crate::store::columns::{Guid, Instant};
 use crate::store::schema::gates;
 use crate::store::wake::{self, Topic};
@@ -93,6 +95,14 @@ fn lock_sqlite(c: &mut SqliteConnection, name: &str) -> QueryResult<Gate> {
     query.first(c).map(Gate::from)
 }
 
+/// The name of the gate that an account's rate is booked in: the account's own, but for a planted bug.
+fn booked_in(account: &str) -> Cow<'_, str> {
+    if planted::bug("rate-per-process") {
+        return Cow::Owned(format!("{account}-{}", std::process::id()));
+    }
+    Cow::Borrowed(account)
+}
+
 /// What one transaction may let through a limited account.
 pub(super) struct Admission {
     account: String,
@@ -105,10 +115,10 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    fn of(gate: &Gate, rate: Rate, now: Timestamp) -> Self {
+    fn of(account: &str, gate: &Gate, rate: Rate, now: Timestamp) -> Self {
         let allowance = rate.allowance(gate.booked, now);
         let idle = allowance == rate.allowance(None, now);
-        Self { account: gate.name.clone(), rate, booked: gate.booked, allowance, idle, used: 0 }
+        Self { account: account.to_owned(), rate, booked: gate.booked, allowance, idle, used: 0 }
     }
 
     fn admit(&mut self, parts: u32) -> bool {
@@ -133,7 +143,8 @@ impl Admissions {
     ) -> QueryResult<Self> {
         let mut all = Vec::with_capacity(rates.len());
         for (account, rate) in rates {
-            all.push(Admission::of(&lock_postgres(c, account).await?, *rate, now));
+            let gate = lock_postgres(c, &booked_in(account)).await?;
+            all.push(Admission::of(account, &gate, *rate, now));
         }
         Ok(Self(all))
     }
@@ -144,7 +155,10 @@ impl Admissions {
         rates: &BTreeMap<String, Rate>,
         now: Timestamp,
     ) -> QueryResult<Self> {
-        let locked = rates.iter().map(|(account, rate)| Ok(Admission::of(&lock_sqlite(c, account)?, *rate, now)));
+        let locked = rates.iter().map(|(account, rate)| {
+            let gate = lock_sqlite(c, &booked_in(account))?;
+            Ok(Admission::of(account, &gate, *rate, now))
+        });
         locked.collect::<QueryResult<_>>().map(Self)
     }
 
@@ -155,16 +169,16 @@ impl Admissions {
     }
 
     /// The accounts that let something through, and until when they are booked now.
-    fn booked(&self, now: Timestamp) -> impl Iterator<Item = (&str, Instant)> {
+    fn booked(&self, now: Timestamp) -> impl Iterator<Item = (Cow<'_, str>, Instant)> {
         let used = self.0.iter().filter(|a| a.used > 0);
-        used.map(move |a| (a.account.as_str(), Instant(a.rate.book(a.booked, now, a.used))))
+        used.map(move |a| (booked_in(&a.account), Instant(a.rate.book(a.booked, now, a.used))))
     }
 
     /// Writes down what was let through.
     pub(super) async fn book_postgres(&self, c: &mut AsyncPgConnection, now: Timestamp) -> QueryResult<()> {
         use diesel_async::RunQueryDsl as _;
         for (account, until) in self.booked(now) {
-            diesel::update(gates::table.find(account)).set(gates::admitted_to.eq(until)).execute(c).await?;
+            diesel::update(gates::table.find(&*account)).set(gates::admitted_to.eq(until)).execute(c).await?;
         }
         Ok(())
     }
@@ -173,7 +187,7 @@ impl Admissions {
     pub(super) fn book_sqlite(&self, c: &mut SqliteConnection, now: Timestamp) -> QueryResult<()> {
         use diesel::RunQueryDsl as _;
         for (account, until) in self.booked(now) {
-            diesel::update(gates::table.find(account)).set(gates::admitted_to.eq(until)).execute(c)?;
+            diesel::update(gates::table.find(&*account)).set(gates::admitted_to.eq(until)).execute(c)?;
         }
         Ok(())
     }

@@ -15,7 +15,6 @@ use jiff::Timestamp;
 use crate::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::status::{self, Change, Event, Refused};
-use crate::planted;
 use crate::store::batch::Writes;
 use crate::store::columns::{Guid, Instant};
 use crate::store::counters::Before;
@@ -204,15 +203,7 @@ pub(super) async fn load_postgres(
             }
             Pick::Due { dispatch, limit } => {
                 let query = due!(*dispatch, now, loaded.due.clone(), *limit);
-                let rows = if planted::bug("double-claim") {
-                    // One, because of two that are taken crosswise Postgres would refuse one taker; and slowly enough for
-                    // another replica to read the same.
-                    let rows = query.limit(1).load(c).await?;
-                    tokio::time::sleep(std::time::Duration::from_millis(30)).await;
-                    rows
-                } else {
-                    query.for_update().skip_locked().load(c).await?
-                };
+                let rows = query.for_update().skip_locked().load(c).await?;
                 loaded.add_due(rows)
             }
             Pick::Expired { limit } => {

@@ -6,8 +6,8 @@ mod program;
 mod replica;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use messaging::clock::Clock;
@@ -21,13 +21,16 @@ use tonic::transport::Channel;
 
 pub use database::{Database, connect};
 pub use gateway::{Moment, Then};
-pub use replica::{LEASE, Replica};
+pub use replica::{ACCOUNT, BULK_IN_FLIGHT, LEASE, QUEUED_IN_FLIGHT, Replica};
 
 use crate::evidence::tables::Tables;
 use crate::options::Kind;
 
 /// The longest that replicas get to start in.
 const START: Duration = Duration::from_secs(30);
+
+/// What the harness's clients may do: also for the other users.
+const SCOPE: &str = "messages:send messages:read campaigns act-as";
 
 /// How long the provider takes to answer what it has accepted: long enough for kills to find something in flight.
 const LATENCY: Duration = Duration::from_millis(40);
@@ -38,6 +41,8 @@ pub struct Fleet {
     pub database: Database,
     pub replicas: Vec<Arc<Replica>>,
     pub token: String,
+    /// The users whose messages are sent.
+    pub owners: Mutex<Vec<i64>>,
     /// The campaign that a part of the load is counted in.
     pub campaign: i64,
     /// How often a process, or the database under it, was kept from settling what it had begun.
@@ -67,12 +72,14 @@ impl Fleet {
             replicas.push(replica);
         }
         let user = replicas[0].ask(&["user", "create", "--name", "faults"]).await;
-        let token = replicas[0].ask(&["token", "--user", &user]).await;
+        let token = replicas[0].ask(&["token", "--user", &user, "--scope", SCOPE]).await;
+        let owners = Mutex::new(vec![user.parse().unwrap()]);
         let mut fleet = Self {
             name,
             database,
             replicas,
             token,
+            owners,
             campaign: 0,
             cuts: AtomicU32::new(0),
             sandbox: url,
@@ -120,6 +127,23 @@ impl Fleet {
         format!("{}/sandbox/ledger?format=ndjson", self.sandbox)
     }
 
+    /// Makes more users, for whom the fleet's token may send, too. Answers all of them.
+    pub async fn more_users(&self, count: u32) -> Vec<i64> {
+        for number in 0..count {
+            let user = self.replicas[0].ask(&["user", "create", "--name", &format!("user {number}")]).await;
+            self.owners.lock().unwrap().push(user.parse().unwrap());
+        }
+        self.owners.lock().unwrap().clone()
+    }
+
+    /// Limits the route account, or lifts its limit with a rate of 0. In effect at every replica when this answers.
+    pub async fn limit(&self, rate: u32, burst: u32) {
+        let (rate, burst) = (rate.to_string(), burst.to_string());
+        self.replicas[0].ask(&["account", "limit", ACCOUNT, "--rate", &rate, "--burst", &burst]).await;
+        // The replicas read the gates every second.
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+    }
+
     /// One more cut between a fence and its settle.
     pub fn count_cut(&self) {
         self.cuts.fetch_add(1, Ordering::Relaxed);
@@ -129,7 +153,8 @@ impl Fleet {
     pub async fn rest(&self, resends: bool, limit: Duration) -> bool {
         let begun = Instant::now();
         while begun.elapsed() < limit {
-            if Tables::open(&self.database).await.unsettled(resends).await == 0 {
+            let tables = Tables::open(&self.database).await;
+            if tables.unsettled(resends).await + tables.alive(resends).await == 0 {
                 return true;
             }
             tokio::time::sleep(Duration::from_millis(250)).await;

@@ -1,6 +1,8 @@
 //! The load: what clients send, and what they were told. One file for each way of sending.
 
+mod campaign;
 mod single;
+mod tenants;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,7 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use campaign::Campaigns;
 pub use single::Singles;
+pub use tenants::Tenants;
 
 /// How many calls clients have in flight, at every replica together.
 pub const IN_FLIGHT: usize = 16;
@@ -19,8 +23,10 @@ pub const IN_FLIGHT: usize = 16;
 pub struct Told {
     pub destination: String,
     pub text: String,
-    /// What made its call repeatable; `None` if the call was another kind.
+    /// What made its call repeatable; `None` for a campaign's recipient.
     pub key: Option<String>,
+    /// The campaign that it is counted in, or whose recipient it is.
+    pub campaign: Option<i64>,
     pub at_most_once: bool,
     /// The last word; `None` if no answer came within a client's patience.
     pub answer: Option<Answer>,

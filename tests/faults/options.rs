@@ -44,10 +44,23 @@ pub enum Scenario {
     Provider,
     /// Every replica is replaced under load
     Upgrade,
+    /// An account is limited, and has more to send than that
+    Rate,
+    /// One user has much to send, others came after him with little
+    Fair,
 }
 
 impl Scenario {
-    pub const ALL: [Self; 6] = [Self::Kills, Self::Moments, Self::Pause, Self::Database, Self::Provider, Self::Upgrade];
+    pub const ALL: [Self; 8] = [
+        Self::Kills,
+        Self::Moments,
+        Self::Pause,
+        Self::Database,
+        Self::Provider,
+        Self::Upgrade,
+        Self::Rate,
+        Self::Fair,
+    ];
 
     /// Whether it mostly waits, and leaves the machine to others.
     pub fn is_waiting(self) -> bool {
@@ -62,6 +75,8 @@ impl Scenario {
             Self::Database => "database",
             Self::Provider => "provider",
             Self::Upgrade => "upgrade",
+            Self::Rate => "rate",
+            Self::Fair => "fair",
         }
     }
 }
@@ -109,6 +124,10 @@ pub struct Size {
     pub rounds: u32,
     /// How long each of the provider's troubles lasts.
     pub trouble: Duration,
+    /// How many recipients a campaign has: more than the expander takes at a time.
+    pub recipients: u32,
+    /// What one user has in the queue when the others come.
+    pub backlog: u32,
     /// Messages a second, of the scenarios that send as long as their disturbance takes.
     pub rate: u32,
     /// Whether messages that wait two minutes before they are sent again are waited for.
@@ -121,10 +140,12 @@ impl Options {
     pub fn size(&self) -> Size {
         let size = if self.small || self.prove {
             Size {
-                messages: 1500,
+                messages: 2600,
                 kills: 4,
                 rounds: 1,
                 trouble: Duration::from_millis(1500),
+                recipients: 520,
+                backlog: 5000,
                 rate: 30,
                 resends: false,
                 at_once: 3,
@@ -135,6 +156,8 @@ impl Options {
                 kills: 50,
                 rounds: 5,
                 trouble: Duration::from_secs(5),
+                recipients: 1200,
+                backlog: 100_000,
                 rate: 120,
                 resends: true,
                 at_once: 2,

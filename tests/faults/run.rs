@@ -20,6 +20,8 @@ use crate::scenarios;
 const SHOWN: usize = 20;
 /// Beyond leases, what messages may need to come to rest: their backoff, and the machine's.
 const REST: Duration = Duration::from_secs(60);
+/// How many messages of a backlog are sent in a second, at the worst.
+const SLOWEST: u64 = 100;
 /// The wait before a resend, the resend, and its backoff.
 const RESEND: Duration = Duration::from_secs(180);
 
@@ -101,10 +103,11 @@ pub async fn one(case: Case, size: Size, seed: u64, turn: Turn) -> Verdict {
     let begun = Instant::now();
     let fleet = Fleet::start(format!("{name}-{seed:x}"), kind, bug, scenario == Scenario::Database).await;
     let fleet = Arc::new(fleet);
-    let told = scenarios::disturb(scenario, &fleet, size, &mut rng).await;
+    let scenarios::Done { told, pace } = scenarios::disturb(scenario, &fleet, size, &mut rng).await;
     turn.end();
 
-    let limit = LEASE + REST + if size.resends { RESEND } else { Duration::ZERO };
+    let backlog = Duration::from_secs(u64::try_from(told.len()).unwrap() / SLOWEST);
+    let limit = LEASE + REST + backlog + if size.resends { RESEND } else { Duration::ZERO };
     let rested = fleet.rest(size.resends, limit).await;
     let read = readback::read(&fleet).await;
     let ended = fleet.stop().await;
@@ -112,6 +115,10 @@ pub async fn one(case: Case, size: Size, seed: u64, turn: Turn) -> Verdict {
     let ledger = ledger::read(&fleet.ledger_url()).await;
     let mut verdict = check::check(&Records { told: &told, ledger: &ledger, rows: &rows, read: &read });
     verdict.cuts = fleet.cuts.load(Ordering::Relaxed);
+    if let Some(measured) = pace.map(|pace| pace.measure(&ledger, &told)) {
+        verdict.pace = measured.wrong;
+        verdict.measured.push(measured.line);
+    }
     if !rested {
         verdict.contradictions.push(format!("messages still wait for something after {} s", limit.as_secs()));
     }
@@ -124,13 +131,18 @@ pub async fn one(case: Case, size: Size, seed: u64, turn: Turn) -> Verdict {
 
 fn tell(case: &Case, verdict: &Verdict, took: Duration, fleet: Arc<Fleet>) {
     let (name, kind) = (case.bug.unwrap_or(case.scenario.name()), case.kind.name());
-    let Verdict { messages, cuts, explained, unknown_by_outage, waiting, lost_answers, .. } = verdict;
+    let Verdict { messages, recipients, cuts, explained, unknown_by_outage, waiting, .. } = verdict;
+    let Verdict { lost_answers, lost_in_bulk, .. } = verdict;
     let mut lines = format!(
-        "{name:<9} {kind:<9} {messages} messages, {cuts} cuts, {} s: {verdict} [answers lost with a process \
-         {lost_answers}, unknown by the provider's outage {unknown_by_outage}, waiting for their resend {waiting}, \
+        "{name:<9} {kind:<9} {messages} messages ({recipients} in campaigns), {cuts} cuts, {} s: {verdict} [answers lost with a process \
+         {lost_answers} and {lost_in_bulk} in bulk, unknown by the provider's outage {unknown_by_outage}, waiting for their resend {waiting}, \
          duplicates that are marked {explained}]",
         took.as_secs()
     );
+    for line in &verdict.measured {
+        lines.push_str("\n  ");
+        lines.push_str(line);
+    }
     let violations = verdict.violations();
     if case.bug.is_none() && !violations.is_empty() {
         for line in violations.iter().take(SHOWN) {

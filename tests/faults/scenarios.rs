@@ -1,5 +1,6 @@
 //! What is done to the fleet while messages are being sent: one function a scenario.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 use tokio::time::{sleep, timeout};
 
-use crate::fleet::{Fleet, LEASE, Moment, Replica, Then};
-use crate::load::{Singles, Told};
+use crate::check::pace::Pace;
+use crate::fleet::{ACCOUNT, Fleet, LEASE, Moment, Replica, Then};
+use crate::load::{Campaigns, Singles, Tenants, Told};
 use crate::options::{Scenario, Size};
 
 /// Between two kills.
@@ -22,36 +24,61 @@ const TRAP: Duration = Duration::from_secs(20);
 /// How many sends pass before a trap springs, at most.
 const PASSING: u32 = 20;
 
-/// Does it, and answers what clients were told meanwhile.
-pub async fn disturb(scenario: Scenario, fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Vec<Told> {
-    if scenario == Scenario::Kills {
-        return kills(fleet, size, rng).await;
+/// What came of it: what clients were told meanwhile, and what has to hold of the times at which the provider got it.
+pub struct Done {
+    pub told: Vec<Told>,
+    pub pace: Option<Pace>,
+}
+
+impl From<Vec<Told>> for Done {
+    fn from(told: Vec<Told>) -> Self {
+        Self { told, pace: None }
+    }
+}
+
+/// Does it.
+pub async fn disturb(scenario: Scenario, fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Done {
+    match scenario {
+        Scenario::Kills => return kills(fleet, size, rng).await.into(),
+        Scenario::Rate => return rate(fleet).await,
+        Scenario::Fair => return fair(fleet, size).await,
+        _ => {}
     }
     let load = Singles { messages: u32::MAX, rate: size.rate }.start(fleet);
+    let with_campaigns = matches!(scenario, Scenario::Moments | Scenario::Database | Scenario::Provider);
+    let campaigns = if with_campaigns { 2 * size.rounds } else { 0 };
+    let campaigns = Campaigns { campaigns, recipients: size.recipients, every: size.trouble * 2 }.start(fleet);
     sleep(CALM).await;
     match scenario {
-        Scenario::Kills => {}
         Scenario::Moments => moments(fleet, size, rng).await,
         Scenario::Pause => pause(fleet, size, rng).await,
         Scenario::Database => database(fleet, size, rng).await,
         Scenario::Provider => provider(fleet, size).await,
         Scenario::Upgrade => upgrade(fleet).await,
+        Scenario::Kills | Scenario::Rate | Scenario::Fair => {}
     }
     sleep(CALM).await;
-    load.stop().await
+    let (mut told, of_campaigns) = tokio::join!(load.stop(), campaigns.stop());
+    told.extend(of_campaigns);
+    told.into()
 }
 
 fn any<'a>(fleet: &'a Fleet, rng: &mut StdRng) -> &'a Arc<Replica> {
     &fleet.replicas[rng.random_range(0..fleet.replicas.len())]
 }
 
-/// kill -9 of a random replica every two seconds, spread over the messages: a slow machine is not killed out of breath.
+/// kill -9 of a random replica every two seconds, spread over the messages: a slow machine is not killed out of breath. Two
+/// of five messages are campaigns' recipients.
 async fn kills(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Vec<Told> {
     let seconds = (size.kills + 1) * u32::try_from(BETWEEN.as_secs()).unwrap();
-    let load = Singles { messages: size.messages, rate: (size.messages / seconds).max(1) }.start(fleet);
+    let campaigns = (size.messages * 2 / 5 / size.recipients).max(2);
+    let singles = size.messages.saturating_sub(campaigns * size.recipients).max(1);
+    let load = Singles { messages: singles, rate: (singles / seconds).max(1) }.start(fleet);
+    let every = Duration::from_secs(seconds.into()) / campaigns;
+    let campaigns = Campaigns { campaigns, recipients: size.recipients, every }.start(fleet);
     for kill in 1..=size.kills {
         sleep(BETWEEN.mul_f64(rng.random_range(0.8..1.2))).await;
-        while u64::from(load.begun()) < u64::from(size.messages) * u64::from(kill) / u64::from(size.kills + 1) {
+        while u64::from(load.begun()) < u64::from(singles) * u64::from(kill) / u64::from(size.kills + 1) {
             sleep(Duration::from_millis(20)).await;
         }
         let replica = any(fleet, rng);
@@ -59,7 +86,9 @@ async fn kills(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Vec<Told> {
         fleet.count_cut();
         replica.start(START).await;
     }
-    load.finish().await
+    let (mut told, of_campaigns) = tokio::join!(load.finish(), campaigns.finish());
+    told.extend(of_campaigns);
+    told
 }
 
 /// kill -9 exactly when a send has come so far.
@@ -121,6 +150,14 @@ async fn provider(fleet: &Arc<Fleet>, size: Size) {
         fleet.outage("none").await;
         sleep(CALM).await;
     }
+    // A blocked account is tried once a minute, and messages that it stopped wait as long: for the full run alone.
+    if size.resends {
+        fleet.outage("unauthorized").await;
+        sleep(size.trouble).await;
+        fleet.outage("none").await;
+        fleet.replicas[0].ask(&["account", "unblock", ACCOUNT]).await;
+        sleep(CALM).await;
+    }
 }
 
 /// One replica after the other is stopped in order and replaced.
@@ -130,4 +167,30 @@ async fn upgrade(fleet: &Arc<Fleet>) {
         replica.start(START).await;
         sleep(CALM).await;
     }
+}
+
+/// A limited account with two campaigns, one in bulk calls and one one by one, and single sends beside them: three
+/// thousand messages, of which more wait than may be sent until nearly the end.
+async fn rate(fleet: &Arc<Fleet>) -> Done {
+    const RATE: u32 = 200;
+    const BURST: u32 = 50;
+    fleet.limit(RATE, BURST).await;
+    let campaigns = Campaigns { campaigns: 2, recipients: 1200, every: Duration::ZERO }.start(fleet);
+    let load = Singles { messages: 600, rate: 60 }.start(fleet);
+    let (mut told, of_campaigns) = tokio::join!(load.finish(), campaigns.finish());
+    told.extend(of_campaigns);
+    Done { told, pace: Some(Pace::Limit { rate: RATE, burst: BURST }) }
+}
+
+/// One user's messages wait for room on the account, then others' come; then there is room.
+async fn fair(fleet: &Arc<Fleet>, size: Size) -> Done {
+    const OTHERS: u32 = 20;
+    let tenants = Tenants { large: size.backlog, others: OTHERS, small: 100 };
+    let owners = fleet.more_users(OTHERS).await;
+    fleet.limit(1, 1).await;
+    let told = tenants.hand_over(fleet, &owners).await;
+    let few: HashSet<String> = told[size.backlog as usize..].iter().map(|told| told.destination.clone()).collect();
+    let from = jiff::Timestamp::now();
+    fleet.limit(0, 1).await;
+    Done { told, pace: Some(Pace::Turns { from, few, tenants: OTHERS }) }
 }

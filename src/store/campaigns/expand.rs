@@ -16,6 +16,7 @@ use super::{CampaignRow, in_a_task};
 use crate::domain::campaign::{Action, Campaign, CampaignState};
 use crate::domain::expansion::Expansion;
 use crate::domain::ids::{CampaignId, OwnerId};
+use crate::planted;
 use crate::store::accept;
 use crate::store::batch::Writes;
 use crate::store::columns::Instant;
@@ -139,6 +140,9 @@ fn expand(standing: Standing, candidates: Vec<CandidateRow>, pace: &Pace, now: T
         cursor.expanded += 1;
         cursor.expanded_to.clone_from(&row.destination);
         let Candidate { recipient, opted_out } = row.into();
+        if planted::now_and_then("lost-recipient") {
+            continue;
+        }
         let message = expansion.message(recipient, opted_out, now);
         writes.accept(&message, accept::event(&message, now));
     }

@@ -27,7 +27,7 @@ pub fn check(row: &Message, events: &[Event], verdict: &mut Verdict) {
         }
         resends += u32::from(event.kind == Kind::Resend as i16);
         let lost = event.kind == Kind::LeaseLost as i16 && event.to == UNKNOWN;
-        verdict.lost_answers += u32::from(lost);
+        *(if row.in_bulk() { &mut verdict.lost_in_bulk } else { &mut verdict.lost_answers }) += u32::from(lost);
         (status, version) = (event.to, event.version);
     }
     if status != row.status || events.is_empty() {

@@ -3,8 +3,13 @@
 use std::fmt;
 use std::ops::AddAssign;
 
-/// How many messages a kill may leave unknown: those that one replica has in flight.
-pub const PER_CUT: u32 = 32;
+use crate::fleet::{BULK_IN_FLIGHT, QUEUED_IN_FLIGHT};
+
+/// How many messages a kill may leave unknown: those that one replica has in flight one by one,
+pub const PER_CUT: u32 = 2 * QUEUED_IN_FLIGHT as u32;
+/// and those of campaigns that may be sent again, which are in flight in bulk calls. Unless a report settles one, it is
+/// sent again two minutes later.
+pub const IN_BULK_PER_CUT: u32 = BULK_IN_FLIGHT as u32;
 
 /// What was found. The lists hold a line for each message.
 #[derive(Debug, Clone, Default)]
@@ -19,9 +24,17 @@ pub struct Verdict {
     pub unknown: u32,
     /// How often an answer was lost with a process, whatever became of the message.
     pub lost_answers: u32,
+    /// The same of the messages that go out in bulk calls.
+    pub unknown_in_bulk: u32,
+    pub lost_in_bulk: u32,
     pub drift: u64,
     pub drifted: Vec<String>,
     pub contradictions: Vec<String>,
+    /// A rate limit that did not hold, or somebody who did not have his turn; and what was measured.
+    pub pace: Vec<String>,
+    pub measured: Vec<String>,
+    /// How many of the messages were campaigns' recipients.
+    pub recipients: usize,
     /// Sent twice, and marked so.
     pub explained: u32,
     /// Unknown because the provider's answer was lost.
@@ -34,6 +47,11 @@ impl Verdict {
     /// How many may be unknown.
     pub fn limit(&self) -> u32 {
         PER_CUT * self.cuts
+    }
+
+    /// How many of those in bulk calls may be.
+    pub fn bulk_limit(&self) -> u32 {
+        IN_BULK_PER_CUT * self.cuts
     }
 
     /// Whether every promise was kept.
@@ -50,9 +68,17 @@ impl Verdict {
         add("unexplained duplicate", &self.unexplained);
         add("counter drift", &self.drifted);
         add("contradiction", &self.contradictions);
+        add("pace", &self.pace);
         if self.unknown.max(self.lost_answers) > self.limit() {
             let (now, ever) = (self.unknown, self.lost_answers);
             all.push(format!("unknown: {now} now and {ever} ever, and no more than {} may be", self.limit()));
+        }
+        if self.unknown_in_bulk.max(self.lost_in_bulk) > self.bulk_limit() {
+            let (now, ever) = (self.unknown_in_bulk, self.lost_in_bulk);
+            all.push(format!(
+                "unknown in bulk: {now} now and {ever} ever, and no more than {} may be",
+                self.bulk_limit()
+            ));
         }
         all
     }
@@ -63,14 +89,17 @@ impl fmt::Display for Verdict {
         write!(
             f,
             "lost {} · at-most-once duplicates {} · unexplained duplicates {} · unknown {} (≤ {PER_CUT} × {}) · \
-             counter drift {} · contradictions {}",
+             unknown in bulk {} (≤ {IN_BULK_PER_CUT} × {}) · counter drift {} · contradictions {} · pace {}",
             self.lost.len(),
             self.at_most_once.len(),
             self.unexplained.len(),
             self.unknown,
             self.cuts,
+            self.unknown_in_bulk,
+            self.cuts,
             self.drift,
             self.contradictions.len(),
+            self.pace.len(),
         )
     }
 }
@@ -84,6 +113,11 @@ impl AddAssign<&Self> for Verdict {
         self.unexplained.extend_from_slice(&other.unexplained);
         self.unknown += other.unknown;
         self.lost_answers += other.lost_answers;
+        self.unknown_in_bulk += other.unknown_in_bulk;
+        self.lost_in_bulk += other.lost_in_bulk;
+        self.pace.extend_from_slice(&other.pace);
+        self.measured.extend_from_slice(&other.measured);
+        self.recipients += other.recipients;
         self.drift += other.drift;
         self.drifted.extend_from_slice(&other.drifted);
         self.contradictions.extend_from_slice(&other.contradictions);

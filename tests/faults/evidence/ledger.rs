@@ -1,5 +1,6 @@
 //! The provider's ledger: what it accepted, which is what was paid for.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 /// One acceptance.
@@ -13,6 +14,8 @@ pub struct Entry {
     pub reference: Option<String>,
     /// The digest of the text, in hex.
     pub text_sha256: String,
+    /// When it was accepted.
+    pub at: Timestamp,
 }
 
 /// Every acceptance, read from the sandbox.

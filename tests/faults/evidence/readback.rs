@@ -1,11 +1,15 @@
-//! What clients are told in the end: every message through `ListMessages`, some through `GetMessage`, the campaign's
-//! counters through `GetCampaignStats`.
+//! What clients are told in the end: every message through `ListMessages`, some through `GetMessage`, the campaigns
+//! through `ListCampaigns` and `GetCampaignStats`.
 
 use std::collections::HashMap;
 
 use messaging::proto::campaign_service_client::CampaignServiceClient;
 use messaging::proto::messaging_service_client::MessagingServiceClient;
-use messaging::proto::{CampaignStats, GetCampaignStatsRequest, GetMessageRequest, ListMessagesRequest, Message};
+use messaging::proto::{
+    Campaign, CampaignStats, GetCampaignStatsRequest, GetMessageRequest, ListCampaignsRequest, ListMessagesRequest,
+    Message,
+};
+use tonic::transport::Channel;
 
 use crate::fleet::Fleet;
 
@@ -16,23 +20,40 @@ const SAMPLE: usize = 25;
 pub struct ReadBack {
     /// By the id's digits; more than one where two answers differ.
     pub messages: HashMap<String, Vec<Message>>,
-    pub stats: CampaignStats,
+    /// The campaigns, each with its counters.
+    pub campaigns: Vec<(Campaign, CampaignStats)>,
 }
 
 /// Asks a replica for everything.
 pub async fn read(fleet: &Fleet) -> ReadBack {
     let channel = fleet.door(0).expect("a replica is up");
-    let mut client = MessagingServiceClient::new(channel.clone()).max_decoding_message_size(64 << 20);
-    let mut messages: HashMap<String, Vec<Message>> = HashMap::new();
+    let mut messages = HashMap::new();
+    let owners = fleet.owners.lock().unwrap().clone();
+    for (place, owner) in owners.into_iter().enumerate() {
+        // The first one is the token's own, who alone can ask for single ones.
+        list(fleet, channel.clone(), owner, place == 0, &mut messages).await;
+    }
+    // Counters may be a second old: a replica that has not been asked yet would not matter, one that has would.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    ReadBack { messages, campaigns: campaigns(fleet, channel).await }
+}
+
+async fn list(fleet: &Fleet, channel: Channel, owner: i64, own: bool, messages: &mut HashMap<String, Vec<Message>>) {
+    let mut client = MessagingServiceClient::new(channel).max_decoding_message_size(64 << 20);
     let mut page_token = String::new();
     let mut seen = 0_usize;
     loop {
-        let request = ListMessagesRequest { page_size: 1000, page_token, ..ListMessagesRequest::default() };
+        let request = ListMessagesRequest {
+            page_size: 1000,
+            page_token,
+            owner_id: Some(owner),
+            ..ListMessagesRequest::default()
+        };
         let page = client.list_messages(fleet.with_token(request)).await.unwrap().into_inner();
         for message in page.messages {
             seen += 1;
             let mut answers = vec![message];
-            if seen.is_multiple_of(SAMPLE) {
+            if own && seen.is_multiple_of(SAMPLE) {
                 let request = GetMessageRequest { id: answers[0].id.clone() };
                 let answer = client.get_message(fleet.with_token(request)).await.unwrap().into_inner();
                 answers.extend(answer.message);
@@ -41,13 +62,19 @@ pub async fn read(fleet: &Fleet) -> ReadBack {
         }
         page_token = page.next_page_token;
         if page_token.is_empty() {
-            break;
+            return;
         }
     }
-    // Counters may be a second old: a replica that has not been asked yet would not matter, one that has would.
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+}
+
+async fn campaigns(fleet: &Fleet, channel: Channel) -> Vec<(Campaign, CampaignStats)> {
     let mut client = CampaignServiceClient::new(channel);
-    let request = GetCampaignStatsRequest { campaign_id: fleet.campaign };
-    let stats = client.get_campaign_stats(fleet.with_token(request)).await.unwrap().into_inner().stats;
-    ReadBack { messages, stats: stats.unwrap_or_default() }
+    let mut all = Vec::new();
+    let request = ListCampaignsRequest { page_size: 1000, ..ListCampaignsRequest::default() };
+    for campaign in client.list_campaigns(fleet.with_token(request)).await.unwrap().into_inner().campaigns {
+        let request = GetCampaignStatsRequest { campaign_id: campaign.id };
+        let stats = client.get_campaign_stats(fleet.with_token(request)).await.unwrap().into_inner().stats;
+        all.push((campaign, stats.unwrap_or_default()));
+    }
+    all
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::Text;
 use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection};
+use messaging::domain::message::Guarantee;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Client;
@@ -18,6 +19,8 @@ pub struct Message {
     /// The id's digits.
     pub id: String,
     pub campaign: Option<i64>,
+    /// The campaign whose start made it; 0 for a single send.
+    pub lane: i64,
     pub destination: String,
     pub guarantee: i16,
     pub dispatch: i16,
@@ -28,6 +31,13 @@ pub struct Message {
     pub possible_duplicate: i16,
     /// 1 if something is to happen to it yet.
     pub due: i16,
+}
+
+impl Message {
+    /// Whether it goes out together with others, in bulk calls.
+    pub fn in_bulk(&self) -> bool {
+        self.lane != 0 && self.guarantee == Guarantee::AtLeastOnce as i16
+    }
 }
 
 /// A row of `events`.
@@ -128,11 +138,24 @@ impl Tables {
         self.rows::<serde_json::Value>(&[("id", "id(id)")], &what).await.len()
     }
 
+    /// How many campaigns somebody has to do something for yet. One whose messages wait before they are sent again is over
+    /// when they were, which is waited for with `resends` only.
+    pub async fn alive(&self, resends: bool) -> usize {
+        let waiting =
+            "NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.lane = c.id AND m.dispatch = 6 AND m.due_at IS NOT NULL)";
+        let waiting = if resends { "1 = 1" } else { waiting };
+        let what = format!(
+            "FROM campaigns AS c WHERE c.state <> 1 AND c.ended_at IS NULL AND (c.expanded < c.recipients OR {waiting})"
+        );
+        self.rows::<serde_json::Value>(&[("id", "c.id")], &what).await.len()
+    }
+
     /// Reads everything.
     pub async fn read(&self) -> Rows {
         let messages = [
             ("id", "id(id)"),
             ("campaign", "campaign_id"),
+            ("lane", "lane"),
             ("destination", "destination"),
             ("guarantee", "delivery_guarantee"),
             ("dispatch", "dispatch"),

@@ -16,7 +16,13 @@ pub const LEASE: Duration = Duration::from_secs(20);
 const CALL: Duration = Duration::from_secs(3);
 /// How many queued messages a replica has in flight. As many calls of clients' may be, which makes 32: what a kill may
 /// leave unknown.
-const QUEUED_IN_FLIGHT: usize = crate::load::IN_FLIGHT;
+pub const QUEUED_IN_FLIGHT: usize = crate::load::IN_FLIGHT;
+/// How many bulk calls a replica has in flight (`BULK_CONCURRENCY`), and how many messages each holds (`BULK_CHUNK`).
+const BULK: (usize, usize) = (2, 50);
+/// How many messages may be in them together.
+pub const BULK_IN_FLIGHT: usize = BULK.0 * BULK.1;
+/// The route account of all messages.
+pub const ACCOUNT: &str = "5a4db0c5-0000-4000-8000-000000000001";
 /// What a process promises to need at most for its orderly end.
 const STOP: Duration = Duration::from_secs(25);
 
@@ -49,12 +55,14 @@ impl Replica {
             ("MITTO_TIMEOUT_SECONDS", CALL.as_secs().to_string()),
             ("MITTO_CONNECT_TIMEOUT_SECONDS", "1".to_owned()),
             ("MITTO_SENDER", "Faults".to_owned()),
-            ("SMS_TRAFFIC_ACCOUNT_ID", "5a4db0c5-0000-4000-8000-000000000001".to_owned()),
+            ("SMS_TRAFFIC_ACCOUNT_ID", ACCOUNT.to_owned()),
             ("GRPC_ADDR", "127.0.0.1:0".to_owned()),
             ("HTTP_ADDR", "127.0.0.1:0".to_owned()),
             ("LEASE_SECONDS", LEASE.as_secs().to_string()),
             ("LOG_LEVEL", "warn".to_owned()),
             ("SEND_CONCURRENCY", QUEUED_IN_FLIGHT.to_string()),
+            ("BULK_CONCURRENCY", BULK.0.to_string()),
+            ("BULK_CHUNK", BULK.1.to_string()),
         ];
         environment.extend(bug.map(|bug| ("MESSAGING_PLANTED_BUG", bug.to_owned())));
         let log = directory.join(format!("replica-{number}.log"));

@@ -39,9 +39,9 @@ pub struct Singles {
 
 /// What is sent as the `number`th message: half at most once, half of each kind a second later through the queue, a third
 /// counted in the campaign.
-struct Wanted {
-    number: u32,
-    request: SendSingleRequest,
+pub(super) struct Wanted {
+    pub number: u32,
+    pub request: SendSingleRequest,
 }
 
 impl Wanted {
@@ -66,6 +66,7 @@ impl Wanted {
             destination: self.request.destination.clone(),
             text: self.request.text.clone(),
             key: Some(self.request.idempotency_key.clone()),
+            campaign: self.request.campaign_id,
             at_most_once: self.request.delivery_guarantee == i32::from(DeliveryGuarantee::AtMostOnce),
             answer,
             fault,
@@ -126,7 +127,7 @@ enum Heard {
 
 /// Calls until there is an answer. Only so many calls that may become a send are made at a time, by all clients; one whose
 /// message is known to be stored may not, and waits beside them.
-async fn send(fleet: &Fleet, wanted: &Wanted, places: &Semaphore) -> Told {
+pub(super) async fn send(fleet: &Fleet, wanted: &Wanted, places: &Semaphore) -> Told {
     let begun = Instant::now();
     let mut replica = wanted.number as usize;
     let mut limit = CALL;
