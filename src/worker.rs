@@ -64,7 +64,7 @@ impl Worker {
         let worker = Self { tasks: TaskTracker::new(), stop: CancellationToken::new(), service: service.clone() };
         if sending {
             let s = service.clone();
-            worker.repeat(POLL, "sending what is due", move || {
+            worker.repeat((POLL, true), "sending what is due", move || {
                 let s = s.clone();
                 async move {
                     s.slot_free().await;
@@ -72,7 +72,7 @@ impl Worker {
                 }
             });
             let s = service.clone();
-            worker.repeat(POLL, "sending in bulk what is due", move || {
+            worker.repeat((POLL, true), "sending in bulk what is due", move || {
                 let s = s.clone();
                 async move {
                     s.bulk_slot_free().await;
@@ -80,18 +80,18 @@ impl Worker {
                 }
             });
             let s = service.clone();
-            worker.repeat(TIMERS, "running timers", move || {
+            worker.repeat((TIMERS, false), "running timers", move || {
                 let s = s.clone();
                 async move { s.run_timers().await.map(Next::if_any) }
             });
             let s = service.clone();
-            worker.repeat(POLL, "looking after campaigns", move || {
+            worker.repeat((POLL, false), "looking after campaigns", move || {
                 let s = s.clone();
                 async move { s.tend_campaigns().await.map(Next::if_any) }
             });
         }
         let s = service.clone();
-        worker.repeat(GATES, "reading the gates", move || {
+        worker.repeat((GATES, false), "reading the gates", move || {
             let s = s.clone();
             async move {
                 s.refresh_gates().await?;
@@ -108,15 +108,16 @@ impl Worker {
             }
         });
         let s = service.clone();
-        worker.repeat(HOUSE, "keeping house", move || {
+        worker.repeat((HOUSE, false), "keeping house", move || {
             let s = s.clone();
             async move { s.keep_house().await.map(|()| Next::Later) }
         });
         worker
     }
 
-    /// Runs `job` now, and again when it says, when `period` has passed or when the service is woken.
-    fn repeat<F, W>(&self, period: Duration, name: &'static str, job: F)
+    /// Runs `job` now, and again when it says, when `period` has passed or, for one that
+    /// `wakes`, when the service is woken: what sends, and nothing that would only be in its way.
+    fn repeat<F, W>(&self, (period, wakes): (Duration, bool), name: &'static str, job: F)
     where
         F: Fn() -> W + Send + 'static,
         W: Future<Output = Result<Next, Error>> + Send,
@@ -143,7 +144,7 @@ impl Worker {
                 };
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}
-                    () = woken, if wait == period => {}
+                    () = woken, if wakes && wait == period => {}
                     () = room_made, if matches!(next, Ok(Next::Full)) => {}
                     () = stop.cancelled() => {}
                 }
