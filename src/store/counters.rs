@@ -139,7 +139,7 @@ pub(super) use queued;
 /// Rolls a bounded number of changes up. Rows that another replica is rolling up are left to it.
 const ROLL_UP_POSTGRES: &str = "WITH gone AS (\
       DELETE FROM campaign_counter_changes WHERE id IN (\
-        SELECT id FROM campaign_counter_changes ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED) \
+        SELECT id FROM campaign_counter_changes ORDER BY id LIMIT 50000 FOR UPDATE SKIP LOCKED) \
       RETURNING campaign_id, status, n), \
     summed AS (SELECT campaign_id, status, SUM(n)::bigint AS n FROM gone GROUP BY 1, 2 ORDER BY 1, 2) \
     INSERT INTO campaign_counters (campaign_id, status, n) SELECT * FROM summed \
