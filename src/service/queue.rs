@@ -117,6 +117,29 @@ impl InFlight {
     }
 }
 
+/// The limited accounts whose room single sends were waiting for a moment ago: campaigns' bulk calls, which could use up
+/// all of it each time, leave it to them meanwhile.
+#[derive(Default)]
+pub(super) struct Ahead(Mutex<HashMap<String, Instant>>);
+
+impl Ahead {
+    fn set(&self, accounts: impl Iterator<Item = String>, wait: bool) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for account in accounts {
+            if wait {
+                all.insert(account, Instant::now());
+            } else {
+                all.remove(&account);
+            }
+        }
+    }
+
+    fn waits(&self, account: &str) -> bool {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(account).is_some_and(|at| at.elapsed() < ROSTER_TTL)
+    }
+}
+
 /// Messages in flight, counted until this is dropped.
 pub(super) struct Counted {
     service: Service,
@@ -199,7 +222,12 @@ impl Service {
                 }
                 let seats = self.seats(&open, false).await?;
                 pass.full |= seats.iter().any(|seat| seat.room == 0);
+                let limited = open.iter().filter(|(_, rate)| rate.is_some()).map(|(stream, _)| stream.account.clone());
+                let limited: Vec<String> = limited.collect();
                 let (claimed, more) = self.take(&open, seats, free).await?;
+                if kind == Kind::Single {
+                    self.inner.ahead.set(limited.into_iter(), claimed.limited);
+                }
                 pass.add(&claimed);
                 for message in claimed.held {
                     self.begin(message).await;
@@ -213,6 +241,9 @@ impl Service {
     async fn in_bulk(&self, streams: &[Stream]) -> Result<Pass, Error> {
         let mut pass = Pass::default();
         let mut open = self.open(streams, Kind::Bulk);
+        let all = open.len();
+        open.retain(|(stream, rate)| rate.is_none() || !self.inner.ahead.waits(&stream.account));
+        pass.limited |= open.len() < all;
         while !open.is_empty() && !self.inner.stopping.is_cancelled() {
             let Ok(slot) = self.inner.bulk_slots.clone().try_acquire_owned() else { break };
             let seats = self.seats(&open, true).await?;
@@ -283,7 +314,9 @@ impl Service {
         }
         let shares = places.iter().map(|((stream, _), n)| ((*stream).clone(), *n)).collect();
         let rates = places.iter().flat_map(|((stream, rate), _)| rate_of(stream, *rate)).collect();
-        let claimed = self.claim(shares, rates, false).await?;
+        // What a limited account was booked for is sent at once: a fence of its own would let more of it arrive together.
+        let fence = places.iter().any(|((_, rate), _)| rate.is_some());
+        let claimed = self.claim(shares, rates, fence).await?;
         let filled = places.into_iter().zip(&claimed.seen).filter(|((_, share), seen)| *seen == share);
         let more = filled.map(|((open, _), _)| open).collect();
         Ok((claimed, more))
