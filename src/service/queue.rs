@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::Instant;
@@ -23,6 +23,8 @@ use crate::store::{Claim, Claimed, Stream};
 /// How long a list of streams is used before it is read anew: while there is much to do, reading it for every claim
 /// would cost as much as the claims.
 const ROSTER_TTL: Duration = Duration::from_millis(250);
+/// How long single sends that wait for room on an account keep bulk calls from it, unless they are seen to wait again.
+const AHEAD: SignedDuration = SignedDuration::from_millis(250);
 /// How long a retry is put off that the budget does not allow now.
 const PUT_OFF: SignedDuration = SignedDuration::from_secs(2);
 
@@ -120,23 +122,23 @@ impl InFlight {
 /// The limited accounts whose room single sends were waiting for a moment ago: campaigns' bulk calls, which could use up
 /// all of it each time, leave it to them meanwhile.
 #[derive(Default)]
-pub(super) struct Ahead(Mutex<HashMap<String, Instant>>);
+pub(super) struct Ahead(Mutex<HashMap<String, Timestamp>>);
 
 impl Ahead {
-    fn set(&self, accounts: impl Iterator<Item = String>, wait: bool) {
+    fn set(&self, accounts: Vec<String>, wait: bool, now: Timestamp) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for account in accounts {
             if wait {
-                all.insert(account, Instant::now());
+                all.insert(account, now);
             } else {
                 all.remove(&account);
             }
         }
     }
 
-    fn waits(&self, account: &str) -> bool {
+    fn waits(&self, account: &str, now: Timestamp) -> bool {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(account).is_some_and(|at| at.elapsed() < ROSTER_TTL)
+        all.get(account).is_some_and(|at| now.duration_since(*at) < AHEAD)
     }
 }
 
@@ -226,7 +228,7 @@ impl Service {
                 let limited: Vec<String> = limited.collect();
                 let (claimed, more) = self.take(&open, seats, free).await?;
                 if kind == Kind::Single {
-                    self.inner.ahead.set(limited.into_iter(), claimed.limited);
+                    self.inner.ahead.set(limited, claimed.limited, self.inner.clock.now());
                 }
                 pass.add(&claimed);
                 for message in claimed.held {
@@ -241,8 +243,8 @@ impl Service {
     async fn in_bulk(&self, streams: &[Stream]) -> Result<Pass, Error> {
         let mut pass = Pass::default();
         let mut open = self.open(streams, Kind::Bulk);
-        let all = open.len();
-        open.retain(|(stream, rate)| rate.is_none() || !self.inner.ahead.waits(&stream.account));
+        let (all, now) = (open.len(), self.inner.clock.now());
+        open.retain(|(stream, rate)| rate.is_none() || !self.inner.ahead.waits(&stream.account, now));
         pass.limited |= open.len() < all;
         while !open.is_empty() && !self.inner.stopping.is_cancelled() {
             let Ok(slot) = self.inner.bulk_slots.clone().try_acquire_owned() else { break };
