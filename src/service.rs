@@ -116,6 +116,7 @@ struct Inner {
     roster: queue::Roster,
     /// How many messages of each tenant are in flight.
     in_flight: queue::InFlight,
+    ahead: queue::Ahead,
     /// Who begins when the capacity is dealt out.
     turn: AtomicUsize,
     /// What is counted.
@@ -163,6 +164,7 @@ impl Service {
             gates: gates::Gates::new(parts.clock.now()),
             roster: queue::Roster::default(),
             in_flight: queue::InFlight::default(),
+            ahead: queue::Ahead::default(),
             turn: AtomicUsize::new(0),
             metrics: Metrics::default(),
             depths: watch::Kept::default(),

@@ -158,7 +158,7 @@ impl Service {
         self.inner.gates_changed.notified().await;
     }
 
-    /// Sends a claimed message in a task of its own, in a slot: a kill leaves no more unknown than there are slots.
+    /// Sends a message that is claimed or past the fence in a task of its own, in a slot: a kill leaves no more unknown than there are slots.
     pub(super) async fn begin(&self, message: Message) {
         let slot = self.inner.slots.clone().acquire_owned().await;
         let (service, counted) = (self.clone(), self.count(message.owner, 1));
@@ -176,6 +176,11 @@ impl Service {
     }
 
     async fn fence_and_deliver(&self, message: &Message) -> Result<(), Error> {
+        if message.state.dispatch == Dispatch::Sending {
+            let (message, _) = self.deliver(message.clone()).await?;
+            self.forget_stats_of(&message).await;
+            return Ok(());
+        }
         let Some(hold) = message.hold() else { return Ok(()) };
         let event = if self.inner.stopping.is_cancelled() {
             Event::Release { hold }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::Instant;
@@ -23,6 +23,8 @@ use crate::store::{Claim, Claimed, Stream};
 /// How long a list of streams is used before it is read anew: while there is much to do, reading it for every claim
 /// would cost as much as the claims.
 const ROSTER_TTL: Duration = Duration::from_millis(250);
+/// How long single sends that wait for room on an account keep bulk calls from it, unless they are seen to wait again.
+const AHEAD: SignedDuration = SignedDuration::from_millis(250);
 /// How long a retry is put off that the budget does not allow now.
 const PUT_OFF: SignedDuration = SignedDuration::from_secs(2);
 
@@ -117,6 +119,29 @@ impl InFlight {
     }
 }
 
+/// The limited accounts whose room single sends were waiting for a moment ago: campaigns' bulk calls, which could use up
+/// all of it each time, leave it to them meanwhile.
+#[derive(Default)]
+pub(super) struct Ahead(Mutex<HashMap<String, Timestamp>>);
+
+impl Ahead {
+    fn set(&self, accounts: Vec<String>, wait: bool, now: Timestamp) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for account in accounts {
+            if wait {
+                all.insert(account, now);
+            } else {
+                all.remove(&account);
+            }
+        }
+    }
+
+    fn waits(&self, account: &str, now: Timestamp) -> bool {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(account).is_some_and(|at| now.duration_since(*at) < AHEAD)
+    }
+}
+
 /// Messages in flight, counted until this is dropped.
 pub(super) struct Counted {
     service: Service,
@@ -199,7 +224,12 @@ impl Service {
                 }
                 let seats = self.seats(&open, false).await?;
                 pass.full |= seats.iter().any(|seat| seat.room == 0);
+                let limited = open.iter().filter(|(_, rate)| rate.is_some()).map(|(stream, _)| stream.account.clone());
+                let limited: Vec<String> = limited.collect();
                 let (claimed, more) = self.take(&open, seats, free).await?;
+                if kind == Kind::Single {
+                    self.inner.ahead.set(limited, claimed.limited, self.inner.clock.now());
+                }
                 pass.add(&claimed);
                 for message in claimed.held {
                     self.begin(message).await;
@@ -213,6 +243,9 @@ impl Service {
     async fn in_bulk(&self, streams: &[Stream]) -> Result<Pass, Error> {
         let mut pass = Pass::default();
         let mut open = self.open(streams, Kind::Bulk);
+        let (all, now) = (open.len(), self.inner.clock.now());
+        open.retain(|(stream, rate)| rate.is_none() || !self.inner.ahead.waits(&stream.account, now));
+        pass.limited |= open.len() < all;
         while !open.is_empty() && !self.inner.stopping.is_cancelled() {
             let Ok(slot) = self.inner.bulk_slots.clone().try_acquire_owned() else { break };
             let seats = self.seats(&open, true).await?;
@@ -283,7 +316,9 @@ impl Service {
         }
         let shares = places.iter().map(|((stream, _), n)| ((*stream).clone(), *n)).collect();
         let rates = places.iter().flat_map(|((stream, rate), _)| rate_of(stream, *rate)).collect();
-        let claimed = self.claim(shares, rates, false).await?;
+        // What a limited account was booked for is sent at once: a fence of its own would let more of it arrive together.
+        let fence = places.iter().any(|((_, rate), _)| rate.is_some());
+        let claimed = self.claim(shares, rates, fence).await?;
         let filled = places.into_iter().zip(&claimed.seen).filter(|((_, share), seen)| *seen == share);
         let more = filled.map(|((open, _), _)| open).collect();
         Ok((claimed, more))

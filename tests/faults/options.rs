@@ -67,6 +67,11 @@ impl Scenario {
         matches!(self, Self::Pause | Self::Provider)
     }
 
+    /// Whether it is about when messages are sent, and cuts nothing.
+    pub fn is_about_pace(self) -> bool {
+        matches!(self, Self::Rate | Self::Fair)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Kills => "kills",
@@ -126,8 +131,11 @@ pub struct Size {
     pub trouble: Duration,
     /// How many recipients a campaign has: more than the expander takes at a time.
     pub recipients: u32,
-    /// What one user has in the queue when the others come.
+    /// What one user has in the queue when the others come, and what each of these has.
     pub backlog: u32,
+    pub small: u32,
+    /// How many messages `rate` sends: four of five are campaigns' recipients.
+    pub limited: u32,
     /// Messages a second, of the scenarios that send as long as their disturbance takes.
     pub rate: u32,
     /// Whether messages that wait two minutes before they are sent again are waited for.
@@ -145,7 +153,9 @@ impl Options {
                 rounds: 1,
                 trouble: Duration::from_millis(1500),
                 recipients: 520,
-                backlog: 5000,
+                backlog: 2500,
+                small: 40,
+                limited: 2000,
                 rate: 30,
                 resends: false,
                 at_once: 3,
@@ -158,6 +168,8 @@ impl Options {
                 trouble: Duration::from_secs(5),
                 recipients: 1200,
                 backlog: 100_000,
+                small: 100,
+                limited: 6000,
                 rate: 120,
                 resends: true,
                 at_once: 2,
@@ -169,7 +181,7 @@ impl Options {
     pub fn scenarios(&self) -> Vec<Scenario> {
         let mut scenarios = if self.scenarios.is_empty() { Scenario::ALL.to_vec() } else { self.scenarios.clone() };
         // What mostly waits goes first: the others run beside it.
-        scenarios.sort_by_key(|scenario| !scenario.is_waiting());
+        scenarios.sort_by_key(|scenario| (scenario.is_about_pace(), !scenario.is_waiting()));
         scenarios
     }
 }

@@ -113,7 +113,7 @@ pub async fn all(options: &Options) -> bool {
     let wanted = options.scenarios();
     for plant in PLANTS.iter().filter(|plant| wanted.contains(&plant.scenario)) {
         let case = Case { scenario: plant.scenario, kind: plant.kind, bug: Some(plant.bug) };
-        let turn = Turn::of(case, &disturbing).await;
+        let turn = Turn::of(case, size, &disturbing).await;
         runs.spawn(async move {
             let found = (plant.finds)(&run::one(case, size, seed, turn).await);
             let word = if found > 0 { "is found" } else { "IS NOT FOUND" };
@@ -121,7 +121,7 @@ pub async fn all(options: &Options) -> bool {
         });
     }
     let case = Case { scenario: Scenario::Upgrade, kind: Kind::Postgres, bug: None };
-    let turn = Turn::of(case, &disturbing).await;
+    let turn = Turn::of(case, size, &disturbing).await;
     runs.spawn(async move {
         let held = run::one(case, size, seed, turn).await.held();
         (held, format!("without a bug {}", if held { "nothing is found" } else { "SOMETHING IS FOUND" }))

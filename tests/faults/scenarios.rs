@@ -40,7 +40,7 @@ impl From<Vec<Told>> for Done {
 pub async fn disturb(scenario: Scenario, fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Done {
     match scenario {
         Scenario::Kills => return kills(fleet, size, rng).await.into(),
-        Scenario::Rate => return rate(fleet).await,
+        Scenario::Rate => return rate(fleet, size).await,
         Scenario::Fair => return fair(fleet, size).await,
         _ => {}
     }
@@ -169,14 +169,14 @@ async fn upgrade(fleet: &Arc<Fleet>) {
     }
 }
 
-/// A limited account with two campaigns, one in bulk calls and one one by one, and single sends beside them: three
-/// thousand messages, of which more wait than may be sent until nearly the end.
-async fn rate(fleet: &Arc<Fleet>) -> Done {
+/// A limited account with two campaigns, one in bulk calls and one one by one, and single sends beside them: more
+/// waits than may be sent until nearly the end.
+async fn rate(fleet: &Arc<Fleet>, size: Size) -> Done {
     const RATE: u32 = 200;
     const BURST: u32 = 50;
     fleet.limit(RATE, BURST).await;
-    let campaigns = Campaigns { campaigns: 2, recipients: 1200, every: Duration::ZERO }.start(fleet);
-    let load = Singles { messages: 600, rate: 60 }.start(fleet);
+    let campaigns = Campaigns { campaigns: 2, recipients: size.limited * 2 / 5, every: Duration::ZERO }.start(fleet);
+    let load = Singles { messages: size.limited / 5, rate: RATE * 3 / 10 }.start(fleet);
     let (mut told, of_campaigns) = tokio::join!(load.finish(), campaigns.finish());
     told.extend(of_campaigns);
     Done { told, pace: Some(Pace::Limit { rate: RATE, burst: BURST }) }
@@ -185,7 +185,7 @@ async fn rate(fleet: &Arc<Fleet>) -> Done {
 /// One user's messages wait for room on the account, then others' come; then there is room.
 async fn fair(fleet: &Arc<Fleet>, size: Size) -> Done {
     const OTHERS: u32 = 20;
-    let tenants = Tenants { large: size.backlog, others: OTHERS, small: 100 };
+    let tenants = Tenants { large: size.backlog, others: OTHERS, small: size.small };
     let owners = fleet.more_users(OTHERS).await;
     fleet.limit(1, 1).await;
     let told = tenants.hand_over(fleet, &owners).await;

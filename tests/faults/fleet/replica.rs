@@ -44,6 +44,7 @@ impl Replica {
         database: String,
         provider: &str,
         bug: Option<&'static str>,
+        killed: bool,
     ) -> Arc<Self> {
         let gateway = Gateway::open(provider.to_owned()).await;
         let mut environment = vec![
@@ -64,6 +65,11 @@ impl Replica {
             ("BULK_CONCURRENCY", BULK.0.to_string()),
             ("BULK_CHUNK", BULK.1.to_string()),
         ];
+        if !killed {
+            // Nothing is cut: what counts is that slots are not what holds messages back.
+            environment.retain(|(name, _)| !matches!(*name, "SEND_CONCURRENCY" | "BULK_CONCURRENCY"));
+            environment.push(("SEND_CONCURRENCY", "64".to_owned()));
+        }
         environment.extend(bug.map(|bug| ("MESSAGING_PLANTED_BUG", bug.to_owned())));
         let log = directory.join(format!("replica-{number}.log"));
         Arc::new(Self { gateway, environment, log, program: Mutex::default(), door: Mutex::default() })

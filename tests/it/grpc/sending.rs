@@ -8,7 +8,7 @@ use tonic_types::StatusExt as _;
 
 use super::recipients::{add, made, named, number};
 use super::send::to;
-use crate::support::app::{Campaigns, Kind, TestApp, on_both_databases};
+use crate::support::app::{ACCOUNT, Campaigns, Kind, TestApp, on_both_databases};
 
 async fn start(campaigns: &mut Campaigns, campaign_id: i64) -> Result<Campaign, Status> {
     let answer = campaigns.start_campaign(StartCampaignRequest { campaign_id, dry_run: false }).await?;
@@ -136,6 +136,29 @@ on_both_databases! {
         app.run_due().await;
         assert_eq!(stats(&mut campaigns, id).await, (600, 0, 600, 0));
         assert_eq!((app.ledger("").await.len(), read(&mut campaigns, id).await.state()), (601, CampaignState::Completed));
+    }
+
+    async fn single_sends_have_a_limited_accounts_room_before_a_bulk_call(app) {
+        app.store.change_gate(ACCOUNT, |gate, _| { gate.rate = Some(10); gate.burst = Some(5); }).await.unwrap();
+        app.service.refresh_gates().await.unwrap();
+        let mut campaigns = app.campaigns_of(app.alice);
+        let id = filled(&mut campaigns, 20).await;
+        start(&mut campaigns, id).await.unwrap();
+        app.service.tend_campaigns().await.unwrap();
+        for _ in 0..10 {
+            app.alice().send_single(to("+306900000001")).await.unwrap();
+        }
+        assert_eq!(app.ledger("").await.len(), 4);
+        assert!(app.service.send_due().await.unwrap().limited);
+        app.clock.advance(jiff::SignedDuration::from_millis(200));
+        let pass = app.service.send_due_in_bulk().await.unwrap();
+        assert_eq!((pass.done, pass.limited), (0, true), "there is room for two, and single sends wait for it");
+        assert_eq!(app.service.send_due().await.unwrap().done, 2);
+        for _ in 0..24 {
+            app.clock.advance(jiff::SignedDuration::from_millis(250));
+            app.run_due().await;
+        }
+        assert_eq!((app.ledger("").await.len(), stats(&mut campaigns, id).await), (30, (20, 0, 20, 0)));
     }
 
     async fn a_cancelled_campaign_sends_nothing_more_and_counts_the_rest_as_cancelled(app) {

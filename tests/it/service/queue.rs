@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use futures::FutureExt as _;
 use messaging::domain::gate::{Gate, Holding};
 use messaging::domain::ids::OwnerId;
 use messaging::domain::phone::Msisdn;
@@ -154,9 +155,14 @@ on_both_databases! {
         app.advance(10);
         app.service.run_timers().await.unwrap();
         assert_eq!(app.service.send_due().await.unwrap().done, 3);
-        assert_eq!(app.service.send_due().await.unwrap().done, 0);
+        let ended = app.service.room_made();
+        tokio::pin!(ended);
+        ended.as_mut().enable();
+        let pass = app.service.send_due().await.unwrap();
+        assert_eq!((pass.done, pass.full), (0, true));
         app.sandbox_settings(serde_json::json!({"latency_ms": 0})).await;
         app.service.drain().await;
+        assert!(ended.now_or_never().is_some(), "the worker need not wait for its next look");
         app.run_due().await;
         assert_eq!(app.ledger("").await.len(), 10);
     }
