@@ -3,3 +3,4 @@
 mod campaigns;
 mod queue;
 mod refresh_bulk;
+mod reports;
