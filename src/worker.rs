@@ -90,14 +90,9 @@ impl Worker {
             });
         }
         let s = service.clone();
-        worker.repeat(REPORTS, "applying reports", move || {
+        worker.repeat(REPORTS, "applying what the provider posted", move || {
             let s = s.clone();
-            async move { s.apply_due_reports().await.map(Next::if_any) }
-        });
-        let s = service.clone();
-        worker.repeat(REPORTS, "reading inbound messages", move || {
-            let s = s.clone();
-            async move { s.read_inbound().await.map(Next::if_any) }
+            async move { Ok(Next::if_any(s.apply_due_reports().await? + s.read_inbound().await?)) }
         });
         let s = service.clone();
         worker.repeat(GATES, "reading the gates", move || {

@@ -63,7 +63,7 @@ impl Service {
         let new = self.inner.store.file_reports(post).await?;
         let metrics = &self.inner.metrics;
         metrics.reports("unreadable", unreadable);
-        metrics.reports("repeated", all - unreadable - new.len().min(all - unreadable));
+        metrics.reports("repeated", (all - unreadable).saturating_sub(new.len()));
         if new.is_empty() {
             return Ok(Filed(None));
         }

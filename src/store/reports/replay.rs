@@ -93,9 +93,9 @@ impl Store {
     /// All that was said of these messages.
     async fn said(&self, page: &[Message]) -> Result<HashMap<MessageId, Vec<Evidence>>, Error> {
         let ids: Vec<Guid> = page.iter().map(|m| Guid(m.id.0)).collect();
-        let named = |m: &Message| m.state.provider_message_id.as_ref().map(|id| (id.as_str().to_owned(), m.id));
+        let carried = |m: &Message| m.state.provider_message_id.as_ref().map(|id| (id.as_str().to_owned(), m.id));
         let mut by_name: HashMap<String, Vec<MessageId>> = HashMap::new();
-        for (name, id) in page.iter().filter_map(named) {
+        for (name, id) in page.iter().filter_map(carried) {
             by_name.entry(name).or_default().push(id);
         }
         let names: Vec<&str> = by_name.keys().map(String::as_str).collect();

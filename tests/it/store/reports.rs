@@ -19,6 +19,7 @@ both![
     a_report_that_comes_before_its_message_is_applied_when_that_is_there,
     a_report_that_stays_nobodys_is_looked_at_for_72_hours_and_kept,
     a_repeated_report_is_one_row_in_one_commit_or_in_two,
+    what_a_process_left_behind_another_applies_and_none_is_applied_twice,
     no_order_and_no_repetition_changes_a_state_a_time_or_a_counter,
     replaying_finds_what_a_record_lacks_and_nothing_else,
 ];
@@ -111,6 +112,43 @@ async fn a_repeated_report_is_one_row_in_one_commit_or_in_two(rig: Rig) {
     assert_eq!((new, rig.count("reports").await), (1, 1));
     let three = json!([said("p-1", "Sent"), said("p-1", "Sent"), said("p-1", "Sent")]).to_string();
     assert_eq!(rig.store.file_reports(Post::read(Form::Json, three.as_bytes())).await.unwrap().len(), 1);
+}
+
+async fn what_a_process_left_behind_another_applies_and_none_is_applied_twice(rig: Rig) {
+    let owner = rig.owner().await;
+    let campaign = rig.campaign(owner).await;
+    let mut reports = Vec::new();
+    for n in 0..40 {
+        rig.sent(owner, Some(campaign), &format!("p-{n}")).await;
+        reports.push(said(&format!("p-{n}"), "Delivered"));
+    }
+    let post = Post::read(Form::Json, Value::Array(reports).to_string().as_bytes());
+    assert_eq!(rig.store.file_reports(post).await.unwrap().len(), 40);
+    assert!(due(&rig).await.is_empty(), "the process that took them goes first");
+    rig.clock.advance(SignedDuration::from_secs(1));
+    let another = rig.another().await;
+    let (mut looks, mut seen) = (Vec::new(), std::collections::HashSet::new());
+    for _ in 0..10 {
+        looks.push(tokio::spawn({
+            let (one, other) = (rig.store.clone(), another.clone());
+            async move {
+                let (one, other) = tokio::join!(one.apply_reports(Which::Due(7)), other.apply_reports(Which::Due(7)));
+                [one.unwrap(), other.unwrap()].concat()
+            }
+        }));
+    }
+    for look in looks {
+        for applied in look.await.unwrap() {
+            assert_eq!((applied.stage, applied.moved.len()), (Stage::Applied, 1));
+            assert!(seen.insert(applied.id), "applied twice");
+        }
+    }
+    seen.extend(due(&rig).await.into_iter().map(|applied| applied.id));
+    assert_eq!(seen.len(), 40);
+    let stats = rig.store.campaign_stats(owner, campaign).await.unwrap().unwrap();
+    let delivered = Status::ALL.iter().position(|status| *status == Status::Delivered).unwrap();
+    assert_eq!((stats.counts[delivered], stats.counts.iter().sum::<i64>()), (40, 40));
+    assert_eq!(rig.count("events WHERE kind = 5").await, 40);
 }
 
 /// What was said of a message; `id` is put in later.

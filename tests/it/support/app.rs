@@ -106,8 +106,6 @@ pub struct TestApp {
     pub clock: Clock,
     pub grpc: SocketAddr,
     pub sandbox: SocketAddr,
-    /// The HTTP door.
-    pub http_door: SocketAddr,
     pub alice: OwnerId,
     pub bob: OwnerId,
     home: Home,
@@ -204,7 +202,6 @@ impl TestApp {
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         Self {
             parts: Box::new(parts),
-            http_door,
             service,
             store,
             clock,
