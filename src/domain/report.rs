@@ -137,7 +137,7 @@ fn rank(word: &str) -> Option<Rank> {
         (Rank::Sent, &["sent", "queued", "pending", "accepted", "acceptd", "submitted", "enroute", "buffered"]),
     ];
     let is = |known: &&str| known.eq_ignore_ascii_case(word);
-    WORDS.into_iter().find(|(_, words)| words.iter().any(|known| is(known))).map(|(rank, _)| rank)
+    WORDS.into_iter().find(|(_, words)| words.iter().any(is)).map(|(rank, _)| rank)
 }
 
 /// A time as it is written: RFC 3339, the same without a zone (UTC), or seconds or milliseconds since the Unix epoch.

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::Request;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -62,13 +62,11 @@ impl Webhook {
         if !self.keys.may_pass(&head.headers) {
             return Err(self.refuse(StatusCode::UNAUTHORIZED, "forged"));
         }
-        let kind = head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let (form, body) = if head.method == Method::GET {
             (Form::Query, Bytes::copy_from_slice(head.uri.query().unwrap_or_default().as_bytes()))
         } else {
-            let form = if kind.starts_with("application/x-www-form-urlencoded") { Form::Query } else { Form::Json };
             match tokio::time::timeout(PATIENCE, to_bytes(body, MAX_BODY)).await {
-                Ok(Ok(body)) => (form, body),
+                Ok(Ok(body)) => (form(&head.headers, &body), body),
                 Ok(Err(_)) => return Err(self.refuse(StatusCode::PAYLOAD_TOO_LARGE, "too_large")),
                 Err(_) => return Err(self.refuse(StatusCode::REQUEST_TIMEOUT, "too_slow")),
             }
@@ -103,4 +101,11 @@ impl Webhook {
         }
         answer
     }
+}
+
+/// How a body is written. What begins as JSON is JSON, whatever its sender calls it: curl calls everything a form.
+fn form(headers: &HeaderMap, body: &[u8]) -> Form {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let json = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
+    if kind.starts_with("application/x-www-form-urlencoded") && !json { Form::Query } else { Form::Json }
 }

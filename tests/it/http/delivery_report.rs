@@ -52,6 +52,10 @@ on_both_databases! {
         let (_, _, answer) = request(&app.service, form, format!("reference={}&status=failed", four.id)).await;
         assert_eq!(answer["updated"], 1);
         assert_eq!(status(&app, &four).await, Status::Failed);
+        // What curl posts calls itself a form, whatever it is.
+        let form = authentic(DLR).header("content-type", "application/x-www-form-urlencoded");
+        let body = json!({"reference": four.id, "status": "ok"}).to_string();
+        assert_eq!(request(&app.service, form, body).await.2["updated"], 1);
     }
 
     async fn what_cannot_be_read_is_kept_and_acknowledged(app) {

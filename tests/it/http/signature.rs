@@ -23,7 +23,7 @@ fn mac(key: &[u8], signed: &str) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    bytes.iter().fold(String::new(), |hex, b| format!("{hex}{b:02x}"))
 }
 
 /// The headers of Standard Webhooks for a body signed with `key` at `at`.
