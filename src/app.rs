@@ -39,6 +39,7 @@ pub async fn build(config: &Config) -> Result<Service, Error> {
             bulk_chunk: config.work.bulk_chunk,
             rate: config.work.rate,
             provider_timeout: config.provider.mitto.timeout,
+            webhooks: config.webhooks.clone(),
         },
     }))
 }

@@ -6,6 +6,7 @@
 mod admin;
 pub mod client;
 mod operate;
+mod reports;
 mod sandbox;
 mod serve;
 mod worker;
@@ -54,6 +55,11 @@ enum Command {
     /// Numbers that do not want a user's messages
     #[command(subcommand)]
     OptOut(operate::OptOut),
+    /// Read all delivery reports again, and tell which messages' states lack something that was reported
+    ReplayReports(reports::Replay),
+    /// Messages from recipients that a person has to look at
+    #[command(subcommand)]
+    Inbound(reports::Inbound),
     #[command(flatten)]
     Client(client::Command),
 }
@@ -109,6 +115,8 @@ pub async fn run(
         Command::Account(command) => command.run(env, out).await,
         Command::Dead(command) => command.run(env, out).await,
         Command::OptOut(command) => command.run(env, out).await,
+        Command::ReplayReports(replay) => replay.run(env, out).await,
+        Command::Inbound(command) => command.run(env, out).await,
         Command::Client(command) => {
             let lookup = |name: &str| env.get(name).map(str::to_owned);
             return client::run(command, &lookup, out, err).await.into();

@@ -17,6 +17,7 @@ use secrecy::SecretString;
 use crate::domain::rate::Rate;
 use crate::domain::sender::SenderId;
 use crate::provider::mitto;
+use crate::service::Webhooks;
 use crate::store;
 
 /// Everything that `serve` needs.
@@ -32,6 +33,8 @@ pub struct Config {
     pub http_addr: SocketAddr,
     /// `JWT_SECRET`: what tokens are signed with.
     pub jwt_secret: SecretString,
+    /// `WEBHOOK_SECRET`, `STOP_WORDS`: what the provider may post.
+    pub webhooks: Webhooks,
     /// The work in the background.
     pub work: Work,
 }

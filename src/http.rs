@@ -1,4 +1,10 @@
-//! The HTTP door: whether the process lives and whether it can work, for those who watch over it.
+//! The HTTP door: whether the process lives and whether it can work, for those who watch over it; and what the provider
+//! posts.
+
+mod delivery_report;
+mod inbound;
+mod signature;
+mod webhook;
 
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -12,6 +18,7 @@ use crate::service::Service;
 
 /// All routes of the door. What it does not know it says so, in JSON.
 pub fn routes(service: Service) -> Router {
+    let webhooks = delivery_report::routes(&service).merge(inbound::routes(&service));
     let counted = service.clone();
     let metrics = move || {
         let service = counted.clone();
@@ -25,6 +32,7 @@ pub fn routes(service: Service) -> Router {
         .route("/healthz", get(|| async { Json(json!({"ok": true})) }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .merge(webhooks)
         .method_not_allowed_fallback(|| async {
             problem(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", "METHOD_NOT_ALLOWED")
         })

@@ -40,6 +40,10 @@ struct Inner {
     timers: Family<One, Counter>,
     provider_seconds: SecondsOf,
     limited: Counter,
+    webhooks: Family<Two, Counter>,
+    reports: Family<One, Counter>,
+    unknown_words: Counter,
+    inbound: Family<One, Counter>,
     in_flight: Family<One, Gauge>,
     gates: Family<One, Gauge>,
     waiting: Family<One, Gauge>,
@@ -68,6 +72,10 @@ impl Default for Metrics {
             timers: Family::default(),
             provider_seconds: Family::new_with_constructor(seconds),
             limited: Counter::default(),
+            webhooks: Family::default(),
+            reports: Family::default(),
+            unknown_words: Counter::default(),
+            inbound: Family::default(),
             in_flight: Family::default(),
             gates: Family::default(),
             waiting: Family::default(),
@@ -102,6 +110,10 @@ impl Inner {
         r.register("timer_moves", "What time did to messages, by the status after", self.timers.clone());
         r.register("provider_seconds", "How long provider calls took, by call", self.provider_seconds.clone());
         r.register("rate_limited_looks", "Looks at the queue that a rate limit cut short", self.limited.clone());
+        r.register("webhook_posts", "Posts to the webhooks, by hook and outcome", self.webhooks.clone());
+        r.register("reports", "Delivery reports that were looked at, by outcome", self.reports.clone());
+        r.register("unknown_words", "Delivery reports with a word that nobody knows", self.unknown_words.clone());
+        r.register("inbound_messages", "Messages from recipients, by what they ask for", self.inbound.clone());
         r.register("in_flight", "Messages (single) and calls (bulk) in this process's hands", self.in_flight.clone());
         r.register(
             "gates_held",
@@ -179,6 +191,29 @@ impl Metrics {
     /// A rate limit cut a look at the queue short.
     pub fn limited(&self) {
         self.inner.limited.inc();
+    }
+
+    /// A post to a webhook ended like this.
+    pub fn webhook(&self, hook: &'static str, outcome: &'static str) {
+        self.inner.webhooks.get_or_create(&[("hook", hook), ("outcome", outcome)]).inc();
+    }
+
+    /// So many delivery reports came to this.
+    pub fn reports(&self, outcome: &'static str, n: usize) {
+        if n > 0 {
+            let n = u64::try_from(n).unwrap_or(u64::MAX);
+            self.inner.reports.get_or_create(&[("outcome", outcome)]).inc_by(n);
+        }
+    }
+
+    /// A delivery report had a word that nobody knows.
+    pub fn unknown_word(&self) {
+        self.inner.unknown_words.inc();
+    }
+
+    /// A recipient's message asked for this.
+    pub fn inbound(&self, outcome: &'static str) {
+        self.inner.inbound.get_or_create(&[("outcome", outcome)]).inc();
     }
 
     /// Everything, in the text format of `OpenMetrics`; what a reading gives is taken in first.

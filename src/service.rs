@@ -6,10 +6,13 @@ mod deliver;
 mod deliver_bulk;
 mod explain;
 mod gates;
+mod inbound;
 mod lookup;
+mod opt_outs;
 mod queue;
 mod refresh;
 mod refresh_bulk;
+mod report;
 mod send;
 mod tend;
 mod timers;
@@ -26,15 +29,20 @@ pub use campaigns::{
 };
 pub use explain::Explained;
 pub use lookup::{ListMessages, MessagePage};
+pub use opt_outs::{ListOptOuts, OptOutPage};
 pub use queue::Pass;
 pub use refresh::{Refreshed, internal_status};
 pub use refresh_bulk::{BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkStream, BulkTarget};
+pub use report::Filed;
 pub use send::{SendSingle, Sent, is_account};
 
 /// The provider's live view, for the doors, which never see the provider.
 pub use crate::provider::Snapshot;
+/// An entry of an owner's list, for the doors, which never see the store.
+pub use crate::store::{OptOut, OptOutSource};
 
 use moka::future::Cache;
+use secrecy::SecretString;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -44,6 +52,7 @@ use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
 use crate::domain::campaign::Stats;
 use crate::domain::ids::{CampaignId, OwnerId};
+use crate::domain::keyword::Keywords;
 use crate::domain::rate::Rate;
 use crate::domain::sender::SenderId;
 use crate::metrics::Metrics;
@@ -73,6 +82,17 @@ pub struct Settings {
     pub rate: Option<Rate>,
     /// The longest provider call: none is begun under a lease that may end before.
     pub provider_timeout: Duration,
+    /// What the provider may post, and how that is told from what others post.
+    pub webhooks: Webhooks,
+}
+
+/// What the provider may post here.
+#[derive(Debug, Clone, Default)]
+pub struct Webhooks {
+    /// The secrets, each a token and a key (`WEBHOOK_SECRET`); without one nothing is taken.
+    pub secrets: Vec<SecretString>,
+    /// The words by which recipients ask for no more messages (`STOP_WORDS` are added to the usual ones).
+    pub keywords: Keywords,
 }
 
 /// A source of random numbers from 0 to 1, passed in so that tests decide.
@@ -119,6 +139,8 @@ struct Inner {
     ahead: queue::Ahead,
     /// Who begins when the capacity is dealt out.
     turn: AtomicUsize,
+    /// Reports that are stored and not applied yet.
+    applier: report::Applier,
     /// What is counted.
     metrics: Metrics,
     /// How full the queue was when somebody last asked.
@@ -166,6 +188,7 @@ impl Service {
             in_flight: queue::InFlight::default(),
             ahead: queue::Ahead::default(),
             turn: AtomicUsize::new(0),
+            applier: report::Applier::default(),
             metrics: Metrics::default(),
             depths: watch::Kept::default(),
             wake: Notify::new(),

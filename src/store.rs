@@ -10,6 +10,7 @@ mod claim;
 mod columns;
 mod counters;
 mod gates;
+mod inbound;
 mod keys;
 mod lock;
 mod messages;
@@ -18,6 +19,7 @@ mod opt_outs;
 mod pools;
 mod reading;
 mod refresh;
+mod reports;
 mod rows;
 mod schema;
 mod single;
@@ -33,12 +35,14 @@ use std::sync::Arc;
 pub use accept::{Accepted, IdempotencyKey};
 pub use campaigns::{Added, Batch, CampaignInsert, Candidate, Move, Pace, ToTend};
 pub use claim::{Claim, Claimed};
+pub use inbound::{ReadInbound, ToReview};
 pub use keys::{ApiKey, KeyOwner};
 pub use lock::ServingLock;
 pub use messages::{Filter, HistoryEntry};
 pub use migrate::{POSTGRES as POSTGRES_MIGRATIONS, SQLITE as SQLITE_MIGRATIONS, probe};
 pub use opt_outs::{OptOut, OptOutSource};
 pub use reading::Depths;
+pub use reports::{Applied, Post, Stage, Standing, Which};
 pub use streams::Stream;
 pub use transition::{Job, Moved, Pick};
 pub use users::User;
@@ -173,6 +177,7 @@ fn unavailable(message: &str) -> bool {
 pub struct Store {
     db: Db,
     writer: writer::Writer,
+    intake: reports::Intake,
     clock: Clock,
     /// Where the database is: to listen takes a connection of its own.
     url: Url,
@@ -198,7 +203,8 @@ impl Store {
             }
         };
         let writer = writer::Writer::start(&db, &clock);
-        let store = Self { db, writer, clock, url: config.url.clone(), lock };
+        let intake = reports::Intake::start(&db, &clock);
+        let store = Self { db, writer, intake, clock, url: config.url.clone(), lock };
         store.follow_clock().await?;
         store.end_leases_of_the_dead().await?;
         Ok(store)

@@ -16,6 +16,8 @@ const POLL: Duration = Duration::from_millis(500);
 const SOON: Duration = Duration::from_millis(50);
 /// How often the gates are read, unless somebody says that one has changed.
 const GATES: Duration = Duration::from_secs(1);
+/// How often reports and inbound messages are looked at that wait; most are applied as they come.
+const REPORTS: Duration = Duration::from_secs(1);
 /// How often timers are looked at.
 const TIMERS: Duration = Duration::from_secs(1);
 /// How often the house is cleaned.
@@ -90,6 +92,11 @@ impl Worker {
                 async move { s.tend_campaigns().await.map(Next::if_any) }
             });
         }
+        let s = service.clone();
+        worker.repeat((REPORTS, false), "applying what the provider posted", move || {
+            let s = s.clone();
+            async move { Ok(Next::if_any(s.apply_due_reports().await? + s.read_inbound().await?)) }
+        });
         let s = service.clone();
         worker.repeat((GATES, false), "reading the gates", move || {
             let s = s.clone();

@@ -154,9 +154,9 @@ impl Dead {
                 let store = place.store(env).await?;
                 let message = found(&store, id(&text)?).await?;
                 for entry in store.history(message.owner, message.id).await.map_err(Failure::other)? {
-                    // What the provider answered may quote what was sent.
+                    // What the provider answered or reported may quote what was sent.
                     let mut evidence = entry.evidence;
-                    let _ = evidence.as_object_mut().map(|fields| fields.remove("raw"));
+                    let _ = evidence.as_object_mut().map(|fields| (fields.remove("raw"), fields.remove("description")));
                     let line = json!({"at": entry.at.to_string(), "kind": entry.kind, "from": entry.from,
                         "to": entry.to, "attempt": entry.attempt, "evidence": evidence});
                     writeln!(out, "{line}").map_err(Failure::other)?;

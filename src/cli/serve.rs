@@ -72,6 +72,9 @@ impl Serve {
         }
         out.flush().map_err(Failure::other)?;
         tracing::info!(%grpc, %http, workers = config.work.enabled, "serving");
+        if config.webhooks.secrets.is_empty() {
+            tracing::info!("WEBHOOK_SECRET is not set: delivery reports and inbound messages are not taken in");
+        }
 
         let worker = Worker::start(&service, config.work.enabled);
         let serving = doors.serve(service.clone(), config.grpc.max_in_flight, stop.clone());

@@ -4,17 +4,22 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 use url::Url;
 
 use crate::auth::tokens::MIN_SECRET;
 use crate::config::{Config, Env, Error, Grpc, Provider, TlsFiles, Work};
+use crate::domain::keyword::Keywords;
 use crate::domain::rate::Rate;
 use crate::domain::sender::SenderId;
 use crate::provider::mitto;
-use crate::service::is_account;
+use crate::service::{Webhooks, is_account};
 use crate::store;
 
+/// The shortest secret of a webhook, in characters.
+const MIN_WEBHOOK_SECRET: usize = 16;
 const API_BASE: &str = "https://messaging.mittoapi.com";
 /// By how much a lease has to outlive a provider call: for the commits around it, and for the reaper's patience.
 const LEASE_SURPLUS: u64 = 15;
@@ -30,6 +35,7 @@ impl Config {
             grpc: grpc(env)?,
             http_addr: address(env, "HTTP_ADDR", 8080)?,
             jwt_secret: jwt_secret(env)?,
+            webhooks: webhooks(env)?,
             work,
         })
     }
@@ -47,6 +53,29 @@ pub(crate) fn jwt_secret(env: &Env) -> Result<SecretString, Error> {
         ));
     }
     Ok(SecretString::from(secret))
+}
+
+/// `WEBHOOK_SECRET` and `STOP_WORDS`.
+fn webhooks(env: &Env) -> Result<Webhooks, Error> {
+    let list = |name| {
+        let words = env.get(name).unwrap_or_default().split(',').map(str::trim);
+        words.filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let secrets = list("WEBHOOK_SECRET");
+    for secret in &secrets {
+        let key = secret.strip_prefix("whsec_").map(|encoded| STANDARD.decode(encoded));
+        if !matches!(key, None | Some(Ok(_))) {
+            return Err(Error::of("WEBHOOK_SECRET", "must be base64 behind whsec_, or a text of another beginning"));
+        }
+        if secret.len() < MIN_WEBHOOK_SECRET || key.is_some_and(|key| key.is_ok_and(|key| key.len() < 16)) {
+            return Err(Error::of(
+                "WEBHOOK_SECRET",
+                "is too short: use 16 characters or more each, for example from openssl rand -hex 32",
+            ));
+        }
+    }
+    let keywords = Keywords::with(&list("STOP_WORDS"));
+    Ok(Webhooks { secrets: secrets.into_iter().map(SecretString::from).collect(), keywords })
 }
 
 /// `DATABASE_URL`, or a file under the data directory.

@@ -44,6 +44,16 @@ pub const REFERENCE: &[Variable] = &[
     v("GRPC_PLAINTEXT", "0", "1 allows a gRPC door without TLS on an address that is not loopback"),
     v("HTTP_ADDR", "127.0.0.1:8080", "the address of the HTTP door; port 0 takes a free one"),
     v("JWT_SECRET", "required", "what tokens are signed with (HS256), 32 bytes or more"),
+    v(
+        "WEBHOOK_SECRET",
+        "–",
+        "what the provider's posts are known by, 16 characters or more, several separated by commas while rotating; without it `/webhooks` is closed",
+    ),
+    v(
+        "STOP_WORDS",
+        "–",
+        "words by which recipients ask for no more messages, besides the usual ones, separated by commas",
+    ),
     v("MAX_IN_FLIGHT", "1024", "how many gRPC calls are served at once; over it UNAVAILABLE with RetryInfo"),
     v("WORKERS", "1", "0 leaves queued messages and timers to other processes"),
     v("SEND_CONCURRENCY", "32", "how many queued messages this process has in flight: a kill leaves no more unknown"),

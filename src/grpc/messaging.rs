@@ -10,12 +10,13 @@ use crate::grpc::convert::{raw, timestamp};
 use crate::grpc::{Door, status};
 use crate::proto::messaging_service_server::MessagingService;
 use crate::proto::{
-    ExplainMessageRequest, ExplainMessageResponse, GetMessageRequest, GetMessageResponse, GetMessageStatusRequest,
-    GetMessageStatusResponse, ListMessagesRequest, ListMessagesResponse, RefreshStatusBulkRequest,
-    RefreshStatusBulkResponse, RefreshStatusRequest, RefreshStatusResponse, SendSingleRequest, SendSingleResponse,
+    AddOptOutRequest, AddOptOutResponse, ExplainMessageRequest, ExplainMessageResponse, GetMessageRequest,
+    GetMessageResponse, GetMessageStatusRequest, GetMessageStatusResponse, ListMessagesRequest, ListMessagesResponse,
+    ListOptOutsRequest, ListOptOutsResponse, RefreshStatusBulkRequest, RefreshStatusBulkResponse, RefreshStatusRequest,
+    RefreshStatusResponse, RemoveOptOutRequest, RemoveOptOutResponse, SendSingleRequest, SendSingleResponse,
     WatchMessagesRequest, WatchMessagesResponse, explain_message_response,
 };
-use crate::service::{Explained, ListMessages};
+use crate::service::{Explained, ListMessages, ListOptOuts, OptOut, OptOutSource};
 
 /// A stream of answers.
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -102,6 +103,48 @@ impl MessagingService for Door {
         let (caller, call, request) = self.enter(request).await?;
         let explained = self.service.explain(&caller, &request.id).await.map_err(|e| call.refuse(&e))?;
         Ok(Response::new(explained.into()))
+    }
+
+    async fn list_opt_outs(
+        &self,
+        request: Request<ListOptOutsRequest>,
+    ) -> Result<Response<ListOptOutsResponse>, Status> {
+        let (caller, call, request) = self.enter(request).await?;
+        let ListOptOutsRequest { page_size, page_token, owner_id } = request;
+        let request = ListOptOuts { page_size, page_token, owner_id };
+        let page = self.service.list_opt_outs(&caller, &request).await.map_err(|e| call.refuse(&e))?;
+        let opt_outs = page.opt_outs.into_iter().map(Into::into).collect();
+        Ok(Response::new(ListOptOutsResponse { opt_outs, next_page_token: page.next_page_token }))
+    }
+
+    async fn add_opt_out(&self, request: Request<AddOptOutRequest>) -> Result<Response<AddOptOutResponse>, Status> {
+        let (caller, call, request) = self.enter(request).await?;
+        let added = self.service.add_opt_out(&caller, &request.destination, request.owner_id).await;
+        let (entry, added) = added.map_err(|e| call.refuse(&e))?;
+        Ok(Response::new(AddOptOutResponse { opt_out: Some(entry.into()), added }))
+    }
+
+    async fn remove_opt_out(
+        &self,
+        request: Request<RemoveOptOutRequest>,
+    ) -> Result<Response<RemoveOptOutResponse>, Status> {
+        let (caller, call, request) = self.enter(request).await?;
+        let removed = self.service.remove_opt_out(&caller, &request.destination, request.owner_id).await;
+        Ok(Response::new(RemoveOptOutResponse { removed: removed.map_err(|e| call.refuse(&e))? }))
+    }
+}
+
+impl From<OptOut> for crate::proto::OptOut {
+    fn from(entry: OptOut) -> Self {
+        Self {
+            destination: entry.destination.as_str().to_owned(),
+            source: match entry.source {
+                OptOutSource::Owner => crate::proto::OptOutSource::Owner,
+                OptOutSource::Recipient => crate::proto::OptOutSource::Recipient,
+            }
+            .into(),
+            created_at: Some(timestamp(entry.created_at)),
+        }
     }
 }
 

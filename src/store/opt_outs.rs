@@ -100,6 +100,15 @@ impl Store {
         Ok(run!(&self.db, |c| delete.execute(c).await?) == 1)
     }
 
+    /// The owner's entry for this number.
+    pub async fn opt_out(&self, owner: OwnerId, number: &Msisdn) -> Result<Option<OptOut>, Error> {
+        use diesel_async::RunQueryDsl as _;
+        let query = opt_outs::table.find((owner.0, number.as_str()));
+        let query = query.select((opt_outs::destination, opt_outs::source, opt_outs::created_at));
+        let row: Option<(String, i16, Instant)> = run!(&self.db, |c| query.first(c).await.optional()?);
+        Ok(row.map(entry))
+    }
+
     /// Up to `limit` numbers on the owner's list, in their order, from right after `after` on.
     pub async fn opt_outs(&self, owner: OwnerId, after: Option<&Msisdn>, limit: i64) -> Result<Vec<OptOut>, Error> {
         use diesel_async::RunQueryDsl as _;
@@ -110,13 +119,15 @@ impl Store {
             .limit(limit)
             .select((opt_outs::destination, opt_outs::source, opt_outs::created_at));
         let rows: Vec<(String, i16, Instant)> = run!(&self.db, |c| query.load(c).await?);
-        let source =
-            |n| if n == OptOutSource::Recipient as i16 { OptOutSource::Recipient } else { OptOutSource::Owner };
-        let entry = |(number, n, at): (String, i16, Instant)| OptOut {
-            destination: Msisdn::from_stored(number),
-            source: source(n),
-            created_at: at.0,
-        };
         Ok(rows.into_iter().map(entry).collect())
+    }
+}
+
+fn entry((number, source, at): (String, i16, Instant)) -> OptOut {
+    let by_recipient = source == OptOutSource::Recipient as i16;
+    OptOut {
+        destination: Msisdn::from_stored(number),
+        source: if by_recipient { OptOutSource::Recipient } else { OptOutSource::Owner },
+        created_at: at.0,
     }
 }

@@ -182,3 +182,34 @@ table! {
         created_at -> Instant,
     }
 }
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::columns::sql::{Guid, Instant};
+    reports (id) {
+        id -> Guid,
+        received_at -> Instant,
+        form -> SmallInt,
+        body -> Binary,
+        message_id -> Nullable<Guid>,
+        provider_message_id -> Nullable<Text>,
+        state -> SmallInt,
+        tries -> SmallInt,
+        due_at -> Nullable<Instant>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::columns::sql::{Guid, Instant};
+    inbound (id) {
+        id -> Guid,
+        received_at -> Instant,
+        form -> SmallInt,
+        body -> Binary,
+        state -> SmallInt,
+        due_at -> Nullable<Instant>,
+        verdict -> Nullable<SmallInt>,
+        owner_id -> Nullable<BigInt>,
+    }
+}

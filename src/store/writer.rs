@@ -168,13 +168,22 @@ async fn attempt(db: &Db, clock: &Clock, batch: &Arc<Batch>) -> Result<Answers, 
         });
         match done {
             Err(e) if e == OUTDATED && trust == Trust::Known => trust = Trust::Nothing,
-            Err(e) if lost_a_race(&e) && races < RACES => {
-                races += 1;
-                tokio::time::sleep(Duration::from_millis(5) * races).await;
-            }
-            done => return Ok(done?),
+            Err(e) => match again_after(&e, races) {
+                Some(wait) => {
+                    races += 1;
+                    tokio::time::sleep(wait).await;
+                }
+                None => return Err(e.into()),
+            },
+            Ok(answers) => return Ok(answers),
         }
     }
+}
+
+/// How long to wait before a transaction is tried again that lost a deadlock or a serialisation race, for the time after
+/// `races`; `None` if trying again is no use.
+pub(super) fn again_after(e: &DieselError, races: u32) -> Option<Duration> {
+    (lost_a_race(e) && races < RACES).then(|| Duration::from_millis(5) * (races + 1))
 }
 
 fn lost_a_race(e: &DieselError) -> bool {

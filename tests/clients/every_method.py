@@ -71,6 +71,10 @@ assert call(M, "GetMessageStatus", message_id=sent.message_id).text == "Hi 😀"
 assert call(M, "RefreshStatus", provider_message_id=sent.message_id).affected_campaign_ids == [campaign.id]
 assert call(M, "GetMessage", id=sent.message.id).message.destination == "+306900000001"
 assert len(call(M, "ListMessages", campaign_id=campaign.id).messages) == 1
+added = call(M, "AddOptOut", destination="0030 6900000099")
+assert (added.opt_out.destination, added.opt_out.source, added.added) == ("+306900000099", 1, True), added
+assert list(call(M, "ListOptOuts").opt_outs) == [added.opt_out]
+assert call(M, "RemoveOptOut", destination="+306900000099").removed
 assert call(M, "ExplainMessage", id=sent.message.id).entries[0].kind == "accepted"
 events = call(M, "RefreshStatusBulk", campaign_id=campaign.id)
 assert [e.WhichOneof("event") for e in events] == ["result", "summary"]

@@ -2,8 +2,10 @@
 
 mod campaign;
 mod gate;
+mod keyword;
 mod phone;
 mod rate;
+mod report;
 mod retry;
 mod sender;
 mod status;

@@ -3,6 +3,7 @@
 mod access;
 mod campaigns;
 mod lookup;
+mod opt_outs;
 mod recipients;
 mod refresh;
 mod refresh_bulk;

@@ -1,5 +1,10 @@
 //! The HTTP door.
 
+mod delivery_report;
+mod inbound;
+mod post;
+mod signature;
+
 use axum::body::Body;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;

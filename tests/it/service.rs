@@ -4,3 +4,4 @@ mod bulk;
 mod campaigns;
 mod queue;
 mod refresh_bulk;
+mod reports;

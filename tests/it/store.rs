@@ -8,6 +8,7 @@ mod lists;
 mod moves;
 mod plans;
 mod queue;
+mod reports;
 mod setup;
 mod timers;
 mod trouble;

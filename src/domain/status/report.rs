@@ -30,7 +30,9 @@ pub(super) fn report(m: &mut Message, evidence: &Evidence, now: Timestamp) -> Do
     } else if decides {
         taken(m, now);
     }
-    let record = json!({"word": evidence.word, "at": evidence.at});
+    // Whole, so that it can be replayed.
+    let record = json!({"word": evidence.word, "at": evidence.at, "rank": evidence.rank as i16,
+        "description": evidence.description});
     if !better {
         return Ok((Some(Kind::Reported), record));
     }

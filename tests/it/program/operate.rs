@@ -45,5 +45,12 @@ fn accounts_opt_outs_and_the_dead_are_looked_after_beside_a_serving_process() {
     let nobody = "019a0000-0000-7000-8000-000000000000";
     assert!(failed(&["dead", "requeue", nobody], &env, 1).contains("there is no message"));
     assert!(failed(&["dead", "show", "x"], &env, 2).contains("<ID>"));
+
+    let said = printed(&["replay-reports", "--apply"], &env);
+    let [before, after, digest]: [&str; 3] = said.lines().collect::<Vec<_>>().try_into().unwrap();
+    assert_eq!((before, after), ("0 messages, 0 statements, 0 differ", before));
+    assert_eq!(printed(&["replay-reports"], &env), format!("{before}\n{digest}"));
+    assert_eq!(printed(&["inbound", "review"], &env), "");
+    assert!(failed(&["inbound", "done", nobody], &env, 2).contains("<ID>"));
     drop(serving);
 }

@@ -10,6 +10,7 @@ use crate::support::program::{Running, printed};
 const TEXT: &str = "canary-text-7391";
 const API_KEY: &str = "canary-provider-key-7391";
 const SECRET: &str = "canary-jwt-secret-7391-0123456789abcdef";
+const WEBHOOK_SECRET: &str = "canary-webhook-secret-7391";
 const IDEMPOTENCY_KEY: &str = "canary-idempotency-7391";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,6 +28,7 @@ async fn nothing_personal_or_secret_reaches_the_logs_even_when_everything_fails(
             ("SMS_TRAFFIC_ACCOUNT_ID", ACCOUNT),
             ("GRPC_ADDR", "127.0.0.1:0"),
             ("HTTP_ADDR", "127.0.0.1:0"),
+            ("WEBHOOK_SECRET", WEBHOOK_SECRET),
             ("LOG_LEVEL", "debug"),
             ("LOG_FORMAT", format),
             ("MITTO_TIMEOUT_SECONDS", "2"),
@@ -60,11 +62,25 @@ async fn nothing_personal_or_secret_reaches_the_logs_even_when_everything_fails(
         let mut list = Request::new(ListMessagesRequest { destination: destinations[0].clone(), ..Default::default() });
         list.metadata_mut().insert("authorization", "Bearer canary-forged-token-7391".parse().unwrap());
         let _ = client.list_messages(list).await;
+        // What the provider posts, by itself or by somebody else; what it means, or nothing.
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        for secret in [WEBHOOK_SECRET, "canary-forged-secret-7391"] {
+            for (hook, body) in [
+                ("dlr", r#"{"messageId":"p","status":"canary-word","to":"+306907391701","text":"canary-text-7391"}"#),
+                ("dlr", "canary-unreadable +306907391701"),
+                ("inbound", r#"{"from":"+306907391701","to":"Carol","text":"stop by, canary-text-7391"}"#),
+                ("inbound", "canary-unreadable +306907391701"),
+            ] {
+                let url = format!("http://{}/webhooks/mitto/{hook}", server.address("http"));
+                let answer = http.post(url).header("x-webhook-token", secret).body(body).send().await.unwrap();
+                assert_eq!(answer.status() == 202, secret == WEBHOOK_SECRET);
+            }
+        }
         server.signal("TERM");
         assert!(server.wait().success());
         let log = server.log();
         assert!(log.lines().count() > 10 && log.contains("SendSingle"), "{log}");
-        for canary in ["canary", "306907391", "3069073917", &token, &key, SECRET, API_KEY] {
+        for canary in ["canary", "306907391", "3069073917", &token, &key, SECRET, API_KEY, WEBHOOK_SECRET] {
             assert!(!log.contains(canary), "{canary} in:\n{log}");
         }
         assert!(!sandbox.log().contains("canary") && !sandbox.log().contains("306907391"), "{}", sandbox.log());

@@ -98,6 +98,7 @@ impl Case {
                 bulk_chunk: 64,
                 rate: None,
                 provider_timeout: Duration::from_secs(3),
+                webhooks: messaging::service::Webhooks::default(),
             },
         });
         Self { rig, service, owner }

@@ -12,7 +12,9 @@ use messaging::domain::ids::{OwnerId, ProviderMessageId};
 use messaging::domain::outcome::{Acceptance, Outcome};
 use messaging::domain::sender::SenderId;
 use messaging::provider::{Provider, ReadError, Snapshot, Submission};
-use messaging::service::{BulkEvent, BulkRequest, BulkTarget, CreateCampaign, Parts, SendSingle, Service, Settings};
+use messaging::service::{
+    BulkEvent, BulkRequest, BulkTarget, CreateCampaign, Parts, SendSingle, Service, Settings, Webhooks,
+};
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
@@ -90,6 +92,7 @@ impl Bench {
                 bulk_chunk: 500,
                 rate: None,
                 provider_timeout: Duration::from_secs(3),
+                webhooks: Webhooks::default(),
             },
         });
         let owner: OwnerId = rig.store.create_user("ann", None).await.unwrap();

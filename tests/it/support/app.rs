@@ -10,13 +10,14 @@ use messaging::auth::tokens::Tokens;
 use messaging::clock::Clock;
 use messaging::config::Grpc;
 use messaging::domain::ids::OwnerId;
+use messaging::domain::keyword::Keywords;
 use messaging::domain::sender::SenderId;
 use messaging::proto::campaign_service_client::CampaignServiceClient;
 use messaging::proto::messaging_service_client::MessagingServiceClient;
 use messaging::provider::mitto::{self, Mitto};
 use messaging::sandbox::{self, Sandbox};
 use messaging::server::Doors;
-use messaging::service::{Parts, Service, Settings};
+use messaging::service::{Parts, Service, Settings, Webhooks};
 use messaging::store::{self, Store};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
@@ -38,6 +39,8 @@ pub enum Kind {
 pub const JWT_SECRET: &str = "a secret of the tests, long enough for HS256";
 /// The sandbox's key.
 pub const API_KEY: &str = "canary-provider-key";
+/// What the provider's posts are known by.
+pub const WEBHOOK_SECRET: &str = "canary-webhook-secret";
 /// The default route account.
 pub const ACCOUNT: &str = "5a4db0c5-0000-4000-8000-00000000000a";
 /// All ordinary scopes.
@@ -110,7 +113,11 @@ pub struct TestApp {
     tokens: Tokens,
     http: reqwest::Client,
     stop: CancellationToken,
+    parts: Box<MakeParts>,
 }
+
+/// Another service's parts, over the same data and with these secrets of the webhooks.
+type MakeParts = dyn Fn(&Store, &Tokens, &Clock, Vec<SecretString>) -> Parts + Send + Sync;
 
 impl Drop for TestApp {
     fn drop(&mut self) {
@@ -125,6 +132,21 @@ impl TestApp {
 
     /// Over data that may be there already, from `now` on, with a sandbox that may run already.
     pub async fn over(home: Home, now: Timestamp, sandbox: Option<SocketAddr>) -> Self {
+        Self::build(home, now, sandbox, false).await
+    }
+
+    /// With a sandbox that posts its reports and injected messages to the door.
+    pub async fn reported(kind: Kind) -> Self {
+        let now = Timestamp::from_second(1_790_000_000).expect("a time");
+        Self::build(Home::new(kind).await, now, None, true).await
+    }
+
+    async fn build(home: Home, now: Timestamp, sandbox: Option<SocketAddr>, reported: bool) -> Self {
+        let any = "127.0.0.1:0".parse().expect("an address");
+        let grpc = Grpc { addr: any, tls: None, max_in_flight: 500 };
+        let doors = Doors::open(&grpc, any).await.expect("the doors open");
+        let (grpc, http_door) = doors.addresses();
+        let hook = |name: &str| reported.then(|| format!("http://{http_door}/webhooks/mitto/{name}"));
         let clock = Clock::manual(now);
         let stop = CancellationToken::new();
         let sandbox = if let Some(addr) = sandbox {
@@ -133,6 +155,9 @@ impl TestApp {
             let config = sandbox::Config {
                 api_key: SecretString::from(API_KEY),
                 slow_answer: Duration::from_secs(5),
+                report_url: hook("dlr"),
+                inbound_url: hook("inbound"),
+                report_header: Some(("x-webhook-token".to_owned(), WEBHOOK_SECRET.to_owned())),
                 ..sandbox::Config::default()
             };
             let sandbox = Sandbox::bind("127.0.0.1:0", config, clock.clone()).await.expect("the sandbox starts");
@@ -146,9 +171,10 @@ impl TestApp {
         mitto.timeout = Duration::from_secs(3);
         mitto.connect_timeout = Duration::from_secs(1);
         let tokens = Tokens::new(&SecretString::from(JWT_SECRET)).expect("the secret is long enough");
-        let service = Service::new(Parts {
+        let provider = Arc::new(Mitto::new(mitto).expect("the adapter starts"));
+        let parts = move |store: &Store, tokens: &Tokens, clock: &Clock, secrets: Vec<SecretString>| Parts {
             store: store.clone(),
-            provider: Arc::new(Mitto::new(mitto).expect("the adapter starts")),
+            provider: provider.clone(),
             tokens: tokens.clone(),
             clock: clock.clone(),
             random: Arc::new(|| 0.5),
@@ -163,12 +189,10 @@ impl TestApp {
                 bulk_chunk: 100,
                 rate: None,
                 provider_timeout: Duration::from_secs(3),
+                webhooks: Webhooks { secrets, keywords: Keywords::with(&["no more".to_owned()]) },
             },
-        });
-        let any = "127.0.0.1:0".parse().expect("an address");
-        let grpc = Grpc { addr: any, tls: None, max_in_flight: 500 };
-        let doors = Doors::open(&grpc, any).await.expect("the doors open");
-        let (grpc, _) = doors.addresses();
+        };
+        let service = Service::new(parts(&store, &tokens, &clock, vec![SecretString::from(WEBHOOK_SECRET)]));
         let serving = doors.serve(service.clone(), 500, stop.clone());
         tokio::spawn(async move { serving.await.expect("the doors serve") });
         let endpoint = Channel::from_shared(format!("http://{grpc}")).expect("a URL");
@@ -176,7 +200,21 @@ impl TestApp {
         let alice = store.create_user("alice", SenderId::parse("Alice").ok().as_ref()).await.expect("alice is made");
         let bob = store.create_user("bob", None).await.expect("bob is made");
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { service, store, clock, grpc, sandbox, alice, bob, home, channel, tokens, http, stop }
+        Self {
+            parts: Box::new(parts),
+            service,
+            store,
+            clock,
+            grpc,
+            sandbox,
+            alice,
+            bob,
+            home,
+            channel,
+            tokens,
+            http,
+            stop,
+        }
     }
 
     /// A token for a user.
@@ -211,6 +249,11 @@ impl TestApp {
         CampaignServiceClient::with_interceptor(self.channel.clone(), Credentials("authorization", token))
     }
 
+    /// Another service over the same data, with these secrets of the webhooks.
+    pub fn service_with(&self, secrets: Vec<SecretString>) -> Service {
+        Service::new((self.parts)(&self.store, &self.tokens, &self.clock, secrets))
+    }
+
     /// Moves the clock, for the service and the sandbox alike.
     pub fn advance(&self, seconds: i64) {
         self.clock.advance(SignedDuration::from_secs(seconds));
@@ -224,8 +267,10 @@ impl TestApp {
             self.service.refresh_gates().await.expect("the gates are read");
             let sent = self.service.send_due().await.expect("what is due is sent").done;
             let in_bulk = self.service.send_due_in_bulk().await.expect("what is due is sent in bulk").done;
+            let reports = self.service.apply_due_reports().await.expect("what was reported is applied");
+            let inbound = self.service.read_inbound().await.expect("what came in is read");
             self.service.drain().await;
-            if tended + timers + sent + in_bulk == 0 {
+            if tended + timers + sent + in_bulk + reports + inbound == 0 {
                 return;
             }
         }
@@ -254,6 +299,14 @@ impl TestApp {
         let answer = self.http.get(url).send().await.expect("the ledger answers");
         let body = answer.json::<Value>().await.expect("the ledger is JSON");
         body.as_array().expect("the ledger is a list").clone()
+    }
+
+    /// Lets a handset write: the sandbox posts it to the door, and says what the door answered.
+    pub async fn inject(&self, from: &str, to: &str, text: &str) -> Value {
+        let url = format!("http://{}/sandbox/inbound", self.sandbox);
+        let body = json!({"from": from, "to": to, "text": text});
+        let answer = self.http.post(url).json(&body).send().await.expect("the sandbox answers");
+        answer.json().await.expect("the answer is JSON")
     }
 
     /// Changes how the sandbox behaves.

@@ -164,6 +164,18 @@ impl MessagingService for Service {
     async fn explain_message(&self, request: Request<ExplainMessageRequest>) -> Answer<ExplainMessageResponse> {
         self.next(&request, |script| script.explain.pop_front()).map(Response::new)
     }
+
+    async fn list_opt_outs(&self, _: Request<ListOptOutsRequest>) -> Answer<ListOptOutsResponse> {
+        Err(Status::unimplemented("no command asks for it"))
+    }
+
+    async fn add_opt_out(&self, _: Request<AddOptOutRequest>) -> Answer<AddOptOutResponse> {
+        Err(Status::unimplemented("no command asks for it"))
+    }
+
+    async fn remove_opt_out(&self, _: Request<RemoveOptOutRequest>) -> Answer<RemoveOptOutResponse> {
+        Err(Status::unimplemented("no command asks for it"))
+    }
 }
 
 #[tonic::async_trait]

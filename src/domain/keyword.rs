@@ -1,0 +1,101 @@
+//! What a recipient's words ask for: to stop, to start again, or something that a person has to read.
+
+/// The words that ask for no more messages, unless more are configured (`STOP_WORDS`).
+const STOP: [&str; 7] = ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "ΣΤΟΠ"];
+/// The words that undo them.
+const START: [&str; 3] = ["START", "UNSTOP", "SUBSCRIBE"];
+
+/// What a text asks for. The numbers are what the database holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i16)]
+pub enum Verdict {
+    /// No more messages.
+    Stop = 1,
+    /// Messages again.
+    Start = 2,
+    /// It has a word that stops, and may mean something else.
+    PerhapsStop = 3,
+    /// Something else.
+    Other = 4,
+}
+
+/// The words that count.
+#[derive(Debug, Clone)]
+pub struct Keywords {
+    stop: Vec<Vec<String>>,
+    start: Vec<Vec<String>>,
+}
+
+impl Default for Keywords {
+    fn default() -> Self {
+        Self::with(&[])
+    }
+}
+
+impl Keywords {
+    /// The usual words, and these besides, each a word or a few, that stop.
+    #[must_use]
+    pub fn with(more: &[String]) -> Self {
+        let phrases = |words: &[&str]| words.iter().map(|word| split(word).0).filter(|p| !p.is_empty()).collect();
+        let mut stop: Vec<&str> = STOP.to_vec();
+        stop.extend(more.iter().map(String::as_str));
+        Self { stop: phrases(&stop), start: phrases(&START) }
+    }
+
+    /// What the text asks for. A keyword counts if it is the whole text, or its first sentence; anywhere else it may be
+    /// a part of something: "stop by tomorrow?" is no wish to be left alone.
+    #[must_use]
+    pub fn verdict(&self, text: &str) -> Verdict {
+        let (words, first_sentence) = split(text);
+        let counts = |phrase: &Vec<String>| *phrase == words || words.get(..first_sentence) == Some(phrase);
+        if self.stop.iter().any(counts) {
+            Verdict::Stop
+        } else if self.start.iter().any(counts) {
+            Verdict::Start
+        } else if self.stop.iter().any(|phrase| words.windows(phrase.len()).any(|part| part == phrase)) {
+            Verdict::PerhapsStop
+        } else {
+            Verdict::Other
+        }
+    }
+}
+
+/// The words of a text in capitals without accents, and how many of them its first sentence has.
+fn split(text: &str) -> (Vec<String>, usize) {
+    let mut words: Vec<String> = Vec::new();
+    let (mut within, mut first_sentence) = (false, None);
+    for c in text.chars().flat_map(char::to_uppercase).map(plain) {
+        if c.is_alphanumeric() {
+            if !within {
+                words.push(String::new());
+            }
+            if let Some(word) = words.last_mut() {
+                word.push(c);
+            }
+        } else if matches!(c, '.' | '!' | '…' | '\n' | '\r') && !words.is_empty() {
+            first_sentence.get_or_insert(words.len());
+        }
+        within = c.is_alphanumeric() || within && is_mark(c);
+    }
+    let first_sentence = first_sentence.unwrap_or(words.len());
+    (words, first_sentence)
+}
+
+/// An accent that stands by itself, after its letter: it belongs to the word, and is not kept.
+fn is_mark(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}')
+}
+
+/// A capital without its accent, where phones write Greek with and without.
+fn plain(c: char) -> char {
+    match c {
+        'Ά' => 'Α',
+        'Έ' => 'Ε',
+        'Ή' => 'Η',
+        'Ί' | 'Ϊ' => 'Ι',
+        'Ό' => 'Ο',
+        'Ύ' | 'Ϋ' => 'Υ',
+        'Ώ' => 'Ω',
+        c => c,
+    }
+}

@@ -1,0 +1,111 @@
+//! What both webhooks share: how many posts are served at once, how much of one is read, and whose it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::Request;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::domain::report::Form;
+use crate::error::Error;
+use crate::http::signature::Keys;
+use crate::service::Service;
+
+/// The longest body, in bytes.
+const MAX_BODY: usize = 1 << 20;
+/// How many posts are served at once: what they can hold in memory is so many bodies.
+const MAX_AT_ONCE: usize = 256;
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One webhook: its service, its keys and its places.
+#[derive(Clone)]
+pub(super) struct Webhook {
+    pub(super) service: Service,
+    name: &'static str,
+    keys: Arc<Keys>,
+    places: Arc<Semaphore>,
+}
+
+/// A post that is the provider's, and its place.
+pub(super) struct Authentic {
+    pub(super) form: Form,
+    pub(super) body: Bytes,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Webhook {
+    /// The webhook of this name; `None` without a secret: then there is none.
+    pub(super) fn new(service: &Service, name: &'static str) -> Option<Self> {
+        let keys = Keys::of(service.webhook_secrets());
+        let open = !keys.is_empty();
+        open.then(|| Self {
+            service: service.clone(),
+            name,
+            keys: Arc::new(keys),
+            places: Arc::new(Semaphore::new(MAX_AT_ONCE)),
+        })
+    }
+
+    /// Reads a post and makes sure that it is the provider's; else it answers what is to be answered.
+    pub(super) async fn receive(&self, request: Request) -> Result<Authentic, Response> {
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, "busy"));
+        };
+        let (head, body) = request.into_parts();
+        if !self.keys.may_pass(&head.headers) {
+            return Err(self.refuse(StatusCode::UNAUTHORIZED, "forged"));
+        }
+        let (form, body) = if head.method == Method::GET {
+            (Form::Query, Bytes::copy_from_slice(head.uri.query().unwrap_or_default().as_bytes()))
+        } else {
+            match tokio::time::timeout(PATIENCE, to_bytes(body, MAX_BODY)).await {
+                Ok(Ok(body)) => (form(&head.headers, &body), body),
+                Ok(Err(_)) => return Err(self.refuse(StatusCode::PAYLOAD_TOO_LARGE, "too_large")),
+                Err(_) => return Err(self.refuse(StatusCode::REQUEST_TIMEOUT, "too_slow")),
+            }
+        };
+        if !self.keys.pass(&head.headers, &body, self.service.clock().now()) {
+            return Err(self.refuse(StatusCode::UNAUTHORIZED, "forged"));
+        }
+        Ok(Authentic { form, body, _place: place })
+    }
+
+    /// The post is on the disk.
+    pub(super) fn accept(&self, answer: serde_json::Value) -> Response {
+        self.service.metrics().webhook(self.name, "stored");
+        (StatusCode::ACCEPTED, Json(answer)).into_response()
+    }
+
+    /// The post could not be stored: it has to come again.
+    pub(super) fn not_stored(&self, e: &Error) -> Response {
+        tracing::warn!(
+            webhook = self.name,
+            cause = e.cause(),
+            "a post could not be stored; its sender was told to repeat it"
+        );
+        self.refuse(StatusCode::SERVICE_UNAVAILABLE, "not_stored")
+    }
+
+    fn refuse(&self, status: StatusCode, outcome: &'static str) -> Response {
+        self.service.metrics().webhook(self.name, outcome);
+        let mut answer = (status, Json(json!({"ok": false}))).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            answer.headers_mut().insert(RETRY_AFTER, axum::http::HeaderValue::from_static("5"));
+        }
+        answer
+    }
+}
+
+/// How a body is written. What begins as JSON is JSON, whatever its sender calls it: curl calls everything a form.
+fn form(headers: &HeaderMap, body: &[u8]) -> Form {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let json = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
+    if kind.starts_with("application/x-www-form-urlencoded") && !json { Form::Query } else { Form::Json }
+}

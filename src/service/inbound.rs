@@ -1,0 +1,40 @@
+//! Messages from recipients: stored first, read after; a wish to be left alone is granted at once.
+
+use crate::domain::keyword::Verdict;
+use crate::domain::report::Form;
+use crate::error::Error;
+use crate::service::Service;
+
+/// How many messages one pass reads at most.
+const PASS: usize = 100;
+
+impl Service {
+    /// Stores a post with a message, or an array of them. When this answers, it is on the disk; it is read afterwards.
+    pub async fn file_inbound(&self, form: Form, body: &[u8]) -> Result<(), Error> {
+        self.inner.store.file_inbound(form, body).await?;
+        let service = self.clone();
+        self.inner.sends.spawn(async move {
+            if let Err(e) = service.read_inbound().await {
+                tracing::warn!(cause = e.cause(), "inbound messages wait to be read");
+            }
+        });
+        Ok(())
+    }
+
+    /// Reads the inbound messages that wait, in their order. Answers how many.
+    pub async fn read_inbound(&self) -> Result<usize, Error> {
+        for done in 0..PASS {
+            let keywords = self.inner.settings.webhooks.keywords.clone();
+            let Some(read) = self.inner.store.read_next_inbound(keywords).await? else { return Ok(done) };
+            let outcome = match (read.verdict, read.owner) {
+                (None, _) => "unreadable",
+                (Some(Verdict::Stop), Some(_)) => "stop",
+                (Some(Verdict::Start), Some(_)) => "start",
+                (Some(Verdict::PerhapsStop), _) | (Some(Verdict::Stop | Verdict::Start), None) => "review",
+                (Some(Verdict::Other), _) => "other",
+            };
+            self.inner.metrics.inbound(outcome);
+        }
+        Ok(PASS)
+    }
+}

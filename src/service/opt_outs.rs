@@ -1,0 +1,87 @@
+//! Numbers that do not want an owner's messages: listing them, adding one, taking one off.
+
+use crate::auth::{Caller, Scope};
+use crate::domain::page;
+use crate::domain::phone::Msisdn;
+use crate::error::{Error, Violation};
+use crate::service::Service;
+use crate::store::{OptOut, OptOutSource};
+
+/// Which numbers to list.
+#[derive(Debug, Clone, Default)]
+pub struct ListOptOuts {
+    /// How many at most.
+    pub page_size: i32,
+    /// Where to go on.
+    pub page_token: String,
+    /// Whose list, if not the caller's.
+    pub owner_id: Option<i64>,
+}
+
+/// One page of numbers.
+#[derive(Debug, Clone)]
+pub struct OptOutPage {
+    /// The numbers, in ascending order.
+    pub opt_outs: Vec<OptOut>,
+    /// Where to go on; empty on the last page.
+    pub next_page_token: String,
+}
+
+impl Service {
+    /// A page of an owner's list.
+    pub async fn list_opt_outs(&self, caller: &Caller, request: &ListOptOuts) -> Result<OptOutPage, Error> {
+        caller.require(Scope::MessagesRead)?;
+        let owner = caller.owner(request.owner_id)?;
+        let mut violations = Vec::new();
+        let size = page::size(request.page_size);
+        if size.is_none() {
+            violations.push(Violation::new("page_size", "must not be negative"));
+        }
+        let filters = format!("opt-outs/{owner}");
+        let token = Some(request.page_token.as_str()).filter(|token| !token.is_empty());
+        let after = token.map(|token| page::open(&filters, token)).transpose().unwrap_or_else(|e| {
+            violations.push(Violation::new("page_token", e));
+            None
+        });
+        let (Some(size), true) = (size, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
+        let after = after.and_then(|number| String::from_utf8(number).ok()).map(Msisdn::from_stored);
+        let mut opt_outs = self.inner.store.opt_outs(owner, after.as_ref(), size + 1).await?;
+        let more = i64::try_from(opt_outs.len()).unwrap_or(i64::MAX) > size;
+        opt_outs.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+        let last = opt_outs.last().filter(|_| more);
+        let seal = |last: &OptOut| page::seal(&filters, last.destination.as_str().as_bytes());
+        Ok(OptOutPage { next_page_token: last.map_or_else(String::new, seal), opt_outs })
+    }
+
+    /// Puts a number on an owner's list. Answers the entry, and whether it is new.
+    pub async fn add_opt_out(
+        &self,
+        caller: &Caller,
+        destination: &str,
+        owner_id: Option<i64>,
+    ) -> Result<(OptOut, bool), Error> {
+        caller.require(Scope::MessagesSend)?;
+        let owner = caller.owner(owner_id)?;
+        let number = Msisdn::parse(destination).map_err(|e| Error::invalid("destination", e))?;
+        self.user(owner).await?;
+        let added = self.inner.store.add_opt_out(owner, &number, OptOutSource::Owner).await?;
+        let entry = self.inner.store.opt_out(owner, &number).await?;
+        let created_at = self.inner.clock.now();
+        // Taken off again in the meantime, it was there all the same.
+        let entry = entry.unwrap_or(OptOut { destination: number, source: OptOutSource::Owner, created_at });
+        Ok((entry, added))
+    }
+
+    /// Takes a number off an owner's list. True if it was there.
+    pub async fn remove_opt_out(
+        &self,
+        caller: &Caller,
+        destination: &str,
+        owner_id: Option<i64>,
+    ) -> Result<bool, Error> {
+        caller.require(Scope::MessagesSend)?;
+        let owner = caller.owner(owner_id)?;
+        let number = Msisdn::parse(destination).map_err(|e| Error::invalid("destination", e))?;
+        Ok(self.inner.store.remove_opt_out(owner, &number).await?)
+    }
+}

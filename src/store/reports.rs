@@ -1,0 +1,94 @@
+//! Delivery reports: written as they came before they are acknowledged, applied afterwards, and read again.
+
+mod apply;
+mod intake;
+mod replay;
+
+use diesel::prelude::*;
+
+pub use apply::{Applied, Which};
+pub(super) use intake::Intake;
+pub use replay::Standing;
+
+use crate::domain::ids::{MessageId, ProviderMessageId};
+use crate::domain::report::{Form, Report, pieces};
+use crate::store::columns::{Guid, Instant};
+use crate::store::schema::reports;
+
+/// How a report stands. The numbers are what the database holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i16)]
+pub enum Stage {
+    /// It waits to be applied, or for its message.
+    Waiting = 1,
+    /// It was applied.
+    Applied = 2,
+    /// Its message did not come in 72 hours.
+    Nobodys = 3,
+    /// It cannot be read.
+    Unreadable = 4,
+}
+
+/// A row of `reports`.
+#[derive(Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = reports, treat_none_as_default_value = false)]
+#[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
+pub(super) struct ReportRow {
+    id: Guid,
+    received_at: Instant,
+    form: i16,
+    body: Vec<u8>,
+    message_id: Option<Guid>,
+    provider_message_id: Option<String>,
+    state: i16,
+    tries: i16,
+    due_at: Option<Instant>,
+}
+
+impl ReportRow {
+    fn report(&self) -> Option<Report> {
+        Report::read(Form::from_number(self.form), &self.body)
+    }
+}
+
+/// What a post holds, as it is to be stored.
+#[derive(Debug, Clone)]
+pub struct Post {
+    form: Form,
+    pieces: Vec<(Vec<u8>, Option<Named>)>,
+}
+
+/// What a report names.
+#[derive(Debug, Clone)]
+struct Named {
+    message: Option<MessageId>,
+    provider_id: Option<ProviderMessageId>,
+}
+
+impl Post {
+    /// Reads a post's body. What cannot be read is kept as well.
+    #[must_use]
+    pub fn read(form: Form, body: &[u8]) -> Self {
+        let named = |report: Report| Named { message: report.message, provider_id: report.provider_id };
+        let piece = |piece: &[u8]| (piece.to_vec(), Report::read(form, piece).map(named));
+        Self { form, pieces: pieces(form, body).into_iter().map(piece).collect() }
+    }
+
+    /// How many of its pieces cannot be read.
+    #[must_use]
+    pub fn unreadable(&self) -> usize {
+        self.pieces.iter().filter(|(_, named)| named.is_none()).count()
+    }
+
+    /// How many pieces it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Whether it is an empty array.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+}
