@@ -93,5 +93,6 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     assert!(rows_read(&url, "list of a number", async |s| list(number.clone(), s).await).await <= 100);
     assert!(rows_read(&url, "list of a status", async |s| list(by_status.clone(), s).await).await <= 200);
     assert!(rows_read(&url, "refresh targets", targets).await <= 1100);
-    assert!(rows_read(&url, "tend", tend).await <= 20);
+    // What the claims before have left behind in the index is read, too, until a vacuum comes.
+    assert!(rows_read(&url, "tend", tend).await <= 60);
 }
