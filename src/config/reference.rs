@@ -47,7 +47,7 @@ pub const REFERENCE: &[Variable] = &[
     v(
         "WEBHOOK_SECRET",
         "–",
-        "what the provider's posts are known by, 16 characters or more, several separated by commas while rotating; without it `/webhooks` is closed",
+        "what the provider's posts are known by, 8 characters or more, several separated by commas while rotating; without it `/webhooks` is closed",
     ),
     v(
         "STOP_WORDS",
