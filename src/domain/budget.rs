@@ -9,7 +9,7 @@ const FLOOR: f64 = 10.0;
 /// What can be saved up: a minute of first tries at a high rate must not become a storm of retries.
 const SAVINGS: f64 = 600.0;
 
-/// The budget of one process, in calls.
+/// The budget of one process, in calls. A bulk call is as much of each kind as its messages are.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
     saved: f64,
@@ -33,7 +33,7 @@ impl Budget {
         whole
     }
 
-    /// Takes in calls that were made; a bulk call is one of each kind by its share.
+    /// Takes in calls that were made.
     pub fn spend(&mut self, first_tries: f64, retries: f64) {
         self.saved = (self.saved + first_tries * SHARE - retries).min(SAVINGS);
     }

@@ -61,17 +61,17 @@ impl Gates {
         });
     }
 
-    /// How many messages that were tried before may be tried again now.
+    /// How many calls may be made now with messages that were tried before.
     pub(super) fn retries(&self, now: Timestamp) -> usize {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner).allowance(now)
     }
 
-    /// Takes in one call's messages: how many were first tries and how many retries.
-    #[expect(clippy::cast_precision_loss, reason = "a call's messages")]
-    pub(super) fn spend(&self, first_tries: usize, retries: usize) {
-        let all = (first_tries + retries).max(1) as f64;
+    /// Takes in calls: how many there were, and how many of their messages were first tries and retries.
+    #[expect(clippy::cast_precision_loss, reason = "a few calls' messages")]
+    pub(super) fn spend(&self, calls: usize, first_tries: usize, retries: usize) {
+        let each = calls as f64 / (first_tries + retries).max(1) as f64;
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        budget.spend(first_tries as f64 / all, retries as f64 / all);
+        budget.spend(first_tries as f64 * each, retries as f64 * each);
     }
 
     /// Whether this call trips the breaker.

@@ -46,11 +46,13 @@ impl Pass {
     }
 }
 
-/// Which calls a look is for.
-#[derive(Debug, Clone, Copy)]
+/// By which calls messages are to go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
     One,
     Bulk,
+    /// The one call that tries a held gate.
+    Probe,
 }
 
 /// How a stream's messages go out.
@@ -199,8 +201,8 @@ impl Service {
             }
             let (streams, fresh) = self.roster().await?;
             let pass = match by {
-                By::One => self.one_by_one(&streams).await?,
                 By::Bulk => self.in_bulk(&streams).await?,
+                By::One | By::Probe => self.one_by_one(&streams).await?,
             };
             if pass.done > 0 || pass.limited || pass.full {
                 return Ok(pass);
@@ -254,7 +256,7 @@ impl Service {
             let Some(place) = chosen.iter().position(|n| *n > 0) else { break };
             let Some((stream, rate)) = open.get(place).copied() else { break };
             let room = self.room(stream.owner, true).await?.min(self.inner.settings.bulk_chunk);
-            let claimed = self.claim(vec![(stream.clone(), room)], rate_of(stream, rate), true).await?;
+            let claimed = self.claim(vec![(stream.clone(), room)], rate_of(stream, rate), By::Bulk).await?;
             pass.add(&claimed);
             if claimed.held.len() < room {
                 open.remove(place);
@@ -316,9 +318,7 @@ impl Service {
         }
         let shares = places.iter().map(|((stream, _), n)| ((*stream).clone(), *n)).collect();
         let rates = places.iter().flat_map(|((stream, rate), _)| rate_of(stream, *rate)).collect();
-        // What a limited account was booked for is sent at once: a fence of its own would let more of it arrive together.
-        let fence = places.iter().any(|((_, rate), _)| rate.is_some());
-        let claimed = self.claim(shares, rates, fence).await?;
+        let claimed = self.claim(shares, rates, By::One).await?;
         let filled = places.into_iter().zip(&claimed.seen).filter(|((_, share), seen)| *seen == share);
         let more = filled.map(|((open, _), _)| open).collect();
         Ok((claimed, more))
@@ -328,28 +328,32 @@ impl Service {
         &self,
         shares: Vec<(Stream, usize)>,
         rates: BTreeMap<String, Rate>,
-        fence: bool,
+        by: By,
     ) -> Result<Claimed, Error> {
+        let retries = self.inner.gates.retries(self.inner.clock.now());
         let claim = Claim {
             shares,
             by: self.inner.holder,
             until: self.lease_end(),
-            fence,
+            // What a limited account was booked for is sent at once, too: a fence of its own would let more of it arrive
+            // together.
+            fence: by == By::Bulk || !rates.is_empty(),
             rates,
-            retries: self.inner.gates.retries(self.inner.clock.now()),
+            retries: match by {
+                By::One => retries,
+                By::Bulk => retries.saturating_mul(self.inner.settings.bulk_chunk),
+                By::Probe => usize::MAX,
+            },
             put_off: PUT_OFF,
         };
         let claimed = self.inner.store.claim(claim).await?;
         if claimed.limited {
             self.inner.metrics.limited();
         }
-        for message in claimed.held.iter().chain(&claimed.dropped) {
-            self.forget_stats_of(message).await;
-        }
-        if claimed.held.len() > claimed.retries || claimed.retries > 0 {
-            self.inner.metrics.retries(claimed.retries);
-            self.inner.gates.spend(claimed.held.len() - claimed.retries, claimed.retries);
-        }
+        self.forget_stats_of_all(claimed.held.iter().chain(&claimed.dropped)).await;
+        self.inner.metrics.retries(claimed.retries);
+        let calls = if by == By::Bulk { 1 } else { claimed.held.len() };
+        self.inner.gates.spend(calls, claimed.held.len() - claimed.retries, claimed.retries);
         Ok(claimed)
     }
 
@@ -366,7 +370,7 @@ impl Service {
             if self.inner.stopping.is_cancelled() || !self.take_probe(&gate).await? {
                 continue;
             }
-            let claimed = self.claim(vec![(stream.clone(), 1)], BTreeMap::new(), false).await?;
+            let claimed = self.claim(vec![(stream.clone(), 1)], BTreeMap::new(), By::Probe).await?;
             done += claimed.held.len() + claimed.dropped.len();
             if claimed.held.is_empty() {
                 self.return_probe(&gate).await?;

@@ -159,6 +159,7 @@ impl Service {
             if rate.is_some() && self.has_backlog(&message) { message.queued(self.inner.clock.now()) } else { message };
         match self.inner.store.accept(message, key, rate, cancel).await? {
             Accepted::New(message) if message.state.dispatch == Dispatch::Sending => {
+                self.inner.gates.spend(1, 1, 0);
                 let (message, outcome) = self.deliver(*message).await?;
                 self.forget_stats_of(&message).await;
                 let raw = if let Outcome::Accepted(acceptance) = outcome { Some(acceptance.raw) } else { None };

@@ -167,6 +167,24 @@ on_both_databases! {
         assert_eq!(app.ledger("").await.len(), 10);
     }
 
+    async fn retries_are_a_tenth_of_first_tries_and_ten_a_second(app) {
+        // Suffix 0012 fails once, 0001 never: too few failures for the breaker, and sixty messages to be tried again.
+        let mut alice = app.alice();
+        for i in 0..60 {
+            for suffix in ["0012", "0001", "0001"] {
+                send(&mut alice, to(&format!("+30690{i:03}{suffix}"))).await;
+            }
+        }
+        let mut seen = Vec::new();
+        for seconds in [1, 2, 2] {
+            app.advance(seconds);
+            app.run_due().await;
+            seen.push(app.ledger("").await.len() - 120);
+        }
+        // Ten at hand, eighteen for the first tries, ten for each second; none more, however often the queue is looked at.
+        assert_eq!(seen, [38, 58, 60]);
+    }
+
     async fn who_opted_out_is_not_written_to_any_more(app) {
         let number = Msisdn::parse("+306999990001").unwrap();
         queued(&app, app.alice, 1).await;
