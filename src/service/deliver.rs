@@ -1,5 +1,6 @@
 //! Handing messages to the provider: what is past the fence is sent, and settled whatever happens meanwhile.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -199,8 +200,14 @@ impl Service {
 
     /// Forgets the counters of the campaigns that these moves changed.
     pub(super) async fn forget_stats(&self, moved: &[Moved]) {
-        for moved in moved.iter().filter(|m| m.result.is_ok()) {
-            self.forget_stats_of(&moved.message).await;
+        self.forget_stats_of_all(moved.iter().filter(|m| m.result.is_ok()).map(|m| &m.message)).await;
+    }
+
+    /// Forgets the counters of these messages' campaigns, each once.
+    pub(super) async fn forget_stats_of_all(&self, messages: impl Iterator<Item = &Message>) {
+        let campaigns: HashSet<_> = messages.filter_map(|m| Some((m.owner, m.campaign?))).collect();
+        for campaign in &campaigns {
+            self.inner.stats.invalidate(campaign).await;
         }
     }
 
