@@ -1,7 +1,6 @@
 //! The gRPC door: decodes, asks the service, encodes. It holds no rule and no query.
 
 mod campaigns;
-mod convert;
 mod entry;
 mod messaging;
 mod observe;

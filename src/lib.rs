@@ -5,6 +5,7 @@ pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod contract;
 pub mod domain;
 pub mod error;
 pub mod grpc;

@@ -8,9 +8,11 @@ use crate::support::files;
 /// Who may name whom, by the folders of `src/`. Whatever may be named by all is in [`FREE`]; oneself always may.
 const RULES: &[(&str, &[&str])] = &[
     // Doors: when something happens. Never the store, never the provider.
-    ("grpc", &["service", "domain", "proto"]),
-    ("http", &["service", "domain"]),
+    ("grpc", &["contract", "service", "domain", "proto"]),
+    ("http", &["contract", "service", "domain", "proto"]),
     ("worker", &["service", "domain"]),
+    // What both doors for callers share: the contract's messages, to and from the service.
+    ("contract", &["service", "domain", "proto"]),
     // The corridor: what happens.
     ("service", &["domain", "store", "provider"]),
     // The rules: whether it happens.
@@ -58,9 +60,9 @@ const RULES: &[(&str, &[&str])] = &[
 /// Who may name the clock, the errors and the identity besides.
 const FREE: &[(&str, &[&str])] = &[
     ("clock", &["app", "cli", "grpc", "http", "sandbox", "service", "store", "worker"]),
-    ("error", &["auth", "grpc", "http", "service", "worker"]),
+    ("error", &["auth", "contract", "grpc", "http", "service", "worker"]),
     ("metrics", &["grpc", "http", "service"]),
-    ("auth", &["grpc", "http", "service"]),
+    ("auth", &["contract", "grpc", "http", "service"]),
     ("planted", &["domain", "provider", "service", "store"]),
 ];
 

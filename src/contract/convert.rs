@@ -9,7 +9,8 @@ use crate::domain::message::Message;
 use crate::domain::text::Encoding;
 use crate::proto;
 use crate::service::{
-    BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkTarget, Refreshed, SendSingle, Sent, Snapshot,
+    BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkTarget, Explained, OptOut, OptOutSource, Refreshed,
+    SendSingle, Sent, Snapshot,
 };
 
 /// A time as the contract has it.
@@ -199,5 +200,37 @@ impl From<BulkProgress> for proto::RefreshStatusBulkResponse {
             }
         };
         Self { total, completed: p.completed, resume_token: p.resume_token, event: Some(event) }
+    }
+}
+
+impl From<OptOut> for proto::OptOut {
+    fn from(entry: OptOut) -> Self {
+        Self {
+            destination: entry.destination.as_str().to_owned(),
+            source: match entry.source {
+                OptOutSource::Owner => proto::OptOutSource::Owner,
+                OptOutSource::Recipient => proto::OptOutSource::Recipient,
+            }
+            .into(),
+            created_at: Some(timestamp(entry.created_at)),
+        }
+    }
+}
+
+impl From<Explained> for proto::ExplainMessageResponse {
+    fn from(explained: Explained) -> Self {
+        let masked = explained.message.destination.masked();
+        let mut message = proto::Message::from(explained.message);
+        message.text.clear();
+        message.destination = masked;
+        let entries = explained.entries.into_iter().map(|entry| proto::explain_message_response::Entry {
+            at: Some(timestamp(entry.at)),
+            kind: entry.kind.to_owned(),
+            from: i32::from(entry.from),
+            to: i32::from(entry.to),
+            attempt: entry.attempt,
+            evidence: entry.evidence.is_object().then(|| raw(entry.evidence)),
+        });
+        Self { message: Some(message), entries: entries.collect() }
     }
 }
