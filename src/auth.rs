@@ -71,6 +71,12 @@ impl Caller {
         self.scopes.contains(&scope)
     }
 
+    /// The scopes, as [`Caller::new`] takes them.
+    #[must_use]
+    pub fn scopes(&self) -> String {
+        self.scopes.iter().map(|s| s.name()).collect::<Vec<_>>().join(" ")
+    }
+
     /// Refuses unless the credentials allow this.
     pub fn require(&self, scope: Scope) -> Result<(), Error> {
         if self.has(scope) { Ok(()) } else { Err(Error::Denied(scope.name())) }

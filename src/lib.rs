@@ -14,6 +14,7 @@ pub mod metrics;
 mod planted;
 pub mod proto;
 pub mod provider;
+pub mod request_id;
 pub mod sandbox;
 pub mod server;
 pub mod service;

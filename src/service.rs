@@ -14,6 +14,7 @@ mod refresh;
 mod refresh_bulk;
 mod report;
 mod send;
+mod stream_urls;
 mod tend;
 mod timers;
 mod watch;
@@ -35,6 +36,7 @@ pub use refresh::{Refreshed, internal_status};
 pub use refresh_bulk::{BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkStream, BulkTarget};
 pub use report::Filed;
 pub use send::{SendSingle, Sent, is_account};
+pub use stream_urls::{OpenedStream, StreamGrant};
 
 /// The provider's live view, for the doors, which never see the provider.
 pub use crate::provider::Snapshot;

@@ -131,7 +131,7 @@ impl From<Sent> for proto::SendSingleResponse {
 
 impl proto::GetMessageStatusResponse {
     /// The provider's view of the message that was asked for as `id`.
-    pub(super) fn of(id: &str, s: Snapshot) -> Self {
+    pub fn of(id: &str, s: Snapshot) -> Self {
         use proto::get_message_status_response as view;
         Self {
             message_id: s.message_id.unwrap_or_else(|| id.to_owned()),
@@ -158,7 +158,7 @@ impl proto::GetMessageStatusResponse {
 
 impl proto::RefreshStatusResponse {
     /// What refreshing the message that was asked for as `id` came to.
-    pub(super) fn of(id: &str, r: Refreshed) -> Self {
+    pub fn of(id: &str, r: Refreshed) -> Self {
         Self {
             updated: i32::try_from(r.records).unwrap_or(i32::MAX),
             internal_status: r.status as i32,
@@ -175,7 +175,7 @@ impl From<proto::RefreshStatusBulkRequest> for BulkRequest {
             Target::CampaignId(id) => BulkTarget::Campaign(id),
             Target::ProviderMessageIds(list) => BulkTarget::Ids(list.ids),
         });
-        Self { target, owner_id: r.owner_id, only_pending: r.only_pending, resume_token: r.resume_token }
+        Self { target, owner_id: r.owner_id, only_pending: r.only_pending, resume_token: r.resume_token, limit: None }
     }
 }
 
@@ -184,18 +184,20 @@ impl From<BulkProgress> for proto::RefreshStatusBulkResponse {
         use proto::refresh_status_bulk_response as event;
         let total = p.total;
         let event = match p.event {
-            BulkEvent::Result { id, outcome, status, updated, error } => event::Event::Result(event::Result {
-                provider_message_id: id,
-                outcome: match outcome {
-                    BulkOutcome::Updated => proto::RefreshOutcome::Updated,
-                    BulkOutcome::Unchanged => proto::RefreshOutcome::Unchanged,
-                    BulkOutcome::Failed => proto::RefreshOutcome::Failed,
-                } as i32,
-                internal_status: status.map_or(0, |s| s as i32),
-                updated: i32::try_from(updated).unwrap_or(i32::MAX),
-                error: error.unwrap_or_default(),
-            }),
-            BulkEvent::Summary { updated, unchanged, failed } => {
+            BulkEvent::Result { id, outcome, status, updated, error, refreshed: _ } => {
+                event::Event::Result(event::Result {
+                    provider_message_id: id,
+                    outcome: match outcome {
+                        BulkOutcome::Updated => proto::RefreshOutcome::Updated,
+                        BulkOutcome::Unchanged => proto::RefreshOutcome::Unchanged,
+                        BulkOutcome::Failed => proto::RefreshOutcome::Failed,
+                    } as i32,
+                    internal_status: status.map_or(0, |s| s as i32),
+                    updated: i32::try_from(updated).unwrap_or(i32::MAX),
+                    error: error.unwrap_or_default(),
+                })
+            }
+            BulkEvent::Summary { updated, unchanged, failed, more: _ } => {
                 event::Event::Summary(event::Summary { total, updated, unchanged, failed })
             }
         };

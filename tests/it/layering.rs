@@ -28,6 +28,7 @@ const RULES: &[(&str, &[&str])] = &[
     // Bugs for the fault harness; in a normal build there are none, so whoever asks stays as pure as it was.
     ("planted", &[]),
     ("proto", &[]),
+    ("request_id", &[]),
     ("shutdown", &[]),
     // A program of its own, which knows the service as little as the provider does.
     ("sandbox", &[]),
@@ -62,6 +63,7 @@ const FREE: &[(&str, &[&str])] = &[
     ("clock", &["app", "cli", "grpc", "http", "sandbox", "service", "store", "worker"]),
     ("error", &["auth", "contract", "grpc", "http", "service", "worker"]),
     ("metrics", &["grpc", "http", "service"]),
+    ("request_id", &["grpc", "http"]),
     ("auth", &["contract", "grpc", "http", "service"]),
     ("planted", &["domain", "provider", "service", "store"]),
 ];

@@ -135,6 +135,7 @@ impl Bench {
             owner_id: None,
             only_pending: false,
             resume_token: String::new(),
+            limit: None,
         }
     }
 }
