@@ -10,6 +10,7 @@ use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
 pub use observe::{Limits, ObserveLayer};
+pub use status::render;
 
 use crate::proto::campaign_service_server::CampaignServiceServer;
 use crate::proto::messaging_service_server::MessagingServiceServer;

@@ -44,15 +44,15 @@ pub fn routes(service: Service, front: Front) -> Router {
     let door = Door { service: service.clone(), stop: front.stop };
     let prompt = endpoint::router(endpoint::prompt()).layer(middleware::from_fn(guard::in_time));
     let api = prompt.merge(endpoint::router(recipients::endpoints())).with_state(door);
-    finish(watched::routes(&service).merge(api).merge(openapi::routes()), &front.origins)
+    finish(watched::routes(&service).merge(api).merge(openapi::routes()), &service, &front.origins)
 }
 
 /// The routes of a process that serves no callers: a worker's.
 pub fn worker_routes(service: &Service) -> Router {
-    finish(watched::routes(service), &[])
+    finish(watched::routes(service), service, &[])
 }
 
-fn finish(router: Router, origins: &[HeaderValue]) -> Router {
+fn finish(router: Router, service: &Service, origins: &[HeaderValue]) -> Router {
     let router = router
         .method_not_allowed_fallback(|| async { Problem::WrongMethod })
         .fallback(|| async { Problem::NoRoute })
@@ -61,5 +61,5 @@ fn finish(router: Router, origins: &[HeaderValue]) -> Router {
         Some(cors) => router.layer(cors),
         None => router,
     };
-    router.layer(middleware::from_fn(guard::observe))
+    router.layer(middleware::from_fn_with_state(service.metrics().clone(), guard::observe))
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
+use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
@@ -42,6 +43,20 @@ impl Door {
             let _ = call.owner.set(caller.user.0);
         }
         Ok(caller)
+    }
+}
+
+/// The one name in a route's path.
+pub(super) struct Named(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(head: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let names = RawPathParams::from_request_parts(head, state).await;
+        let names = names.map_err(|_| Problem::invalid("path", "is not UTF-8"))?;
+        let name = names.iter().next().map(|(_, value)| value.to_owned());
+        name.map(Self).ok_or(Problem::NoRoute)
     }
 }
 

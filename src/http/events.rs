@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::http::header::{ACCEPT, HeaderName};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
@@ -104,6 +104,7 @@ pub(super) fn answer(door: &Door, steps: Steps, named: impl Fn(&str) -> String +
     let mut answer = Sse::new(events).keep_alive(alive).into_response();
     // A proxy that gathers events before it passes them on would make them late.
     answer.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 
@@ -112,6 +113,8 @@ fn events(
     mut steps: Steps,
     named: impl Fn(&str) -> String + Send + 'static,
 ) -> impl Stream<Item = Event> + Send {
+    // The request's, under whose id a failure is told.
+    let span = tracing::Span::current();
     async_stream::stream! {
         loop {
             let next = tokio::select! {
@@ -123,7 +126,7 @@ fn events(
                 Some(Ok(step)) => yield Event::default().id(named(&step.id)).event(step.name).data(step.data),
                 Some(Err(e)) => {
                     if let Some(cause) = e.cause() {
-                        tracing::error!(reason = e.reason(), cause, "a stream failed");
+                        tracing::error!(parent: &span, reason = e.reason(), cause, "a stream failed");
                     }
                     yield Event::default().event("error").data(Problem::from(e).body().to_string());
                     return;

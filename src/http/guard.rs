@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
     RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -18,6 +18,7 @@ use tracing::Instrument as _;
 use crate::error::Error;
 use crate::http::entry::Call;
 use crate::http::problem::Problem;
+use crate::metrics::Metrics;
 use crate::request_id;
 
 /// How long an answer may take to begin: longer than any provider call that is not set to take minutes.
@@ -35,7 +36,7 @@ const HEADERS: [(HeaderName, &str); 5] = [
 ];
 
 /// Names the request, and writes its line into the log. Paths are told by their routes: a path can hold a number.
-pub(super) async fn observe(mut request: Request, next: Next) -> Response {
+pub(super) async fn observe(State(metrics): State<Metrics>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let id = request_id::of(request.headers());
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
@@ -54,6 +55,9 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     if &*route != "/healthz" && &*route != "/readyz" && &*route != "/metrics" {
         let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let (status, owner) = (answer.status().as_u16(), call.owner.get());
+        // Whatever a caller makes up must not become a label.
+        let known = [Method::GET, Method::POST, Method::DELETE, Method::HEAD, Method::OPTIONS].contains(&method);
+        metrics.request(&route, if known { method.as_str() } else { "other" }, status, begun.elapsed());
         tracing::info!(request_id = &*id, %method, route = &*route, status, micros, owner, "request");
     }
     answer

@@ -5,7 +5,7 @@
 mod answers;
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -16,7 +16,7 @@ use crate::auth::Caller;
 use crate::contract::{campaigns, messages};
 use crate::error::{Error, Violation};
 use crate::http::endpoint::{About, Endpoint};
-use crate::http::entry::{self, Door};
+use crate::http::entry::{self, Door, Named};
 use crate::http::events;
 use crate::http::openapi::operations;
 use crate::http::problem::{Plain, Problem};
@@ -41,9 +41,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn message(State(door): State<Door>, Path(id): Path<String>, request: Request) -> Result<Json<Value>, Plain> {
-    let (head, _) = request.into_parts();
-    let caller = door.enter(&head).await?;
+async fn message(State(door): State<Door>, request: Request) -> Result<Json<Value>, Plain> {
+    let (caller, id) = enter_for_one(&door, request).await?;
     let asked = GetMessageStatusRequest { message_id: id };
     let status = messages::get_message_status(&door.service, &caller, asked).await.map_err(as_they_know_it)?;
     Ok(Json(answers::view(&status)?))
@@ -90,13 +89,20 @@ async fn bulk(State(door): State<Door>, request: Request) -> Result<Response, Pl
     Ok(Json(answers::bulk(steps)?).into_response())
 }
 
-async fn stats(State(door): State<Door>, Path(id): Path<String>, request: Request) -> Result<Json<Value>, Plain> {
-    let (head, _) = request.into_parts();
-    let caller = door.enter(&head).await?;
+async fn stats(State(door): State<Door>, request: Request) -> Result<Json<Value>, Plain> {
+    let (caller, id) = enter_for_one(&door, request).await?;
     let campaign_id = id.parse().map_err(|_| Problem::invalid("id", "must be a whole number"))?;
     let asked = GetCampaignStatsRequest { campaign_id };
     let counted = campaigns::get_campaign_stats(&door.service, &caller, asked).await?;
     Ok(Json(answers::stats(&counted.stats.unwrap_or_default())))
+}
+
+/// The caller, and the id in the path.
+async fn enter_for_one(door: &Door, request: Request) -> Result<(Caller, String), Problem> {
+    let (mut head, _) = request.into_parts();
+    let caller = door.enter(&head).await?;
+    let Named(id) = Named::from_request_parts(&mut head, door).await?;
+    Ok((caller, id))
 }
 
 /// The caller, the headers and the fields of the body. Fields that nobody knows are passed over, as they always were.

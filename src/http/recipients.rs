@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::routing::post;
 use csv::{Reader, StringRecord};
@@ -16,7 +16,7 @@ use crate::auth::Caller;
 use crate::contract::campaigns::Recipients;
 use crate::error::Error;
 use crate::http::endpoint::{About, Endpoint};
-use crate::http::entry::{self, Door};
+use crate::http::entry::{self, Door, Named};
 use crate::http::openapi::operations;
 use crate::http::problem::Problem;
 use crate::http::transcode::{Answer, from_json};
@@ -36,7 +36,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 async fn add(
     State(door): State<Door>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request,
 ) -> Result<Answer<AddRecipientsResponse>, Problem> {
     let (head, body) = request.into_parts();

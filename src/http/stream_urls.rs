@@ -1,7 +1,7 @@
 //! `/api/v1/stream-urls` and `/api/v1/streams/…`: streams for `EventSource`, which can send no header.
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::auth::Caller;
 use crate::error::Error;
 use crate::http::endpoint::{About, Endpoint};
-use crate::http::entry::{self, Door};
+use crate::http::entry::{self, Door, Named};
 use crate::http::events::{self, Steps};
 use crate::http::openapi;
 use crate::http::problem::Problem;
@@ -61,7 +61,7 @@ async fn issue(State(door): State<Door>, request: Request) -> Result<Json<Value>
     })))
 }
 
-async fn open(State(door): State<Door>, Path(token): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+async fn open(State(door): State<Door>, Named(token): Named, headers: HeaderMap) -> Result<Response, Problem> {
     let opened = door.service.open_stream(&token, events::last_id(&headers)?).await?;
     if events::over(&opened.resume) {
         return Ok(events::nothing_more());

@@ -3,10 +3,14 @@
 mod api;
 mod call;
 mod delivery_report;
+mod document;
+mod front;
 mod inbound;
+mod matrix;
 mod mitto;
 mod post;
 mod signature;
+mod streams;
 
 use axum::body::Body;
 use http::{Request, StatusCode};
