@@ -1,6 +1,6 @@
 //! The tables as Diesel sees them, on both databases; `migrations/` holds the truth.
 
-#![expect(clippy::wildcard_imports, reason = "the types of the columns, as Diesel's own tools write it")]
+#![allow(clippy::wildcard_imports, reason = "the types of the columns, as Diesel's own tools write it")]
 
 use diesel::table;
 
