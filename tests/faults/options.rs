@@ -157,7 +157,7 @@ impl Options {
                 rounds: 1,
                 trouble: Duration::from_millis(1500),
                 recipients: 520,
-                backlog: 2500,
+                backlog: 6000,
                 small: 40,
                 limited: 2000,
                 rate: 30,
