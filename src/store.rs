@@ -12,6 +12,7 @@ mod counters;
 mod gates;
 mod inbound;
 mod keys;
+mod lane;
 mod lock;
 mod messages;
 mod migrate;

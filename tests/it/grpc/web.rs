@@ -77,7 +77,7 @@ on_both_databases! {
         assert_eq!(sent.code(), "0");
         assert_eq!(sent.headers["access-control-allow-origin"], ORIGIN);
         let id = SendSingleResponse::decode(&sent.messages[0][..]).unwrap().message_id;
-        assert_eq!(app.ledger("").await[0]["id"], id);
+        assert_eq!(app.ledger("").await[0]["message_id"], id);
         let list = ListMessagesRequest::default().encode_to_vec();
         let listed = call(&app, app.alice, "messaging.v1.MessagingService/ListMessages", &list).await;
         assert_eq!(ListMessagesResponse::decode(&listed.messages[0][..]).unwrap().messages.len(), 1);
