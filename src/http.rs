@@ -40,11 +40,11 @@ pub struct Front {
 }
 
 /// All routes of the door. What it does not know it says so, in JSON.
-pub fn routes(service: Service, front: Front) -> Router {
+pub fn routes(service: &Service, front: Front) -> Router {
     let door = Door { service: service.clone(), stop: front.stop };
     let prompt = endpoint::router(endpoint::prompt()).layer(middleware::from_fn(guard::in_time));
     let api = prompt.merge(endpoint::router(recipients::endpoints())).with_state(door);
-    finish(watched::routes(&service).merge(api).merge(openapi::routes()), &service, &front.origins)
+    finish(watched::routes(service).merge(api).merge(openapi::routes()), service, &front.origins)
 }
 
 /// The routes of a process that serves no callers: a worker's.

@@ -103,7 +103,7 @@ impl Doors {
             .add_routes(routes)
             .serve_with_incoming_shutdown(tls::incoming(self.grpc, self.tls), stop.clone().cancelled_owned());
         let front = http::Front { origins, stop: stop.clone() };
-        let http = axum::serve(self.http, http::routes(service, front));
+        let http = axum::serve(self.http, http::routes(&service, front));
         let http = http.with_graceful_shutdown(stop.clone().cancelled_owned());
         let both = async {
             tokio::try_join!(async { grpc.await.map_err(ServeError::from) }, async {

@@ -131,7 +131,7 @@ impl From<Sent> for proto::SendSingleResponse {
 
 impl proto::GetMessageStatusResponse {
     /// The provider's view of the message that was asked for as `id`.
-    pub fn of(id: &str, s: Snapshot) -> Self {
+    pub(super) fn of(id: &str, s: Snapshot) -> Self {
         use proto::get_message_status_response as view;
         Self {
             message_id: s.message_id.unwrap_or_else(|| id.to_owned()),
@@ -158,6 +158,7 @@ impl proto::GetMessageStatusResponse {
 
 impl proto::RefreshStatusResponse {
     /// What refreshing the message that was asked for as `id` came to.
+    #[must_use]
     pub fn of(id: &str, r: Refreshed) -> Self {
         Self {
             updated: i32::try_from(r.records).unwrap_or(i32::MAX),

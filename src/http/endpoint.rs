@@ -1,4 +1,4 @@
-//! One route of the API: how it is reached, what it is about, and what answers it. The router and the OpenAPI document
+//! One route of the API: how it is reached, what it is about, and what answers it. The router and the document
 //! are made of the same list.
 
 use axum::Router;

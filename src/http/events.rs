@@ -81,7 +81,7 @@ pub(super) async fn campaign(
 
 /// What names counters: all of them, and not the time they were read at.
 fn name(told: &WatchCampaignResponse) -> String {
-    let counters = told.stats.clone().map(|stats| CampaignStats { updated_at: None, ..stats });
+    let counters = told.stats.map(|stats| CampaignStats { updated_at: None, ..stats });
     let counters = WatchCampaignResponse { stats: counters, state: told.state };
     let digest = Sha256::digest(prost::Message::encode_to_vec(&counters));
     digest.iter().take(8).fold(String::new(), |hex, b| format!("{hex}{b:02x}"))
@@ -119,7 +119,10 @@ fn events(
         loop {
             let next = tokio::select! {
                 biased;
-                () = door.stop.cancelled() => Some(Err(stopping())),
+                () = door.stop.cancelled() => {
+                    yield failed(stopping());
+                    return;
+                }
                 next = steps.next() => next,
             };
             match next {
@@ -128,7 +131,7 @@ fn events(
                     if let Some(cause) = e.cause() {
                         tracing::error!(parent: &span, reason = e.reason(), cause, "a stream failed");
                     }
-                    yield Event::default().event("error").data(Problem::from(e).body().to_string());
+                    yield failed(e);
                     return;
                 }
                 None => {
@@ -138,6 +141,10 @@ fn events(
             }
         }
     }
+}
+
+fn failed(e: Error) -> Event {
+    Event::default().event("error").data(Problem::from(e).body().to_string())
 }
 
 fn stopping() -> Error {

@@ -32,18 +32,14 @@ pub(super) fn routes(service: &Service) -> Router {
 }
 
 async fn readiness(service: &Service) -> Response {
-    match service.ready().await {
-        Ok(()) => {
-            // What is held does not make the process unfit: it accepts, and sends once it may.
-            let held = service.held_gates().into_iter().map(|gate| {
-                json!({"gate": gate.name, "why": gate.holding.name(), "code": gate.code,
-                    "since": gate.since.map(|at| at.to_string()), "until": gate.until.map(|at| at.to_string())})
-            });
-            Json(json!({"ok": true, "held": held.collect::<Vec<_>>()})).into_response()
-        }
-        Err(_) => {
-            let body = json!({"message": "The database cannot be reached", "code": "DATABASE_UNAVAILABLE"});
-            (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
-        }
+    if service.ready().await.is_err() {
+        let body = json!({"message": "The database cannot be reached", "code": "DATABASE_UNAVAILABLE"});
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
     }
+    // What is held does not make the process unfit: it accepts, and sends once it may.
+    let held = service.held_gates().into_iter().map(|gate| {
+        json!({"gate": gate.name, "why": gate.holding.name(), "code": gate.code,
+            "since": gate.since.map(|at| at.to_string()), "until": gate.until.map(|at| at.to_string())})
+    });
+    Json(json!({"ok": true, "held": held.collect::<Vec<_>>()})).into_response()
 }

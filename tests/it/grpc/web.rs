@@ -57,7 +57,7 @@ pub async fn call(app: &TestApp, user: OwnerId, path: &str, message: &[u8]) -> A
     // An error that comes before any message has its status in the headers.
     for (name, value) in &headers {
         if name.as_str().starts_with("grpc-") {
-            trailers.push_str(&format!("{name}:{}\r\n", value.to_str().unwrap()));
+            trailers.extend([name.as_str(), ":", value.to_str().unwrap(), "\r\n"]);
         }
     }
     let mut lines: Vec<&str> = trailers.lines().filter(|line| !line.is_empty()).collect();

@@ -46,7 +46,7 @@ impl Answer {
 pub async fn send(app: &TestApp, request: Builder, body: impl Into<Body>) -> Answer {
     let front = Front { origins: vec![ORIGIN.parse().unwrap()], ..Front::default() };
     let request = request.body(body.into()).unwrap();
-    let answer = routes(app.service.clone(), front).oneshot(request).await.unwrap();
+    let answer = routes(&app.service, front).oneshot(request).await.unwrap();
     let (status, headers) = (answer.status(), answer.headers().clone());
     let bytes = answer.into_body().collect().await.unwrap().to_bytes().to_vec();
     Answer { status, headers, bytes }

@@ -1,6 +1,6 @@
 //! Every route and every RPC, asked by another owner about what exists and about what does not: the same bytes.
 //!
-//! The routes come from the OpenAPI document and the RPCs from the descriptors; one that is not in the tables fails.
+//! The routes come from the document of the door and the RPCs from the descriptors; one that is not in the tables fails.
 
 use messaging::proto::{CreateCampaignRequest, SendSingleRequest};
 use prost_reflect::{DescriptorPool, DynamicMessage};

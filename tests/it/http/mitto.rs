@@ -105,7 +105,8 @@ on_both_databases! {
             }
         }
         assert_eq!(pages, [100, 100, 5]);
-        (ids.sort(), told.sort());
+        ids.sort();
+        told.sort();
         assert_eq!(told, ids);
     }
 

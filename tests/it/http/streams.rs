@@ -35,7 +35,7 @@ fn names(events: &[Event]) -> Vec<&str> {
 
 /// Reads a stream until it has so many events, and hangs up.
 async fn cut(app: &TestApp, request: Request<Body>, n: usize) -> Vec<Event> {
-    let answer = routes(app.service.clone(), Front::default()).oneshot(request).await.unwrap();
+    let answer = routes(&app.service, Front::default()).oneshot(request).await.unwrap();
     let mut body = answer.into_body().into_data_stream();
     let mut text = String::new();
     while events(&text).len() < n {
@@ -122,7 +122,7 @@ on_both_databases! {
         let id = campaign(&app).await;
         let front = Front { stop: CancellationToken::new(), ..Front::default() };
         let request = of(&app, app.alice, "GET", &format!("/api/v1/campaigns/{id}/watch")).body(Body::empty()).unwrap();
-        let answer = routes(app.service.clone(), front.clone()).oneshot(request).await.unwrap();
+        let answer = routes(&app.service, front.clone()).oneshot(request).await.unwrap();
         let mut body = answer.into_body().into_data_stream();
         assert_eq!(names(&events(std::str::from_utf8(&body.next().await.unwrap().unwrap()).unwrap())), ["stats"]);
         front.stop.cancel();
@@ -135,7 +135,7 @@ on_both_databases! {
     async fn an_error_after_the_start_is_an_event(app) {
         let id = campaign(&app).await;
         let request = of(&app, app.alice, "GET", &format!("/api/v1/campaigns/{id}/watch")).body(Body::empty()).unwrap();
-        let answer = routes(app.service.clone(), Front::default()).oneshot(request).await.unwrap();
+        let answer = routes(&app.service, Front::default()).oneshot(request).await.unwrap();
         let mut body = answer.into_body().into_data_stream();
         body.next().await.unwrap().unwrap();
         app.execute("ALTER TABLE campaigns RENAME TO elsewhere").await;

@@ -195,7 +195,8 @@ impl TestApp {
             },
         };
         let service = Service::new(parts(&store, &tokens, &clock, vec![SecretString::from(WEBHOOK_SECRET)]));
-        let serving = doors.serve(service.clone(), 500, vec![ORIGIN.parse().expect("an origin")], stop.clone());
+        let serving =
+            Box::pin(doors.serve(service.clone(), 500, vec![ORIGIN.parse().expect("an origin")], stop.clone()));
         tokio::spawn(async move { serving.await.expect("the doors serve") });
         let endpoint = Channel::from_shared(format!("http://{grpc}")).expect("a URL");
         let channel = endpoint.connect_lazy();
