@@ -38,6 +38,7 @@ pub async fn build(config: &Config) -> Result<Service, Error> {
             bulk_concurrency: config.work.bulk_concurrency,
             bulk_chunk: config.work.bulk_chunk,
             rate: config.work.rate,
+            poll_rate: config.work.poll_rate,
             provider_timeout: config.provider.mitto.timeout,
             webhooks: config.webhooks.clone(),
         },

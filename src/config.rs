@@ -89,6 +89,8 @@ pub struct Work {
     pub rate: Option<Rate>,
     /// `REFRESH_CONCURRENCY`: how many provider calls one bulk refresh has in flight.
     pub refresh_concurrency: usize,
+    /// `POLL_RATE`: how many questions a second about messages without a final report; `None` for none.
+    pub poll_rate: Option<Rate>,
     /// `LEASE_SECONDS`: how long a message may be in one process's hands.
     pub lease: Duration,
 }

@@ -44,6 +44,7 @@ struct Inner {
     reports: Family<One, Counter>,
     unknown_words: Counter,
     inbound: Family<One, Counter>,
+    polls: Family<One, Counter>,
     in_flight: Family<One, Gauge>,
     gates: Family<One, Gauge>,
     waiting: Family<One, Gauge>,
@@ -76,6 +77,7 @@ impl Default for Metrics {
             reports: Family::default(),
             unknown_words: Counter::default(),
             inbound: Family::default(),
+            polls: Family::default(),
             in_flight: Family::default(),
             gates: Family::default(),
             waiting: Family::default(),
@@ -114,6 +116,7 @@ impl Inner {
         r.register("reports", "Delivery reports that were looked at, by outcome", self.reports.clone());
         r.register("unknown_words", "Delivery reports with a word that nobody knows", self.unknown_words.clone());
         r.register("inbound_messages", "Messages from recipients, by what they ask for", self.inbound.clone());
+        r.register("polls", "Questions about messages without a final report, by outcome", self.polls.clone());
         r.register("in_flight", "Messages (single) and calls (bulk) in this process's hands", self.in_flight.clone());
         r.register(
             "gates_held",
@@ -214,6 +217,11 @@ impl Metrics {
     /// A recipient's message asked for this.
     pub fn inbound(&self, outcome: &'static str) {
         self.inner.inbound.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    /// A question about a message without a final report came to this.
+    pub fn poll(&self, outcome: &'static str) {
+        self.inner.polls.get_or_create(&[("outcome", outcome)]).inc();
     }
 
     /// Everything, in the text format of `OpenMetrics`; what a reading gives is taken in first.

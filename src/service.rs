@@ -9,6 +9,7 @@ mod gates;
 mod inbound;
 mod lookup;
 mod opt_outs;
+mod poll;
 mod queue;
 mod refresh;
 mod refresh_bulk;
@@ -81,6 +82,8 @@ pub struct Settings {
     pub bulk_chunk: usize,
     /// The rate of route accounts that have none of their own.
     pub rate: Option<Rate>,
+    /// How many questions a second this process asks about messages without a final report; `None`: none.
+    pub poll_rate: Option<Rate>,
     /// The longest provider call: none is begun under a lease that may end before.
     pub provider_timeout: Duration,
     /// What the provider may post, and how that is told from what others post.
@@ -138,6 +141,8 @@ struct Inner {
     /// How many messages of each tenant are in flight.
     in_flight: queue::InFlight,
     sharing: sharing::Sharing,
+    /// How much the lane of questions may still ask.
+    polls: poll::PollBudget,
     /// Who begins when the capacity is dealt out.
     turn: AtomicUsize,
     /// Reports that are stored and not applied yet.
@@ -188,6 +193,7 @@ impl Service {
             roster: queue::Roster::default(),
             in_flight: queue::InFlight::default(),
             sharing: sharing::Sharing::default(),
+            polls: poll::PollBudget::default(),
             turn: AtomicUsize::new(0),
             applier: report::Applier::default(),
             metrics: Metrics::default(),

@@ -70,6 +70,11 @@ pub const REFERENCE: &[Variable] = &[
         "parts a second on a route account over all replicas, 0 for no limit; `messaging account limit` sets it for one account",
     ),
     v("SEND_BURST", "SEND_RATE", "parts at once on a route account"),
+    v(
+        "POLL_RATE",
+        "20",
+        "how many times a second this process asks the provider about messages that nothing final was reported of, at most; 0 for never",
+    ),
     v("REFRESH_CONCURRENCY", "64", "how many provider calls one bulk refresh has in flight"),
     v("LEASE_SECONDS", "60", "how long a message may be in one process's hands before it counts as lost"),
     v("LOG_FORMAT", "human", "`human` or `json`; logs go to standard error"),

@@ -2,7 +2,7 @@
 
 mod delivery_report;
 mod inbound;
-mod post;
+pub mod post;
 mod signature;
 
 use axum::body::Body;

@@ -35,6 +35,7 @@ fn service(rig: &Rig, default_sender: Option<&str>) -> Service {
             bulk_concurrency: 1,
             bulk_chunk: 500,
             rate: None,
+            poll_rate: None,
             provider_timeout: Duration::from_secs(3),
             webhooks: Webhooks::default(),
         },

@@ -91,6 +91,7 @@ impl Bench {
                 bulk_concurrency: 2,
                 bulk_chunk: 500,
                 rate: None,
+                poll_rate: None,
                 provider_timeout: Duration::from_secs(3),
                 webhooks: Webhooks::default(),
             },

@@ -11,6 +11,7 @@ use messaging::clock::Clock;
 use messaging::config::Grpc;
 use messaging::domain::ids::OwnerId;
 use messaging::domain::keyword::Keywords;
+use messaging::domain::rate::Rate;
 use messaging::domain::sender::SenderId;
 use messaging::proto::campaign_service_client::CampaignServiceClient;
 use messaging::proto::messaging_service_client::MessagingServiceClient;
@@ -188,6 +189,7 @@ impl TestApp {
                 bulk_concurrency: 2,
                 bulk_chunk: 100,
                 rate: None,
+                poll_rate: Rate::new(20, 20),
                 provider_timeout: Duration::from_secs(3),
                 webhooks: Webhooks { secrets, keywords: Keywords::with(&["no more".to_owned()]) },
             },
@@ -269,8 +271,9 @@ impl TestApp {
             let in_bulk = self.service.send_due_in_bulk().await.expect("what is due is sent in bulk").done;
             let reports = self.service.apply_due_reports().await.expect("what was reported is applied");
             let inbound = self.service.read_inbound().await.expect("what came in is read");
+            let polls = self.service.poll_unreported().await.expect("the provider is asked");
             self.service.drain().await;
-            if tended + timers + sent + in_bulk + reports + inbound == 0 {
+            if tended + timers + sent + in_bulk + reports + inbound + polls == 0 {
                 return;
             }
         }
