@@ -45,6 +45,7 @@ struct Inner {
     unknown_words: Counter,
     inbound: Family<One, Counter>,
     in_flight: Family<One, Gauge>,
+    watches: Gauge,
     gates: Family<One, Gauge>,
     waiting: Family<One, Gauge>,
     oldest: Family<One, Gauge<f64, AtomicU64>>,
@@ -77,6 +78,7 @@ impl Default for Metrics {
             unknown_words: Counter::default(),
             inbound: Family::default(),
             in_flight: Family::default(),
+            watches: Gauge::default(),
             gates: Family::default(),
             waiting: Family::default(),
             oldest: Family::default(),
@@ -115,6 +117,7 @@ impl Inner {
         r.register("unknown_words", "Delivery reports with a word that nobody knows", self.unknown_words.clone());
         r.register("inbound_messages", "Messages from recipients, by what they ask for", self.inbound.clone());
         r.register("in_flight", "Messages (single) and calls (bulk) in this process's hands", self.in_flight.clone());
+        r.register("watch_streams", "Streams of WatchMessages that are open here", self.watches.clone());
         r.register(
             "gates_held",
             "Gates that hold sends back, by reason; unwell is the open breaker",
@@ -148,6 +151,8 @@ pub struct Reading {
     pub gates: Vec<(&'static str, i64)>,
     /// How many single messages and bulk calls this process has in flight.
     pub in_flight: (i64, i64),
+    /// How many streams of `WatchMessages` are open.
+    pub watches: i64,
 }
 
 impl Metrics {
@@ -236,6 +241,7 @@ impl Metrics {
         inner.connections.get_or_create(&[("use", "idle")]).set(reading.connections.1);
         inner.in_flight.get_or_create(&[("kind", "single")]).set(reading.in_flight.0);
         inner.in_flight.get_or_create(&[("kind", "bulk")]).set(reading.in_flight.1);
+        inner.watches.set(reading.watches);
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &inner.registry);

@@ -130,7 +130,7 @@ fn sqlite(c: &mut SqliteConnection, claim: &Claim, now: Timestamp) -> QueryResul
     let opted_out = opt_outs::among_sqlite(c, rows)?;
     let mut writes = Writes::default();
     let claimed = claim.decide(shares, &opted_out, &mut admissions, now, &mut writes);
-    writes.flush_sqlite(c)?;
+    writes.flush_sqlite(c, now)?;
     admissions.book_sqlite(c, now)?;
     Ok(claimed)
 }
@@ -206,6 +206,8 @@ impl Store {
                 lite.spawn_blocking(move |c| c.immediate_transaction(|c| sqlite(c, &claim, now))).await?
             }))
         });
-        done.await.map_err(|e| Error::Query(e.to_string().into()))?
+        let done = done.await.map_err(|e| Error::Query(e.to_string().into()))?;
+        self.written.ring();
+        done
     }
 }

@@ -5,3 +5,4 @@ mod campaigns;
 mod queue;
 mod refresh_bulk;
 mod reports;
+mod watch_messages;

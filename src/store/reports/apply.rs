@@ -238,7 +238,7 @@ fn sqlite(c: &mut SqliteConnection, which: &Which, now: Timestamp) -> QueryResul
     let mut writes = Writes::default();
     let loaded = transition::load_sqlite(c, &jobs, Trust::Nothing, now)?;
     let moved = transition::decide(&jobs, loaded, Trust::Nothing, now, &mut writes)?;
-    writes.flush_sqlite(c)?;
+    writes.flush_sqlite(c, now)?;
     let notes: Vec<NoteRow> = matched.iter().map(|matched| matched.note(now)).collect();
     for note in &notes {
         let set = (reports::state.eq(note.state), reports::tries.eq(note.tries), reports::due_at.eq(note.due_at));
@@ -275,6 +275,8 @@ impl Store {
     pub async fn apply_reports(&self, which: Which) -> Result<Vec<Applied>, Error> {
         let (db, clock) = (self.db.clone(), self.clock.clone());
         let done = tokio::spawn(async move { attempt(&db, &clock, which).await });
-        done.await.map_err(|e| Error::Query(e.to_string().into()))?
+        let done = done.await.map_err(|e| Error::Query(e.to_string().into()))?;
+        self.written.ring();
+        done
     }
 }
