@@ -13,22 +13,14 @@ use MessageStatus::{Delivered, Queued, Sent, Unspecified};
 /// What one scripted stream says.
 type Told = Result<WatchMessagesResponse, Status>;
 
-fn heartbeat(token: &str) -> Told {
-    answer(token, None)
+fn heartbeat(token: &str) -> WatchMessagesResponse {
+    WatchMessagesResponse { resume_token: token.to_owned(), event: None }
 }
 
-fn answer(token: &str, event: Option<Event>) -> Told {
-    if token.is_empty() {
-        Err(Status::internal("no token"))
-    } else {
-        Ok(WatchMessagesResponse { resume_token: token.to_owned(), event })
-    }
-}
-
-fn change(token: &str, from: MessageStatus, to: MessageStatus, campaign_id: Option<i64>) -> Told {
+fn change(token: &str, from: MessageStatus, to: MessageStatus, campaign_id: Option<i64>) -> WatchMessagesResponse {
     let at = Some(pbjson_types::Timestamp { seconds: 1_800_000_000, nanos: 5 });
     let event = Event { message_id: format!("m-{token}"), campaign_id, from: from.into(), to: to.into(), at };
-    answer(token, Some(event))
+    WatchMessagesResponse { resume_token: token.to_owned(), event: Some(event) }
 }
 
 async fn service(streams: impl IntoIterator<Item = Vec<Told>>) -> Fake {
@@ -46,8 +38,11 @@ fn no_more() -> Vec<Told> {
 
 #[tokio::test]
 async fn people_read_a_line_for_each_change_and_the_token_at_the_end() {
-    let first =
-        vec![heartbeat("t-0"), change("t-1", Unspecified, Queued, None), change("t-2", Sent, Delivered, Some(7))];
+    let first = vec![
+        Ok(heartbeat("t-0")),
+        Ok(change("t-1", Unspecified, Queued, None)),
+        Ok(change("t-2", Sent, Delivered, Some(7))),
+    ];
     let fake = service([first, no_more()]).await;
     let done = run(fake.addr, &["watch", "--campaign", "7", "--status", "queued", "--status", "delivered"]).await;
     assert_eq!(done.exit, Exit::Failed);
@@ -63,10 +58,10 @@ async fn people_read_a_line_for_each_change_and_the_token_at_the_end() {
 #[tokio::test]
 async fn a_watch_goes_on_with_its_last_token_after_a_cut_and_after_it_was_too_slow() {
     let fake = service([
-        vec![heartbeat("t-0"), change("t-1", Unspecified, Queued, None), Err(Status::unavailable("stopping"))],
+        vec![Ok(heartbeat("t-0")), Ok(change("t-1", Unspecified, Queued, None)), Err(Status::unavailable("stopping"))],
         vec![Err(Status::unavailable("not yet"))],
-        vec![heartbeat("t-1"), change("t-2", Queued, Sent, None), Err(Status::resource_exhausted("too slow"))],
-        vec![change("t-3", Sent, Delivered, None), Err(Status::aborted("again"))],
+        vec![Ok(heartbeat("t-1")), Ok(change("t-2", Queued, Sent, None)), Err(Status::resource_exhausted("too slow"))],
+        vec![Ok(change("t-3", Sent, Delivered, None)), Err(Status::aborted("again"))],
         no_more(),
     ])
     .await;
@@ -89,7 +84,7 @@ async fn a_given_token_is_where_it_begins_and_a_refusal_is_not_tried_again() {
 #[tokio::test]
 async fn a_service_that_stays_away_is_given_up_with_the_token() {
     let away = || vec![Err(Status::unavailable("away"))];
-    let fake = service([vec![heartbeat("t-0")], away(), away(), away(), away()]).await;
+    let fake = service([vec![Ok(heartbeat("t-0"))], away(), away(), away(), away()]).await;
     let done = run(fake.addr, &["watch"]).await;
     assert_eq!((done.exit, done.err.as_str()), (Exit::Failed, "to go on: --resume-token t-0\nUNAVAILABLE: away\n"));
 }
