@@ -14,6 +14,7 @@ mod refresh;
 mod refresh_bulk;
 mod report;
 mod send;
+mod sharing;
 mod tend;
 mod timers;
 mod watch;
@@ -140,7 +141,7 @@ struct Inner {
     roster: queue::Roster,
     /// How many messages of each tenant are in flight.
     in_flight: queue::InFlight,
-    ahead: queue::Ahead,
+    sharing: sharing::Sharing,
     /// Who begins when the capacity is dealt out.
     turn: AtomicUsize,
     /// Reports that are stored and not applied yet.
@@ -192,7 +193,7 @@ impl Service {
             gates: gates::Gates::new(parts.clock.now()),
             roster: queue::Roster::default(),
             in_flight: queue::InFlight::default(),
-            ahead: queue::Ahead::default(),
+            sharing: sharing::Sharing::default(),
             turn: AtomicUsize::new(0),
             applier: report::Applier::default(),
             metrics: Metrics::default(),

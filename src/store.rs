@@ -13,6 +13,7 @@ mod gates;
 mod inbound;
 mod journal;
 mod keys;
+mod lane;
 mod lock;
 mod messages;
 mod migrate;

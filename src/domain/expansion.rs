@@ -7,6 +7,7 @@ use crate::domain::ids::MessageId;
 use crate::domain::message::{Dispatch, Lane, Message, State};
 use crate::domain::recipient::Recipient;
 use crate::domain::sender::SenderId;
+use crate::domain::status::{OPTED_OUT, OPTED_OUT_WHY};
 use crate::domain::template::Template;
 use crate::domain::text::MessageText;
 
@@ -46,7 +47,7 @@ impl<'a> Expansion<'a> {
             MessageText::from_stored(self.campaign.content.text.clone())
         });
         if opted_out {
-            end(&mut state, Dispatch::Cancelled, "OPTED_OUT", "the recipient does not want this sender's messages");
+            end(&mut state, Dispatch::Cancelled, OPTED_OUT, OPTED_OUT_WHY);
             state.failed_at = None;
         }
         let segmentation = text.segmentation();

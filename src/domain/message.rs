@@ -37,6 +37,23 @@ pub enum Dispatch {
 }
 
 impl Dispatch {
+    /// Its name in lower case, as metrics give it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Queued => "queued",
+            Self::Claimed => "claimed",
+            Self::Sending => "sending",
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::Unknown => "unknown",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::Dead => "dead",
+        }
+    }
+
     /// Every state, for tests and lookups.
     pub const ALL: [Self; 10] = [
         Self::Scheduled,

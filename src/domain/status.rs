@@ -21,6 +21,8 @@ pub const RESEND_AFTER: SignedDuration = SignedDuration::from_mins(2);
 pub const BLOCKED_RETRY: SignedDuration = SignedDuration::from_mins(1);
 /// The error code of a message whose recipient opted out.
 pub const OPTED_OUT: &str = "OPTED_OUT";
+/// And what is said of it.
+pub(super) const OPTED_OUT_WHY: &str = "its recipient does not want messages from this owner";
 /// After so many deaths of its holder a message is given up.
 pub const MAX_CRASHES: i16 = 3;
 

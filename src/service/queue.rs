@@ -5,26 +5,25 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
 use crate::domain::ids::OwnerId;
-use crate::domain::message::{Guarantee, Message};
+use crate::domain::message::Message;
 use crate::domain::rate::Rate;
 use crate::domain::turns::{self, Seat};
 use crate::error::Error;
 use crate::planted;
 use crate::service::Service;
 use crate::service::gates::Way;
+use crate::service::sharing::Kind;
 use crate::store::{Claim, Claimed, Stream};
 
 /// How long a list of streams is used before it is read anew: while there is much to do, reading it for every claim
 /// would cost as much as the claims.
 const ROSTER_TTL: Duration = Duration::from_millis(250);
-/// How long single sends that wait for room on an account keep bulk calls from it, unless they are seen to wait again.
-const AHEAD: SignedDuration = SignedDuration::from_millis(250);
 /// How long a retry is put off that the budget does not allow now.
 const PUT_OFF: SignedDuration = SignedDuration::from_secs(2);
 
@@ -42,7 +41,7 @@ pub struct Pass {
 impl Pass {
     fn add(&mut self, claimed: &Claimed) {
         self.done += claimed.held.len() + claimed.dropped.len();
-        self.limited |= claimed.limited;
+        self.limited |= !claimed.limited.is_empty();
     }
 }
 
@@ -53,27 +52,6 @@ enum By {
     Bulk,
     /// The one call that tries a held gate.
     Probe,
-}
-
-/// How a stream's messages go out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// One by one, ahead of all campaigns.
-    Single,
-    /// One by one: messages of a campaign that must never be sent twice, so that a lost answer leaves one unknown.
-    OneByOne,
-    /// By bulk calls: messages of a campaign that may be sent again if an answer is lost.
-    Bulk,
-}
-
-impl Kind {
-    fn of(stream: &Stream) -> Self {
-        match (stream.campaign, stream.guarantee) {
-            (None, _) => Self::Single,
-            (Some(_), Some(Guarantee::AtLeastOnce)) => Self::Bulk,
-            (Some(_), _) => Self::OneByOne,
-        }
-    }
 }
 
 /// The streams that had something due a moment ago.
@@ -118,29 +96,6 @@ impl InFlight {
         }
         drop(all);
         self.ended.notify_waiters();
-    }
-}
-
-/// The limited accounts whose room single sends were waiting for a moment ago: campaigns' bulk calls, which could use up
-/// all of it each time, leave it to them meanwhile.
-#[derive(Default)]
-pub(super) struct Ahead(Mutex<HashMap<String, Timestamp>>);
-
-impl Ahead {
-    fn set(&self, accounts: Vec<String>, wait: bool, now: Timestamp) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for account in accounts {
-            if wait {
-                all.insert(account, now);
-            } else {
-                all.remove(&account);
-            }
-        }
-    }
-
-    fn waits(&self, account: &str, now: Timestamp) -> bool {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(account).is_some_and(|at| now.duration_since(*at) < AHEAD)
     }
 }
 
@@ -218,6 +173,7 @@ impl Service {
         let mut pass = Pass { done: self.probe(streams).await?, ..Pass::default() };
         for kind in [Kind::Single, Kind::OneByOne] {
             let mut open = self.open(streams, kind);
+            pass.limited |= self.give_way(&mut open, kind);
             // In turns first; then those who have more share what the others left over.
             for _ in 0..2 {
                 let free = self.inner.slots.available_permits();
@@ -226,12 +182,8 @@ impl Service {
                 }
                 let seats = self.seats(&open, false).await?;
                 pass.full |= seats.iter().any(|seat| seat.room == 0);
-                let limited = open.iter().filter(|(_, rate)| rate.is_some()).map(|(stream, _)| stream.account.clone());
-                let limited: Vec<String> = limited.collect();
                 let (claimed, more) = self.take(&open, seats, free).await?;
-                if kind == Kind::Single {
-                    self.inner.ahead.set(limited, claimed.limited, self.inner.clock.now());
-                }
+                self.drew(kind, &open, &claimed);
                 pass.add(&claimed);
                 for message in claimed.held {
                     self.begin(message).await;
@@ -245,11 +197,9 @@ impl Service {
     async fn in_bulk(&self, streams: &[Stream]) -> Result<Pass, Error> {
         let mut pass = Pass::default();
         let mut open = self.open(streams, Kind::Bulk);
-        let (all, now) = (open.len(), self.inner.clock.now());
-        open.retain(|(stream, rate)| rate.is_none() || !self.inner.ahead.waits(&stream.account, now));
-        pass.limited |= open.len() < all;
         while !open.is_empty() && !self.inner.stopping.is_cancelled() {
             let Ok(slot) = self.inner.bulk_slots.clone().try_acquire_owned() else { break };
+            pass.limited |= self.give_way(&mut open, Kind::Bulk);
             let seats = self.seats(&open, true).await?;
             pass.full |= seats.iter().any(|seat| seat.room == 0);
             let chosen = turns::deal(1, &seats, self.next_turn());
@@ -257,6 +207,7 @@ impl Service {
             let Some((stream, rate)) = open.get(place).copied() else { break };
             let room = self.room(stream.owner, true).await?.min(self.inner.settings.bulk_chunk);
             let claimed = self.claim(vec![(stream.clone(), room)], rate_of(stream, rate), By::Bulk).await?;
+            self.drew(Kind::Bulk, &open, &claimed);
             pass.add(&claimed);
             if claimed.held.len() < room {
                 open.remove(place);
@@ -275,6 +226,18 @@ impl Service {
             Way::Held | Way::Probe(_) => None,
         };
         streams.iter().filter(|s| Kind::of(s) == kind).filter_map(open).collect()
+    }
+
+    /// Leaves out those whose limited accounts others are to draw on first. True if there were such.
+    fn give_way(&self, open: &mut Vec<Open<'_>>, kind: Kind) -> bool {
+        let (all, now) = (open.len(), self.inner.clock.now());
+        open.retain(|(stream, rate)| rate.is_none() || self.inner.sharing.may_draw(&stream.account, kind, now));
+        open.len() < all
+    }
+
+    fn drew(&self, kind: Kind, open: &[Open<'_>], claimed: &Claimed) {
+        let limited: Vec<&Stream> = open.iter().filter(|(_, rate)| rate.is_some()).map(|(stream, _)| *stream).collect();
+        self.inner.sharing.drew(kind, &limited, &claimed.held, &claimed.limited, self.inner.clock.now());
     }
 
     /// How many more messages of this tenant's may be in flight here.
@@ -347,7 +310,7 @@ impl Service {
             put_off: PUT_OFF,
         };
         let claimed = self.inner.store.claim(claim).await?;
-        if claimed.limited {
+        if !claimed.limited.is_empty() {
             self.inner.metrics.limited();
         }
         self.forget_stats_of_all(claimed.held.iter().chain(&claimed.dropped)).await;

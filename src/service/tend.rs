@@ -50,7 +50,11 @@ impl Service {
         }
         let traffic_account_id = self.inner.settings.traffic_account_id.clone();
         let pace = Pace { page: PAGE, ceiling: CEILING, traffic_account_id };
-        steps += self.inner.store.tend(it.campaign, pace).await?;
+        let tended = self.inner.store.tend(it.campaign, pace).await?;
+        if tended > 0 {
+            self.inner.wake.notify_waiters();
+        }
+        steps += tended;
         if steps > 0 {
             self.inner.stats.invalidate(&(it.owner, it.campaign)).await;
         }

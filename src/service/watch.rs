@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::gate::{Gate, Holding};
-use crate::domain::message::Dispatch;
 use crate::domain::outcome::Outcome;
 use crate::metrics::{Metrics, Reading};
 use crate::service::Service;
@@ -47,7 +46,7 @@ impl Service {
                 ("single", depths.single.0, age(depths.single.1)),
                 ("campaign", depths.campaign.0, age(depths.campaign.1)),
             ],
-            states: depths.states.iter().map(|(state, n)| (name(*state), *n)).collect(),
+            states: depths.states.iter().map(|(state, n)| (state.name(), *n)).collect(),
             writer: (i64::try_from(batches).unwrap_or(i64::MAX), i64::try_from(writes).unwrap_or(i64::MAX)),
             connections: (number(busy), number(idle)),
             gates: [Holding::Throttled, Holding::Unwell, Holding::Blocked]
@@ -70,22 +69,6 @@ impl Service {
             concerns && gate.holding > Holding::Throttled
         };
         !self.held_gates().iter().any(closes)
-    }
-}
-
-/// The name of a state, as metrics give it.
-fn name(dispatch: Dispatch) -> &'static str {
-    match dispatch {
-        Dispatch::Scheduled => "scheduled",
-        Dispatch::Queued => "queued",
-        Dispatch::Claimed => "claimed",
-        Dispatch::Sending => "sending",
-        Dispatch::Accepted => "accepted",
-        Dispatch::Rejected => "rejected",
-        Dispatch::Unknown => "unknown",
-        Dispatch::Cancelled => "cancelled",
-        Dispatch::Expired => "expired",
-        Dispatch::Dead => "dead",
     }
 }
 

@@ -21,6 +21,7 @@ use crate::domain::campaign::{Campaign, CampaignState, NewCampaign};
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::store::accept::KeyRow;
 use crate::store::columns::Instant;
+use crate::store::lane::in_a_task;
 use crate::store::rows::guarantee;
 use crate::store::schema::{campaigns, idempotency_keys as keys};
 use crate::store::{Error, IdempotencyKey, Store, run};
@@ -161,13 +162,6 @@ fn insert_sqlite(
         diesel::insert_into(keys::table).values(&claim).execute(c)?;
     }
     Ok(Some(made))
-}
-
-/// Runs a transaction's task to its end, whatever becomes of whoever asked for it.
-async fn in_a_task<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Error>> + Send + 'static,
-) -> Result<T, Error> {
-    tokio::spawn(work).await.map_err(|e| Error::Query(e.to_string().into()))?
 }
 
 impl Store {

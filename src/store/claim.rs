@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use diesel::dsl::sql;
-use diesel::sql_types::{BigInt, Bool};
+use diesel::sql_types::{BigInt, Bool, SmallInt};
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult, SelectableHelper as _,
     SqliteConnection,
@@ -13,6 +13,7 @@ use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use crate::domain::campaign::CampaignState;
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::rate::Rate;
 use crate::domain::status::{self, Event};
@@ -21,6 +22,7 @@ use crate::store::batch::Writes;
 use crate::store::columns::Instant;
 use crate::store::counters::Before;
 use crate::store::gates::Admissions;
+use crate::store::lane::in_a_task;
 use crate::store::opt_outs::{self, OptedOut};
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::messages::{self, dsl};
@@ -58,8 +60,8 @@ pub struct Claimed {
     pub seen: Vec<usize>,
     /// How many had been tried before.
     pub retries: usize,
-    /// Some were left in the queue because their account has no room for them now.
-    pub limited: bool,
+    /// The accounts that have no room now for all that was seen.
+    pub limited: HashSet<String>,
 }
 
 /// The messages of one share, oldest first.
@@ -72,7 +74,9 @@ macro_rules! share {
             .filter(
                 sql::<Bool>("(")
                     .bind::<BigInt, _>($stream.lane())
-                    .sql(" = 0 OR EXISTS (SELECT 1 FROM campaigns AS c WHERE c.state = 3 AND c.id = ")
+                    .sql(" = 0 OR EXISTS (SELECT 1 FROM campaigns AS c WHERE c.state = ")
+                    .bind::<SmallInt, _>(CampaignState::Running as i16)
+                    .sql(" AND c.id = ")
                     .bind::<BigInt, _>($stream.lane())
                     .sql("))"),
             )
@@ -157,7 +161,7 @@ impl Claim {
             } else if retry && claimed.retries >= self.retries {
                 Event::Defer { until: now.checked_add(self.put_off).unwrap_or(now) }
             } else if message.expires_at > now && !admissions.admit(&message.traffic_account_id, message.segments) {
-                claimed.limited = true;
+                claimed.limited.insert(message.traffic_account_id.clone());
                 continue;
             } else {
                 Event::Claim { by: self.by, until: self.until }
@@ -199,15 +203,15 @@ impl Store {
     /// keep single writes waiting.
     pub async fn claim(&self, claim: Claim) -> Result<Claimed, Error> {
         let (db, clock) = (self.db.clone(), self.clock.clone());
-        let done = tokio::spawn(async move {
+        let claimed = in_a_task(async move {
             let _alone = db.alone().await;
             Ok::<_, Error>(run!(&db, |pg| postgres(pg, &claim, clock.now()).await?, |lite| {
                 let now = clock.now();
                 lite.spawn_blocking(move |c| c.immediate_transaction(|c| sqlite(c, &claim, now))).await?
             }))
-        });
-        let done = done.await.map_err(|e| Error::Query(e.to_string().into()))?;
+        })
+        .await;
         self.written.ring();
-        done
+        claimed
     }
 }

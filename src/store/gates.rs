@@ -14,6 +14,7 @@ use crate::domain::gate::{Gate, Holding};
 use crate::domain::rate::Rate;
 use crate::planted;
 use crate::store::columns::{Guid, Instant};
+use crate::store::lane::in_a_task;
 use crate::store::schema::gates;
 use crate::store::wake::{self, Topic};
 use crate::store::{Error, Store, run};
@@ -210,7 +211,7 @@ impl Store {
         F: FnOnce(&mut Gate, Timestamp) -> T + Send + 'static,
     {
         let (db, clock, name) = (self.db.clone(), self.clock.clone(), name.to_owned());
-        let done = tokio::spawn(async move {
+        in_a_task(async move {
             let _alone = db.alone().await;
             let done: (Gate, T) = run!(
                 &db,
@@ -234,15 +235,18 @@ impl Store {
                     let write = move |c: &mut SqliteConnection| {
                         use diesel::RunQueryDsl as _;
                         let mut gate = lock_sqlite(c, &name)?;
+                        let before = gate.clone();
                         let said = change(&mut gate, now);
-                        diesel::update(gates::table.find(&name)).set(&GateRow::from(&gate)).execute(c)?;
+                        if gate != before {
+                            diesel::update(gates::table.find(&name)).set(&GateRow::from(&gate)).execute(c)?;
+                        }
                         Ok::<_, diesel::result::Error>((gate, said))
                     };
                     lite.spawn_blocking(move |c| c.immediate_transaction(write)).await?
                 }
             );
             Ok::<_, Error>(done)
-        });
-        done.await.map_err(|e| Error::Query(e.to_string().into()))?
+        })
+        .await
     }
 }

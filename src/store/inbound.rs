@@ -16,6 +16,7 @@ use crate::domain::report::{Form, Inbound, pieces};
 use crate::domain::sender::SenderId;
 use crate::store::columns::sql::Guid as GuidSql;
 use crate::store::columns::{Guid, Instant};
+use crate::store::lane::in_a_task;
 use crate::store::schema::{inbound, opt_outs};
 use crate::store::{Error, OptOutSource, Store, run};
 
@@ -221,7 +222,7 @@ impl Store {
         };
         let rows: Vec<InboundRow> = pieces(form, body).into_iter().map(row).collect();
         let db = self.db.clone();
-        let filed = tokio::spawn(async move {
+        in_a_task(async move {
             let _alone = db.alone().await;
             run!(
                 &db,
@@ -233,23 +234,23 @@ impl Store {
                 }
             );
             Ok(())
-        });
-        filed.await.map_err(|e| Error::Query(e.to_string().into()))?
+        })
+        .await
     }
 
     /// Reads the oldest message that waits and that no other replica is at, and does what it asks for, in one
     /// transaction. `None` if nothing waits.
     pub async fn read_next_inbound(&self, keywords: Keywords) -> Result<Option<ReadInbound>, Error> {
         let (db, clock) = (self.db.clone(), self.clock.clone());
-        let read = tokio::spawn(async move {
+        in_a_task(async move {
             let _alone = db.alone().await;
             let read = run!(&db, |pg| postgres(pg, &keywords, clock.now()).await?, |lite| {
                 let now = clock.now();
                 lite.spawn_blocking(move |c| c.immediate_transaction(|c| sqlite(c, &keywords, now))).await?
             });
             Ok(read)
-        });
-        read.await.map_err(|e| Error::Query(e.to_string().into()))?
+        })
+        .await
     }
 
     /// Up to `limit` messages that a person has to look at, oldest first.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -16,6 +16,7 @@ use crate::domain::rate::Rate;
 use crate::planted;
 use crate::store::accept::{Accept, Accepted, IdempotencyKey};
 use crate::store::batch::{self, Answers, Batch};
+use crate::store::lane::{self, Commands, in_a_task};
 use crate::store::pools::{Db, run};
 use crate::store::transition::{Job, Moved, OUTDATED, Trust};
 use crate::store::{Error, Store};
@@ -56,9 +57,10 @@ impl Writer {
     /// Starts the writer's task. One, on Postgres too: two would make the batches half as large, and most of what a
     /// batch costs does not depend on its size.
     pub(super) fn start(db: &Db, clock: &Clock) -> Self {
-        let (queue, commands) = mpsc::channel(QUEUE);
         let written = Arc::<Written>::default();
-        tokio::spawn(keep_lane(db.clone(), clock.clone(), Arc::new(Mutex::new(commands)), written.clone()));
+        let (db, clock, counted) = (db.clone(), clock.clone(), written.clone());
+        let queue =
+            lane::start("writer", QUEUE, move |commands| write(db.clone(), clock.clone(), commands, counted.clone()));
         Self { queue, written }
     }
 
@@ -68,17 +70,7 @@ impl Writer {
     }
 }
 
-/// Replaces a lane that panicked: its callers are told that the write failed, and the next ones find a writer.
-async fn keep_lane(db: Db, clock: Clock, commands: Arc<Mutex<mpsc::Receiver<Command>>>, written: Arc<Written>) {
-    while let Err(e) = tokio::spawn(lane(db.clone(), clock.clone(), commands.clone(), written.clone())).await {
-        if e.is_cancelled() {
-            return;
-        }
-        tracing::error!("a writer lane panicked; another takes its place");
-    }
-}
-
-async fn lane(db: Db, clock: Clock, commands: Arc<Mutex<mpsc::Receiver<Command>>>, written: Arc<Written>) {
+async fn write(db: Db, clock: Clock, commands: Commands<Command>, written: Arc<Written>) {
     let mut commands = commands.lock().await;
     let mut company = false;
     loop {
@@ -230,8 +222,7 @@ impl Store {
     pub async fn apply_all(&self, jobs: Vec<Job>) -> Result<Vec<Vec<Moved>>, Error> {
         let (db, clock) = (self.db.clone(), self.clock.clone());
         let batch = Arc::new(Batch { accepts: Vec::new(), jobs });
-        let done = tokio::spawn(async move { attempt(&db, &clock, &batch).await });
-        let done = done.await.map_err(|e| Error::Query(e.to_string().into()))?;
+        let done = in_a_task(async move { attempt(&db, &clock, &batch).await }).await;
         self.written.ring();
         Ok(done?.jobs)
     }

@@ -2,6 +2,7 @@
 
 mod campaigns;
 mod histories;
+mod orders;
 pub mod pace;
 mod verdict;
 
@@ -43,6 +44,7 @@ pub fn check(records: &Records<'_>) -> Verdict {
         let entries = accepted.get(told.destination.as_str()).map_or(&[][..], Vec::as_slice);
         was_kept(told, rows, records.rows, &by_id, &mut verdict);
         was_sent_as_allowed(told, rows, entries, &mut verdict);
+        orders::check(told, entries, &mut verdict);
     }
     for entry in records.ledger {
         let known = entry.reference.as_ref().and_then(|r| by_id.get(r.replace('-', "").as_str()));
@@ -78,6 +80,9 @@ fn was_kept(told: &Told, rows: &[&Message], all: &Rows, by_id: &HashMap<&str, &M
     let Some(answer) = &told.answer else {
         return verdict.contradictions.push(format!("{name}: the client never got an answer"));
     };
+    if rows.is_empty() && told.orders.as_ref().is_some_and(|orders| orders.cancelled) {
+        return;
+    }
     let named = match &answer.id {
         Some(id) => by_id.get(id.replace('-', "").as_str()),
         None => rows.first(),

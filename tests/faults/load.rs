@@ -1,16 +1,19 @@
 //! The load: what clients send, and what they were told. One file for each way of sending.
 
 mod campaign;
+mod orders;
 mod single;
 mod tenants;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use campaign::Campaigns;
+pub use orders::Steered;
 pub use single::Singles;
 pub use tenants::Tenants;
 
@@ -27,11 +30,22 @@ pub struct Told {
     pub key: Option<String>,
     /// The campaign that it is counted in, or whose recipient it is.
     pub campaign: Option<i64>,
+    /// What its client ordered meanwhile, if it is a campaign's recipient.
+    pub orders: Option<Arc<Orders>>,
     pub at_most_once: bool,
     /// The last word; `None` if no answer came within a client's patience.
     pub answer: Option<Answer>,
     /// What should never be said to a client that only repeats itself.
     pub fault: Option<String>,
+}
+
+/// What a campaign's client ordered after its start, as far as it was acknowledged.
+#[derive(Debug, Clone, Default)]
+pub struct Orders {
+    /// Nothing of it is to be sent any more: what was not sent by then needs no row.
+    pub cancelled: bool,
+    /// From when until when nothing of it may reach the provider, and why.
+    pub silences: Vec<(Timestamp, Timestamp, &'static str)>,
 }
 
 /// What a client was told.

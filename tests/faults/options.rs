@@ -44,6 +44,8 @@ pub enum Scenario {
     Provider,
     /// Every replica is replaced under load
     Upgrade,
+    /// Campaigns are paused, resumed, cancelled and scheduled while replicas are killed
+    Orders,
     /// An account is limited, and has more to send than that
     Rate,
     /// One user has much to send, others came after him with little
@@ -51,13 +53,14 @@ pub enum Scenario {
 }
 
 impl Scenario {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Kills,
         Self::Moments,
         Self::Pause,
         Self::Database,
         Self::Provider,
         Self::Upgrade,
+        Self::Orders,
         Self::Rate,
         Self::Fair,
     ];
@@ -80,6 +83,7 @@ impl Scenario {
             Self::Database => "database",
             Self::Provider => "provider",
             Self::Upgrade => "upgrade",
+            Self::Orders => "orders",
             Self::Rate => "rate",
             Self::Fair => "fair",
         }
@@ -153,7 +157,7 @@ impl Options {
                 rounds: 1,
                 trouble: Duration::from_millis(1500),
                 recipients: 520,
-                backlog: 2500,
+                backlog: 6000,
                 small: 40,
                 limited: 2000,
                 rate: 30,

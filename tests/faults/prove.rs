@@ -41,6 +41,13 @@ const PLANTS: &[Plant] = &[
         finds: |v| v.at_most_once.len(),
     },
     Plant {
+        bug: "lost-order",
+        scenario: Scenario::Orders,
+        kind: Kind::Sqlite,
+        check: "contradictions",
+        finds: |v| v.contradictions.len(),
+    },
+    Plant {
         bug: "lost-counter",
         scenario: Scenario::Upgrade,
         kind: Kind::Sqlite,

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::check::pace::Pace;
 use crate::fleet::{ACCOUNT, Fleet, LEASE, Moment, Replica, Then};
-use crate::load::{Campaigns, Singles, Tenants, Told};
+use crate::load::{Campaigns, Singles, Steered, Tenants, Told};
 use crate::options::{Scenario, Size};
 
 /// Between two kills.
@@ -21,6 +21,8 @@ const CALM: Duration = Duration::from_secs(1);
 const START: Duration = Duration::from_secs(30);
 /// How long a send may take to reach the moment that a trap waits for.
 const TRAP: Duration = Duration::from_secs(20);
+/// How long clients are at giving orders, or longer.
+const ORDERS: Duration = Duration::from_secs(16);
 /// How many sends pass before a trap springs, at most.
 const PASSING: u32 = 20;
 
@@ -42,6 +44,7 @@ pub async fn disturb(scenario: Scenario, fleet: &Arc<Fleet>, size: Size, rng: &m
         Scenario::Kills => return kills(fleet, size, rng).await.into(),
         Scenario::Rate => return rate(fleet, size).await,
         Scenario::Fair => return fair(fleet, size).await,
+        Scenario::Orders => return orders(fleet, size, rng).await.into(),
         _ => {}
     }
     let load = Singles { messages: u32::MAX, rate: size.rate }.start(fleet);
@@ -55,7 +58,7 @@ pub async fn disturb(scenario: Scenario, fleet: &Arc<Fleet>, size: Size, rng: &m
         Scenario::Database => database(fleet, size, rng).await,
         Scenario::Provider => provider(fleet, size).await,
         Scenario::Upgrade => upgrade(fleet).await,
-        Scenario::Kills | Scenario::Rate | Scenario::Fair => {}
+        Scenario::Kills | Scenario::Rate | Scenario::Fair | Scenario::Orders => {}
     }
     sleep(CALM).await;
     let (mut told, of_campaigns) = tokio::join!(load.stop(), campaigns.stop());
@@ -167,6 +170,22 @@ async fn upgrade(fleet: &Arc<Fleet>) {
         replica.start(START).await;
         sleep(CALM).await;
     }
+}
+
+/// Clients pause, resume and cancel campaigns that a limited account keeps long enough, and schedule others; replicas are
+/// killed meanwhile, all of them while the scheduled ones wait.
+async fn orders(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Vec<Told> {
+    fleet.limit(200, 50).await;
+    let load = Steered { rounds: size.rounds.min(2), recipients: size.recipients }.start(fleet);
+    let stopped = Instant::now() + ORDERS;
+    while Instant::now() < stopped {
+        sleep(BETWEEN.mul_f64(rng.random_range(1.2..1.8))).await;
+        let replica = any(fleet, rng);
+        replica.kill();
+        fleet.count_cut();
+        replica.start(START).await;
+    }
+    load.finish().await
 }
 
 /// A limited account with two campaigns, one in bulk calls and one one by one, and single sends beside them: more

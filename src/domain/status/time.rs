@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::sending::lose_answer;
-use super::{Done, Kind, MAX_CRASHES, OPTED_OUT, Recorded, Refused, explain, rest};
+use super::{Done, Kind, MAX_CRASHES, OPTED_OUT, OPTED_OUT_WHY, Recorded, Refused, explain, rest};
 use crate::domain::evidence::Rank;
 use crate::domain::message::{Dispatch, Message};
 use crate::planted;
@@ -91,7 +91,7 @@ pub(super) fn opt_out(m: &mut Message) -> Done {
         m.state.dispatch = Dispatch::Unknown;
     } else {
         m.state.dispatch = Dispatch::Cancelled;
-        explain(m, OPTED_OUT, "its recipient does not want messages from this owner");
+        explain(m, OPTED_OUT, OPTED_OUT_WHY);
     }
     rest(m);
     Ok((Some(Kind::OptedOut), Value::Null))

@@ -10,9 +10,9 @@ use diesel::{
 use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use jiff::Timestamp;
 
+use super::CampaignRow;
 use super::moves::write_campaign;
 use super::plan::{Candidate, CandidateRow, page};
-use super::{CampaignRow, in_a_task};
 use crate::domain::campaign::{Action, Campaign, CampaignState};
 use crate::domain::expansion::Expansion;
 use crate::domain::ids::{CampaignId, OwnerId};
@@ -21,8 +21,9 @@ use crate::store::accept;
 use crate::store::batch::Writes;
 use crate::store::columns::Instant;
 use crate::store::counters::{Queued, queued};
+use crate::store::lane::in_a_task;
 use crate::store::schema::campaigns;
-use crate::store::{Error, Store, run};
+use crate::store::{Error, Store, Topic, run, wake};
 
 /// How a campaign is expanded.
 #[derive(Debug, Clone)]
@@ -171,6 +172,7 @@ async fn in_postgres(c: &mut AsyncPgConnection, id: CampaignId, pace: Pace, now:
                 let Some((writes, cursor)) = expand(standing, rows, &pace, now) else { return Ok(0) };
                 writes.flush_postgres(c).await?;
                 move_cursor!(id, cursor).execute(c).await?;
+                wake::notify(c, Topic::Queue).await?;
                 return Ok(made);
             }
         };

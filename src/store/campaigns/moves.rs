@@ -6,11 +6,12 @@ use diesel::{
 };
 use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 
-use super::{CampaignRow, in_a_task};
+use super::CampaignRow;
 use crate::domain::campaign::{Action, Campaign, Refused};
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::sender::SenderId;
 use crate::store::columns::Instant;
+use crate::store::lane::in_a_task;
 use crate::store::schema::campaigns;
 use crate::store::{Error, Store, run};
 

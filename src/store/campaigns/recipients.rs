@@ -9,11 +9,11 @@ use diesel::{
 };
 use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 
-use super::in_a_task;
 use crate::domain::campaign::CampaignState;
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::recipient::Recipient;
 use crate::store::columns::Instant;
+use crate::store::lane::in_a_task;
 use crate::store::schema::{campaigns, recipients};
 use crate::store::unnest::unnest;
 use crate::store::{Error, Store, run};

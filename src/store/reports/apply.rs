@@ -20,6 +20,7 @@ use crate::domain::status::Event;
 use crate::store::batch::Writes;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
+use crate::store::lane::in_a_task;
 use crate::store::pools::{Db, run};
 use crate::store::schema::{messages, reports};
 use crate::store::transition::{self, Job, Moved, Pick, Trust};
@@ -274,9 +275,8 @@ impl Store {
     /// disk.
     pub async fn apply_reports(&self, which: Which) -> Result<Vec<Applied>, Error> {
         let (db, clock) = (self.db.clone(), self.clock.clone());
-        let done = tokio::spawn(async move { attempt(&db, &clock, which).await });
-        let done = done.await.map_err(|e| Error::Query(e.to_string().into()))?;
+        let applied = in_a_task(async move { attempt(&db, &clock, which).await }).await;
         self.written.ring();
-        done
+        applied
     }
 }

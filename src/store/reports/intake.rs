@@ -3,7 +3,6 @@
 //! It runs in a task of its own, as the writer does, and for the same reason.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -11,7 +10,7 @@ use diesel::sql_types::{Array, Binary, Nullable, SmallInt, Text};
 use diesel::{QueryResult, SqliteConnection};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::{Post, ReportRow, Stage};
@@ -19,6 +18,7 @@ use crate::clock::Clock;
 use crate::domain::report::Form;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
+use crate::store::lane::{self, Commands};
 use crate::store::pools::{Db, run};
 use crate::store::schema::reports;
 use crate::store::unnest::unnest;
@@ -44,23 +44,12 @@ pub(in crate::store) struct Intake(mpsc::Sender<Command>);
 impl Intake {
     /// Starts the task.
     pub(in crate::store) fn start(db: &Db, clock: &Clock) -> Self {
-        let (queue, commands) = mpsc::channel(QUEUE);
-        tokio::spawn(keep_lane(db.clone(), clock.clone(), Arc::new(Mutex::new(commands))));
-        Self(queue)
+        let (db, clock) = (db.clone(), clock.clone());
+        Self(lane::start("reports", QUEUE, move |commands| file(db.clone(), clock.clone(), commands)))
     }
 }
 
-/// Replaces a lane that panicked.
-async fn keep_lane(db: Db, clock: Clock, commands: Arc<Mutex<mpsc::Receiver<Command>>>) {
-    while let Err(e) = tokio::spawn(lane(db.clone(), clock.clone(), commands.clone())).await {
-        if e.is_cancelled() {
-            return;
-        }
-        tracing::error!("the reports' lane panicked; another takes its place");
-    }
-}
-
-async fn lane(db: Db, clock: Clock, commands: Arc<Mutex<mpsc::Receiver<Command>>>) {
+async fn file(db: Db, clock: Clock, commands: Commands<Command>) {
     let mut commands = commands.lock().await;
     loop {
         let mut gathered = Vec::new();

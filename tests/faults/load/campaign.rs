@@ -18,7 +18,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 use tonic_types::StatusExt as _;
 
-use super::{Answer, Running, Told};
+use super::{Answer, Orders, Running, Told};
 use crate::fleet::{Fleet, LEASE};
 
 /// How long one step's call may take.
@@ -46,15 +46,17 @@ pub struct Campaigns {
 }
 
 /// One that is to be sent.
-struct Wanted {
-    number: u32,
+pub(super) struct Wanted {
+    pub(super) number: u32,
     at_most_once: bool,
     name: String,
     recipients: Vec<Recipient>,
+    /// When it is to begin, if not at once.
+    pub(super) at: Option<jiff::Timestamp>,
 }
 
 impl Wanted {
-    fn new(number: u32, recipients: u32, fleet: &Fleet) -> Self {
+    pub(super) fn new(number: u32, recipients: u32, fleet: &Fleet) -> Self {
         let recipient = |n: u32| {
             let n = number * recipients + n;
             Recipient {
@@ -68,6 +70,7 @@ impl Wanted {
             at_most_once: number % 2 == 1,
             name: format!("{} campaign {number}", fleet.name),
             recipients: (0..recipients).map(recipient).collect(),
+            at: None,
         }
     }
 
@@ -84,12 +87,19 @@ impl Wanted {
     }
 
     /// Each recipient, with what the client knows of all.
-    fn told(&self, campaign: Option<i64>, answer: Option<&Answer>, fault: Option<&String>) -> Vec<Told> {
+    pub(super) fn told(
+        &self,
+        campaign: Option<i64>,
+        orders: &Arc<Orders>,
+        answer: Option<&Answer>,
+        fault: Option<&String>,
+    ) -> Vec<Told> {
         let told = |recipient: &Recipient| Told {
             destination: recipient.destination.clone(),
             text: format!("{} {}", self.name, recipient.variables["n"]),
             key: None,
             campaign,
+            orders: Some(orders.clone()),
             at_most_once: self.at_most_once,
             answer: answer.cloned(),
             fault: fault.cloned(),
@@ -122,20 +132,30 @@ impl Campaigns {
     }
 }
 
-/// All three steps. A recipient counts as acknowledged when the start is: before it, nobody promised to send anything.
 async fn send(fleet: &Fleet, wanted: &Wanted) -> Vec<Told> {
+    conduct(fleet, wanted, async |_| Ok(Orders::default())).await
+}
+
+/// All three steps, and what `then` does with the campaign. A recipient counts as acknowledged when the start is: before
+/// it, nobody promised to send anything.
+pub(super) async fn conduct(
+    fleet: &Fleet,
+    wanted: &Wanted,
+    then: impl AsyncFnOnce(i64) -> Result<Orders, String>,
+) -> Vec<Told> {
     let campaign = match create(fleet, wanted).await {
         Ok(campaign) => campaign,
-        Err(fault) => return wanted.told(None, None, Some(&fault)),
+        Err(fault) => return wanted.told(None, &Arc::default(), None, Some(&fault)),
     };
-    let done = match fill(fleet, wanted, campaign).await {
-        Ok(()) => start(fleet, wanted, campaign).await,
-        Err(fault) => Err(fault),
+    let begin = async {
+        fill(fleet, wanted, campaign).await?;
+        start(fleet, wanted, campaign).await?;
+        then(campaign).await
     };
     let answer = Answer { id: None, status: MessageStatus::Queued as i16, provider_id: None };
-    match done {
-        Ok(()) => wanted.told(Some(campaign), Some(&answer), None),
-        Err(fault) => wanted.told(Some(campaign), None, Some(&fault)),
+    match begin.await {
+        Ok(orders) => wanted.told(Some(campaign), &Arc::new(orders), Some(&answer), None),
+        Err(fault) => wanted.told(Some(campaign), &Arc::default(), None, Some(&fault)),
     }
 }
 
@@ -146,6 +166,9 @@ async fn create(fleet: &Fleet, wanted: &Wanted) -> Result<i64, String> {
         text: format!("{} {{{{n}}}}", wanted.name),
         delivery_guarantee: guarantee.into(),
         idempotency_key: wanted.name.clone(),
+        scheduled_at: wanted
+            .at
+            .map(|at| pbjson_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }),
         ..CreateCampaignRequest::default()
     };
     let call = |channel| {
@@ -192,7 +215,7 @@ async fn start(fleet: &Fleet, wanted: &Wanted, campaign: i64) -> Result<(), Stri
 
 /// Repeats a call at any replica until it is done; `done` says whether a refusal means that, too. What our server says has
 /// details; what has none is the connection's fault.
-async fn until_done<T>(
+pub(super) async fn until_done<T>(
     fleet: &Fleet,
     wanted: &Wanted,
     step: &str,

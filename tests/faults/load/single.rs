@@ -67,6 +67,7 @@ impl Wanted {
             text: self.request.text.clone(),
             key: Some(self.request.idempotency_key.clone()),
             campaign: self.request.campaign_id,
+            orders: None,
             at_most_once: self.request.delivery_guarantee == i32::from(DeliveryGuarantee::AtMostOnce),
             answer,
             fault,

@@ -161,6 +161,36 @@ on_both_databases! {
         assert_eq!((app.ledger("").await.len(), stats(&mut campaigns, id).await), (30, (20, 0, 20, 0)));
     }
 
+    async fn campaigns_of_both_guarantees_share_a_limited_account_evenly(app) {
+        app.store.change_gate(ACCOUNT, |gate, _| { gate.rate = Some(10); gate.burst = Some(5); }).await.unwrap();
+        app.service.refresh_gates().await.unwrap();
+        let mut campaigns = app.campaigns_of(app.alice);
+        let in_bulk = filled(&mut campaigns, 40).await;
+        let once = CreateCampaignRequest {
+            name: "once".to_owned(),
+            text: "Hi {{name}}".to_owned(),
+            delivery_guarantee: DeliveryGuarantee::AtMostOnce as i32,
+            ..Default::default()
+        };
+        let one_by_one = campaigns.create_campaign(once).await.unwrap().into_inner().campaign.unwrap().id;
+        add(&mut campaigns, one_by_one, &named(0..40), 1000).await.unwrap();
+        start(&mut campaigns, in_bulk).await.unwrap();
+        start(&mut campaigns, one_by_one).await.unwrap();
+        for _ in 0..40 {
+            app.run_due().await;
+            app.clock.advance(jiff::SignedDuration::from_millis(100));
+        }
+        let (bulk, one) = (stats(&mut campaigns, in_bulk).await.2, stats(&mut campaigns, one_by_one).await.2);
+        assert!(bulk + one >= 40, "the rate is used: {bulk} and {one}");
+        assert!(bulk.abs_diff(one) <= 5, "{bulk} in bulk, {one} one by one");
+        for _ in 0..45 {
+            app.run_due().await;
+            app.clock.advance(jiff::SignedDuration::from_millis(100));
+        }
+        let sent = (stats(&mut campaigns, in_bulk).await.2, stats(&mut campaigns, one_by_one).await.2);
+        assert_eq!(sent, (40, 40), "whoever is alone has all of it");
+    }
+
     async fn a_cancelled_campaign_sends_nothing_more_and_counts_the_rest_as_cancelled(app) {
         let mut campaigns = app.campaigns_of(app.alice);
         let id = filled(&mut campaigns, 700).await;
