@@ -59,6 +59,8 @@ pub struct Grpc {
     pub tls: Option<TlsFiles>,
     /// `MAX_IN_FLIGHT`: how many calls are served at once.
     pub max_in_flight: usize,
+    /// `WATCH_STREAMS`: how many streams of `WatchMessages` are open at once.
+    pub watch_streams: usize,
 }
 
 /// The files of the gRPC door's TLS.

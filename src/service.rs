@@ -19,6 +19,7 @@ mod sharing;
 mod tend;
 mod timers;
 mod watch;
+mod watch_messages;
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub use refresh::{Refreshed, internal_status};
 pub use refresh_bulk::{BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkStream, BulkTarget};
 pub use report::Filed;
 pub use send::{SendSingle, Sent, is_account};
+pub use watch_messages::{MessageWatch, WatchMessages, Watched, WatchedChange, Watching};
 
 /// The provider's live view, for the doors, which never see the provider.
 pub use crate::provider::Snapshot;
@@ -88,6 +90,8 @@ pub struct Settings {
     pub provider_timeout: Duration,
     /// What the provider may post, and how that is told from what others post.
     pub webhooks: Webhooks,
+    /// How streams of changes are bounded.
+    pub watching: Watching,
 }
 
 /// What the provider may post here.
@@ -151,6 +155,8 @@ struct Inner {
     metrics: Metrics,
     /// How full the queue was when somebody last asked.
     depths: watch::Kept,
+    /// Where streams of changes meet the tail of the journal.
+    hub: watch_messages::Hub,
     /// Rung when something was put into the queue, or may be sent now.
     wake: Notify,
     /// Rung when another replica changed a gate.
@@ -198,6 +204,7 @@ impl Service {
             applier: report::Applier::default(),
             metrics: Metrics::default(),
             depths: watch::Kept::default(),
+            hub: watch_messages::Hub::default(),
             wake: Notify::new(),
             gates_changed: Notify::new(),
             stopping: CancellationToken::new(),

@@ -156,7 +156,8 @@ fn grpc(env: &Env) -> Result<Grpc, Error> {
         ));
     }
     let max_in_flight = usize::try_from(env.number("MAX_IN_FLIGHT", 1024, 1..=1_000_000)?).unwrap_or(1024);
-    Ok(Grpc { addr, tls, max_in_flight })
+    let watch_streams = usize::try_from(env.number("WATCH_STREAMS", 2000, 1..=100_000)?).unwrap_or(2000);
+    Ok(Grpc { addr, tls, max_in_flight, watch_streams })
 }
 
 fn work(env: &Env, provider_timeout: Duration) -> Result<Work, Error> {

@@ -55,6 +55,11 @@ pub const REFERENCE: &[Variable] = &[
         "words by which recipients ask for no more messages, besides the usual ones, separated by commas",
     ),
     v("MAX_IN_FLIGHT", "1024", "how many gRPC calls are served at once; over it UNAVAILABLE with RetryInfo"),
+    v(
+        "WATCH_STREAMS",
+        "2000",
+        "how many streams of `WatchMessages` are open at once, beside MAX_IN_FLIGHT; one user can have half of them",
+    ),
     v("WORKERS", "1", "0 leaves queued messages and timers to other processes"),
     v("SEND_CONCURRENCY", "32", "how many queued messages this process has in flight: a kill leaves no more unknown"),
     v(

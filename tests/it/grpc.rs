@@ -11,3 +11,4 @@ mod send;
 mod sending;
 mod transport;
 mod watch;
+mod watch_messages;

@@ -6,3 +6,4 @@ mod poll;
 mod queue;
 mod refresh_bulk;
 mod reports;
+mod watch_messages;

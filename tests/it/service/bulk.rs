@@ -100,6 +100,7 @@ impl Case {
                 poll_rate: None,
                 provider_timeout: Duration::from_secs(3),
                 webhooks: messaging::service::Webhooks::default(),
+                watching: messaging::service::Watching::default(),
             },
         });
         Self { rig, service, owner }

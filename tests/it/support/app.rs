@@ -18,7 +18,7 @@ use messaging::proto::messaging_service_client::MessagingServiceClient;
 use messaging::provider::mitto::{self, Mitto};
 use messaging::sandbox::{self, Sandbox};
 use messaging::server::Doors;
-use messaging::service::{Parts, Service, Settings, Webhooks};
+use messaging::service::{Parts, Service, Settings, Watching, Webhooks};
 use messaging::store::{self, Store};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
@@ -144,7 +144,7 @@ impl TestApp {
 
     async fn build(home: Home, now: Timestamp, sandbox: Option<SocketAddr>, reported: bool) -> Self {
         let any = "127.0.0.1:0".parse().expect("an address");
-        let grpc = Grpc { addr: any, tls: None, max_in_flight: 500 };
+        let grpc = Grpc { addr: any, tls: None, max_in_flight: 500, watch_streams: 500 };
         let doors = Doors::open(&grpc, any).await.expect("the doors open");
         let (grpc, http_door) = doors.addresses();
         let hook = |name: &str| reported.then(|| format!("http://{http_door}/webhooks/mitto/{name}"));
@@ -192,6 +192,7 @@ impl TestApp {
                 poll_rate: Rate::new(20, 20),
                 provider_timeout: Duration::from_secs(3),
                 webhooks: Webhooks { secrets, keywords: Keywords::with(&["no more".to_owned()]) },
+                watching: Watching::default(),
             },
         };
         let service = Service::new(parts(&store, &tokens, &clock, vec![SecretString::from(WEBHOOK_SECRET)]));
