@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
-# Streams status events. Not built yet: answers UNIMPLEMENTED.
-exec "$(dirname "$0")/call.sh" MessagingService/WatchMessages WatchMessages.json
+# Streams status events from now on, for WATCH_SECONDS (3 unless set). Needs timeout, of the GNU coreutils.
+timeout "${WATCH_SECONDS:-3}" "$(dirname "$0")/call.sh" MessagingService/WatchMessages WatchMessages.json || [ $? -eq 124 ]

@@ -9,7 +9,7 @@ use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
 use crate::config::{Config, Error};
 use crate::provider::mitto::Mitto;
-use crate::service::{Parts, Service, Settings};
+use crate::service::{Parts, Service, Settings, Watching};
 use crate::store::{self, Store};
 
 /// Opens the database for an administrative command, which may run beside a serving process.
@@ -38,8 +38,10 @@ pub async fn build(config: &Config) -> Result<Service, Error> {
             bulk_concurrency: config.work.bulk_concurrency,
             bulk_chunk: config.work.bulk_chunk,
             rate: config.work.rate,
+            poll_rate: config.work.poll_rate,
             provider_timeout: config.provider.mitto.timeout,
             webhooks: config.webhooks.clone(),
+            watching: Watching::of(config.grpc.watch_streams),
         },
     }))
 }

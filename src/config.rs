@@ -62,6 +62,8 @@ pub struct Grpc {
     pub tls: Option<TlsFiles>,
     /// `MAX_IN_FLIGHT`: how many calls are served at once.
     pub max_in_flight: usize,
+    /// `WATCH_STREAMS`: how many streams of `WatchMessages` are open at once.
+    pub watch_streams: usize,
 }
 
 /// The files of the gRPC door's TLS.
@@ -92,6 +94,8 @@ pub struct Work {
     pub rate: Option<Rate>,
     /// `REFRESH_CONCURRENCY`: how many provider calls one bulk refresh has in flight.
     pub refresh_concurrency: usize,
+    /// `POLL_RATE`: how many questions a second about messages without a final report; `None` for none.
+    pub poll_rate: Option<Rate>,
     /// `LEASE_SECONDS`: how long a message may be in one process's hands.
     pub lease: Duration,
 }

@@ -13,6 +13,7 @@ pub mod outcome;
 pub mod page;
 pub mod phone;
 pub mod plan;
+pub mod polling;
 pub mod rate;
 pub mod recipient;
 pub mod report;

@@ -69,6 +69,15 @@ pub enum Error {
         /// For the log alone.
         cause: String,
     },
+    /// The caller has as much as it may have, or takes too little of it: an upper-snake reason, words, and when to try again.
+    Exhausted {
+        /// A stable upper-snake reason.
+        reason: &'static str,
+        /// For people.
+        message: &'static str,
+        /// How long to wait.
+        retry_after: Duration,
+    },
     /// Not built yet; says what will be.
     Unimplemented(&'static str),
     /// The caller gave up.
@@ -96,7 +105,9 @@ impl Error {
             Self::NotFound(Resource::Message, _) => "MESSAGE_NOT_FOUND",
             Self::NotFound(Resource::Campaign, _) => "CAMPAIGN_NOT_FOUND",
             Self::NotFound(Resource::User, _) => "USER_NOT_FOUND",
-            Self::Precondition { reason, .. } | Self::Unavailable { reason, .. } => reason,
+            Self::Precondition { reason, .. } | Self::Unavailable { reason, .. } | Self::Exhausted { reason, .. } => {
+                reason
+            }
             Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::InFlight => "IDEMPOTENCY_KEY_IN_FLIGHT",
             Self::Unimplemented(_) => "NOT_BUILT_YET",
@@ -113,9 +124,10 @@ impl Error {
                 [one] => format!("{} {}", one.field, one.description),
                 many => format!("The request has {} violations; see the details.", many.len()),
             },
-            Self::Unauthenticated(message) | Self::Unimplemented(message) | Self::Unavailable { message, .. } => {
-                (*message).to_owned()
-            }
+            Self::Unauthenticated(message)
+            | Self::Unimplemented(message)
+            | Self::Unavailable { message, .. }
+            | Self::Exhausted { message, .. } => (*message).to_owned(),
             Self::Denied(scope) => format!("The credentials lack the scope {scope}"),
             Self::NotFound(Resource::Message, id) => format!("Message not found: {id}"),
             Self::NotFound(Resource::Campaign, id) => format!("Campaign not found: {id}"),
@@ -133,7 +145,7 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::InFlight => Some(Duration::from_secs(1)),
-            Self::Unavailable { retry_after, .. } => Some(*retry_after),
+            Self::Unavailable { retry_after, .. } | Self::Exhausted { retry_after, .. } => Some(*retry_after),
             _ => None,
         }
     }

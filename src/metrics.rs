@@ -47,7 +47,9 @@ struct Inner {
     reports: Family<One, Counter>,
     unknown_words: Counter,
     inbound: Family<One, Counter>,
+    polls: Family<One, Counter>,
     in_flight: Family<One, Gauge>,
+    watches: Gauge,
     gates: Family<One, Gauge>,
     waiting: Family<One, Gauge>,
     oldest: Family<One, Gauge<f64, AtomicU64>>,
@@ -81,7 +83,9 @@ impl Default for Metrics {
             reports: Family::default(),
             unknown_words: Counter::default(),
             inbound: Family::default(),
+            polls: Family::default(),
             in_flight: Family::default(),
+            watches: Gauge::default(),
             gates: Family::default(),
             waiting: Family::default(),
             oldest: Family::default(),
@@ -125,7 +129,9 @@ impl Inner {
         r.register("reports", "Delivery reports that were looked at, by outcome", self.reports.clone());
         r.register("unknown_words", "Delivery reports with a word that nobody knows", self.unknown_words.clone());
         r.register("inbound_messages", "Messages from recipients, by what they ask for", self.inbound.clone());
+        r.register("polls", "Questions about messages without a final report, by outcome", self.polls.clone());
         r.register("in_flight", "Messages (single) and calls (bulk) in this process's hands", self.in_flight.clone());
+        r.register("watch_streams", "Streams of WatchMessages that are open here", self.watches.clone());
         r.register(
             "gates_held",
             "Gates that hold sends back, by reason; unwell is the open breaker",
@@ -159,6 +165,8 @@ pub struct Reading {
     pub gates: Vec<(&'static str, i64)>,
     /// How many single messages and bulk calls this process has in flight.
     pub in_flight: (i64, i64),
+    /// How many streams of `WatchMessages` are open.
+    pub watches: i64,
 }
 
 impl Metrics {
@@ -234,6 +242,11 @@ impl Metrics {
         self.inner.inbound.get_or_create(&[("outcome", outcome)]).inc();
     }
 
+    /// A question about a message without a final report came to this.
+    pub fn poll(&self, outcome: &'static str) {
+        self.inner.polls.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
     /// Everything, in the text format of `OpenMetrics`; what a reading gives is taken in first.
     #[must_use]
     pub fn render(&self, reading: &Reading) -> String {
@@ -254,6 +267,7 @@ impl Metrics {
         inner.connections.get_or_create(&[("use", "idle")]).set(reading.connections.1);
         inner.in_flight.get_or_create(&[("kind", "single")]).set(reading.in_flight.0);
         inner.in_flight.get_or_create(&[("kind", "bulk")]).set(reading.in_flight.1);
+        inner.watches.set(reading.watches);
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &inner.registry);

@@ -9,6 +9,7 @@ mod gates;
 mod inbound;
 mod lookup;
 mod opt_outs;
+mod poll;
 mod queue;
 mod refresh;
 mod refresh_bulk;
@@ -19,6 +20,7 @@ mod stream_urls;
 mod tend;
 mod timers;
 mod watch;
+mod watch_messages;
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,6 +40,7 @@ pub use refresh_bulk::{BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkSt
 pub use report::Filed;
 pub use send::{SendSingle, Sent, is_account};
 pub use stream_urls::{OpenedStream, StreamGrant};
+pub use watch_messages::{MessageWatch, WatchMessages, Watched, WatchedChange, Watching};
 
 /// The provider's live view, for the doors, which never see the provider.
 pub use crate::provider::Snapshot;
@@ -83,10 +86,14 @@ pub struct Settings {
     pub bulk_chunk: usize,
     /// The rate of route accounts that have none of their own.
     pub rate: Option<Rate>,
+    /// How many questions a second this process asks about messages without a final report; `None`: none.
+    pub poll_rate: Option<Rate>,
     /// The longest provider call: none is begun under a lease that may end before.
     pub provider_timeout: Duration,
     /// What the provider may post, and how that is told from what others post.
     pub webhooks: Webhooks,
+    /// How streams of changes are bounded.
+    pub watching: Watching,
 }
 
 /// What the provider may post here.
@@ -140,6 +147,8 @@ struct Inner {
     /// How many messages of each tenant are in flight.
     in_flight: queue::InFlight,
     sharing: sharing::Sharing,
+    /// How much the lane of questions may still ask.
+    polls: poll::PollBudget,
     /// Who begins when the capacity is dealt out.
     turn: AtomicUsize,
     /// Reports that are stored and not applied yet.
@@ -148,6 +157,8 @@ struct Inner {
     metrics: Metrics,
     /// How full the queue was when somebody last asked.
     depths: watch::Kept,
+    /// Where streams of changes meet the tail of the journal.
+    hub: watch_messages::Hub,
     /// Rung when something was put into the queue, or may be sent now.
     wake: Notify,
     /// Rung when another replica changed a gate.
@@ -190,10 +201,12 @@ impl Service {
             roster: queue::Roster::default(),
             in_flight: queue::InFlight::default(),
             sharing: sharing::Sharing::default(),
+            polls: poll::PollBudget::default(),
             turn: AtomicUsize::new(0),
             applier: report::Applier::default(),
             metrics: Metrics::default(),
             depths: watch::Kept::default(),
+            hub: watch_messages::Hub::default(),
             wake: Notify::new(),
             gates_changed: Notify::new(),
             stopping: CancellationToken::new(),

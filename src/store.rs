@@ -11,6 +11,7 @@ mod columns;
 mod counters;
 mod gates;
 mod inbound;
+mod journal;
 mod keys;
 mod lane;
 mod lock;
@@ -37,6 +38,7 @@ pub use accept::{Accepted, IdempotencyKey};
 pub use campaigns::{Added, Batch, CampaignInsert, Candidate, Move, Pace, ToTend};
 pub use claim::{Claim, Claimed};
 pub use inbound::{ReadInbound, ToReview};
+pub use journal::{Horizon, JournalEntry, Position};
 pub use keys::{ApiKey, KeyOwner};
 pub use lock::ServingLock;
 pub use messages::{Filter, HistoryEntry};
@@ -180,6 +182,7 @@ pub struct Store {
     writer: writer::Writer,
     intake: reports::Intake,
     clock: Clock,
+    written: journal::Written,
     /// Where the database is: to listen takes a connection of its own.
     url: Url,
     lock: Option<Arc<ServingLock>>,
@@ -205,7 +208,8 @@ impl Store {
         };
         let writer = writer::Writer::start(&db, &clock);
         let intake = reports::Intake::start(&db, &clock);
-        let store = Self { db, writer, intake, clock, url: config.url.clone(), lock };
+        let written = journal::Written::default();
+        let store = Self { db, writer, intake, clock, written, url: config.url.clone(), lock };
         store.follow_clock().await?;
         store.end_leases_of_the_dead().await?;
         Ok(store)

@@ -20,6 +20,8 @@ const GATES: Duration = Duration::from_secs(1);
 const REPORTS: Duration = Duration::from_secs(1);
 /// How often timers are looked at.
 const TIMERS: Duration = Duration::from_secs(1);
+/// How often messages are looked for that nobody reported on.
+const POLLS: Duration = Duration::from_secs(1);
 /// How often the house is cleaned.
 const HOUSE: Duration = Duration::from_secs(10);
 
@@ -85,6 +87,12 @@ impl Worker {
             worker.repeat((TIMERS, false), "running timers", move || {
                 let s = s.clone();
                 async move { s.run_timers().await.map(Next::if_any) }
+            });
+            let s = service.clone();
+            worker.repeat((POLLS, false), "asking about what was not reported", move || {
+                let s = s.clone();
+                // Not at once again: what the budget saves up is for the next look.
+                async move { s.poll_unreported().await.map(|_| Next::Later) }
             });
             let s = service.clone();
             worker.repeat((POLL, false), "looking after campaigns", move || {

@@ -7,12 +7,14 @@ mod messages;
 mod output;
 mod refresh;
 mod send;
+mod watch;
 
 pub use campaign::{Campaign, CampaignCommand};
 pub use connection::Connection;
 pub use messages::{Explain, List, Message, Status};
 pub use refresh::{Patience, Refresh};
 pub use send::Send;
+pub use watch::Watch;
 
 use std::io::{IsTerminal as _, Read, Write};
 use std::process::ExitCode;
@@ -34,6 +36,8 @@ pub enum Command {
     Explain(Explain),
     /// Make campaigns and see how they stand
     Campaign(Campaign),
+    /// Watch messages change, from now on or after a token, until Ctrl-C
+    Watch(Watch),
 }
 
 /// How a command ended.
@@ -95,6 +99,7 @@ pub async fn run_in(command: Command, console: &mut Console<'_>) -> Exit {
         Command::Refresh(refresh) => refresh.run(console).await,
         Command::Explain(explain) => explain.run(console).await,
         Command::Campaign(campaign) => campaign.run(console).await,
+        Command::Watch(watch) => watch.run(console).await,
     };
     let done = done.and_then(|exit| {
         console.out.flush()?;

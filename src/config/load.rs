@@ -176,7 +176,8 @@ fn grpc(env: &Env) -> Result<Grpc, Error> {
         ));
     }
     let max_in_flight = usize::try_from(env.number("MAX_IN_FLIGHT", 1024, 1..=1_000_000)?).unwrap_or(1024);
-    Ok(Grpc { addr, tls, max_in_flight })
+    let watch_streams = usize::try_from(env.number("WATCH_STREAMS", 2000, 1..=100_000)?).unwrap_or(2000);
+    Ok(Grpc { addr, tls, max_in_flight, watch_streams })
 }
 
 fn work(env: &Env, provider_timeout: Duration) -> Result<Work, Error> {
@@ -194,6 +195,7 @@ fn work(env: &Env, provider_timeout: Duration) -> Result<Work, Error> {
     let number = |name, default, max| env.number(name, default, 0..=max).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
     let per_second = number("SEND_RATE", 0, 1_000_000)?;
     let burst = number("SEND_BURST", u64::from(per_second), 1_000_000)?;
+    let polls = number("POLL_RATE", 20, 1000)?;
     Ok(Work {
         enabled: env.switch("WORKERS", true)?,
         send_concurrency,
@@ -206,6 +208,7 @@ fn work(env: &Env, provider_timeout: Duration) -> Result<Work, Error> {
         bulk_concurrency: size("BULK_CONCURRENCY", 4, 100)?,
         bulk_chunk: size("BULK_CHUNK", 500, 10_000)?,
         rate: Rate::new(per_second, burst),
+        poll_rate: Rate::new(polls, polls),
         refresh_concurrency: size("REFRESH_CONCURRENCY", 64, 1000)?,
         lease,
     })

@@ -60,6 +60,11 @@ pub const REFERENCE: &[Variable] = &[
         "words by which recipients ask for no more messages, besides the usual ones, separated by commas",
     ),
     v("MAX_IN_FLIGHT", "1024", "how many gRPC calls are served at once; over it UNAVAILABLE with RetryInfo"),
+    v(
+        "WATCH_STREAMS",
+        "2000",
+        "how many streams of `WatchMessages` are open at once, beside MAX_IN_FLIGHT; one user can have half of them",
+    ),
     v("WORKERS", "1", "0 leaves queued messages and timers to other processes"),
     v("SEND_CONCURRENCY", "32", "how many queued messages this process has in flight: a kill leaves no more unknown"),
     v(
@@ -75,6 +80,11 @@ pub const REFERENCE: &[Variable] = &[
         "parts a second on a route account over all replicas, 0 for no limit; `messaging account limit` sets it for one account",
     ),
     v("SEND_BURST", "SEND_RATE", "parts at once on a route account"),
+    v(
+        "POLL_RATE",
+        "20",
+        "how many times a second this process asks the provider about messages that nothing final was reported of, at most; 0 for never",
+    ),
     v("REFRESH_CONCURRENCY", "64", "how many provider calls one bulk refresh has in flight"),
     v("LEASE_SECONDS", "60", "how long a message may be in one process's hands before it counts as lost"),
     v("LOG_FORMAT", "human", "`human` or `json`; logs go to standard error"),

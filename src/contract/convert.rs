@@ -10,7 +10,7 @@ use crate::domain::text::Encoding;
 use crate::proto;
 use crate::service::{
     BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkTarget, Explained, OptOut, OptOutSource, Refreshed,
-    SendSingle, Sent, Snapshot,
+    SendSingle, Sent, Snapshot, WatchMessages, Watched,
 };
 
 /// A time as the contract has it.
@@ -235,5 +235,24 @@ impl From<Explained> for proto::ExplainMessageResponse {
             evidence: entry.evidence.is_object().then(|| raw(entry.evidence)),
         });
         Self { message: Some(message), entries: entries.collect() }
+    }
+}
+
+impl From<proto::WatchMessagesRequest> for WatchMessages {
+    fn from(r: proto::WatchMessagesRequest) -> Self {
+        Self { campaign_id: r.campaign_id, statuses: r.statuses, owner_id: r.owner_id, resume_token: r.resume_token }
+    }
+}
+
+impl From<Watched> for proto::WatchMessagesResponse {
+    fn from(watched: Watched) -> Self {
+        let event = watched.change.map(|change| proto::watch_messages_response::Event {
+            message_id: change.message.to_string(),
+            campaign_id: change.campaign.map(|campaign| campaign.0),
+            from: i32::from(change.from),
+            to: i32::from(change.to),
+            at: Some(timestamp(change.at)),
+        });
+        Self { resume_token: watched.resume_token, event }
     }
 }

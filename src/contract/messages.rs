@@ -11,6 +11,7 @@ use crate::proto::{
     GetMessageResponse, GetMessageStatusRequest, GetMessageStatusResponse, ListMessagesRequest, ListMessagesResponse,
     ListOptOutsRequest, ListOptOutsResponse, RefreshStatusBulkRequest, RefreshStatusBulkResponse, RefreshStatusRequest,
     RefreshStatusResponse, RemoveOptOutRequest, RemoveOptOutResponse, SendSingleRequest, SendSingleResponse,
+    WatchMessagesRequest, WatchMessagesResponse,
 };
 use crate::service::{ListMessages, ListOptOuts, Service};
 
@@ -74,6 +75,15 @@ pub async fn list_messages(
     let page = service.list_messages(caller, &request).await?;
     let messages = page.messages.into_iter().map(Into::into).collect();
     Ok(ListMessagesResponse { messages, next_page_token: page.next_page_token })
+}
+
+/// `WatchMessages`: the changes, once what is wrong with the request has been told.
+pub async fn watch_messages(
+    service: &Service,
+    caller: &Caller,
+    request: WatchMessagesRequest,
+) -> Result<BoxStream<'static, Result<WatchMessagesResponse, Error>>, Error> {
+    Ok(answers(service.watch_messages(caller, request.into()).await?))
 }
 
 /// `ExplainMessage`.

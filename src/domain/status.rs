@@ -14,11 +14,14 @@ use uuid::Uuid;
 use crate::domain::evidence::{Evidence, Rank};
 use crate::domain::message::{Dispatch, Hold, Message, State, Status};
 use crate::domain::outcome::Outcome;
+use crate::domain::polling;
 
 /// How long an ambiguous send under at-least-once waits for a report before it is sent again.
 pub const RESEND_AFTER: SignedDuration = SignedDuration::from_mins(2);
 /// How long a message waits when the provider refused the account.
 pub const BLOCKED_RETRY: SignedDuration = SignedDuration::from_mins(1);
+/// The error code of a message of which nothing final was reported.
+pub const NO_REPORT: &str = "NO_REPORT";
 /// The error code of a message whose recipient opted out.
 pub const OPTED_OUT: &str = "OPTED_OUT";
 /// And what is said of it.
@@ -63,6 +66,10 @@ pub enum Event {
     Evidence(Evidence),
     /// Its time has come: the end of a lease, of its validity, or of the wait for a report.
     Timer,
+    /// Its time has come to be asked about: nothing final was reported.
+    Look,
+    /// The provider was asked, and nothing final is known, a day after the end of its validity.
+    Unreported,
     /// Its owner does not want it sent any more.
     Cancel,
     /// Its recipient does not want the owner's messages.
@@ -105,10 +112,12 @@ pub enum Kind {
     OptedOut = 10,
     /// Put back into the queue by an operator.
     Requeued = 11,
+    /// No final report came in time.
+    Unreported = 12,
 }
 
 impl Kind {
-    const NAMES: [(Self, &'static str); 11] = [
+    const NAMES: [(Self, &'static str); 12] = [
         (Self::Accepted, "accepted"),
         (Self::Fenced, "fenced"),
         (Self::Settled, "settled"),
@@ -120,6 +129,7 @@ impl Kind {
         (Self::Cancelled, "cancelled"),
         (Self::OptedOut, "opted_out"),
         (Self::Requeued, "requeued"),
+        (Self::Unreported, "unreported"),
     ];
 
     /// Its name, as an explanation gives it; `number` is what the database holds.
@@ -188,6 +198,8 @@ pub fn apply(message: &mut Message, event: &Event, now: Timestamp) -> Result<Cha
         Event::Release { hold } => sending::release(message, *hold, now),
         Event::Evidence(evidence) => report::report(message, evidence, now),
         Event::Timer => time::timer(message, now),
+        Event::Look => time::look(message, now),
+        Event::Unreported => time::unreported(message, now),
         Event::Cancel => time::cancel(message),
         Event::OptOut => time::opt_out(message),
         Event::Defer { until } => time::defer(message, *until),
@@ -228,7 +240,8 @@ fn taken(m: &mut Message, now: Timestamp) {
     if m.state.rank < Rank::Failed {
         (m.state.error_code, m.state.error) = (None, None);
     }
-    rest(m);
+    m.state.held_by = None;
+    m.state.due_at = polling::next_look(m, now);
 }
 
 fn explain(m: &mut Message, code: &str, description: &str) {

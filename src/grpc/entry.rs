@@ -1,7 +1,8 @@
 //! What every method begins and ends with: who calls, under which request id, until when, and how errors leave.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
@@ -18,6 +19,8 @@ pub(super) struct Call {
     pub deadline: Option<Instant>,
     /// The caller, once it is known, for the log.
     pub owner: Arc<OnceLock<i64>>,
+    /// Its place among the calls in flight.
+    pub place: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
 }
 
 impl Door {
@@ -32,6 +35,11 @@ impl Door {
 }
 
 impl Call {
+    /// Gives its place among the calls in flight back: for one that has ended, or is bounded by something else.
+    pub(super) fn leave(&self) {
+        drop(self.place.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
     /// Renders an error, and writes its cause to the log under the call's id.
     pub(super) fn refuse(&self, error: &Error) -> Status {
         if let Some(cause) = error.cause() {

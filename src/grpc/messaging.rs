@@ -6,8 +6,7 @@ use futures::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 
 use crate::contract::messages;
-use crate::error::Error;
-use crate::grpc::{Door, status};
+use crate::grpc::Door;
 use crate::proto::messaging_service_server::MessagingService;
 use crate::proto::{
     AddOptOutRequest, AddOptOutResponse, ExplainMessageRequest, ExplainMessageResponse, GetMessageRequest,
@@ -74,10 +73,16 @@ impl MessagingService for Door {
         &self,
         request: Request<WatchMessagesRequest>,
     ) -> Result<Response<Self::WatchMessagesStream>, Status> {
-        self.enter(request).await?;
-        Err(status::render(&Error::Unimplemented(
-            "WatchMessages is not built yet: read ListMessages, or refresh a campaign with RefreshStatusBulk",
-        )))
+        let (caller, call, request) = self.enter(request).await?;
+        let changes = messages::watch_messages(&self.service, &caller, request).await.map_err(|e| call.refuse(&e))?;
+        // It may stay for days, and is bounded in number by the service.
+        call.leave();
+        let deadline = call.deadline;
+        let told = changes.map(move |watched| watched.map_err(|e| call.refuse(&e)));
+        let Some(deadline) = deadline else { return Ok(Response::new(Box::pin(told))) };
+        let over = || Status::deadline_exceeded("The deadline passed; watch again with the last resume_token");
+        let over = futures::stream::once(async move { Err(over()) });
+        Ok(Response::new(Box::pin(told.take_until(tokio::time::sleep_until(deadline)).chain(over))))
     }
 
     async fn explain_message(

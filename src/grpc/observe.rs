@@ -1,7 +1,7 @@
 //! Around every call: a request id, a deadline that is told as such, a bound on how many, and one line in the log.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Frame, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -74,12 +74,13 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let begun = Instant::now();
         let deadline = timeout(request.headers()).map(|t| begun + t.saturating_sub(EARLIER));
-        let call = Call { request_id: request_id::of(request.headers()), deadline, owner: Arc::default() };
-        request.extensions_mut().insert(call.clone());
         let method: Arc<str> = request.uri().path().trim_start_matches('/').into();
         let permit = if counted(&method) { self.limits.calls.clone().try_acquire_owned().ok() } else { None };
         let full = counted(&method) && permit.is_none();
-        let record = Record { call, method, begun, permit, code: None, metrics: self.metrics.clone() };
+        let place = Arc::new(Mutex::new(permit));
+        let call = Call { request_id: request_id::of(request.headers()), deadline, owner: Arc::default(), place };
+        request.extensions_mut().insert(call.clone());
+        let record = Record { call, method, begun, code: None, metrics: self.metrics.clone() };
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         Box::pin(async move {
@@ -130,7 +131,6 @@ struct Record {
     call: Call,
     method: Arc<str>,
     begun: Instant,
-    permit: Option<OwnedSemaphorePermit>,
     code: Option<Code>,
     metrics: Metrics,
 }
@@ -156,7 +156,7 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        drop(self.permit.take());
+        self.call.leave();
         if !counted(&self.method) {
             return;
         }

@@ -20,6 +20,7 @@ pub fn render(error: &Error) -> Status {
         Error::KeyReused => Code::AlreadyExists,
         Error::InFlight => Code::Aborted,
         Error::Unavailable { .. } => Code::Unavailable,
+        Error::Exhausted { .. } => Code::ResourceExhausted,
         Error::Unimplemented(_) => Code::Unimplemented,
         Error::Cancelled => Code::Cancelled,
         Error::Internal { .. } => Code::Internal,

@@ -63,7 +63,9 @@ impl Problem {
             Error::NotFound(..) => StatusCode::NOT_FOUND,
             Error::Precondition { .. } | Error::InFlight => StatusCode::CONFLICT,
             Error::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Error::Unavailable { reason: "PROVIDER_THROTTLED", .. } => StatusCode::TOO_MANY_REQUESTS,
+            Error::Exhausted { .. } | Error::Unavailable { reason: "PROVIDER_THROTTLED", .. } => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Error::Unimplemented(_) => StatusCode::NOT_IMPLEMENTED,
             // Nobody listens any more; nginx's number for it.

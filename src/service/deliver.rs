@@ -149,7 +149,6 @@ impl Service {
             .listen(|topic| match topic {
                 Topic::Queue => self.inner.wake.notify_waiters(),
                 Topic::Gates => self.inner.gates_changed.notify_one(),
-                Topic::Messages => {}
             })
             .await;
     }

@@ -41,6 +41,11 @@ impl Gates {
         self.known.load().get(name).map_or(Passage::Open, |gate| gate.passage(now))
     }
 
+    /// Whether this gate holds sends back now.
+    pub(super) fn is_held(&self, name: &str, now: Timestamp) -> bool {
+        self.passage(name, now) != Passage::Open
+    }
+
     /// The way of a message on this account.
     pub(super) fn way(&self, account: &str, default: Option<Rate>, now: Timestamp) -> Way {
         match (self.passage(PROVIDER, now), self.passage(account, now)) {

@@ -52,6 +52,7 @@ impl Service {
             gates: [Holding::Throttled, Holding::Unwell, Holding::Blocked]
                 .map(|why| (why.name(), number(held.iter().filter(|gate| gate.holding == why).count())))
                 .to_vec(),
+            watches: number(self.inner.hub.streams()),
             in_flight: (
                 number(settings.send_concurrency.saturating_sub(self.inner.slots.available_permits())),
                 number(settings.bulk_concurrency.saturating_sub(self.inner.bulk_slots.available_permits())),

@@ -12,6 +12,7 @@ use crate::planted;
 use crate::store::accept::{self, Accept, Accepted};
 use crate::store::counters::{Before, Tally, note_first_sent};
 use crate::store::gates::Admissions;
+use crate::store::journal;
 use crate::store::opt_outs;
 use crate::store::pools::Lite;
 use crate::store::rows::{EventRow, MessageRow, StateRow};
@@ -106,7 +107,7 @@ impl Writes {
     }
 
     /// As [`Writes::flush_postgres`].
-    pub(super) fn flush_sqlite(&self, c: &mut SqliteConnection) -> QueryResult<()> {
+    pub(super) fn flush_sqlite(&self, c: &mut SqliteConnection, now: Timestamp) -> QueryResult<()> {
         use diesel::RunQueryDsl as _;
         for row in &self.new {
             diesel::insert_into(messages::table).values(row).execute(c)?;
@@ -116,8 +117,11 @@ impl Writes {
                 return Err(OUTDATED);
             }
         }
-        for row in &self.events {
-            diesel::insert_into(events::table).values(row).execute(c)?;
+        if !self.events.is_empty() {
+            let place = journal::next_place(c, now)?;
+            for row in &self.events {
+                diesel::insert_into(events::table).values((row, events::place.eq(place))).execute(c)?;
+            }
         }
         for row in &self.tally.rows() {
             diesel::insert_into(campaign_counter_changes::table).values(row).execute(c)?;
@@ -171,7 +175,7 @@ fn in_sqlite(c: &mut SqliteConnection, batch: &Batch, trust: Trust, now: Timesta
     let accepts = accept::decide(&batch.accepts, verdicts, &opted_out, &mut admissions, now, &mut writes);
     let loaded = transition::load_sqlite(c, &batch.jobs, trust, now)?;
     let jobs = transition::decide(&batch.jobs, loaded, trust, now, &mut writes)?;
-    writes.flush_sqlite(c)?;
+    writes.flush_sqlite(c, now)?;
     admissions.book_sqlite(c, now)?;
     Ok(Answers { accepts, jobs })
 }

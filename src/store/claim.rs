@@ -134,7 +134,7 @@ fn sqlite(c: &mut SqliteConnection, claim: &Claim, now: Timestamp) -> QueryResul
     let opted_out = opt_outs::among_sqlite(c, rows)?;
     let mut writes = Writes::default();
     let claimed = claim.decide(shares, &opted_out, &mut admissions, now, &mut writes);
-    writes.flush_sqlite(c)?;
+    writes.flush_sqlite(c, now)?;
     admissions.book_sqlite(c, now)?;
     Ok(claimed)
 }
@@ -203,13 +203,15 @@ impl Store {
     /// keep single writes waiting.
     pub async fn claim(&self, claim: Claim) -> Result<Claimed, Error> {
         let (db, clock) = (self.db.clone(), self.clock.clone());
-        in_a_task(async move {
+        let claimed = in_a_task(async move {
             let _alone = db.alone().await;
             Ok::<_, Error>(run!(&db, |pg| postgres(pg, &claim, clock.now()).await?, |lite| {
                 let now = clock.now();
                 lite.spawn_blocking(move |c| c.immediate_transaction(|c| sqlite(c, &claim, now))).await?
             }))
         })
-        .await
+        .await;
+        self.written.ring();
+        claimed
     }
 }

@@ -112,6 +112,7 @@ table! {
         to_status -> SmallInt,
         attempt -> Integer,
         evidence -> Text,
+        place -> Nullable<BigInt>,
     }
 }
 

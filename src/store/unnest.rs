@@ -10,6 +10,7 @@ use crate::store::accept::KeyRow;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
 use crate::store::counters::ChangeRow;
+use crate::store::journal::PLACE;
 use crate::store::rows::{EventRow, MessageRow, StateRow};
 
 /// Declares a statement over the columns of a row type: `before`, `UNNEST(the columns)`, `after`.
@@ -161,10 +162,10 @@ unnest! {
 }
 
 unnest! {
-    /// Inserts events.
+    /// Inserts events, at the transaction's place in the journal.
     InsertEvents of EventRow,
-    "INSERT INTO events (message_id, version, owner_id, at, kind, from_status, to_status, attempt, evidence) \
-     SELECT * FROM ",
+    &format!("INSERT INTO events (message_id, version, owner_id, at, kind, from_status, to_status, attempt, evidence, \
+     place) SELECT *, {PLACE} FROM "),
     ")",
     {
         message_id: Guid => GuidSql,

@@ -23,13 +23,10 @@ pub enum Topic {
     Queue,
     /// A gate was changed.
     Gates,
-    /// A message's state changed where somebody may be watching.
-    Messages,
 }
 
 impl Topic {
-    const ALL: [(Self, &'static str); 3] =
-        [(Self::Queue, "queue"), (Self::Gates, "gates"), (Self::Messages, "messages")];
+    const ALL: [(Self, &'static str); 2] = [(Self::Queue, "queue"), (Self::Gates, "gates")];
 
     fn word(self) -> &'static str {
         Self::ALL.into_iter().find(|(topic, _)| *topic == self).map_or("", |(_, word)| word)

@@ -203,14 +203,18 @@ impl Store {
         let (reply, answer) = oneshot::channel();
         let accept = Box::new(Accept { message, key, rate });
         self.enqueue(Command::Accept { accept, cancel, reply }).await?;
-        answer.await.map_err(|_| stopped())?
+        let answer = answer.await.map_err(|_| stopped())?;
+        self.written.ring();
+        answer
     }
 
     /// Lets an event happen to some messages. When this answers, it is on the disk.
     pub async fn apply(&self, job: Job) -> Result<Vec<Moved>, Error> {
         let (reply, answer) = oneshot::channel();
         self.enqueue(Command::Job { job: Box::new(job), reply }).await?;
-        answer.await.map_err(|_| stopped())?
+        let answer = answer.await.map_err(|_| stopped())?;
+        self.written.ring();
+        answer
     }
 
     /// Lets many events happen in one transaction of their own, beside the writer: a bulk call's settlements are a batch
@@ -218,7 +222,9 @@ impl Store {
     pub async fn apply_all(&self, jobs: Vec<Job>) -> Result<Vec<Vec<Moved>>, Error> {
         let (db, clock) = (self.db.clone(), self.clock.clone());
         let batch = Arc::new(Batch { accepts: Vec::new(), jobs });
-        Ok(in_a_task(async move { attempt(&db, &clock, &batch).await }).await?.jobs)
+        let done = in_a_task(async move { attempt(&db, &clock, &batch).await }).await;
+        self.written.ring();
+        Ok(done?.jobs)
     }
 
     async fn enqueue(&self, command: Command) -> Result<(), Error> {

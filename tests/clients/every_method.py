@@ -19,7 +19,7 @@ pool = DescriptorPool(database)
 called = set()
 
 
-def call(service, method, **fields):
+def call(service, method, endless=False, **fields):
     descriptor = pool.FindServiceByName(f"messaging.v1.{service}").FindMethodByName(method)
     request = message_factory.GetMessageClass(descriptor.input_type)
     answer = message_factory.GetMessageClass(descriptor.output_type)
@@ -35,7 +35,15 @@ def call(service, method, **fields):
     if descriptor.client_streaming:
         message = iter([message])
     result = stub(message, metadata=[("authorization", f"Bearer {token}")], timeout=20)
-    return list(result) if descriptor.server_streaming else result
+    return list(result) if descriptor.server_streaming and not endless else result
+
+
+def first(service, method, count=1, **fields):
+    """The first messages of a stream that has no end, which is then cancelled; one alone, or a list."""
+    stream = call(service, method, endless=True, **fields)
+    messages = [next(stream) for _ in range(count)]
+    stream.cancel()
+    return messages[0] if count == 1 else messages
 
 
 def error(service, method, **fields):
@@ -85,7 +93,13 @@ assert fields == ["destination", "text"], fields
 code, words, reason, _ = error(M, "GetMessageStatus", message_id="01M83N17DQBRD5R3YZJ7P9MYZW")
 assert (code, words) == (grpc.StatusCode.NOT_FOUND, "Message not found: 01M83N17DQBRD5R3YZJ7P9MYZW")
 assert reason == "MESSAGE_NOT_FOUND"
-assert error(M, "WatchMessages")[0] == grpc.StatusCode.UNIMPLEMENTED
+begun = first(M, "WatchMessages").resume_token
+watched = call(M, "SendSingle", destination="+306900000001", text="Hi").message.id
+seen = first(M, "WatchMessages", 3, resume_token=begun)
+# The enum's numbers: none 0, SENDING 3, SENT 4.
+assert [(e.event.message_id, getattr(e.event, "from"), e.event.to) for e in seen if e.HasField("event")] == [
+    (watched, 0, 3), (watched, 3, 4)], seen
+assert error(M, "WatchMessages", resume_token="mangled")[3] == ["resume_token"]
 
 recipients = [{"destination": number, "variables": {"first_name": "Maria"}}
               for number in ("+306900000001", "+306900000004", "0030 6900000001", "1")]

@@ -4,6 +4,7 @@ mod campaign;
 mod gate;
 mod keyword;
 mod phone;
+mod polling;
 mod rate;
 mod report;
 mod retry;

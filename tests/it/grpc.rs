@@ -11,4 +11,5 @@ mod send;
 mod sending;
 mod transport;
 mod watch;
+mod watch_messages;
 pub mod web;

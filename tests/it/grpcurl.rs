@@ -40,6 +40,7 @@ const STEPS: &[Step] = &[
     step("list", &[]),
     step("describe", &[]),
     step("health", &[]),
+    Step { keep: &[("RESUME_TOKEN", "/resumeToken")], ..until("WatchMessages", &[], "resumeToken") },
     Step {
         keep: &[("MESSAGE_ID", "/messageId"), ("ID", "/message/id"), ("AT", "/message/createdAt")],
         ..step("SendSingle", &[])
@@ -48,7 +49,7 @@ const STEPS: &[Step] = &[
     step("RefreshStatus", &["MESSAGE_ID"]),
     step("GetMessage", &["ID"]),
     step("ExplainMessage", &["ID"]),
-    step("WatchMessages", &[]),
+    until("variants/watch_on", &["RESUME_TOKEN"], "MESSAGE_STATUS_DELIVERED"),
     step("AddOptOut", &[]),
     step("ListOptOuts", &[]),
     step("RemoveOptOut", &[]),
@@ -80,6 +81,7 @@ const STEPS: &[Step] = &[
     step("errors/unknown_provider_id", &[]),
     step("errors/unknown_campaign", &[]),
     step("errors/unusable_page_token", &[]),
+    step("errors/foreign_resume_token", &[]),
     step("errors/nothing_to_refresh", &[]),
     step("errors/bad_placeholder", &[]),
     step("errors/empty_campaign", &["CAMPAIGN_ID"]),

@@ -8,7 +8,7 @@ mod front;
 mod inbound;
 mod matrix;
 mod mitto;
-mod post;
+pub mod post;
 mod signature;
 mod streams;
 

@@ -5,3 +5,4 @@ mod crash;
 mod operate;
 mod privacy;
 mod start;
+mod watch;

@@ -2,6 +2,8 @@
 
 mod bulk;
 mod campaigns;
+mod poll;
 mod queue;
 mod refresh_bulk;
 mod reports;
+mod watch_messages;

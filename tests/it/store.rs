@@ -3,6 +3,7 @@
 mod accept;
 mod campaigns;
 mod expand;
+mod journal;
 mod known;
 mod lists;
 mod moves;

@@ -135,7 +135,7 @@ fn line(console: &mut Console<'_>, message: &proto::Message) -> Result<(), Failu
     Ok(writeln!(console.out, "{}", line.trim_end())?)
 }
 
-fn state(text: &str) -> Result<MessageStatus, String> {
+pub(super) fn state(text: &str) -> Result<MessageStatus, String> {
     let name = text.to_ascii_uppercase();
     MessageStatus::from_str_name(&name)
         .or_else(|| MessageStatus::from_str_name(&format!("MESSAGE_STATUS_{name}")))

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{Done, Kind, Refused, explain, taken};
 use crate::domain::evidence::{Evidence, Rank};
 use crate::domain::message::{Dispatch, Message};
+use crate::domain::polling;
 
 pub(super) fn report(m: &mut Message, evidence: &Evidence, now: Timestamp) -> Done {
     // The databases keep microseconds: a finer time would read as news each time it is repeated.
@@ -51,6 +52,9 @@ pub(super) fn report(m: &mut Message, evidence: &Evidence, now: Timestamp) -> Do
             explain(m, "DELIVERY_FAILED", why);
         }
         Rank::None | Rank::Sent | Rank::NoReport => {}
+    }
+    if m.state.dispatch == Dispatch::Accepted {
+        m.state.due_at = polling::next_look(m, now);
     }
     Ok((Some(Kind::Reported), record))
 }

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::sending::lose_answer;
-use super::{Done, Kind, MAX_CRASHES, OPTED_OUT, OPTED_OUT_WHY, Recorded, Refused, explain, rest};
+use super::{Done, Kind, MAX_CRASHES, NO_REPORT, OPTED_OUT, OPTED_OUT_WHY, Recorded, Refused, explain, rest};
 use crate::domain::evidence::Rank;
 use crate::domain::message::{Dispatch, Message};
+use crate::domain::polling;
 use crate::planted;
 
 pub(super) fn timer(m: &mut Message, now: Timestamp) -> Done {
@@ -45,6 +46,30 @@ pub(super) fn timer(m: &mut Message, now: Timestamp) -> Done {
         }
         _ => Err(Refused::State),
     }
+}
+
+/// When it is looked at next. Whoever lets this happen asks the provider.
+pub(super) fn look(m: &mut Message, now: Timestamp) -> Done {
+    let due = m.state.due_at.is_some_and(|at| at <= now);
+    if m.state.dispatch != Dispatch::Accepted || !due {
+        return Err(Refused::State);
+    }
+    if polling::long_unreported(m, now) {
+        return unreported(m, now);
+    }
+    m.state.due_at = polling::next_look(m, now);
+    Ok((None, Value::Null))
+}
+
+pub(super) fn unreported(m: &mut Message, now: Timestamp) -> Done {
+    if m.state.dispatch != Dispatch::Accepted || m.state.rank >= Rank::NoReport || polling::unreported_from(m) > now {
+        return Err(Refused::State);
+    }
+    m.state.rank = Rank::NoReport;
+    (m.state.evidence_at, m.state.evidence_hash) = (None, 0);
+    explain(m, NO_REPORT, "no final report came in time; one that comes later still counts");
+    m.state.due_at = polling::next_look(m, now);
+    Ok((Some(Kind::Unreported), Value::Null))
 }
 
 /// The third crash of one message ends its tries. One that may be at the provider stays unknown: that is the truth.

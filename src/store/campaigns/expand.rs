@@ -200,7 +200,7 @@ fn in_sqlite(c: &mut SqliteConnection, id: CampaignId, pace: &Pace, now: Timesta
             let rows: Vec<CandidateRow> = page!(owner, id, standing.expanded_to.clone(), pace.page).load(c)?;
             let made = rows.len();
             let Some((writes, cursor)) = expand(standing, rows, pace, now) else { return Ok(0) };
-            writes.flush_sqlite(c)?;
+            writes.flush_sqlite(c, now)?;
             move_cursor!(id, cursor).execute(c)?;
             return Ok(made);
         }
@@ -239,7 +239,7 @@ impl Store {
     /// Answers how much was done; 0 also if another replica is at it.
     pub async fn tend(&self, campaign: CampaignId, pace: Pace) -> Result<usize, Error> {
         let (db, now) = (self.db.clone(), self.clock.now());
-        in_a_task(async move {
+        let done = in_a_task(async move {
             let _alone = db.alone().await;
             Ok(run!(&db, |pg| in_postgres(pg, campaign, pace, now).await?, |lite| {
                 let step =
@@ -247,6 +247,8 @@ impl Store {
                 lite.spawn_blocking(step).await?
             }))
         })
-        .await
+        .await;
+        self.written.ring();
+        done
     }
 }

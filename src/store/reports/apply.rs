@@ -239,7 +239,7 @@ fn sqlite(c: &mut SqliteConnection, which: &Which, now: Timestamp) -> QueryResul
     let mut writes = Writes::default();
     let loaded = transition::load_sqlite(c, &jobs, Trust::Nothing, now)?;
     let moved = transition::decide(&jobs, loaded, Trust::Nothing, now, &mut writes)?;
-    writes.flush_sqlite(c)?;
+    writes.flush_sqlite(c, now)?;
     let notes: Vec<NoteRow> = matched.iter().map(|matched| matched.note(now)).collect();
     for note in &notes {
         let set = (reports::state.eq(note.state), reports::tries.eq(note.tries), reports::due_at.eq(note.due_at));
@@ -275,6 +275,8 @@ impl Store {
     /// disk.
     pub async fn apply_reports(&self, which: Which) -> Result<Vec<Applied>, Error> {
         let (db, clock) = (self.db.clone(), self.clock.clone());
-        in_a_task(async move { attempt(&db, &clock, which).await }).await
+        let applied = in_a_task(async move { attempt(&db, &clock, which).await }).await;
+        self.written.ring();
+        applied
     }
 }

@@ -8,3 +8,4 @@ mod fake;
 mod human;
 mod records;
 mod terminal;
+mod watch;

@@ -5,7 +5,7 @@ mod table;
 
 use jiff::{SignedDuration, Timestamp};
 use messaging::domain::evidence::{Evidence, Rank};
-use messaging::domain::ids::OwnerId;
+use messaging::domain::ids::{MessageId, OwnerId};
 use messaging::domain::message::{Dispatch, Guarantee, Hold, Message, State};
 use messaging::domain::outcome::{Hold as HoldBack, Outcome};
 use messaging::domain::status::{Change, Event, Refused, apply};
@@ -29,7 +29,10 @@ struct Case {
 impl Case {
     /// Queued, due now.
     fn new(guarantee: Guarantee) -> Self {
-        Self { message: queued(OwnerId(1), guarantee, start()), now: start() }
+        let mut message = queued(OwnerId(1), guarantee, start());
+        // One id for all: by it messages differ in when the provider is asked about them.
+        message.id = MessageId(Uuid::from_u128(7));
+        Self { message, now: start() }
     }
 
     fn after(mut self, time: SignedDuration) -> Self {

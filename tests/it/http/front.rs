@@ -24,6 +24,8 @@ fn errors() -> Vec<(Error, Code, u16)> {
         message: "words".to_owned(),
         metadata: vec![("id", "7".to_owned())],
     };
+    let exhausted =
+        Error::Exhausted { reason: "TOO_MANY_STREAMS", message: "words", retry_after: Duration::from_secs(3) };
     vec![
         (Error::Invalid(vec![Violation::new("a", "b"), Violation::new("c", "d")]), Code::InvalidArgument, 400),
         (Error::invalid("a", "b"), Code::InvalidArgument, 400),
@@ -37,6 +39,7 @@ fn errors() -> Vec<(Error, Code, u16)> {
         (Error::InFlight, Code::Aborted, 409),
         (unavailable("DATABASE_UNAVAILABLE", 3), Code::Unavailable, 503),
         (unavailable("PROVIDER_THROTTLED", 3), Code::Unavailable, 429),
+        (exhausted, Code::ResourceExhausted, 429),
         (Error::Unimplemented("words"), Code::Unimplemented, 501),
         (Error::Cancelled, Code::Cancelled, 499),
         (Error::Internal { cause: "canary cause".to_owned() }, Code::Internal, 500),
@@ -54,9 +57,10 @@ fn place(error: &Error) -> usize {
         Error::KeyReused => 8,
         Error::InFlight => 9,
         Error::Unavailable { .. } => 10,
-        Error::Unimplemented(_) => 12,
-        Error::Cancelled => 13,
-        Error::Internal { .. } => 14,
+        Error::Exhausted { .. } => 12,
+        Error::Unimplemented(_) => 13,
+        Error::Cancelled => 14,
+        Error::Internal { .. } => 15,
     }
 }
 

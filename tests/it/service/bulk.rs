@@ -97,8 +97,10 @@ impl Case {
                 bulk_concurrency: 2,
                 bulk_chunk: 64,
                 rate: None,
+                poll_rate: None,
                 provider_timeout: Duration::from_secs(3),
                 webhooks: messaging::service::Webhooks::default(),
+                watching: messaging::service::Watching::default(),
             },
         });
         Self { rig, service, owner }

@@ -9,7 +9,7 @@ use messaging::domain::campaign::CampaignState;
 use messaging::domain::ids::OwnerId;
 use messaging::domain::sender::SenderId;
 use messaging::provider::mitto::{self, Mitto};
-use messaging::service::{CreateCampaign, GivenRecipient, Parts, Service, Settings, Webhooks};
+use messaging::service::{CreateCampaign, GivenRecipient, Parts, Service, Settings, Watching, Webhooks};
 use secrecy::SecretString;
 
 use crate::support::store::{Rig, both};
@@ -35,8 +35,10 @@ fn service(rig: &Rig, default_sender: Option<&str>) -> Service {
             bulk_concurrency: 1,
             bulk_chunk: 500,
             rate: None,
+            poll_rate: None,
             provider_timeout: Duration::from_secs(3),
             webhooks: Webhooks::default(),
+            watching: Watching::default(),
         },
     })
 }

@@ -13,7 +13,7 @@ use messaging::domain::outcome::{Acceptance, Outcome};
 use messaging::domain::sender::SenderId;
 use messaging::provider::{Provider, ReadError, Snapshot, Submission};
 use messaging::service::{
-    BulkEvent, BulkRequest, BulkTarget, CreateCampaign, Parts, SendSingle, Service, Settings, Webhooks,
+    BulkEvent, BulkRequest, BulkTarget, CreateCampaign, Parts, SendSingle, Service, Settings, Watching, Webhooks,
 };
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
@@ -91,8 +91,10 @@ impl Bench {
                 bulk_concurrency: 2,
                 bulk_chunk: 500,
                 rate: None,
+                poll_rate: None,
                 provider_timeout: Duration::from_secs(3),
                 webhooks: Webhooks::default(),
+                watching: Watching::default(),
             },
         });
         let owner: OwnerId = rig.store.create_user("ann", None).await.unwrap();

@@ -11,13 +11,14 @@ use messaging::clock::Clock;
 use messaging::config::Grpc;
 use messaging::domain::ids::OwnerId;
 use messaging::domain::keyword::Keywords;
+use messaging::domain::rate::Rate;
 use messaging::domain::sender::SenderId;
 use messaging::proto::campaign_service_client::CampaignServiceClient;
 use messaging::proto::messaging_service_client::MessagingServiceClient;
 use messaging::provider::mitto::{self, Mitto};
 use messaging::sandbox::{self, Sandbox};
 use messaging::server::Doors;
-use messaging::service::{Parts, Service, Settings, Webhooks};
+use messaging::service::{Parts, Service, Settings, Watching, Webhooks};
 use messaging::store::{self, Store};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
@@ -145,7 +146,7 @@ impl TestApp {
 
     async fn build(home: Home, now: Timestamp, sandbox: Option<SocketAddr>, reported: bool) -> Self {
         let any = "127.0.0.1:0".parse().expect("an address");
-        let grpc = Grpc { addr: any, tls: None, max_in_flight: 500 };
+        let grpc = Grpc { addr: any, tls: None, max_in_flight: 500, watch_streams: 500 };
         let doors = Doors::open(&grpc, any).await.expect("the doors open");
         let (grpc, http_door) = doors.addresses();
         let hook = |name: &str| reported.then(|| format!("http://{http_door}/webhooks/mitto/{name}"));
@@ -190,8 +191,10 @@ impl TestApp {
                 bulk_concurrency: 2,
                 bulk_chunk: 100,
                 rate: None,
+                poll_rate: Rate::new(20, 20),
                 provider_timeout: Duration::from_secs(3),
                 webhooks: Webhooks { secrets, keywords: Keywords::with(&["no more".to_owned()]) },
+                watching: Watching::default(),
             },
         };
         let service = Service::new(parts(&store, &tokens, &clock, vec![SecretString::from(WEBHOOK_SECRET)]));
@@ -272,8 +275,9 @@ impl TestApp {
             let in_bulk = self.service.send_due_in_bulk().await.expect("what is due is sent in bulk").done;
             let reports = self.service.apply_due_reports().await.expect("what was reported is applied");
             let inbound = self.service.read_inbound().await.expect("what came in is read");
+            let polls = self.service.poll_unreported().await.expect("the provider is asked");
             self.service.drain().await;
-            if tended + timers + sent + in_bulk + reports + inbound == 0 {
+            if tended + timers + sent + in_bulk + reports + inbound + polls == 0 {
                 return;
             }
         }

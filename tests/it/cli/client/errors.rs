@@ -116,7 +116,7 @@ fn command_lines_that_contradict_themselves_are_refused() {
         (&["message", "m", "--token", "a", "--api-key", "b"], ErrorKind::ArgumentConflict),
         (&["message", "m", "--client-cert", "a"], ErrorKind::MissingRequiredArgument),
         (&["send", "--to", "1", "--text", "x", "--at", "tomorrow"], ErrorKind::ValueValidation),
-        (&["watch"], ErrorKind::InvalidSubcommand),
+        (&["watch", "--status", "lost"], ErrorKind::ValueValidation),
     ] {
         assert_eq!(refused(args), kind, "{args:?}");
     }

@@ -42,6 +42,7 @@ pub(super) struct Script {
     pub(super) added: VecDeque<Result<AddRecipientsResponse, Status>>,
     pub(super) plan: Option<CampaignPlan>,
     pub(super) watch: VecDeque<Vec<Result<WatchCampaignResponse, Status>>>,
+    pub(super) changes: VecDeque<Vec<Result<WatchMessagesResponse, Status>>>,
 }
 
 /// What the service was asked.
@@ -50,6 +51,7 @@ pub(super) struct Heard {
     pub(super) sends: Vec<SendSingleRequest>,
     pub(super) lists: Vec<ListMessagesRequest>,
     pub(super) bulks: Vec<RefreshStatusBulkRequest>,
+    pub(super) watches: Vec<WatchMessagesRequest>,
     pub(super) campaigns: Vec<CreateCampaignRequest>,
     /// The requests of each stream of recipients.
     pub(super) added: Vec<Vec<AddRecipientsRequest>>,
@@ -157,8 +159,10 @@ impl MessagingService for Service {
 
     type WatchMessagesStream = Events<WatchMessagesResponse>;
 
-    async fn watch_messages(&self, _: Request<WatchMessagesRequest>) -> Answer<Self::WatchMessagesStream> {
-        Err(Status::unimplemented(""))
+    async fn watch_messages(&self, request: Request<WatchMessagesRequest>) -> Answer<Self::WatchMessagesStream> {
+        let events = self.next(&request, |script| script.changes.pop_front())?;
+        self.heard.lock().unwrap().watches.push(request.into_inner());
+        Ok(Response::new(Box::pin(futures::stream::iter(events))))
     }
 
     async fn explain_message(&self, request: Request<ExplainMessageRequest>) -> Answer<ExplainMessageResponse> {

@@ -86,6 +86,8 @@ enum Step {
     Answer(Index, u8),
     Evidence(Evidence),
     Timer,
+    Look,
+    Unreported,
     Cancel,
     Wait(i64),
 }
@@ -99,8 +101,10 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (any::<Index>(), 0..5_u8).prop_map(|(call, answer)| Step::Answer(call, answer)),
         1 => evidence().prop_map(Step::Evidence),
         4 => Just(Step::Timer),
+        1 => Just(Step::Look),
+        1 => Just(Step::Unreported),
         1 => Just(Step::Cancel),
-        4 => prop::sample::select(vec![1_i64, 30, 61, 121, 901]).prop_map(Step::Wait),
+        4 => prop::sample::select(vec![1_i64, 30, 61, 121, 901, 260_000]).prop_map(Step::Wait),
     ]
 }
 
@@ -142,6 +146,8 @@ impl World {
             }
             Step::Evidence(evidence) => Event::Evidence(evidence.clone()),
             Step::Timer => Event::Timer,
+            Step::Look => Event::Look,
+            Step::Unreported => Event::Unreported,
             Step::Cancel => Event::Cancel,
         };
         let before = self.case.message.clone();
@@ -224,7 +230,13 @@ fn check_the_record(m: &Message) {
     assert_eq!(s.held_by.is_some(), matches!(s.dispatch, Dispatch::Claimed | Dispatch::Sending), "{s:?}");
     let waits = !matches!(s.dispatch, Dispatch::Unknown);
     if waits {
-        let due = matches!(s.dispatch, Dispatch::Scheduled | Dispatch::Queued | Dispatch::Claimed | Dispatch::Sending);
+        let due = match s.dispatch {
+            Dispatch::Scheduled | Dispatch::Queued | Dispatch::Claimed | Dispatch::Sending => true,
+            // What was noted as unreported is asked about for a while yet.
+            Dispatch::Accepted if s.rank == Rank::NoReport => s.due_at.is_some(),
+            Dispatch::Accepted => s.rank < Rank::NoReport,
+            _ => false,
+        };
         assert_eq!(s.due_at.is_some(), due, "{s:?}");
     }
     assert_eq!(s.delivered_at.is_some(), m.status() == Status::Delivered, "{s:?}");

@@ -1,0 +1,2 @@
+DROP INDEX events_journal;
+ALTER TABLE events DROP COLUMN place;

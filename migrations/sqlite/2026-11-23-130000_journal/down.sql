@@ -1,0 +1,3 @@
+DROP TABLE journal;
+DROP INDEX events_journal;
+ALTER TABLE events DROP COLUMN place;

@@ -1,0 +1,137 @@
+//! `WatchMessages`: the changes of an owner's messages, from a token on or from now on, and then as they come.
+//!
+//! Each stream is a task that reads the journal from its own position until it has caught up, and then takes what the
+//! process's one tail of the journal hands out. It fills a small buffer; a reader who leaves it full for too long is ended,
+//! and goes on later with the last token that he read. Whatever a stream misses of the tail it reads from the database.
+
+mod reader;
+mod tail;
+mod token;
+
+use std::collections::HashSet;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::Stream;
+
+pub(super) use tail::Hub;
+
+use crate::auth::{Caller, Scope};
+use crate::domain::ids::{CampaignId, MessageId};
+use crate::domain::message::Status;
+use crate::error::{Error, Resource};
+use crate::service::Service;
+use crate::store::{JournalEntry, Position};
+use reader::Reader;
+
+/// Which changes to watch.
+#[derive(Debug, Clone, Default)]
+pub struct WatchMessages {
+    /// Only messages of this campaign.
+    pub campaign_id: Option<i64>,
+    /// Only changes to the statuses of these numbers; none means all.
+    pub statuses: Vec<i32>,
+    /// Whose, if not the caller's.
+    pub owner_id: Option<i64>,
+    /// Where to go on; empty means from now on.
+    pub resume_token: String,
+}
+
+/// A change of a message's state, as a watcher is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WatchedChange {
+    /// Which message.
+    pub message: MessageId,
+    /// Its campaign.
+    pub campaign: Option<CampaignId>,
+    /// The number of the status before; 0 for a new message.
+    pub from: i16,
+    /// The number of the status after.
+    pub to: i16,
+    /// When.
+    pub at: jiff::Timestamp,
+}
+
+/// A change or, without one, a heartbeat.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Watched {
+    /// Where to go on after it.
+    pub resume_token: String,
+    /// What changed.
+    pub change: Option<WatchedChange>,
+}
+
+/// The changes. It ends with an error alone.
+pub type MessageWatch = Pin<Box<dyn Stream<Item = Result<Watched, Error>> + Send>>;
+
+/// How streams of changes are bounded.
+#[derive(Debug, Clone)]
+pub struct Watching {
+    /// How many streams one process has (`WATCH_STREAMS`).
+    pub streams: usize,
+    /// How many of them one owner can have.
+    pub of_one_owner: usize,
+    /// After how long without a word a heartbeat is sent.
+    pub heartbeat: Duration,
+    /// How long a reader may leave his buffer full.
+    pub patience: Duration,
+}
+
+impl Default for Watching {
+    fn default() -> Self {
+        Self::of(2000)
+    }
+}
+
+impl Watching {
+    /// At most so many streams; one owner can have half of them.
+    #[must_use]
+    pub fn of(streams: usize) -> Self {
+        let of_one_owner = streams.div_ceil(2);
+        Self { streams, of_one_owner, heartbeat: Duration::from_secs(15), patience: Duration::from_secs(30) }
+    }
+}
+
+/// What passes to one reader.
+#[derive(Debug, Clone)]
+struct Wanted {
+    campaign: Option<CampaignId>,
+    statuses: HashSet<i16>,
+}
+
+impl Wanted {
+    fn has(&self, entry: &JournalEntry) -> bool {
+        let campaign = self.campaign.is_none() || entry.campaign == self.campaign;
+        campaign && (self.statuses.is_empty() || self.statuses.contains(&entry.to))
+    }
+}
+
+impl Service {
+    /// Watches an owner's messages. What is wrong with the request is told before the stream begins.
+    pub async fn watch_messages(&self, caller: &Caller, request: WatchMessages) -> Result<MessageWatch, Error> {
+        caller.require(Scope::MessagesRead)?;
+        let owner = caller.owner(request.owner_id)?;
+        let status = |n: &i32| Status::from_number(*n).map(|status| status as i16);
+        let statuses: Option<HashSet<i16>> = request.statuses.iter().map(status).collect();
+        let statuses =
+            statuses.ok_or_else(|| Error::invalid("statuses", "must hold statuses that this service knows"))?;
+        let store = &self.inner.store;
+        let campaign = request.campaign_id.map(CampaignId);
+        if let Some(id) = campaign
+            && store.campaign(owner, id).await?.is_none()
+        {
+            return Err(Error::NotFound(Resource::Campaign, id.to_string()));
+        }
+        let name = token::name(owner, &store.journal_name().await?);
+        let horizon = store.journal_horizon().await?;
+        let from = if request.resume_token.is_empty() {
+            Position::before(horizon.settled)
+        } else {
+            token::open(&name, &request.resume_token, horizon.end, self.inner.clock.now())
+                .map_err(|e| Error::invalid("resume_token", e))?
+        };
+        let guest = self.enter_hub(owner)?;
+        Ok(Reader::start(self.clone(), guest, Wanted { campaign, statuses }, Arc::from(name), from))
+    }
+}

@@ -1,0 +1,181 @@
+//! The one tail of the journal in a process: it reads what is new of all watched owners, once, and hands it to their streams.
+//! It runs while somebody watches.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, broadcast};
+
+use crate::domain::ids::OwnerId;
+use crate::error::Error;
+use crate::service::Service;
+use crate::store::{JournalEntry, Position};
+
+/// How many batches are kept for streams that are busy. Who misses one reads the database.
+const RING: usize = 64;
+/// How many entries one batch holds at most.
+const BATCH: i64 = 1000;
+/// How many batches one look takes; what is beyond them every stream reads for itself.
+const BATCHES: usize = 16;
+/// How often the journal is looked at while nobody says that it has grown: what other replicas write is found so.
+const LOOK: Duration = Duration::from_millis(250);
+/// The same while transactions are open that may have written.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// How long to wait after a commit here, for others to come.
+const GATHER: Duration = Duration::from_millis(20);
+/// How long to wait after the database failed.
+const FAILED: Duration = Duration::from_secs(1);
+/// How many streams read the database at once to catch up, so that they leave connections to the others.
+const READS: usize = 2;
+
+/// What is new in a stretch of the journal.
+pub(super) struct Batch {
+    /// Where the stretch begins,
+    pub from: Position,
+    /// and where it ends.
+    pub to: Position,
+    /// All changes in it, of the owners who are named here.
+    pub entries: HashMap<OwnerId, Vec<JournalEntry>>,
+}
+
+/// Where streams and the tail meet.
+pub(in crate::service) struct Hub {
+    pub(super) ring: broadcast::Sender<Arc<Batch>>,
+    pub(super) reads: Semaphore,
+    guests: Mutex<Guests>,
+}
+
+#[derive(Default)]
+struct Guests {
+    of: HashMap<OwnerId, usize>,
+    all: usize,
+    tailing: bool,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        let (ring, _) = broadcast::channel(RING);
+        Self { ring, reads: Semaphore::new(READS), guests: Mutex::default() }
+    }
+}
+
+impl Hub {
+    fn guests(&self) -> MutexGuard<'_, Guests> {
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many streams there are.
+    pub(in crate::service) fn streams(&self) -> usize {
+        self.guests().all
+    }
+
+    /// The owners who are watched. If there are none the tail is to end, and the next stream starts another one.
+    fn watched(&self) -> Option<Vec<OwnerId>> {
+        let mut guests = self.guests();
+        guests.tailing = guests.all > 0;
+        guests.tailing.then(|| guests.of.keys().copied().collect())
+    }
+}
+
+/// A stream's place; given back when it is dropped.
+pub(super) struct Guest {
+    service: Service,
+    pub owner: OwnerId,
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut guests = self.service.inner.hub.guests();
+        guests.all = guests.all.saturating_sub(1);
+        if let Some(n) = guests.of.get_mut(&self.owner) {
+            *n = n.saturating_sub(1);
+            if *n == 0 {
+                guests.of.remove(&self.owner);
+            }
+        }
+    }
+}
+
+impl Service {
+    /// A place for one more stream of this owner's, and a tail for it.
+    pub(super) fn enter_hub(&self, owner: OwnerId) -> Result<Guest, Error> {
+        let limits = &self.inner.settings.watching;
+        let mut guests = self.inner.hub.guests();
+        let retry_after = Duration::from_secs(5);
+        if guests.all >= limits.streams {
+            return Err(Error::Unavailable {
+                reason: "TOO_MANY_WATCHES",
+                message: "The server has as many watches as it takes. Try again.",
+                retry_after,
+                cause: "WATCH_STREAMS reached".to_owned(),
+            });
+        }
+        let of = guests.of.entry(owner).or_default();
+        if *of >= limits.of_one_owner {
+            return Err(Error::Exhausted {
+                reason: "TOO_MANY_WATCHES_OF_ONE_OWNER",
+                message: "This owner has as many watches as one may have here. End one, or try again.",
+                retry_after,
+            });
+        }
+        *of += 1;
+        guests.all += 1;
+        if !std::mem::replace(&mut guests.tailing, true) {
+            tokio::spawn(self.clone().tail());
+        }
+        drop(guests);
+        Ok(Guest { service: self.clone(), owner })
+    }
+
+    async fn tail(self) {
+        let inner = &*self.inner;
+        let mut read = None;
+        while let Some(owners) = inner.hub.watched() {
+            // Before the look: what is committed during it is not missed.
+            let written = inner.store.written();
+            tokio::pin!(written);
+            let wait = self.hand_out(&owners, &mut read).await.unwrap_or_else(|e| {
+                tracing::warn!(cause = e.cause(), "the journal could not be read; it is tried again");
+                FAILED
+            });
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = written, if wait != FAILED => tokio::time::sleep(GATHER).await,
+            }
+        }
+    }
+
+    /// Hands out what is new; `read` is up to where everything was. Answers when to look again at the latest.
+    async fn hand_out(&self, owners: &[OwnerId], read: &mut Option<Position>) -> Result<Duration, Error> {
+        let inner = &*self.inner;
+        let horizon = inner.store.journal_horizon().await?;
+        let wait = if horizon.settled < horizon.end { LOOK_AGAIN } else { LOOK };
+        let settled = Position::before(horizon.settled);
+        let Some(mut from) = *read else {
+            *read = Some(settled);
+            return Ok(wait);
+        };
+        for _ in 0..BATCHES {
+            if from >= settled {
+                return Ok(wait);
+            }
+            let found = inner.store.journal(owners, from, horizon.settled, BATCH).await?;
+            let full = i64::try_from(found.len()).is_ok_and(|n| n >= BATCH);
+            let to = found.last().filter(|_| full).map_or(settled, |last| last.position);
+            let mut entries: HashMap<_, Vec<_>> = owners.iter().map(|owner| (*owner, Vec::new())).collect();
+            for entry in found {
+                entries.entry(entry.owner).or_default().push(entry);
+            }
+            // Without anybody to take it, it is nobody's.
+            let _ = inner.hub.ring.send(Arc::new(Batch { from, to, entries }));
+            from = to;
+            *read = Some(to);
+        }
+        if from < settled {
+            let _ = inner.hub.ring.send(Arc::new(Batch { from, to: settled, entries: HashMap::new() }));
+            *read = Some(settled);
+        }
+        Ok(wait)
+    }
+}

@@ -1,0 +1,61 @@
+//! The token of a watch: a position in the journal of this database, of this owner, and when it was given out.
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::domain::ids::OwnerId;
+use crate::domain::page;
+use crate::store::Position;
+
+/// How long a token can be used. What is older than this may be forgotten, and then there would be a gap.
+const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Why a token cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unusable {
+    #[error("is not a token that a watch of this owner's messages gave out, at this service's database")]
+    Foreign,
+    #[error("is beyond the end of what this service's database knows: it was set back to an older state")]
+    Beyond,
+    #[error("is older than 7 days: read ListMessages, and watch from now on")]
+    Old,
+}
+
+/// What names the journal of an owner in a database.
+pub(super) fn name(owner: OwnerId, journal: &str) -> String {
+    format!("watch/{owner}/{journal}")
+}
+
+/// The token for going on after `at`.
+pub(super) fn seal(name: &str, at: Position, now: Timestamp) -> String {
+    let mut payload = [0; 36];
+    let numbers = now.as_microsecond().to_be_bytes().into_iter().chain(at.place.to_be_bytes());
+    let all = numbers.chain(at.message.into_bytes()).chain(at.version.to_be_bytes());
+    payload.iter_mut().zip(all).for_each(|(to, from)| *to = from);
+    page::seal(name, &payload)
+}
+
+/// Opens what [`seal`] made, unless it is beyond `end` or too old.
+pub(super) fn open(name: &str, token: &str, end: i64, now: Timestamp) -> Result<Position, Unusable> {
+    let payload = page::open(name, token).map_err(|_| Unusable::Foreign)?;
+    let (given, at) = read(&payload).ok_or(Unusable::Foreign)?;
+    if at.place > end {
+        Err(Unusable::Beyond)
+    } else if now.duration_since(given) > KEPT {
+        Err(Unusable::Old)
+    } else {
+        Ok(at)
+    }
+}
+
+fn read(payload: &[u8]) -> Option<(Timestamp, Position)> {
+    let (given, rest) = payload.split_first_chunk::<8>()?;
+    let (place, rest) = rest.split_first_chunk::<8>()?;
+    let (message, version) = rest.split_first_chunk::<16>()?;
+    let position = Position {
+        place: i64::from_be_bytes(*place),
+        message: Uuid::from_bytes(*message),
+        version: i32::from_be_bytes(version.try_into().ok()?),
+    };
+    Some((Timestamp::from_microsecond(i64::from_be_bytes(*given)).ok()?, position))
+}

@@ -1,0 +1,240 @@
+//! The journal: every change of a message's state in one order, so that whoever read up to a place can go on after it and
+//! miss nothing, whenever the rest was committed. `docs/decisions/0021-the-journal-is-read-below-the-oldest-transaction.md` says why the order is sound.
+
+use std::sync::Arc;
+
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Text};
+use diesel::{QueryResult, QueryableByName, SqliteConnection};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::domain::ids::{CampaignId, MessageId, OwnerId};
+use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
+use crate::store::columns::{Guid, Instant};
+use crate::store::{Error, Store, run};
+
+/// A point between two entries of the journal: after the entry of this place, message and version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The place of the transaction.
+    pub place: i64,
+    /// Within it, the message.
+    pub message: Uuid,
+    /// Of the message, the version.
+    pub version: i32,
+}
+
+impl Position {
+    /// The point before everything at this place.
+    #[must_use]
+    pub fn before(place: i64) -> Self {
+        Self { place, message: Uuid::nil(), version: i32::MIN }
+    }
+}
+
+/// How far the journal can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Horizon {
+    /// Everything below this place is there to be read; nothing will be added to it.
+    pub settled: i64,
+    /// No position that was ever told is at a higher place.
+    pub end: i64,
+}
+
+/// A change of a message's state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JournalEntry {
+    /// The point after it.
+    pub position: Position,
+    /// Whose message.
+    pub owner: OwnerId,
+    /// Which message.
+    pub message: MessageId,
+    /// Its campaign.
+    pub campaign: Option<CampaignId>,
+    /// The number of the status before; 0 for a new message.
+    pub from: i16,
+    /// The number of the status after.
+    pub to: i16,
+    /// When.
+    pub at: jiff::Timestamp,
+}
+
+/// What an insert of events computes once for all its rows: see the migration that made the column.
+pub(super) const PLACE: &str = "(SELECT GREATEST(pg_current_xact_id()::text::bigint, \
+     pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1))";
+
+/// The next place on SQLite: larger than any before, also after the file was replaced by an older copy of itself.
+const NEXT_PLACE: &str = "UPDATE journal SET place = max(place + 1, $1) RETURNING place AS n";
+
+const HORIZON_POSTGRES: &str = "SELECT pg_snapshot_xmin(s)::text::bigint AS settled, \
+    pg_snapshot_xmax(s)::text::bigint AS end_at FROM (SELECT pg_current_snapshot() AS s) AS now";
+const HORIZON_SQLITE: &str = "SELECT place + 1 AS settled, place + 1 AS end_at FROM journal";
+
+/// The cluster's own number and the database's: a copy in another cluster counts its transactions anew.
+const NAME_POSTGRES: &str = "SELECT system_identifier::text || '/' || \
+    (SELECT oid FROM pg_database WHERE datname = current_database())::text AS name FROM pg_control_system()";
+const NAME_SQLITE: &str = "SELECT hex(id) AS name FROM journal";
+
+/// A page of the entries of `$owners`. The state of the index is spelt out, so that the planner sees that it holds them
+/// all; the campaign is looked up row by row, so that no plan can read the table of messages.
+macro_rules! page {
+    ($owners:literal) => {
+        concat!(
+            "SELECT e.place, e.message_id, e.version, e.owner_id, e.at, e.from_status, e.to_status, \
+             (SELECT m.campaign_id FROM messages AS m WHERE m.id = e.message_id) AS campaign_id FROM events AS e \
+             WHERE e.owner_id ",
+            $owners,
+            " AND e.from_status <> e.to_status AND e.place >= $2 \
+             AND (e.place > $2 OR e.message_id > $3 OR (e.message_id = $3 AND e.version > $4)) AND e.place < $5 \
+             ORDER BY e.place, e.message_id, e.version LIMIT $6"
+        )
+    };
+}
+
+/// Of one owner, in the order of the index.
+const PAGE_OF_ONE: &str = page!("= $1");
+/// Of several, which have to be sorted.
+const PAGE_OF_SOME_POSTGRES: &str = page!("= ANY($1)");
+const PAGE_OF_SOME_SQLITE: &str = page!("IN (SELECT value FROM json_each($1))");
+
+#[derive(QueryableByName)]
+struct HorizonRow {
+    #[diesel(sql_type = BigInt)]
+    settled: i64,
+    #[diesel(sql_type = BigInt)]
+    end_at: i64,
+}
+
+#[derive(QueryableByName)]
+struct NameRow {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+#[derive(QueryableByName)]
+struct PlaceRow {
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+}
+
+#[derive(QueryableByName)]
+struct EntryRow {
+    #[diesel(sql_type = BigInt)]
+    place: i64,
+    #[diesel(sql_type = GuidSql)]
+    message_id: Guid,
+    #[diesel(sql_type = Integer)]
+    version: i32,
+    #[diesel(sql_type = BigInt)]
+    owner_id: i64,
+    #[diesel(sql_type = InstantSql)]
+    at: Instant,
+    #[diesel(sql_type = SmallInt)]
+    from_status: i16,
+    #[diesel(sql_type = SmallInt)]
+    to_status: i16,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    campaign_id: Option<i64>,
+}
+
+impl From<EntryRow> for JournalEntry {
+    fn from(row: EntryRow) -> Self {
+        Self {
+            position: Position { place: row.place, message: row.message_id.0, version: row.version },
+            owner: OwnerId(row.owner_id),
+            message: MessageId(row.message_id.0),
+            campaign: row.campaign_id.map(CampaignId),
+            from: row.from_status,
+            to: row.to_status,
+            at: row.at.0,
+        }
+    }
+}
+
+/// The place of the events that this transaction writes, on SQLite.
+pub(super) fn next_place(c: &mut SqliteConnection, now: jiff::Timestamp) -> QueryResult<i64> {
+    use diesel::RunQueryDsl as _;
+    let query = diesel::sql_query(NEXT_PLACE).bind::<BigInt, _>(now.as_microsecond());
+    query.get_result::<PlaceRow>(c).map(|row| row.n)
+}
+
+/// Rung after every commit of this process that may have written events.
+#[derive(Clone, Default)]
+pub(super) struct Written(Arc<Notify>);
+
+impl Written {
+    pub(super) fn ring(&self) {
+        self.0.notify_waiters();
+    }
+}
+
+impl Store {
+    /// Ends when this process has committed something after this call.
+    pub fn written(&self) -> tokio::sync::futures::Notified<'_> {
+        self.written.0.notified()
+    }
+
+    /// What names this database: positions of another one mean nothing here.
+    pub async fn journal_name(&self) -> Result<String, Error> {
+        use diesel_async::RunQueryDsl as _;
+        let row: NameRow =
+            run!(&self.db, |pg| diesel::sql_query(NAME_POSTGRES).get_result(pg).await?, |lite| diesel::sql_query(
+                NAME_SQLITE
+            )
+            .get_result(lite)
+            .await?);
+        Ok(row.name)
+    }
+
+    /// How far the journal can be read now.
+    pub async fn journal_horizon(&self) -> Result<Horizon, Error> {
+        use diesel_async::RunQueryDsl as _;
+        let row: HorizonRow =
+            run!(&self.db, |pg| diesel::sql_query(HORIZON_POSTGRES).get_result(pg).await?, |lite| diesel::sql_query(
+                HORIZON_SQLITE
+            )
+            .get_result(lite)
+            .await?);
+        Ok(Horizon { settled: row.settled, end: row.end_at })
+    }
+
+    /// Up to `limit` changes of these owners' messages after `after` and below the place `settled`, in order.
+    pub async fn journal(
+        &self,
+        owners: &[OwnerId],
+        after: Position,
+        settled: i64,
+        limit: i64,
+    ) -> Result<Vec<JournalEntry>, Error> {
+        use diesel_async::RunQueryDsl as _;
+        macro_rules! rest {
+            ($query:expr) => {
+                $query
+                    .bind::<BigInt, _>(after.place)
+                    .bind::<GuidSql, _>(Guid(after.message))
+                    .bind::<Integer, _>(after.version)
+                    .bind::<BigInt, _>(settled)
+                    .bind::<BigInt, _>(limit)
+            };
+        }
+        let rows: Vec<EntryRow> = if let [owner] = owners {
+            let query = rest!(diesel::sql_query(PAGE_OF_ONE).bind::<BigInt, _>(owner.0));
+            run!(&self.db, |c| query.load(c).await?)
+        } else {
+            let ids: Vec<i64> = owners.iter().map(|owner| owner.0).collect();
+            run!(
+                &self.db,
+                |pg| {
+                    let query = diesel::sql_query(PAGE_OF_SOME_POSTGRES).bind::<Array<BigInt>, _>(ids);
+                    rest!(query).load(pg).await?
+                },
+                |lite| {
+                    let ids = serde_json::to_string(&ids).unwrap_or_default();
+                    rest!(diesel::sql_query(PAGE_OF_SOME_SQLITE).bind::<Text, _>(ids)).load(lite).await?
+                }
+            )
+        };
+        Ok(rows.into_iter().map(JournalEntry::from).collect())
+    }
+}
