@@ -1,4 +1,4 @@
-//! Campaigns: making, reading and counting them; and what is not built yet says so.
+//! Campaigns: making, reading and counting them.
 
 use messaging::proto::*;
 use tonic::Code;
@@ -96,12 +96,6 @@ on_both_databases! {
         assert_eq!(fields.collect::<Vec<_>>(), ["page_size", "page_token"]);
         let bobs = ListCampaignsRequest { owner_id: Some(app.bob.0), ..Default::default() };
         assert_eq!(campaigns.list_campaigns(bobs).await.unwrap_err().code(), Code::PermissionDenied);
-    }
-
-    async fn what_is_not_built_yet_says_so_in_a_sentence(app) {
-        let error = app.alice().watch_messages(WatchMessagesRequest::default()).await.unwrap_err();
-        assert_eq!(error.code(), Code::Unimplemented);
-        assert!(error.message().contains("yet") && error.message().len() > 30, "{}", error.message());
     }
 
     async fn a_text_whose_braces_begin_no_placeholder_is_refused_with_their_place(app) {

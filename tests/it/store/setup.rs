@@ -27,7 +27,9 @@ async fn tables(rig: &Rig) -> i64 {
 }
 
 async fn migrations_go_down_to_nothing_and_up_again(rig: Rig) {
-    assert_eq!(tables(&rig).await, 13);
+    // SQLite has one more: the counter of the journal.
+    let all = if rig.is_postgres() { 13 } else { 14 };
+    assert_eq!(tables(&rig).await, all);
     if rig.is_postgres() {
         let connection = AsyncPgConnection::establish(&rig.address).await.unwrap();
         AsyncMigrationHarness::new(connection).revert_all_migrations(POSTGRES_MIGRATIONS).unwrap();
@@ -38,7 +40,7 @@ async fn migrations_go_down_to_nothing_and_up_again(rig: Rig) {
     assert_eq!(tables(&rig).await, 0);
 
     let again = Store::open(&rig.config, rig.clock.clone(), false).await.unwrap();
-    assert_eq!(tables(&rig).await, 13);
+    assert_eq!(tables(&rig).await, all);
     assert!(again.users().await.unwrap().is_empty());
     let owner = rig.owner().await;
     rig.queued(owner).await;
