@@ -9,7 +9,7 @@ use crate::contract::campaigns;
 use crate::http::endpoint::{About, Endpoint};
 use crate::http::entry::Door;
 use crate::http::events;
-use crate::http::openapi::operations;
+use crate::http::openapi::streams;
 use crate::http::problem::Problem;
 use crate::http::transcode::{Answer, Asked};
 use crate::proto::{
@@ -31,7 +31,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::new(
             Method::GET,
             "/api/v1/campaigns/{id}/watch",
-            About::Operation(operations::watch_campaign),
+            About::Operation(streams::watch_campaign),
             get(watch),
         ),
     ]

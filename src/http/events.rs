@@ -21,7 +21,10 @@ use crate::http::entry::Door;
 use crate::http::problem::Problem;
 use crate::http::transcode::to_json;
 use crate::proto::refresh_status_bulk_response::Event as Told;
-use crate::proto::{CampaignStats, RefreshStatusBulkRequest, WatchCampaignRequest, WatchCampaignResponse};
+use crate::proto::{
+    CampaignStats, RefreshStatusBulkRequest, WatchCampaignRequest, WatchCampaignResponse, WatchMessagesRequest,
+    WatchMessagesResponse,
+};
 
 /// How often a silent stream says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -33,6 +36,7 @@ const MAX_ID: usize = 16 << 10;
 /// One event.
 pub(super) struct Step {
     id: String,
+    /// Empty of a step that moves the place alone, of which no reader is told.
     name: &'static str,
     data: String,
 }
@@ -77,6 +81,24 @@ pub(super) async fn campaign(
         Ok(Some(step).filter(|step| step.id != known))
     };
     Ok(steps.filter_map(move |told| std::future::ready(told.and_then(&step).transpose())).boxed())
+}
+
+/// The changes of an owner's messages. Its heartbeats move the reader's place and tell nothing.
+pub(super) async fn messages(
+    door: &Door,
+    caller: &Caller,
+    mut request: WatchMessagesRequest,
+    resume: &str,
+) -> Result<Steps, Error> {
+    if !resume.is_empty() {
+        resume.clone_into(&mut request.resume_token);
+    }
+    let steps = messages::watch_messages(&door.service, caller, request).await?;
+    let step = |told: WatchMessagesResponse| {
+        let name = if told.event.is_some() { "change" } else { "" };
+        Ok(Step { data: to_json(&told)?, name, id: told.resume_token })
+    };
+    Ok(steps.map(move |told| told.and_then(step)).boxed())
 }
 
 /// What names counters: all of them, and not the time they were read at.
@@ -126,6 +148,8 @@ fn events(
                 next = steps.next() => next,
             };
             match next {
+                // An id without data: `EventSource` keeps it and tells nobody.
+                Some(Ok(step)) if step.name.is_empty() => yield Event::default().id(named(&step.id)).comment("here"),
                 Some(Ok(step)) => yield Event::default().id(named(&step.id)).event(step.name).data(step.data),
                 Some(Err(e)) => {
                     if let Some(cause) = e.cause() {

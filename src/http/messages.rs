@@ -1,17 +1,20 @@
 //! `/api/v1/messages`: sending and reading messages, in the contract's own JSON.
 
 use axum::extract::State;
-use axum::http::Method;
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
 use axum::routing::{get, post};
 
 use crate::contract::messages;
-use crate::http::endpoint::Endpoint;
+use crate::http::endpoint::{About, Endpoint};
 use crate::http::entry::Door;
+use crate::http::events;
+use crate::http::openapi::streams;
 use crate::http::problem::Problem;
 use crate::http::transcode::{Answer, Asked};
 use crate::proto::{
     ExplainMessageRequest, ExplainMessageResponse, GetMessageRequest, GetMessageResponse, ListMessagesRequest,
-    ListMessagesResponse, SendSingleRequest, SendSingleResponse,
+    ListMessagesResponse, SendSingleRequest, SendSingleResponse, WatchMessagesRequest,
 };
 
 /// The routes.
@@ -21,6 +24,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::message(Method::GET, "/api/v1/messages", "ListMessages", get(list)),
         Endpoint::message(Method::GET, "/api/v1/messages/{id}", "GetMessage", get(one)),
         Endpoint::message(Method::GET, "/api/v1/messages/{id}/explain", "ExplainMessage", get(explain)),
+        Endpoint::new(Method::GET, "/api/v1/messages/watch", About::Operation(streams::watch_messages), get(watch)),
     ]
 }
 
@@ -47,4 +51,17 @@ async fn explain(
     asked: Asked<ExplainMessageRequest>,
 ) -> Result<Answer<ExplainMessageResponse>, Problem> {
     Ok(Answer(messages::explain_message(&door.service, &asked.caller, asked.message).await?))
+}
+
+async fn watch(
+    State(door): State<Door>,
+    headers: HeaderMap,
+    asked: Asked<WatchMessagesRequest>,
+) -> Result<Response, Problem> {
+    let resume = events::last_id(&headers)?.unwrap_or_default();
+    if events::over(resume) {
+        return Ok(events::nothing_more());
+    }
+    let steps = events::messages(&door, &asked.caller, asked.message, resume).await?;
+    Ok(events::answer(&door, steps, str::to_owned))
 }

@@ -7,7 +7,9 @@ pub(super) mod operations;
 mod page;
 mod rpc;
 mod schemas;
+pub(super) mod streams;
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use axum::Router;
@@ -48,7 +50,7 @@ fn document() -> Value {
     for (path, method, operation) in operations::watched() {
         put(path, method, operation);
     }
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "messaging",
@@ -72,5 +74,37 @@ fn document() -> Value {
             "responses": operations::problems(),
             "schemas": schemas::all(),
         },
-    })
+    });
+    keep_what_is_named(&mut document);
+    document
+}
+
+/// Leaves out the schemas that nothing refers to: requests whose fields are all in a path, answers that a route gives another form.
+fn keep_what_is_named(document: &mut Value) {
+    let mut named = BTreeSet::new();
+    for part in ["/paths", "/components/responses"] {
+        references(document, part, &mut named);
+    }
+    if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
+        schemas.retain(|name, _| named.contains(&format!("#/components/schemas/{name}")));
+    }
+}
+
+/// What is referred to from this place on, directly or by what is referred to.
+fn references(document: &Value, place: &str, named: &mut BTreeSet<String>) {
+    let mut left: Vec<&Value> = document.pointer(place).into_iter().collect();
+    while let Some(value) = left.pop() {
+        match value {
+            Value::Object(fields) => {
+                if let Some(Value::String(target)) = fields.get("$ref")
+                    && named.insert(target.clone())
+                {
+                    left.extend(document.pointer(target.trim_start_matches('#')));
+                }
+                left.extend(fields.values());
+            }
+            Value::Array(list) => left.extend(list),
+            _ => {}
+        }
+    }
 }

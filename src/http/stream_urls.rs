@@ -16,23 +16,19 @@ use crate::http::events::{self, Steps};
 use crate::http::openapi;
 use crate::http::problem::Problem;
 use crate::http::transcode::from_json;
-use crate::proto::{RefreshStatusBulkRequest, WatchCampaignRequest};
+use crate::proto::{RefreshStatusBulkRequest, WatchCampaignRequest, WatchMessagesRequest};
 
 /// The streams that a URL can open, named like their RPCs.
-const STREAMS: [&str; 2] = [WATCH_CAMPAIGN, REFRESH];
+const STREAMS: [&str; 3] = [WATCH_CAMPAIGN, WATCH_MESSAGES, REFRESH];
 const WATCH_CAMPAIGN: &str = "watchCampaign";
+const WATCH_MESSAGES: &str = "watchMessages";
 const REFRESH: &str = "refreshStatusBulk";
 
 /// The routes.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        Endpoint::new(
-            Method::POST,
-            "/api/v1/stream-urls",
-            About::Operation(openapi::operations::stream_url),
-            post(issue),
-        ),
-        Endpoint::new(Method::GET, "/api/v1/streams/{token}", About::Operation(openapi::operations::stream), get(open)),
+        Endpoint::new(Method::POST, "/api/v1/stream-urls", About::Operation(openapi::streams::stream_url), post(issue)),
+        Endpoint::new(Method::GET, "/api/v1/streams/{token}", About::Operation(openapi::streams::stream), get(open)),
     ]
 }
 
@@ -48,6 +44,7 @@ async fn issue(State(door): State<Door>, request: Request) -> Result<Json<Value>
     let (stream, request) = named.ok_or_else(one_of)?;
     let request = match stream.as_str() {
         WATCH_CAMPAIGN => from_json::<WatchCampaignRequest>(request)?.encode_to_vec(),
+        WATCH_MESSAGES => from_json::<WatchMessagesRequest>(request)?.encode_to_vec(),
         REFRESH => from_json::<RefreshStatusBulkRequest>(request)?.encode_to_vec(),
         _ => return Err(one_of()),
     };
@@ -78,6 +75,10 @@ async fn steps(door: &Door, caller: &Caller, stream: &str, request: &[u8], resum
         WATCH_CAMPAIGN => {
             let request = WatchCampaignRequest::decode(request).map_err(unreadable)?;
             events::campaign(door, caller, request, resume).await
+        }
+        WATCH_MESSAGES => {
+            let request = WatchMessagesRequest::decode(request).map_err(unreadable)?;
+            events::messages(door, caller, request, resume).await
         }
         REFRESH => {
             let mut request = RefreshStatusBulkRequest::decode(request).map_err(unreadable)?;

@@ -3,7 +3,7 @@
 mod api;
 mod call;
 mod delivery_report;
-mod document;
+pub mod document;
 mod front;
 mod inbound;
 mod matrix;

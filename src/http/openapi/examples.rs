@@ -41,6 +41,9 @@ pub(super) fn of(schema: &str) -> Option<Value> {
                 "internalStatus": "MESSAGE_STATUS_DELIVERED", "updated": 1}}),
         "WatchCampaignResponse" => json!({"state": "CAMPAIGN_STATE_RUNNING", "stats": {"total": "3", "queued": "2",
             "sent": "1", "updatedAt": "2026-11-23T07:50:19Z"}}),
+        "WatchMessagesResponse" => json!({"resumeToken": "3q2-7wHLnm0", "event": {
+            "messageId": "01a20762-62b4-7b8a-8a8e-907d10eb0561", "from": "MESSAGE_STATUS_SENDING",
+            "to": "MESSAGE_STATUS_SENT", "at": "2026-11-23T07:50:18.042463Z"}}),
         _ => return None,
     })
 }

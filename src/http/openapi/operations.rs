@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::http::openapi::streams::{event_stream, last_event_id, nothing_more};
+
 /// How the document begins.
 pub(super) const INTRODUCTION: &str = "Sends SMS through the provider Mitto and tracks them; the same service as the \
 gRPC API.\n\nCredentials decide whose things a request is about: what belongs to another owner reads exactly like what \
@@ -11,7 +13,7 @@ its default is left out. Errors are `{message, code}`; under `/api/v1` with all 
 without an `Idempotency-Key` a repeated send is a new message, and a second SMS.";
 
 /// Status, name, when it comes, its codes, and an example of its body.
-const PROBLEMS: [(&str, &str, &str, &str, &str); 14] = [
+const PROBLEMS: [(&str, &str, &str, &str, &str); 13] = [
     ("400", "Invalid", "The request cannot be used: `VALIDATION_ERROR`.", "VALIDATION_ERROR", "text is required"),
     (
         "401",
@@ -74,17 +76,17 @@ const PROBLEMS: [(&str, &str, &str, &str, &str); 14] = [
     (
         "429",
         "Throttled",
-        "The provider asks to slow down: `PROVIDER_THROTTLED`, with `Retry-After`.",
+        "The provider asks to slow down: `PROVIDER_THROTTLED`; or the owner has as many watches as one may have: \
+         `TOO_MANY_WATCHES_OF_ONE_OWNER`; with `Retry-After`.",
         "PROVIDER_THROTTLED",
         "The provider asks to slow down.",
     ),
     ("500", "Internal", "A fault of the service: `INTERNAL_ERROR`.", "INTERNAL_ERROR", "Internal error"),
-    ("501", "NotBuilt", "Not built yet: `NOT_BUILT_YET`.", "NOT_BUILT_YET", "Not built yet"),
     (
         "503",
         "Unavailable",
         "Try again after `Retry-After`: `DATABASE_UNAVAILABLE`, `PROVIDER_UNAVAILABLE`, `PROVIDER_ACCOUNT_BLOCKED`, \
-         `STOPPING`.",
+         `TOO_MANY_WATCHES`, `STOPPING`.",
         "DATABASE_UNAVAILABLE",
         "The service cannot reach its database. Try again, with the same idempotency key.",
     ),
@@ -119,7 +121,8 @@ pub(super) fn answers(schema: &Value, errors: &[&str]) -> Value {
     with_errors(json!({"description": "Done.", "content": {"application/json": {"schema": schema}}}), errors)
 }
 
-fn with_errors(ok: Value, errors: &[&str]) -> Value {
+/// This answer, these errors, and those that every route can meet.
+pub(super) fn with_errors(ok: Value, errors: &[&str]) -> Value {
     let mut all = Map::from_iter([("200".to_owned(), ok)]);
     for status in errors.iter().chain(&["500", "503", "504"]) {
         if let Some((status, name, ..)) = PROBLEMS.iter().find(|(s, ..)| s == status) {
@@ -211,33 +214,33 @@ pub(super) fn schemas() -> Map<String, Value> {
     ])
 }
 
-fn schema(name: &str) -> Value {
+/// A reference to a schema of the document.
+pub(super) fn schema(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-fn path_parameter(name: &str, kind: &Value, description: &str) -> Value {
+/// A parameter in the path.
+pub(super) fn path_parameter(name: &str, kind: &Value, description: &str) -> Value {
     json!({"name": name, "in": "path", "required": true, "schema": kind, "description": description})
 }
 
-fn campaign_id() -> Value {
+/// The campaign in the path.
+pub(super) fn campaign_id() -> Value {
     let kind = json!({"type": "string", "format": "int64", "pattern": "^-?[0-9]{1,18}$"});
     path_parameter("id", &kind, "The campaign.")
 }
 
-fn last_event_id() -> Value {
-    json!({"name": "Last-Event-ID", "in": "header", "required": false, "schema": {"type": "string"},
-        "description": "The `id` of the last event that was read: the stream goes on after it."})
-}
+/// What an id of the provider's looks like.
+const PROVIDER_ID: &str = "^[A-Za-z0-9._:=+~-]{1,128}$";
 
-fn events(description: &str) -> Value {
-    json!({"description": description, "content": {"text/event-stream": {"schema": {},
-        "example": "id: 3q2-7wHLnm0\nevent: stats\ndata: {\"state\":\"CAMPAIGN_STATE_RUNNING\",\"stats\":{\"total\":\"3\"}}\n\n\
-            id: end\nevent: end\ndata: {}\n\n"}}})
+/// An id of the provider's, or the number that some clients make of it.
+fn provider_id() -> Value {
+    json!({"type": ["string", "number"], "pattern": PROVIDER_ID})
 }
 
 /// `GET /api/mitto/message/{messageId}`
 pub(in crate::http) fn message() -> Value {
-    let kind = json!({"type": "string", "pattern": "^[A-Za-z0-9._:=+~-]{1,128}$"});
+    let kind = json!({"type": "string", "pattern": PROVIDER_ID});
     json!({"operationId": "mittoMessage", "tags": ["existing clients"], "summary": "The provider's live view of one message",
         "description": "Scope `messages:read`. 404 unless this service sent the message for the caller.",
         "parameters": [path_parameter("messageId", &kind, "The provider's id.")],
@@ -247,7 +250,7 @@ pub(in crate::http) fn message() -> Value {
 /// `POST /api/mitto/refresh-status`
 pub(in crate::http) fn refresh() -> Value {
     let body = json!({"type": "object", "required": ["providerMessageId"],
-        "properties": {"providerMessageId": {"type": ["string", "number"]}}});
+        "properties": {"providerMessageId": provider_id()}});
     json!({"operationId": "mittoRefreshStatus", "tags": ["existing clients"],
         "summary": "Asks the provider about one message and brings our records up to date",
         "description": "Scope `messages:read`. `updated` counts the records that carry the id.",
@@ -261,11 +264,15 @@ pub(in crate::http) fn refresh_bulk() -> Value {
     let id =
         json!({"type": ["integer", "string"], "description": "Every message of this campaign that the provider took."});
     let body = json!({"type": "object", "properties": {"campaignId": id,
-        "providerMessageIds": {"type": "array", "items": {"type": ["string", "number"]}, "minItems": 1, "maxItems": 100},
+        "providerMessageIds": {"type": "array", "items": provider_id(), "minItems": 1, "maxItems": 100},
         "pageToken": {"type": "string", "description": "The `nextPageToken` of the answer before."}}});
     let mut answers = answers(&schema("BulkRefreshed"), &["400", "401", "403", "404", "408", "413", "415"]);
     if let Some(Value::Object(content)) = answers.pointer_mut("/200/content") {
-        content.insert("text/event-stream".to_owned(), json!({"schema": {}}));
+        content
+            .insert("text/event-stream".to_owned(), event_stream("result", &["RefreshStatusBulkResponse", "Problem"]));
+    }
+    if let Value::Object(answers) = &mut answers {
+        answers.insert("204".to_owned(), nothing_more());
     }
     json!({"operationId": "mittoRefreshStatusBulk", "tags": ["existing clients"],
         "summary": "The same for a campaign or a list of at most 100 ids",
@@ -287,17 +294,6 @@ pub(in crate::http) fn stats() -> Value {
         "responses": answers(&schema("Stats"), &["400", "401", "403", "404"])})
 }
 
-/// `GET /api/v1/campaigns/{id}/watch`
-pub(in crate::http) fn watch_campaign() -> Value {
-    let ok = events("Events `stats`, each a `WatchCampaignResponse`, and `end` when the campaign is over.");
-    json!({"operationId": "WatchCampaign", "tags": ["campaigns", "streams"],
-        "summary": "Streams a campaign's counters until it is over", "parameters": [campaign_id(), last_event_id()],
-        "description": "Scope `campaigns`. At once, and then whenever they have changed, twice a second at most. A silent \
-            stream has a comment every 15 seconds. After `end` a reader who comes back is answered 204.\n\nThe same as the \
-            RPC `messaging.v1.CampaignService.WatchCampaign`.",
-        "responses": with_errors(ok, &["400", "401", "403", "404"])})
-}
-
 /// `POST /api/v1/campaigns/{id}/recipients`
 pub(in crate::http) fn recipients() -> Value {
     let one = schema("AddRecipientsRequest.Recipient");
@@ -315,32 +311,6 @@ pub(in crate::http) fn recipients() -> Value {
                 "example": [{"destination": "+306900000001", "variables": {"first_name": "Maria"}}]},
             "text/csv": {"schema": {"type": "string"}, "example": csv}}},
         "responses": answers(&schema("AddRecipientsResponse"), &["400", "401", "403", "404", "408", "409", "413", "415"])})
-}
-
-/// `POST /api/v1/stream-urls`
-pub(in crate::http) fn stream_url() -> Value {
-    let streams = json!({"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": false,
-        "properties": {"watchCampaign": schema("WatchCampaignRequest"), "refreshStatusBulk": schema("RefreshStatusBulkRequest")}});
-    let url = json!({"type": "object", "required": ["url", "connectBefore", "reconnectUntil"], "properties": {
-        "url": {"type": "string", "description": "Relative to this server."},
-        "connectBefore": {"type": "string", "format": "date-time"},
-        "reconnectUntil": {"type": "string", "format": "date-time"}}});
-    json!({"operationId": "createStreamUrl", "tags": ["streams"],
-        "summary": "A URL that opens one stream, for `EventSource`",
-        "description": "The scope is the stream's. The URL is good for this one stream of this caller's: it can be \
-            connected to for 60 seconds; whoever was connected can come back with `Last-Event-ID` for an hour from its \
-            issue. Without the id of an event it is worth nothing after the minute, so it may stand in a log.",
-        "requestBody": {"required": true, "content": {"application/json": {"schema": streams,
-            "example": {"watchCampaign": {"campaignId": "7"}}}}},
-        "responses": answers(&url, &["400", "401", "403", "404", "408", "413", "415"])})
-}
-
-/// `GET /api/v1/streams/{token}`
-pub(in crate::http) fn stream() -> Value {
-    let token = path_parameter("token", &json!({"type": "string"}), "From `url` of `createStreamUrl`.");
-    json!({"operationId": "openStream", "tags": ["streams"], "summary": "The stream behind a URL", "security": [],
-        "parameters": [token, last_event_id()], "description": "After `end` a reader who comes back is answered 204.",
-        "responses": with_errors(events("The events of the stream."), &["400", "401", "403", "404"])})
 }
 
 /// Routes that are no part of the API: path, method, operation.

@@ -61,7 +61,7 @@ fn asked(operation: &str) -> Option<Vec<(&'static str, &'static str)>> {
             ("", r#"{"destination":"+306900000001","text":"x","campaignId":"{C}"}"#),
             ("", r#"{"destination":"+306900000001","text":"x","userId":"{U}"}"#),
         ],
-        "ListMessages" => vec![("?campaign_id={C}", ""), ("?owner_id={U}", "")],
+        "ListMessages" | "WatchMessages" => vec![("?campaign_id={C}", ""), ("?owner_id={U}", "")],
         "ListCampaigns" | "ListOptOuts" | "RemoveOptOut" => vec![("?owner_id={U}", "")],
         "AddOptOut" => vec![("", r#"{"destination":"+306900000001","ownerId":"{U}"}"#)],
         "AddRecipients" => vec![("", r#"[{"destination":"+306900000001"}]"#)],
@@ -71,6 +71,8 @@ fn asked(operation: &str) -> Option<Vec<(&'static str, &'static str)>> {
         }
         "createStreamUrl" => vec![
             ("", r#"{"watchCampaign":{"campaignId":"{C}"}}"#),
+            ("", r#"{"watchMessages":{"campaignId":"{C}"}}"#),
+            ("", r#"{"watchMessages":{"ownerId":"{U}"}}"#),
             ("", r#"{"refreshStatusBulk":{"campaignId":"{C}"}}"#),
             ("", r#"{"refreshStatusBulk":{"campaignId":"{C}","ownerId":"{U}"}}"#),
         ],

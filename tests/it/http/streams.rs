@@ -95,6 +95,50 @@ on_both_databases! {
         assert_eq!(ask(&app, app.bob, "GET", &path).await.status, 404);
     }
 
+    async fn changes_of_messages_are_told_and_a_reader_comes_back_after_the_last_it_has(app) {
+        let id = campaign(&app).await;
+        let path = format!("/api/v1/messages/watch?campaign_id={id}&statuses=MESSAGE_STATUS_SENT");
+        let begun = routes(&app.service, Front::default());
+        let begun = begun.oneshot(of(&app, app.alice, "GET", &path).body(Body::empty()).unwrap()).await.unwrap();
+        let mut begun = begun.into_body().into_data_stream();
+        // Its place is told before there is any change, and is no event.
+        let first = String::from_utf8(begun.next().await.unwrap().unwrap().to_vec()).unwrap();
+        assert!(first.contains("id: ") && !first.contains("data"), "{first}");
+        let place = first.lines().find_map(|line| line.strip_prefix("id: ")).unwrap().to_owned();
+        drop(begun);
+        sent(&app, id, 3).await;
+        let back = |last: &str| of(&app, app.alice, "GET", &path).header("last-event-id", last).body(Body::empty()).unwrap();
+        let told = cut(&app, back(&place), 3).await;
+        assert_eq!(names(&told), ["change"; 3]);
+        assert!(told.iter().all(|e| e.2["event"]["to"] == "MESSAGE_STATUS_SENT" && e.2["resumeToken"] == e.0.as_str()));
+        let rest = cut(&app, back(&told[0].0), 2).await;
+        assert_eq!(rest.iter().map(|e| &e.2["event"]["messageId"]).collect::<Vec<_>>(),
+            told[1..].iter().map(|e| &e.2["event"]["messageId"]).collect::<Vec<_>>());
+        let forged = send(&app, of(&app, app.alice, "GET", &path).header("last-event-id", "AAAA"), "").await.error();
+        assert_eq!((forged.0, &forged.1["code"]), (400, &json!("VALIDATION_ERROR")));
+    }
+
+    async fn a_stream_url_opens_the_changes_of_messages_too(app) {
+        let id = campaign(&app).await;
+        sent(&app, id, 1).await;
+        let url = url(&app, &json!({"watchMessages": {"campaignId": id.to_string()}})).await;
+        let get = |last: Option<&str>| {
+            let request = Request::get(&url);
+            let request = if let Some(id) = last { request.header("last-event-id", id) } else { request };
+            request.body(Body::empty()).unwrap()
+        };
+        let begun = routes(&app.service, Front::default()).oneshot(get(None)).await.unwrap();
+        let mut begun = begun.into_body().into_data_stream();
+        let first = String::from_utf8(begun.next().await.unwrap().unwrap().to_vec()).unwrap();
+        let place = first.lines().find_map(|line| line.strip_prefix("id: ")).unwrap().to_owned();
+        drop(begun);
+        sent(&app, id, 1).await;
+        // A new message is SENDING, then SENT.
+        let told = cut(&app, get(Some(&place)), 2).await;
+        assert_eq!(told.iter().map(|e| e.2["event"]["to"].as_str().unwrap()).collect::<Vec<_>>(),
+            ["MESSAGE_STATUS_SENDING", "MESSAGE_STATUS_SENT"]);
+    }
+
     async fn a_cut_refresh_goes_on_where_its_reader_stopped(app) {
         let id = campaign(&app).await;
         sent(&app, id, 12).await;

@@ -1,0 +1,96 @@
+//! The operations of streams: Server-Sent Events, and the URLs that open them.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::http::openapi::operations::{self, campaign_id, path_parameter, schema, with_errors};
+use crate::http::openapi::{examples, rpc};
+
+/// What events can hold.
+const DATA: [&str; 4] = ["WatchCampaignResponse", "WatchMessagesResponse", "RefreshStatusBulkResponse", "Problem"];
+
+/// The header with which a reader comes back.
+pub(super) fn last_event_id() -> Value {
+    json!({"name": "Last-Event-ID", "in": "header", "required": false, "schema": {"type": "string"},
+        "description": "The `id` of the last event that was read: the stream goes on after it."})
+}
+
+/// The content of a stream: how one event looks. The data of `event` is the first of these schemas.
+pub(super) fn event_stream(event: &str, data: &[&str]) -> Value {
+    let example = data.first().and_then(|name| examples::of(name)).unwrap_or_default();
+    let data: Vec<Value> = data.iter().map(|name| schema(name)).collect();
+    let data = json!({"type": "string", "contentMediaType": "application/json", "contentSchema": {"anyOf": data}});
+    json!({"schema": {"type": "object", "description": "One event.", "properties": {
+            "id": {"type": "string"}, "event": {"type": "string"}, "data": data}},
+        "example": {"id": "3q2-7wHLnm0", "event": event, "data": example.to_string()}})
+}
+
+/// The answers of a stream: its events, nothing more for a reader who has read the last one, or an error.
+fn events(description: &str, event: &str, data: &[&str], errors: &[&str]) -> Value {
+    let ok = json!({"description": description, "content": {"text/event-stream": event_stream(event, data)}});
+    let mut answers = with_errors(ok, errors);
+    if let Value::Object(answers) = &mut answers {
+        answers.insert("204".to_owned(), nothing_more());
+    }
+    answers
+}
+
+/// The answer to `Last-Event-ID: end`.
+pub(super) fn nothing_more() -> Value {
+    json!({"description": "The reader has had the last event."})
+}
+
+/// `GET /api/v1/campaigns/{id}/watch`
+pub(in crate::http) fn watch_campaign() -> Value {
+    let text = "Events `stats`, each a `WatchCampaignResponse`, and `end` when the campaign is over.";
+    let answers = events(text, "stats", &["WatchCampaignResponse", "Problem"], &["400", "401", "403", "404"]);
+    json!({"operationId": "WatchCampaign", "tags": ["campaigns", "streams"],
+        "summary": "Streams a campaign's counters until it is over", "parameters": [campaign_id(), last_event_id()],
+        "description": "Scope `campaigns`. At once, and then whenever they have changed, twice a second at most. A silent \
+            stream has a comment every 15 seconds. After `end` a reader who comes back is answered 204.\n\nThe same as the \
+            RPC `messaging.v1.CampaignService.WatchCampaign`.",
+        "responses": answers})
+}
+
+/// `GET /api/v1/messages/watch`
+pub(in crate::http) fn watch_messages() -> Value {
+    let text = "Events `change`, each a `WatchMessagesResponse`. It has no end of its own.";
+    let mut watch =
+        rpc::operation(&Method::GET, "/api/v1/messages/watch", "messaging.v1.MessagingService", "WatchMessages");
+    let answers = events(text, "change", &["WatchMessagesResponse", "Problem"], &["400", "401", "403", "404", "429"]);
+    if let Value::Object(watch) = &mut watch {
+        watch.insert("tags".to_owned(), json!(["messages", "streams"]));
+        watch.insert("responses".to_owned(), answers);
+    }
+    if let Some(Value::Array(parameters)) = watch.get_mut("parameters") {
+        parameters.push(last_event_id());
+    }
+    watch
+}
+
+/// `POST /api/v1/stream-urls`
+pub(in crate::http) fn stream_url() -> Value {
+    let streams = json!({"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": false,
+        "properties": {"watchCampaign": schema("WatchCampaignRequest"), "watchMessages": schema("WatchMessagesRequest"),
+            "refreshStatusBulk": schema("RefreshStatusBulkRequest")}});
+    let url = json!({"type": "object", "required": ["url", "connectBefore", "reconnectUntil"], "properties": {
+        "url": {"type": "string", "description": "Relative to this server."},
+        "connectBefore": {"type": "string", "format": "date-time"},
+        "reconnectUntil": {"type": "string", "format": "date-time"}}});
+    json!({"operationId": "createStreamUrl", "tags": ["streams"],
+        "summary": "A URL that opens one stream, for `EventSource`",
+        "description": "The scope is the stream's. The URL is good for this one stream of this caller's: it can be \
+            connected to for 60 seconds; whoever was connected can come back with `Last-Event-ID` for an hour from its \
+            issue. Without the id of an event it is worth nothing after the minute, so it may stand in a log.",
+        "requestBody": {"required": true, "content": {"application/json": {"schema": streams,
+            "example": {"watchCampaign": {"campaignId": "7"}}}}},
+        "responses": operations::answers(&url, &["400", "401", "403", "404", "408", "413", "415", "429"])})
+}
+
+/// `GET /api/v1/streams/{token}`
+pub(in crate::http) fn stream() -> Value {
+    let token = path_parameter("token", &json!({"type": "string"}), "From `url` of `createStreamUrl`.");
+    json!({"operationId": "openStream", "tags": ["streams"], "summary": "The stream behind a URL", "security": [],
+        "parameters": [token, last_event_id()], "description": "After `end` a reader who comes back is answered 204.",
+        "responses": events("The events of the stream.", "stats", &DATA, &["400", "401", "403", "404", "429"])})
+}
