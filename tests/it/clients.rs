@@ -1,7 +1,13 @@
-//! Clients that we did not write, against the running program: Python's grpcio with reflection, and buf.
+//! Clients that we did not write, against the running program: Python's grpcio, buf, curl and tonic.
+
+mod postman;
+/// The snippet of the document.
+#[path = "../../docs/clients/send.rs"]
+mod send;
 
 use std::process::Command;
 
+use crate::support::files;
 use crate::support::program::{Running, printed};
 
 /// A tool that `scripts/test` fetches and names.
@@ -53,4 +59,60 @@ fn buf_curl_speaks_grpc_and_reflection_with_the_server() {
     let sent = succeed(&mut curl(&["-H", &header, "-d", body, &url]));
     let sent: serde_json::Value = serde_json::from_str(&sent).unwrap();
     assert_eq!(sent["message"]["status"], "MESSAGE_STATUS_SENT");
+}
+
+/// A file of the snippets.
+fn snippet(name: &str) -> String {
+    files::root().join("docs/clients").join(name).display().to_string()
+}
+
+#[test]
+fn the_snippet_for_python_sends_refreshes_and_reads_an_error() {
+    let (_directory, server, token) = server();
+    let out = succeed(Command::new(tool("PYTHON")).args([&snippet("send.py"), &server.address("grpc"), &token]));
+    let lines: Vec<&str> = out.lines().collect();
+    assert!(lines[0].starts_with("sent "), "{out}");
+    assert_eq!(lines[1..], ["1 of 1: result", "1 of 1: summary", "INVALID_ARGUMENT VALIDATION_ERROR"]);
+}
+
+#[test]
+fn the_snippet_for_curl_sends_refreshes_and_reads_an_error() {
+    let (_directory, server, token) = server();
+    let out = succeed(Command::new("bash").args([&snippet("send.sh"), &server.address("http"), &token]));
+    let lines: Vec<&str> = out.lines().collect();
+    assert!(lines[0].starts_with("sent 0"), "{out}");
+    assert_eq!(lines[1..4], ["event: result", "event: summary", "event: end"]);
+    let refused: serde_json::Value = serde_json::from_str(lines[4]).unwrap();
+    assert_eq!(refused["code"], "VALIDATION_ERROR");
+}
+
+#[test]
+fn the_snippet_for_rust_sends_refreshes_and_reads_an_error() {
+    let (_directory, server, token) = server();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let seen = runtime.block_on(send::send(server.address("grpc"), &token)).unwrap();
+    assert!(seen[0].starts_with("sent 0"), "{seen:?}");
+    assert_eq!(seen[1..], ["1 of 1", "1 of 1", "INVALID_ARGUMENT VALIDATION_ERROR"]);
+}
+
+#[test]
+fn the_document_quotes_every_snippet_byte_for_byte() {
+    let document = files::read("docs/clients.md");
+    let files = files::under(&files::root().join("docs/clients"));
+    assert_eq!(files.len(), 5);
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let fence = match path.extension().unwrap().to_str().unwrap() {
+            "sh" => "bash",
+            "py" => "python",
+            "rs" => "rust",
+            _ => "js",
+        };
+        let quoted = format!("\n[{name}](clients/{name})");
+        let (_, after) = document.split_once(&quoted).unwrap_or_else(|| panic!("docs/clients.md names no {name}"));
+        let (_, block) = after.split_once(&format!("\n```{fence}\n")).unwrap();
+        let (block, _) = block.split_once("```").unwrap();
+        assert!(block == text, "docs/clients.md quotes {name} otherwise than it is");
+    }
 }
