@@ -11,7 +11,7 @@ its default is left out. Errors are `{message, code}`; under `/api/v1` with all 
 without an `Idempotency-Key` a repeated send is a new message, and a second SMS.";
 
 /// Status, name, when it comes, its codes, and an example of its body.
-const PROBLEMS: [(&str, &str, &str, &str, &str); 14] = [
+const PROBLEMS: [(&str, &str, &str, &str, &str); 13] = [
     ("400", "Invalid", "The request cannot be used: `VALIDATION_ERROR`.", "VALIDATION_ERROR", "text is required"),
     (
         "401",
@@ -79,7 +79,6 @@ const PROBLEMS: [(&str, &str, &str, &str, &str); 14] = [
         "The provider asks to slow down.",
     ),
     ("500", "Internal", "A fault of the service: `INTERNAL_ERROR`.", "INTERNAL_ERROR", "Internal error"),
-    ("501", "NotBuilt", "Not built yet: `NOT_BUILT_YET`.", "NOT_BUILT_YET", "Not built yet"),
     (
         "503",
         "Unavailable",
