@@ -38,6 +38,8 @@ pub struct Config {
     pub jwt_secret: SecretString,
     /// `WEBHOOK_SECRET`, `STOP_WORDS`: what the provider may post.
     pub webhooks: Webhooks,
+    /// `SANDBOX_REPORTS`: whether the sandbox of `serve --sandbox` posts its reports to the HTTP door.
+    pub sandbox_reports: bool,
     /// The work in the background.
     pub work: Work,
 }

@@ -38,6 +38,7 @@ impl Config {
             origins: origins(env)?,
             jwt_secret: jwt_secret(env)?,
             webhooks: webhooks(env)?,
+            sandbox_reports: env.switch("SANDBOX_REPORTS", true)?,
             work,
         })
     }

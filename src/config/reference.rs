@@ -90,6 +90,11 @@ pub const REFERENCE: &[Variable] = &[
     v("LOG_FORMAT", "human", "`human` or `json`; logs go to standard error"),
     v("LOG_LEVEL", "info", "`error`, `warn`, `info` or `debug`"),
     v("SANDBOX_ADDR", "127.0.0.1:0", "where `serve --sandbox` puts its sandbox"),
+    v(
+        "SANDBOX_REPORTS",
+        "1",
+        "0 keeps the sandbox of `serve --sandbox` from posting reports to this process's webhooks",
+    ),
     v("MESSAGING_ADDR", "http://127.0.0.1:50051", "the server that the client commands call"),
     v("MESSAGING_TOKEN", "–", "the token that the client commands show"),
     v("MESSAGING_API_KEY", "–", "the API key that the client commands show if they have no token"),
