@@ -15,6 +15,7 @@ pub use reference::{REFERENCE, Variable};
 use secrecy::SecretString;
 
 use crate::domain::rate::Rate;
+use crate::domain::retention::Retention;
 use crate::domain::sender::SenderId;
 use crate::provider::mitto;
 use crate::service::Webhooks;
@@ -37,6 +38,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// The work in the background.
     pub work: Work,
+    /// `RETENTION_TEXT_DAYS`, `RETENTION_DAYS`: how long things are kept.
+    pub retention: Retention,
 }
 
 /// The provider and how messages go out by default.
