@@ -62,7 +62,9 @@ pub(super) async fn mark_postgres(
     if keyed.pseudonyms().is_some() {
         let asked = rows.iter().map(|row| (owner.0, row.destination.as_str()));
         let found = opt_outs::among_postgres(c, keyed, asked).await?;
-        rows.iter_mut().for_each(|row| row.opted_out |= found.names(owner, &row.destination));
+        for row in rows.iter_mut() {
+            row.opted_out |= found.names(owner, &row.destination);
+        }
     }
     Ok(())
 }
@@ -77,7 +79,9 @@ pub(super) fn mark_sqlite(
     if keyed.pseudonyms().is_some() {
         let asked = rows.iter().map(|row| (owner.0, row.destination.as_str()));
         let found = opt_outs::among_sqlite(c, keyed, asked)?;
-        rows.iter_mut().for_each(|row| row.opted_out |= found.names(owner, &row.destination));
+        for row in &mut rows {
+            row.opted_out |= found.names(owner, &row.destination);
+        }
     }
     Ok(rows)
 }

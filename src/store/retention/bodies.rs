@@ -66,7 +66,7 @@ pub(super) async fn replace_opt_outs(
         let pseudonym = pseudonyms.of(&Msisdn::from_stored(number.clone()));
         json!({"owner_id": owner, "destination": number, "pseudonym": pseudonym.as_str()})
     };
-    let list = serde_json::Value::from_iter(entries.into_iter().map(entry)).to_string();
+    let list = entries.into_iter().map(entry).collect::<serde_json::Value>().to_string();
     match conn {
         Conn::Pg(c) => drop(diesel::sql_query(REPLACE_POSTGRES).bind::<Text, _>(list).execute(c).await?),
         Conn::Lite(c) => {

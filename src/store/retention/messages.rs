@@ -99,7 +99,7 @@ pub(super) async fn empty(
         json!({"id": row.id.0.simple().to_string(), "version": row.version, "destination": destination.as_str(),
             "provider_status": word})
     };
-    let list = serde_json::Value::from_iter(rows.iter().map(entry)).to_string();
+    let list = rows.iter().map(entry).collect::<serde_json::Value>().to_string();
     let update = diesel::sql_query(conn.dialect(EMPTY_POSTGRES, EMPTY_SQLITE).to_owned()).bind::<Text, _>(list);
     let done: Vec<Done> = on!(conn, |c| update.load(c).await?);
     let done: HashSet<Guid> = done.into_iter().map(|one| one.id).collect();
@@ -132,7 +132,7 @@ async fn delete(conn: &mut Conn<'_>, rows: &[&OldRow]) -> Result<HashSet<Guid>, 
         return Ok(HashSet::new());
     }
     let entry = |row: &&OldRow| json!({"id": row.id.0.simple().to_string(), "version": row.version});
-    let list = serde_json::Value::from_iter(rows.iter().map(entry)).to_string();
+    let list = rows.iter().map(entry).collect::<serde_json::Value>().to_string();
     let update = diesel::sql_query(conn.dialect(DELETE_POSTGRES, DELETE_SQLITE).to_owned()).bind::<Text, _>(list);
     let done: Vec<Done> = on!(conn, |c| update.load(c).await?);
     let ids: Vec<Guid> = done.iter().map(|one| one.id).collect();
@@ -210,7 +210,8 @@ async fn leave(conn: &mut Conn<'_>, chore: Chore, left: &HashSet<Guid>) -> Resul
         return Ok(());
     }
     let heir = if chore == Chore::Texts { Chore::TextsLeft } else { Chore::RowsLeft };
-    let list = serde_json::Value::from_iter(left.iter().map(|id| id.0.simple().to_string())).to_string();
+    let ids = left.iter().map(|id| id.0.simple().to_string());
+    let list = ids.collect::<serde_json::Value>().to_string();
     let insert = diesel::sql_query(conn.dialect(LEAVE_POSTGRES, LEAVE_SQLITE).to_owned());
     let insert = insert.bind::<Text, _>(heir.name()).bind::<Text, _>(list);
     on!(conn, |c| insert.execute(c).await?);

@@ -70,8 +70,8 @@ async fn messages_of(
     sum.messages += done.len();
     sum.under_way += rows.len() - done.len();
     let ids: Vec<Guid> = done.iter().copied().collect();
-    let named = resting.iter().filter(|row| done.contains(&row.id));
-    let names: Vec<String> = named.filter_map(|row| row.provider_message_id.clone()).collect();
+    let gone = resting.iter().filter(|row| done.contains(&row.id));
+    let names: Vec<String> = gone.filter_map(|row| row.provider_message_id.clone()).collect();
     let of_ids = reports::table.filter(reports::message_id.eq_any(ids)).filter(reports::due_at.is_null());
     let of_names = reports::table.filter(reports::provider_message_id.eq_any(names)).filter(reports::due_at.is_null());
     sum.bodies += on!(conn, |c| diesel::delete(of_ids).execute(c).await?);
