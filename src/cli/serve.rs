@@ -129,10 +129,11 @@ pub(super) fn sandbox_env(env: Env) -> Result<Env, config::Error> {
     };
     std::fs::create_dir_all(&dir).map_err(|e| cannot(&e))?;
     let secret = kept_secret(&dir.join("sandbox-jwt-secret")).map_err(|e| cannot(&e))?;
+    let pseudonyms = kept_secret(&dir.join("sandbox-pseudonym-key")).map_err(|e| cannot(&e))?;
     let webhooks = kept_secret(&dir.join("sandbox-webhook-secret")).map_err(|e| cannot(&e))?;
     let database = format!("sqlite://{}", dir.join("sandbox.db").display());
     let env = env.or("DATABASE_URL", database).or("JWT_SECRET", secret).or("MITTO_SENDER", DEMO_SENDER);
-    let env = env.or("WEBHOOK_SECRET", webhooks);
+    let env = env.or("WEBHOOK_SECRET", webhooks).or("PSEUDONYM_KEY", pseudonyms);
     let account = env.get("MITTO_TRAFFIC_ACCOUNT_ID").unwrap_or(DEMO_ACCOUNT).to_owned();
     // Never the real provider's key: what is sent here must not be able to leave the machine.
     Ok(env.or("SMS_TRAFFIC_ACCOUNT_ID", account).with("MITTO_API_KEY", "sandbox-key".to_owned()))

@@ -87,6 +87,17 @@ pub const REFERENCE: &[Variable] = &[
     ),
     v("REFRESH_CONCURRENCY", "64", "how many provider calls one bulk refresh has in flight"),
     v("LEASE_SECONDS", "60", "how long a message may be in one process's hands before it counts as lost"),
+    v("RETENTION_TEXT_DAYS", "0", "after how many days texts and numbers are erased; 0 for never; needs PSEUDONYM_KEY"),
+    v(
+        "RETENTION_DAYS",
+        "0",
+        "after how many days messages are deleted as a whole, 14 or more and no fewer than RETENTION_TEXT_DAYS; 0 for never",
+    ),
+    v(
+        "PSEUDONYM_KEY",
+        "–",
+        "what the pseudonyms of erased numbers are made with, 32 bytes or more; the same for all processes, and for ever once something is erased",
+    ),
     v("LOG_FORMAT", "human", "`human` or `json`; logs go to standard error"),
     v("LOG_LEVEL", "info", "`error`, `warn`, `info` or `debug`"),
     v("SANDBOX_ADDR", "127.0.0.1:0", "where `serve --sandbox` puts its sandbox"),
