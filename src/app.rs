@@ -42,6 +42,7 @@ pub async fn build(config: &Config) -> Result<Service, Error> {
             provider_timeout: config.provider.mitto.timeout,
             webhooks: config.webhooks.clone(),
             watching: Watching::of(config.grpc.watch_streams),
+            retention: config.retention,
         },
     }))
 }
@@ -57,6 +58,7 @@ pub fn database_error(e: &store::Error) -> Error {
             "DATABASE_URL",
             format_args!("cannot be used: {e}; stop that one, or give this one a database of its own"),
         ),
+        store::Error::Key(problem) => Error::of("PSEUDONYM_KEY", problem),
         e => Error::of(
             "DATABASE_URL",
             format_args!("cannot be used: {e}; see that the database runs and may be written to"),

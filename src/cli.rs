@@ -5,6 +5,7 @@
 
 mod admin;
 pub mod client;
+mod erase;
 mod operate;
 mod reports;
 mod sandbox;
@@ -55,6 +56,8 @@ enum Command {
     /// Numbers that do not want a user's messages
     #[command(subcommand)]
     OptOut(operate::OptOut),
+    /// Erase a number from everything that is at rest, and the texts that were sent to it
+    Erase(erase::Erase),
     /// Read all delivery reports again, and tell which messages' states lack something that was reported
     ReplayReports(reports::Replay),
     /// Messages from recipients that a person has to look at
@@ -115,6 +118,7 @@ pub async fn run(
         Command::Account(command) => command.run(env, out).await,
         Command::Dead(command) => command.run(env, out).await,
         Command::OptOut(command) => command.run(env, out).await,
+        Command::Erase(erase) => erase.run(env, out).await,
         Command::ReplayReports(replay) => replay.run(env, out).await,
         Command::Inbound(command) => command.run(env, out).await,
         Command::Client(command) => {

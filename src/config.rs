@@ -16,6 +16,7 @@ use http::HeaderValue;
 use secrecy::SecretString;
 
 use crate::domain::rate::Rate;
+use crate::domain::retention::Retention;
 use crate::domain::sender::SenderId;
 use crate::provider::mitto;
 use crate::service::Webhooks;
@@ -38,8 +39,12 @@ pub struct Config {
     pub jwt_secret: SecretString,
     /// `WEBHOOK_SECRET`, `STOP_WORDS`: what the provider may post.
     pub webhooks: Webhooks,
+    /// `SANDBOX_REPORTS`: whether the sandbox of `serve --sandbox` posts its reports to the HTTP door.
+    pub sandbox_reports: bool,
     /// The work in the background.
     pub work: Work,
+    /// `RETENTION_TEXT_DAYS`, `RETENTION_DAYS`: how long things are kept.
+    pub retention: Retention,
 }
 
 /// The provider and how messages go out by default.

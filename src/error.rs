@@ -78,8 +78,6 @@ pub enum Error {
         /// How long to wait.
         retry_after: Duration,
     },
-    /// Not built yet; says what will be.
-    Unimplemented(&'static str),
     /// The caller gave up.
     Cancelled,
     /// A fault of ours; the cause is for the log alone.
@@ -110,7 +108,6 @@ impl Error {
             }
             Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::InFlight => "IDEMPOTENCY_KEY_IN_FLIGHT",
-            Self::Unimplemented(_) => "NOT_BUILT_YET",
             Self::Cancelled => "CANCELLED",
             Self::Internal { .. } => "INTERNAL_ERROR",
         }
@@ -124,10 +121,9 @@ impl Error {
                 [one] => format!("{} {}", one.field, one.description),
                 many => format!("The request has {} violations; see the details.", many.len()),
             },
-            Self::Unauthenticated(message)
-            | Self::Unimplemented(message)
-            | Self::Unavailable { message, .. }
-            | Self::Exhausted { message, .. } => (*message).to_owned(),
+            Self::Unauthenticated(message) | Self::Unavailable { message, .. } | Self::Exhausted { message, .. } => {
+                (*message).to_owned()
+            }
             Self::Denied(scope) => format!("The credentials lack the scope {scope}"),
             Self::NotFound(Resource::Message, id) => format!("Message not found: {id}"),
             Self::NotFound(Resource::Campaign, id) => format!("Campaign not found: {id}"),
@@ -170,7 +166,7 @@ impl From<store::Error> for Error {
                 cause: cause.to_string(),
             },
             store::Error::Cancelled => Self::Cancelled,
-            store::Error::Query(_) | store::Error::Setup(_) | store::Error::Serving { .. } => {
+            store::Error::Query(_) | store::Error::Setup(_) | store::Error::Key(_) | store::Error::Serving { .. } => {
                 Self::Internal { cause: e.to_string() }
             }
         }

@@ -48,6 +48,7 @@ struct Inner {
     unknown_words: Counter,
     inbound: Family<One, Counter>,
     polls: Family<One, Counter>,
+    erased: Family<One, Counter>,
     in_flight: Family<One, Gauge>,
     watches: Gauge,
     gates: Family<One, Gauge>,
@@ -84,6 +85,7 @@ impl Default for Metrics {
             unknown_words: Counter::default(),
             inbound: Family::default(),
             polls: Family::default(),
+            erased: Family::default(),
             in_flight: Family::default(),
             watches: Gauge::default(),
             gates: Family::default(),
@@ -130,6 +132,7 @@ impl Inner {
         r.register("unknown_words", "Delivery reports with a word that nobody knows", self.unknown_words.clone());
         r.register("inbound_messages", "Messages from recipients, by what they ask for", self.inbound.clone());
         r.register("polls", "Questions about messages without a final report, by outcome", self.polls.clone());
+        r.register("erased", "What was erased because of its age, by what it was", self.erased.clone());
         r.register("in_flight", "Messages (single) and calls (bulk) in this process's hands", self.in_flight.clone());
         r.register("watch_streams", "Streams of WatchMessages that are open here", self.watches.clone());
         r.register(
@@ -245,6 +248,13 @@ impl Metrics {
     /// A question about a message without a final report came to this.
     pub fn poll(&self, outcome: &'static str) {
         self.inner.polls.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    /// So many of these were erased because of their age.
+    pub fn erased(&self, what: &'static str, n: usize) {
+        if n > 0 {
+            self.inner.erased.get_or_create(&[("what", what)]).inc_by(u64::try_from(n).unwrap_or(u64::MAX));
+        }
     }
 
     /// Everything, in the text format of `OpenMetrics`; what a reading gives is taken in first.

@@ -14,6 +14,7 @@ mod queue;
 mod refresh;
 mod refresh_bulk;
 mod report;
+mod retention;
 mod send;
 mod sharing;
 mod stream_urls;
@@ -60,6 +61,7 @@ use crate::domain::campaign::Stats;
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::keyword::Keywords;
 use crate::domain::rate::Rate;
+use crate::domain::retention::Retention;
 use crate::domain::sender::SenderId;
 use crate::metrics::Metrics;
 use crate::provider::Provider;
@@ -94,6 +96,8 @@ pub struct Settings {
     pub webhooks: Webhooks,
     /// How streams of changes are bounded.
     pub watching: Watching,
+    /// How long things are kept.
+    pub retention: Retention,
 }
 
 /// What the provider may post here.

@@ -19,9 +19,11 @@ mod messages;
 mod migrate;
 mod opt_outs;
 mod pools;
+mod pseudonyms;
 mod reading;
 mod refresh;
 mod reports;
+mod retention;
 mod rows;
 mod schema;
 mod single;
@@ -34,6 +36,8 @@ mod writer;
 
 use std::sync::Arc;
 
+use secrecy::SecretString;
+
 pub use accept::{Accepted, IdempotencyKey};
 pub use campaigns::{Added, Batch, CampaignInsert, Candidate, Move, Pace, ToTend};
 pub use claim::{Claim, Claimed};
@@ -44,8 +48,10 @@ pub use lock::ServingLock;
 pub use messages::{Filter, HistoryEntry};
 pub use migrate::{POSTGRES as POSTGRES_MIGRATIONS, SQLITE as SQLITE_MIGRATIONS, probe};
 pub use opt_outs::{OptOut, OptOutSource};
+pub use pseudonyms::KeyProblem;
 pub use reading::Depths;
 pub use reports::{Applied, Post, Stage, Standing, Which};
+pub use retention::{Chore, Erased, Requested};
 pub use streams::Stream;
 pub use transition::{Job, Moved, Pick};
 pub use users::User;
@@ -62,6 +68,9 @@ pub struct Config {
     pub url: Url,
     /// How many connections a pool holds at most.
     pub pool_size: usize,
+    /// The key of the pseudonyms that stand for erased numbers (`PSEUDONYM_KEY`), of
+    /// [`crate::domain::pseudonym::Pseudonyms::MIN_KEY`] bytes or more; without one nothing can be erased.
+    pub pseudonym_key: Option<SecretString>,
 }
 
 /// A database's address, which may hold a password: its `Debug` shows the scheme alone.
@@ -116,6 +125,9 @@ pub enum Error {
         /// What the other process wrote into the lock.
         holder: String,
     },
+    /// The key of the pseudonyms is not the one that numbers in this database were erased with.
+    #[error("PSEUDONYM_KEY {0}")]
+    Key(KeyProblem),
     /// The caller went away before anything was stored.
     #[error("the caller went away before anything was stored")]
     Cancelled,
@@ -186,6 +198,7 @@ pub struct Store {
     /// Where the database is: to listen takes a connection of its own.
     url: Url,
     lock: Option<Arc<ServingLock>>,
+    keyed: pseudonyms::Keyed,
 }
 
 impl Store {
@@ -206,10 +219,12 @@ impl Store {
                 pools::sqlite(path, config.pool_size)?
             }
         };
-        let writer = writer::Writer::start(&db, &clock);
+        let keyed = pseudonyms::Keyed::of(config.pseudonym_key.as_ref());
+        let writer = writer::Writer::start(&db, &clock, &keyed);
         let intake = reports::Intake::start(&db, &clock);
         let written = journal::Written::default();
-        let store = Self { db, writer, intake, clock, written, url: config.url.clone(), lock };
+        let store = Self { db, writer, intake, clock, written, url: config.url.clone(), lock, keyed };
+        store.check_key().await?;
         store.follow_clock().await?;
         store.end_leases_of_the_dead().await?;
         Ok(store)

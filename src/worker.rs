@@ -22,6 +22,8 @@ const REPORTS: Duration = Duration::from_secs(1);
 const TIMERS: Duration = Duration::from_secs(1);
 /// How often messages are looked for that nobody reported on.
 const POLLS: Duration = Duration::from_secs(1);
+/// How often it is looked whether something is older than it is to be kept.
+const RETENTION: Duration = Duration::from_secs(10);
 /// How often the house is cleaned.
 const HOUSE: Duration = Duration::from_secs(10);
 
@@ -121,6 +123,12 @@ impl Worker {
                 () = s.listen() => {}
                 () = stop.cancelled() => {}
             }
+        });
+        let s = service.clone();
+        worker.repeat((RETENTION, false), "erasing what is old", move || {
+            let s = s.clone();
+            // Never page after page without a pause: nothing is in a hurry here.
+            async move { s.erase_old().await.map(|more| if more { Next::Soon } else { Next::Later }) }
         });
         let s = service.clone();
         worker.repeat((HOUSE, false), "keeping house", move || {

@@ -179,6 +179,7 @@ impl Requeue {
             Some(Err(Refused::MayDuplicate)) => {
                 "an earlier try may have reached the recipient; --may-duplicate sends it all the same"
             }
+            Some(Err(Refused::Erased)) => "its number and its text were erased; send it anew",
             Some(Err(Refused::Expired)) => "its validity has ended; send it anew",
             Some(Err(Refused::State | Refused::NotHolder | Refused::Known)) | None => {
                 "it was not given up; see messaging dead show"

@@ -38,6 +38,8 @@ const DEMO_USER: &str = "demo";
 const DEMO_SENDER: &str = "Sandbox";
 /// How long the demo user's token is valid.
 const DEMO_TOKEN: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Where the provider is until the sandbox listens.
+const NOWHERE: &str = "http://127.0.0.1:9";
 /// How long stopping may take at most: promised are 25 s, and supervisors kill after 30.
 const STOP_LIMIT: Duration = Duration::from_secs(23);
 
@@ -45,15 +47,18 @@ impl Serve {
     pub(super) async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
         crate::telemetry::Settings::load(&env)?.install();
         let stop_sandbox = CancellationToken::new();
-        let (env, sandbox) = if self.sandbox {
-            let env = sandbox_env(env)?;
-            let sandbox = start_sandbox(&env, &stop_sandbox).await?;
-            (env.with("MITTO_API_BASE", format!("http://{sandbox}")), Some(sandbox))
+        let (config, doors, sandbox) = if self.sandbox {
+            // The doors first: the sandbox posts its reports to one of them, and the rest sends to where it listens.
+            let env = sandbox_env(env)?.with("MITTO_API_BASE", NOWHERE.to_owned());
+            let config = Config::load(&env)?;
+            let doors = Doors::open(&config.grpc, config.http_addr).await?;
+            let sandbox = start_sandbox(&env, &config, doors.addresses().1, &stop_sandbox).await?;
+            (Config::load(&env.with("MITTO_API_BASE", format!("http://{sandbox}")))?, doors, Some(sandbox))
         } else {
-            (env, None)
+            let config = Config::load(&env)?;
+            let doors = Doors::open(&config.grpc, config.http_addr).await?;
+            (config, doors, None)
         };
-        let config = Config::load(&env)?;
-        let doors = Doors::open(&config.grpc, config.http_addr).await?;
         let service = app::build(&config).await?;
         let stop = shutdown::signal().map_err(Failure::other)?;
         doors.reload_on_hangup().map_err(Failure::other)?;
@@ -124,8 +129,11 @@ pub(super) fn sandbox_env(env: Env) -> Result<Env, config::Error> {
     };
     std::fs::create_dir_all(&dir).map_err(|e| cannot(&e))?;
     let secret = kept_secret(&dir.join("sandbox-jwt-secret")).map_err(|e| cannot(&e))?;
+    let pseudonyms = kept_secret(&dir.join("sandbox-pseudonym-key")).map_err(|e| cannot(&e))?;
+    let webhooks = kept_secret(&dir.join("sandbox-webhook-secret")).map_err(|e| cannot(&e))?;
     let database = format!("sqlite://{}", dir.join("sandbox.db").display());
     let env = env.or("DATABASE_URL", database).or("JWT_SECRET", secret).or("MITTO_SENDER", DEMO_SENDER);
+    let env = env.or("WEBHOOK_SECRET", webhooks).or("PSEUDONYM_KEY", pseudonyms);
     let account = env.get("MITTO_TRAFFIC_ACCOUNT_ID").unwrap_or(DEMO_ACCOUNT).to_owned();
     // Never the real provider's key: what is sent here must not be able to leave the machine.
     Ok(env.or("SMS_TRAFFIC_ACCOUNT_ID", account).with("MITTO_API_KEY", "sandbox-key".to_owned()))
@@ -145,10 +153,25 @@ fn kept_secret(path: &Path) -> std::io::Result<String> {
     Ok(secret)
 }
 
-async fn start_sandbox(env: &Env, stop: &CancellationToken) -> Result<std::net::SocketAddr, Failure> {
+/// The provider's stand-in, which reports to the HTTP door unless `SANDBOX_REPORTS` says no.
+async fn start_sandbox(
+    env: &Env,
+    config: &Config,
+    door: std::net::SocketAddr,
+    stop: &CancellationToken,
+) -> Result<std::net::SocketAddr, Failure> {
+    let hook = |name: &str| Some(format!("http://{door}/webhooks/mitto/{name}"));
+    let token = config.webhooks.secrets.first().filter(|_| config.sandbox_reports);
+    let reports = token.map(|token| ("x-webhook-token".to_owned(), token.expose_secret().to_owned()));
     let addr = env.get("SANDBOX_ADDR").unwrap_or("127.0.0.1:0").to_owned();
     let ledger = config::data_dir(env)?.join("sandbox-ledger.jsonl");
-    let config = sandbox::Config { ledger_file: Some(ledger), ..sandbox::Config::default() };
+    let config = sandbox::Config {
+        ledger_file: Some(ledger),
+        report_url: hook("dlr").filter(|_| reports.is_some()),
+        inbound_url: hook("inbound").filter(|_| reports.is_some()),
+        report_header: reports,
+        ..sandbox::Config::default()
+    };
     let sandbox = Sandbox::bind(&addr, config, Clock::system()).await;
     let sandbox = sandbox.map_err(|e| config::Error::of("SANDBOX_ADDR", format_args!("cannot be used: {e}")))?;
     let addr = sandbox.addr();

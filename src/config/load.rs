@@ -13,7 +13,9 @@ use url::Url;
 use crate::auth::tokens::MIN_SECRET;
 use crate::config::{Config, Env, Error, Grpc, Provider, TlsFiles, Work};
 use crate::domain::keyword::Keywords;
+use crate::domain::pseudonym::Pseudonyms;
 use crate::domain::rate::Rate;
+use crate::domain::retention::Retention;
 use crate::domain::sender::SenderId;
 use crate::provider::mitto;
 use crate::service::{Webhooks, is_account};
@@ -21,6 +23,8 @@ use crate::store;
 
 /// The shortest secret of a webhook, in characters: the provider's console may not take long ones. A long one is better.
 const MIN_WEBHOOK_SECRET: usize = 8;
+/// The longest time that things can be told to be kept: a century.
+const MAX_DAYS: u64 = 36_500;
 const API_BASE: &str = "https://messaging.mittoapi.com";
 /// By how much a lease has to outlive a provider call: for the commits around it, and for the reaper's patience.
 const LEASE_SURPLUS: u64 = 15;
@@ -38,7 +42,9 @@ impl Config {
             origins: origins(env)?,
             jwt_secret: jwt_secret(env)?,
             webhooks: webhooks(env)?,
+            sandbox_reports: env.switch("SANDBOX_REPORTS", true)?,
             work,
+            retention: retention(env)?,
         })
     }
 }
@@ -109,7 +115,47 @@ pub(crate) fn database(env: &Env) -> Result<store::Config, Error> {
         None => store::Url::Sqlite(data_dir(env)?.join("messaging.db").to_string_lossy().into_owned()),
     };
     let pool_size = usize::try_from(env.number("DATABASE_POOL_SIZE", 10, 2..=200)?).unwrap_or(10);
-    Ok(store::Config { url, pool_size })
+    Ok(store::Config { url, pool_size, pseudonym_key: pseudonym_key(env)? })
+}
+
+/// `PSEUDONYM_KEY`.
+fn pseudonym_key(env: &Env) -> Result<Option<SecretString>, Error> {
+    let Some(key) = env.get("PSEUDONYM_KEY") else { return Ok(None) };
+    if key.len() < Pseudonyms::MIN_KEY {
+        return Err(Error::of(
+            "PSEUDONYM_KEY",
+            "is too short: use 32 bytes or more, for example from openssl rand -hex 32, and keep it",
+        ));
+    }
+    Ok(Some(SecretString::from(key)))
+}
+
+/// `RETENTION_TEXT_DAYS` and `RETENTION_DAYS`.
+fn retention(env: &Env) -> Result<Retention, Error> {
+    let days = |name| {
+        let days = env.number(name, 0, 0..=MAX_DAYS)?;
+        Ok::<_, Error>(u16::try_from(days).ok().filter(|days| *days > 0))
+    };
+    let (texts, rows) = (days("RETENTION_TEXT_DAYS")?, days("RETENTION_DAYS")?);
+    if texts.is_some() && env.get("PSEUDONYM_KEY").is_none() {
+        return Err(Error::of(
+            "PSEUDONYM_KEY",
+            "is required with RETENTION_TEXT_DAYS: what stands for erased numbers is made with it; use 32 bytes or more, for example from openssl rand -hex 32, and keep it",
+        ));
+    }
+    if rows.is_some_and(|rows| rows < Retention::MIN_ROW_DAYS) {
+        return Err(Error::of(
+            "RETENTION_DAYS",
+            format_args!(
+                "must be 0 or {} or more: watches and idempotency keys go back a week",
+                Retention::MIN_ROW_DAYS
+            ),
+        ));
+    }
+    if rows.zip(texts).is_some_and(|(rows, texts)| rows < texts) {
+        return Err(Error::of("RETENTION_DAYS", "must not be less than RETENTION_TEXT_DAYS"));
+    }
+    Ok(Retention { texts, rows })
 }
 
 /// `DATA_DIR`, or where the system keeps a user's data.

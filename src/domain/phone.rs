@@ -9,7 +9,8 @@ const MAX_DIGITS: usize = 15;
 /// The most digits that can still become a number: `00` and a trunk prefix such as `(0)` may go.
 const MAX_DIALLED: usize = MAX_DIGITS + 6;
 
-/// A phone number in E.164, `+` and 7 to 15 digits. Its `Debug` hides it.
+/// A phone number in E.164, `+` and 7 to 15 digits, or what stands for one that was erased
+/// ([`crate::domain::pseudonym`]). Its `Debug` hides it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Msisdn(String);
 
@@ -59,7 +60,7 @@ impl Msisdn {
         Ok(Self(number))
     }
 
-    /// Takes a number that is known to be in E.164, as the database holds it.
+    /// Takes what the database holds: a number that is known to be in E.164, or the pseudonym of one that was erased.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text)
@@ -72,7 +73,13 @@ impl Msisdn {
         format!("{}…{tail}", self.0.get(..4).unwrap_or_default())
     }
 
-    /// The number, `+` and digits.
+    /// Whether this is a pseudonym: the number itself is not there any more.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        self.0.starts_with(crate::domain::pseudonym::MARK)
+    }
+
+    /// The number, `+` and digits; `~` and hexadecimal digits of one that was erased.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -169,6 +169,8 @@ pub enum Refused {
     Expired,
     /// An earlier try may have reached the provider, and nobody said that it may be sent again.
     MayDuplicate,
+    /// Its number and its text were erased.
+    Erased,
 }
 
 /// The status that the owner reads.

@@ -21,7 +21,6 @@ pub fn render(error: &Error) -> Status {
         Error::InFlight => Code::Aborted,
         Error::Unavailable { .. } => Code::Unavailable,
         Error::Exhausted { .. } => Code::ResourceExhausted,
-        Error::Unimplemented(_) => Code::Unimplemented,
         Error::Cancelled => Code::Cancelled,
         Error::Internal { .. } => Code::Internal,
     };

@@ -67,7 +67,6 @@ impl Problem {
                 StatusCode::TOO_MANY_REQUESTS
             }
             Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Error::Unimplemented(_) => StatusCode::NOT_IMPLEMENTED,
             // Nobody listens any more; nginx's number for it.
             Error::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
             Error::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,

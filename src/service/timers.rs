@@ -32,9 +32,11 @@ impl Service {
         Ok(changed)
     }
 
-    /// Rolls counters up, lets go of old idempotency keys, and sets the clock by the database's.
+    /// Rolls counters up, lets go of old idempotency keys, sets the clock by the database's, and sees whether another
+    /// process has erased numbers with another key.
     pub async fn keep_house(&self) -> Result<(), Error> {
         let store = &self.inner.store;
+        store.check_key().await?;
         store.follow_clock().await?;
         store.roll_up_counters().await?;
         store.forget_old_keys().await?;

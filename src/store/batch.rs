@@ -15,6 +15,7 @@ use crate::store::gates::Admissions;
 use crate::store::journal;
 use crate::store::opt_outs;
 use crate::store::pools::Lite;
+use crate::store::pseudonyms::Keyed;
 use crate::store::rows::{EventRow, MessageRow, StateRow};
 use crate::store::schema::{campaign_counter_changes, events, idempotency_keys, messages};
 use crate::store::single::UpdateState;
@@ -140,13 +141,14 @@ impl Writes {
 pub(super) async fn postgres(
     c: &mut AsyncPgConnection,
     batch: &Batch,
+    keyed: &Keyed,
     trust: Trust,
     now: Timestamp,
 ) -> QueryResult<Answers> {
     c.transaction(async |c| {
         let mut writes = Writes::default();
         let verdicts = accept::claim_keys_postgres(c, &batch.accepts).await?;
-        let opted_out = opt_outs::among_postgres(c, accept::recipients(&batch.accepts)).await?;
+        let opted_out = opt_outs::among_postgres(c, keyed, accept::recipients(&batch.accepts)).await?;
         let mut admissions = Admissions::lock_postgres(c, &accept::rates(&batch.accepts), now).await?;
         let accepts = accept::decide(&batch.accepts, verdicts, &opted_out, &mut admissions, now, &mut writes);
         let queued = writes.new.iter().any(|row| row.dispatch == Dispatch::Queued as i16);
@@ -163,14 +165,26 @@ pub(super) async fn postgres(
 }
 
 /// Runs a batch on SQLite, in one hop to a blocking thread.
-pub(super) async fn sqlite(c: &mut Lite, batch: Arc<Batch>, trust: Trust, now: Timestamp) -> QueryResult<Answers> {
-    c.spawn_blocking(move |c| c.immediate_transaction(|c| in_sqlite(c, &batch, trust, now))).await
+pub(super) async fn sqlite(
+    c: &mut Lite,
+    batch: Arc<Batch>,
+    keyed: Keyed,
+    trust: Trust,
+    now: Timestamp,
+) -> QueryResult<Answers> {
+    c.spawn_blocking(move |c| c.immediate_transaction(|c| in_sqlite(c, &batch, &keyed, trust, now))).await
 }
 
-fn in_sqlite(c: &mut SqliteConnection, batch: &Batch, trust: Trust, now: Timestamp) -> QueryResult<Answers> {
+fn in_sqlite(
+    c: &mut SqliteConnection,
+    batch: &Batch,
+    keyed: &Keyed,
+    trust: Trust,
+    now: Timestamp,
+) -> QueryResult<Answers> {
     let mut writes = Writes::default();
     let verdicts = accept::claim_keys_sqlite(c, &batch.accepts)?;
-    let opted_out = opt_outs::among_sqlite(c, accept::recipients(&batch.accepts))?;
+    let opted_out = opt_outs::among_sqlite(c, keyed, accept::recipients(&batch.accepts))?;
     let mut admissions = Admissions::lock_sqlite(c, &accept::rates(&batch.accepts), now)?;
     let accepts = accept::decide(&batch.accepts, verdicts, &opted_out, &mut admissions, now, &mut writes);
     let loaded = transition::load_sqlite(c, &batch.jobs, trust, now)?;

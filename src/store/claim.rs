@@ -24,6 +24,7 @@ use crate::store::counters::Before;
 use crate::store::gates::Admissions;
 use crate::store::lane::in_a_task;
 use crate::store::opt_outs::{self, OptedOut};
+use crate::store::pseudonyms::Keyed;
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::messages::{self, dsl};
 use crate::store::streams::Stream;
@@ -86,7 +87,7 @@ macro_rules! share {
     };
 }
 
-async fn postgres(c: &mut AsyncPgConnection, claim: &Claim, now: Timestamp) -> QueryResult<Claimed> {
+async fn postgres(c: &mut AsyncPgConnection, claim: &Claim, keyed: &Keyed, now: Timestamp) -> QueryResult<Claimed> {
     use diesel_async::RunQueryDsl as _;
     c.transaction(async |c| {
         let mut admissions = Admissions::lock_postgres(c, &claim.rates, now).await?;
@@ -101,7 +102,7 @@ async fn postgres(c: &mut AsyncPgConnection, claim: &Claim, now: Timestamp) -> Q
             futures::future::try_join_all(loads).await?
         };
         let rows = shares.iter().flatten().map(|row| (row.owner_id, row.destination.as_str()));
-        let opted_out = opt_outs::among_postgres(c, rows).await?;
+        let opted_out = opt_outs::among_postgres(c, keyed, rows).await?;
         let mut writes = Writes::default();
         let claimed = claim.decide(shares, &opted_out, &mut admissions, now, &mut writes);
         writes.flush_postgres(c).await?;
@@ -123,7 +124,7 @@ async fn without_locks(c: &mut AsyncPgConnection, claim: &Claim, now: Timestamp)
     Ok(shares)
 }
 
-fn sqlite(c: &mut SqliteConnection, claim: &Claim, now: Timestamp) -> QueryResult<Claimed> {
+fn sqlite(c: &mut SqliteConnection, claim: &Claim, keyed: &Keyed, now: Timestamp) -> QueryResult<Claimed> {
     use diesel::RunQueryDsl as _;
     let mut admissions = Admissions::lock_sqlite(c, &claim.rates, now)?;
     let mut shares = Vec::with_capacity(claim.shares.len());
@@ -131,7 +132,7 @@ fn sqlite(c: &mut SqliteConnection, claim: &Claim, now: Timestamp) -> QueryResul
         shares.push(share!(stream, limit, now).load::<MessageRow>(c)?);
     }
     let rows = shares.iter().flatten().map(|row| (row.owner_id, row.destination.as_str()));
-    let opted_out = opt_outs::among_sqlite(c, rows)?;
+    let opted_out = opt_outs::among_sqlite(c, keyed, rows)?;
     let mut writes = Writes::default();
     let claimed = claim.decide(shares, &opted_out, &mut admissions, now, &mut writes);
     writes.flush_sqlite(c, now)?;
@@ -202,12 +203,13 @@ impl Store {
     /// Takes messages out of the queue. It runs in a task of its own, beside the writer, so that a large claim does not
     /// keep single writes waiting.
     pub async fn claim(&self, claim: Claim) -> Result<Claimed, Error> {
-        let (db, clock) = (self.db.clone(), self.clock.clone());
+        self.keyed.usable()?;
+        let (db, clock, keyed) = (self.db.clone(), self.clock.clone(), self.keyed.clone());
         let claimed = in_a_task(async move {
             let _alone = db.alone().await;
-            Ok::<_, Error>(run!(&db, |pg| postgres(pg, &claim, clock.now()).await?, |lite| {
+            Ok::<_, Error>(run!(&db, |pg| postgres(pg, &claim, &keyed, clock.now()).await?, |lite| {
                 let now = clock.now();
-                lite.spawn_blocking(move |c| c.immediate_transaction(|c| sqlite(c, &claim, now))).await?
+                lite.spawn_blocking(move |c| c.immediate_transaction(|c| sqlite(c, &claim, &keyed, now))).await?
             }))
         })
         .await;

@@ -17,6 +17,7 @@ use crate::domain::sender::SenderId;
 use crate::store::columns::sql::Guid as GuidSql;
 use crate::store::columns::{Guid, Instant};
 use crate::store::lane::in_a_task;
+use crate::store::pseudonyms::Keyed;
 use crate::store::schema::{inbound, opt_outs};
 use crate::store::{Error, OptOutSource, Store, run};
 
@@ -82,6 +83,27 @@ struct Talk {
 const TALKS: &str = "SELECT u.id, u.sender_name, (SELECT m.id FROM messages AS m WHERE m.owner_id = u.id \
     AND m.destination = $1 ORDER BY m.id DESC LIMIT 1) AS last FROM users AS u";
 
+/// Everybody's last message to a number, plain and erased; `$query` loads the talks of one form.
+macro_rules! talks {
+    ($forms:expr, |$form:ident| $query:expr) => {{
+        let mut talks: Vec<Talk> = Vec::new();
+        for $form in $forms {
+            let of_this: Vec<Talk> = $query;
+            talks = if talks.is_empty() { of_this } else { later(talks, &of_this) };
+        }
+        talks
+    }};
+}
+
+/// The same users, each with the later one of two last messages.
+fn later(mut talks: Vec<Talk>, others: &[Talk]) -> Vec<Talk> {
+    for talk in &mut talks {
+        let other = others.iter().find(|other| other.id == talk.id).and_then(|other| other.last);
+        talk.last = talk.last.map(|id| id.0).max(other.map(|id| id.0)).map(Guid);
+    }
+    talks
+}
+
 /// Whom a message to this sender of ours concerns: the owner of the sender; if several have it or none, whoever of
 /// them, or of all, wrote to its author last. Never more than one.
 fn concerned(talks: &[Talk], to: &str) -> Option<OwnerId> {
@@ -118,8 +140,9 @@ macro_rules! next {
 
 /// What is written of a message that was read; `$execute` runs a statement.
 macro_rules! settle {
-    ($row:expr, $read:expr, $number:expr, $now:expr, |$statement:ident| $execute:expr) => {{
+    ($row:expr, $read:expr, $number:expr, $keyed:expr, $now:expr, |$statement:ident| $execute:expr) => {{
         let number = $number.as_ref().map(Msisdn::as_str).unwrap_or_default();
+        // Whoever was erased is on the list under a pseudonym, and comes off it under either form.
         match ($read.verdict, $read.owner) {
             (Some(Verdict::Stop), Some(owner)) => {
                 let row = (
@@ -134,8 +157,10 @@ macro_rules! settle {
             (Some(Verdict::Start), Some(owner)) => {
                 // What the owner himself put on the list, the recipient does not take off it.
                 let his = opt_outs::source.eq(OptOutSource::Recipient as i16);
-                let $statement = diesel::delete(opt_outs::table.find((owner.0, number)).filter(his));
-                $execute;
+                for form in $keyed.forms(number) {
+                    let $statement = diesel::delete(opt_outs::table.find((owner.0, form)).filter(his));
+                    $execute;
+                }
             }
             _ => {}
         }
@@ -166,7 +191,12 @@ impl InboundRow {
     }
 }
 
-async fn postgres(c: &mut AsyncPgConnection, words: &Keywords, now: Timestamp) -> QueryResult<Option<ReadInbound>> {
+async fn postgres(
+    c: &mut AsyncPgConnection,
+    words: &Keywords,
+    keyed: &Keyed,
+    now: Timestamp,
+) -> QueryResult<Option<ReadInbound>> {
     use diesel_async::RunQueryDsl as _;
     c.transaction(async |c| {
         let row: Option<InboundRow> = next!().for_update().skip_locked().first(c).await.optional()?;
@@ -175,16 +205,24 @@ async fn postgres(c: &mut AsyncPgConnection, words: &Keywords, now: Timestamp) -
         let number = message.as_ref().and_then(author);
         let mut read = ReadInbound { verdict: None, owner: None };
         if let (Some(message), Some(number)) = (&message, &number) {
-            let talks: Vec<Talk> = diesel::sql_query(TALKS).bind::<Text, _>(number.as_str()).load(c).await?;
+            let talks = talks!(keyed.forms(number.as_str()), |form| diesel::sql_query(TALKS)
+                .bind::<Text, _>(form)
+                .load(c)
+                .await?);
             read = ReadInbound { verdict: Some(words.verdict(&message.text)), owner: concerned(&talks, &message.to) };
         }
-        settle!(row, read, number, now, |statement| statement.execute(c).await?);
+        settle!(row, read, number, keyed, now, |statement| statement.execute(c).await?);
         Ok(Some(read))
     })
     .await
 }
 
-fn sqlite(c: &mut SqliteConnection, words: &Keywords, now: Timestamp) -> QueryResult<Option<ReadInbound>> {
+fn sqlite(
+    c: &mut SqliteConnection,
+    words: &Keywords,
+    keyed: &Keyed,
+    now: Timestamp,
+) -> QueryResult<Option<ReadInbound>> {
     use diesel::RunQueryDsl as _;
     let row: Option<InboundRow> = next!().first(c).optional()?;
     let Some(row) = row else { return Ok(None) };
@@ -192,10 +230,11 @@ fn sqlite(c: &mut SqliteConnection, words: &Keywords, now: Timestamp) -> QueryRe
     let number = message.as_ref().and_then(author);
     let mut read = ReadInbound { verdict: None, owner: None };
     if let (Some(message), Some(number)) = (&message, &number) {
-        let talks: Vec<Talk> = diesel::sql_query(TALKS).bind::<Text, _>(number.as_str()).load(c)?;
+        let talks =
+            talks!(keyed.forms(number.as_str()), |form| diesel::sql_query(TALKS).bind::<Text, _>(form).load(c)?);
         read = ReadInbound { verdict: Some(words.verdict(&message.text)), owner: concerned(&talks, &message.to) };
     }
-    settle!(row, read, number, now, |statement| statement.execute(c)?);
+    settle!(row, read, number, keyed, now, |statement| statement.execute(c)?);
     Ok(Some(read))
 }
 
@@ -241,12 +280,12 @@ impl Store {
     /// Reads the oldest message that waits and that no other replica is at, and does what it asks for, in one
     /// transaction. `None` if nothing waits.
     pub async fn read_next_inbound(&self, keywords: Keywords) -> Result<Option<ReadInbound>, Error> {
-        let (db, clock) = (self.db.clone(), self.clock.clone());
+        let (db, clock, keyed) = (self.db.clone(), self.clock.clone(), self.keyed.clone());
         in_a_task(async move {
             let _alone = db.alone().await;
-            let read = run!(&db, |pg| postgres(pg, &keywords, clock.now()).await?, |lite| {
+            let read = run!(&db, |pg| postgres(pg, &keywords, &keyed, clock.now()).await?, |lite| {
                 let now = clock.now();
-                lite.spawn_blocking(move |c| c.immediate_transaction(|c| sqlite(c, &keywords, now))).await?
+                lite.spawn_blocking(move |c| c.immediate_transaction(|c| sqlite(c, &keywords, &keyed, now))).await?
             });
             Ok(read)
         })

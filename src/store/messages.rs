@@ -51,11 +51,31 @@ impl Store {
         Ok(row.map(MessageRow::into_message))
     }
 
-    /// Up to `limit` of the owner's messages, newest first, from right after `before` on.
+    /// Up to `limit` of the owner's messages, newest first, from right after `before` on. Those to a number are also those
+    /// in which it was erased.
     pub async fn messages(
         &self,
         owner: OwnerId,
         filter: &Filter,
+        before: Option<MessageId>,
+        limit: i64,
+    ) -> Result<Vec<Message>, Error> {
+        let number = filter.destination.as_ref().map(Msisdn::as_str);
+        let mut found = self.messages_to(owner, filter, number, before, limit).await?;
+        if let Some(erased) = number.and_then(|number| self.keyed.other_form(number)) {
+            // Each form is a range of the index; both together would have to be sorted.
+            found.extend(self.messages_to(owner, filter, Some(&erased), before, limit).await?);
+            found.sort_unstable_by_key(|message| std::cmp::Reverse(message.id));
+            found.truncate(usize::try_from(limit).unwrap_or(0));
+        }
+        Ok(found)
+    }
+
+    async fn messages_to(
+        &self,
+        owner: OwnerId,
+        filter: &Filter,
+        number: Option<&str>,
         before: Option<MessageId>,
         limit: i64,
     ) -> Result<Vec<Message>, Error> {
@@ -68,8 +88,8 @@ impl Store {
             if let Some(status) = filter.status {
                 query = query.filter(dsl::status.eq(status as i16));
             }
-            if let Some(destination) = &filter.destination {
-                query = query.filter(dsl::destination.eq(destination.as_str()));
+            if let Some(number) = number {
+                query = query.filter(dsl::destination.eq(number));
             }
             query.order(dsl::id.desc()).limit(limit).select(MessageRow::as_select()).load(c).await?
         });

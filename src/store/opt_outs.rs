@@ -1,6 +1,6 @@
 //! Numbers that do not want an owner's messages: the list, and which of some messages are on it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult,
@@ -13,6 +13,7 @@ use crate::domain::ids::OwnerId;
 use crate::domain::message::Message;
 use crate::domain::phone::Msisdn;
 use crate::store::columns::Instant;
+use crate::store::pseudonyms::Keyed;
 use crate::store::schema::opt_outs;
 use crate::store::{Error, Store, run};
 
@@ -43,36 +44,54 @@ pub(super) struct OptedOut(HashSet<(i64, String)>);
 impl OptedOut {
     pub(super) fn has(&self, message: &Message) -> bool {
         // Nobody has opted out most of the time: then no key is made.
-        !self.0.is_empty() && self.0.contains(&(message.owner.0, message.destination.as_str().to_owned()))
+        self.names(message.owner, message.destination.as_str())
+    }
+
+    pub(super) fn names(&self, owner: OwnerId, number: &str) -> bool {
+        !self.0.is_empty() && self.0.contains(&(owner.0, number.to_owned()))
     }
 }
 
 /// Asks about some owners and numbers on Postgres.
 pub(super) async fn among_postgres(
     c: &mut AsyncPgConnection,
+    keyed: &Keyed,
     asked: impl Iterator<Item = (i64, &str)>,
 ) -> QueryResult<OptedOut> {
     use diesel_async::RunQueryDsl as _;
-    let (owners, numbers): (Vec<i64>, Vec<&str>) = asked.unzip();
+    let (owners, mut numbers): (Vec<i64>, Vec<&str>) = asked.unzip();
     if owners.is_empty() {
         return Ok(OptedOut(HashSet::new()));
     }
+    // Whoever was erased is on the list under a pseudonym.
+    let erased: HashMap<String, &str> =
+        numbers.iter().filter_map(|number| Some((keyed.other_form(number)?, *number))).collect();
+    numbers.extend(erased.keys().map(String::as_str));
     let query = opt_outs::table
         .filter(opt_outs::owner_id.eq_any(owners).and(opt_outs::destination.eq_any(numbers)))
         .select((opt_outs::owner_id, opt_outs::destination));
-    Ok(OptedOut(query.load(c).await?.into_iter().collect()))
+    let found: Vec<(i64, String)> = query.load(c).await?;
+    let plain = |(owner, form): (i64, String)| match erased.get(&form) {
+        Some(number) => (owner, (*number).to_owned()),
+        None => (owner, form),
+    };
+    Ok(OptedOut(found.into_iter().map(plain).collect()))
 }
 
 /// As [`among_postgres`].
 pub(super) fn among_sqlite<'a>(
     c: &mut SqliteConnection,
+    keyed: &Keyed,
     asked: impl Iterator<Item = (i64, &'a str)>,
 ) -> QueryResult<OptedOut> {
     use diesel::RunQueryDsl as _;
     let mut found = HashSet::new();
     for (owner, number) in asked {
-        let query = opt_outs::table.find((owner, number)).select((opt_outs::owner_id, opt_outs::destination));
-        found.extend(query.first::<(i64, String)>(c).optional()?);
+        for form in std::iter::once(number).chain(keyed.other_form(number).as_deref()) {
+            let query = opt_outs::table.find((owner, form)).select(opt_outs::owner_id);
+            let on_the_list = query.first::<i64>(c).optional()?;
+            found.extend(on_the_list.map(|owner| (owner, number.to_owned())));
+        }
     }
     Ok(OptedOut(found))
 }
@@ -87,6 +106,12 @@ impl Store {
             opt_outs::source.eq(source as i16),
             opt_outs::created_at.eq(Instant(self.clock.now())),
         );
+        if let Some(erased) = self.keyed.other_form(number.as_str()) {
+            let there = diesel::select(diesel::dsl::exists(opt_outs::table.find((owner.0, erased))));
+            if run!(&self.db, |c| there.get_result::<bool>(c).await?) {
+                return Ok(false);
+            }
+        }
         let _alone = self.db.alone().await;
         let insert = diesel::insert_into(opt_outs::table).values(row).on_conflict_do_nothing();
         Ok(run!(&self.db, |c| insert.execute(c).await?) == 1)
@@ -96,17 +121,27 @@ impl Store {
     pub async fn remove_opt_out(&self, owner: OwnerId, number: &Msisdn) -> Result<bool, Error> {
         use diesel_async::RunQueryDsl as _;
         let _alone = self.db.alone().await;
-        let delete = diesel::delete(opt_outs::table.find((owner.0, number.as_str())));
-        Ok(run!(&self.db, |c| delete.execute(c).await?) == 1)
+        let mut gone = 0;
+        // One after the other: the number's row may be turning into the pseudonym's at this moment.
+        for form in self.keyed.forms(number.as_str()) {
+            let delete = diesel::delete(opt_outs::table.find((owner.0, form)));
+            gone += run!(&self.db, |c| delete.execute(c).await?);
+        }
+        Ok(gone > 0)
     }
 
-    /// The owner's entry for this number.
+    /// The owner's entry for this number, with the number also if it was erased.
     pub async fn opt_out(&self, owner: OwnerId, number: &Msisdn) -> Result<Option<OptOut>, Error> {
         use diesel_async::RunQueryDsl as _;
-        let query = opt_outs::table.find((owner.0, number.as_str()));
-        let query = query.select((opt_outs::destination, opt_outs::source, opt_outs::created_at));
-        let row: Option<(String, i16, Instant)> = run!(&self.db, |c| query.first(c).await.optional()?);
-        Ok(row.map(entry))
+        for form in self.keyed.forms(number.as_str()) {
+            let query = opt_outs::table.find((owner.0, form));
+            let query = query.select((opt_outs::destination, opt_outs::source, opt_outs::created_at));
+            let row: Option<(String, i16, Instant)> = run!(&self.db, |c| query.first(c).await.optional()?);
+            if let Some(row) = row {
+                return Ok(Some(OptOut { destination: number.clone(), ..entry(row) }));
+            }
+        }
+        Ok(None)
     }
 
     /// Up to `limit` numbers on the owner's list, in their order, from right after `after` on.

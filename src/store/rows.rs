@@ -250,7 +250,7 @@ pub(super) fn guarantee(n: i16) -> Guarantee {
     if n == Guarantee::AtLeastOnce as i16 { Guarantee::AtLeastOnce } else { Guarantee::AtMostOnce }
 }
 
-fn dispatch(n: i16) -> Dispatch {
+pub(super) fn dispatch(n: i16) -> Dispatch {
     Dispatch::ALL.into_iter().find(|d| *d as i16 == n).unwrap_or(Dispatch::Unknown)
 }
 

@@ -214,3 +214,30 @@ table! {
         owner_id -> Nullable<BigInt>,
     }
 }
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::columns::sql::{Guid, Instant};
+    chores (name) {
+        name -> Text,
+        after_id -> Guid,
+        due_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::columns::sql::Guid;
+    chores_left (chore, message_id) {
+        chore -> Text,
+        message_id -> Guid,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    pseudonym_key (id) {
+        id -> SmallInt,
+        check_value -> Binary,
+    }
+}

@@ -18,6 +18,7 @@ use crate::store::accept::{Accept, Accepted, IdempotencyKey};
 use crate::store::batch::{self, Answers, Batch};
 use crate::store::lane::{self, Commands, in_a_task};
 use crate::store::pools::{Db, run};
+use crate::store::pseudonyms::Keyed;
 use crate::store::transition::{Job, Moved, OUTDATED, Trust};
 use crate::store::{Error, Store};
 
@@ -56,11 +57,11 @@ struct Written {
 impl Writer {
     /// Starts the writer's task. One, on Postgres too: two would make the batches half as large, and most of what a
     /// batch costs does not depend on its size.
-    pub(super) fn start(db: &Db, clock: &Clock) -> Self {
+    pub(super) fn start(db: &Db, clock: &Clock, keyed: &Keyed) -> Self {
         let written = Arc::<Written>::default();
-        let (db, clock, counted) = (db.clone(), clock.clone(), written.clone());
-        let queue =
-            lane::start("writer", QUEUE, move |commands| write(db.clone(), clock.clone(), commands, counted.clone()));
+        let counted = written.clone();
+        let place = Place { db: db.clone(), clock: clock.clone(), keyed: keyed.clone() };
+        let queue = lane::start("writer", QUEUE, move |commands| write(place.clone(), commands, counted.clone()));
         Self { queue, written }
     }
 
@@ -70,7 +71,15 @@ impl Writer {
     }
 }
 
-async fn write(db: Db, clock: Clock, commands: Commands<Command>, written: Arc<Written>) {
+/// What a transaction needs.
+#[derive(Clone)]
+struct Place {
+    db: Db,
+    clock: Clock,
+    keyed: Keyed,
+}
+
+async fn write(place: Place, commands: Commands<Command>, written: Arc<Written>) {
     let mut commands = commands.lock().await;
     let mut company = false;
     loop {
@@ -86,13 +95,13 @@ async fn write(db: Db, clock: Clock, commands: Commands<Command>, written: Arc<W
         company = gathered.len() >= COMPANY;
         written.batches.fetch_add(1, Ordering::Relaxed);
         written.writes.fetch_add(u64::try_from(gathered.len()).unwrap_or(0), Ordering::Relaxed);
-        commit(&db, &clock, gathered).await;
+        commit(&place, gathered).await;
     }
 }
 
 /// Commits the commands together; if the database refuses one of them, each for itself, so that one caller's fault
 /// is not another's.
-async fn commit(db: &Db, clock: &Clock, commands: Vec<Command>) {
+async fn commit(place: &Place, commands: Vec<Command>) {
     let mut batch = Batch::default();
     let (mut accepts, mut jobs) = (Vec::new(), Vec::new());
     for command in commands {
@@ -115,7 +124,7 @@ async fn commit(db: &Db, clock: &Clock, commands: Vec<Command>) {
         return;
     }
     let batch = Arc::new(batch);
-    match attempt(db, clock, &batch).await {
+    match attempt(place, &batch).await {
         Ok(answers) => {
             accepts.into_iter().zip(answers.accepts).for_each(|(reply, answer)| drop(reply.send(Ok(answer))));
             jobs.into_iter().zip(answers.jobs).for_each(|(reply, answer)| drop(reply.send(Ok(answer))));
@@ -124,12 +133,12 @@ async fn commit(db: &Db, clock: &Clock, commands: Vec<Command>) {
             let Ok(batch) = Arc::try_unwrap(batch) else { return };
             for (accept, reply) in batch.accepts.into_iter().zip(accepts) {
                 let alone = Arc::new(Batch { accepts: vec![accept], jobs: Vec::new() });
-                let answer = attempt(db, clock, &alone).await.map(|mut a| a.accepts.pop());
+                let answer = attempt(place, &alone).await.map(|mut a| a.accepts.pop());
                 let _ = reply.send(answer.and_then(|a| a.ok_or_else(no_answer)));
             }
             for (job, reply) in batch.jobs.into_iter().zip(jobs) {
                 let alone = Arc::new(Batch { accepts: Vec::new(), jobs: vec![job] });
-                let answer = attempt(db, clock, &alone).await.map(|mut a| a.jobs.pop());
+                let answer = attempt(place, &alone).await.map(|mut a| a.jobs.pop());
                 let _ = reply.send(answer.and_then(|a| a.ok_or_else(no_answer)));
             }
         }
@@ -149,14 +158,15 @@ fn no_answer() -> Error {
     Error::Query("the batch gave no answer".into())
 }
 
-async fn attempt(db: &Db, clock: &Clock, batch: &Arc<Batch>) -> Result<Answers, Error> {
+async fn attempt(place: &Place, batch: &Arc<Batch>) -> Result<Answers, Error> {
+    let Place { db, clock, keyed } = place;
     let mut races = 0;
     let mut trust = Trust::Known;
     loop {
         let _alone = db.alone().await;
         // The time of the batch is taken with a connection in hand: waiting for one may take seconds.
-        let done = run!(db, |pg| batch::postgres(pg, batch, trust, clock.now()).await, |lite| {
-            batch::sqlite(lite, batch.clone(), trust, clock.now()).await
+        let done = run!(db, |pg| batch::postgres(pg, batch, keyed, trust, clock.now()).await, |lite| {
+            batch::sqlite(lite, batch.clone(), keyed.clone(), trust, clock.now()).await
         });
         match done {
             Err(e) if e == OUTDATED && trust == Trust::Known => trust = Trust::Nothing,
@@ -200,6 +210,7 @@ impl Store {
         if planted::now_and_then("lost-accept") {
             return Ok(Accepted::New(Box::new(message)));
         }
+        self.keyed.usable()?;
         let (reply, answer) = oneshot::channel();
         let accept = Box::new(Accept { message, key, rate });
         self.enqueue(Command::Accept { accept, cancel, reply }).await?;
@@ -220,9 +231,9 @@ impl Store {
     /// Lets many events happen in one transaction of their own, beside the writer: a bulk call's settlements are a batch
     /// already, and must not keep single writes waiting. Answers job by job.
     pub async fn apply_all(&self, jobs: Vec<Job>) -> Result<Vec<Vec<Moved>>, Error> {
-        let (db, clock) = (self.db.clone(), self.clock.clone());
+        let place = Place { db: self.db.clone(), clock: self.clock.clone(), keyed: self.keyed.clone() };
         let batch = Arc::new(Batch { accepts: Vec::new(), jobs });
-        let done = in_a_task(async move { attempt(&db, &clock, &batch).await }).await;
+        let done = in_a_task(async move { attempt(&place, &batch).await }).await;
         self.written.ring();
         Ok(done?.jobs)
     }

@@ -28,7 +28,13 @@ fn succeed(command: &mut Command) -> String {
 fn server() -> (tempfile::TempDir, Running, String) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().display().to_string();
-    let env = [("DATA_DIR", path.as_str()), ("GRPC_ADDR", "127.0.0.1:0"), ("HTTP_ADDR", "127.0.0.1:0")];
+    let env = [
+        ("DATA_DIR", path.as_str()),
+        ("GRPC_ADDR", "127.0.0.1:0"),
+        ("HTTP_ADDR", "127.0.0.1:0"),
+        ("SANDBOX_REPORTS", "0"),
+        ("POLL_RATE", "0"),
+    ];
     let server = Running::start(&["serve", "--sandbox"], &env);
     let token = printed(&["token", "--user", "1", "--sandbox"], &env);
     (directory, server, token)

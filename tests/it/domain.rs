@@ -7,6 +7,7 @@ mod phone;
 mod polling;
 mod rate;
 mod report;
+mod retention;
 mod retry;
 mod sender;
 mod status;

@@ -2,6 +2,7 @@
 
 mod campaign;
 mod crash;
+mod erase;
 mod operate;
 mod privacy;
 mod start;

@@ -6,4 +6,5 @@ mod poll;
 mod queue;
 mod refresh_bulk;
 mod reports;
+mod retention;
 mod watch_messages;

@@ -10,6 +10,7 @@ mod moves;
 mod plans;
 mod queue;
 mod reports;
+mod retention;
 mod setup;
 mod timers;
 mod trouble;

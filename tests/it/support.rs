@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod contract;
+pub mod dump;
 pub mod files;
 pub mod messages;
 pub mod outcomes;

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Done, Kind, Refused, explain, taken};
 use crate::domain::evidence::{Evidence, Rank};
 use crate::domain::message::{Dispatch, Message};
-use crate::domain::polling;
+use crate::domain::{polling, retention};
 
 pub(super) fn report(m: &mut Message, evidence: &Evidence, now: Timestamp) -> Done {
     // The databases keep microseconds: a finer time would read as news each time it is repeated.
@@ -31,14 +31,17 @@ pub(super) fn report(m: &mut Message, evidence: &Evidence, now: Timestamp) -> Do
     } else if decides {
         taken(m, now);
     }
-    // Whole, so that it can be replayed.
-    let record = json!({"word": evidence.word, "at": evidence.at, "rank": evidence.rank as i16,
+    // Whole, so that it can be replayed; of an erased message without what may quote the number that was erased.
+    let whole = json!({"word": evidence.word, "at": evidence.at, "rank": evidence.rank as i16,
         "description": evidence.description});
+    let erased = m.destination.is_erased();
+    let part = erased.then(|| retention::stripped_record(whole.clone())).flatten();
+    let record = part.unwrap_or(whole);
     if !better {
         return Ok((Some(Kind::Reported), record));
     }
     (m.state.rank, m.state.evidence_at, m.state.evidence_hash) = this;
-    m.state.provider_status = Some(evidence.word.clone());
+    m.state.provider_status = Some(evidence.word.clone()).filter(|word| !erased || !retention::may_quote(word));
     // A word on the way says nothing of a failure that we know of ourselves.
     match evidence.rank {
         Rank::Delivered => {
@@ -50,6 +53,9 @@ pub(super) fn report(m: &mut Message, evidence: &Evidence, now: Timestamp) -> Do
             m.state.failed_at = Some(at.unwrap_or(now));
             let why = evidence.description.as_ref().unwrap_or(&evidence.word);
             explain(m, "DELIVERY_FAILED", why);
+            if erased {
+                m.state.error = None;
+            }
         }
         Rank::None | Rank::Sent | Rank::NoReport => {}
     }

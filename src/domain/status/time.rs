@@ -136,6 +136,9 @@ pub(super) fn requeue(m: &mut Message, may_duplicate: bool, now: Timestamp) -> D
     if !given_up || m.state.rank > Rank::None {
         return Err(Refused::State);
     }
+    if m.destination.is_erased() {
+        return Err(Refused::Erased);
+    }
     if m.expires_at <= now {
         return Err(Refused::Expired);
     }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::CampaignRow;
 use super::moves::write_campaign;
-use super::plan::{Candidate, CandidateRow, page};
+use super::plan::{Candidate, CandidateRow, mark_postgres, mark_sqlite, page};
 use crate::domain::campaign::{Action, Campaign, CampaignState};
 use crate::domain::expansion::Expansion;
 use crate::domain::ids::{CampaignId, OwnerId};
@@ -22,6 +22,7 @@ use crate::store::batch::Writes;
 use crate::store::columns::Instant;
 use crate::store::counters::{Queued, queued};
 use crate::store::lane::in_a_task;
+use crate::store::pseudonyms::Keyed;
 use crate::store::schema::campaigns;
 use crate::store::{Error, Store, Topic, run, wake};
 
@@ -151,7 +152,13 @@ fn expand(standing: Standing, candidates: Vec<CandidateRow>, pace: &Pace, now: T
 }
 
 /// One step of one campaign; how much it did.
-async fn in_postgres(c: &mut AsyncPgConnection, id: CampaignId, pace: Pace, now: Timestamp) -> QueryResult<usize> {
+async fn in_postgres(
+    c: &mut AsyncPgConnection,
+    keyed: &Keyed,
+    id: CampaignId,
+    pace: Pace,
+    now: Timestamp,
+) -> QueryResult<usize> {
     use diesel_async::RunQueryDsl as _;
     c.transaction(async |c| {
         // A campaign that another replica is at is left to it.
@@ -167,7 +174,9 @@ async fn in_postgres(c: &mut AsyncPgConnection, id: CampaignId, pace: Pace, now:
                     return Ok(0);
                 }
                 let owner = OwnerId(standing.campaign.owner_id);
-                let rows: Vec<CandidateRow> = page!(owner, id, standing.expanded_to.clone(), pace.page).load(c).await?;
+                let mut rows: Vec<CandidateRow> =
+                    page!(owner, id, standing.expanded_to.clone(), pace.page).load(c).await?;
+                mark_postgres(c, keyed, owner, &mut rows).await?;
                 let made = rows.len();
                 let Some((writes, cursor)) = expand(standing, rows, &pace, now) else { return Ok(0) };
                 writes.flush_postgres(c).await?;
@@ -183,7 +192,13 @@ async fn in_postgres(c: &mut AsyncPgConnection, id: CampaignId, pace: Pace, now:
 }
 
 /// As [`in_postgres`].
-fn in_sqlite(c: &mut SqliteConnection, id: CampaignId, pace: &Pace, now: Timestamp) -> QueryResult<usize> {
+fn in_sqlite(
+    c: &mut SqliteConnection,
+    keyed: &Keyed,
+    id: CampaignId,
+    pace: &Pace,
+    now: Timestamp,
+) -> QueryResult<usize> {
     use diesel::RunQueryDsl as _;
     let standing: Option<Standing> = standing!(id).first(c).optional()?;
     let Some(standing) = standing else { return Ok(0) };
@@ -198,6 +213,7 @@ fn in_sqlite(c: &mut SqliteConnection, id: CampaignId, pace: &Pace, now: Timesta
             }
             let owner = OwnerId(standing.campaign.owner_id);
             let rows: Vec<CandidateRow> = page!(owner, id, standing.expanded_to.clone(), pace.page).load(c)?;
+            let rows = mark_sqlite(c, keyed, owner, rows)?;
             let made = rows.len();
             let Some((writes, cursor)) = expand(standing, rows, pace, now) else { return Ok(0) };
             writes.flush_sqlite(c, now)?;
@@ -238,12 +254,13 @@ impl Store {
     /// Takes one campaign one step further: begins it, makes messages of its next recipients, or finds that it is over.
     /// Answers how much was done; 0 also if another replica is at it.
     pub async fn tend(&self, campaign: CampaignId, pace: Pace) -> Result<usize, Error> {
-        let (db, now) = (self.db.clone(), self.clock.now());
+        let (db, keyed, now) = (self.db.clone(), self.keyed.clone(), self.clock.now());
         let done = in_a_task(async move {
             let _alone = db.alone().await;
-            Ok(run!(&db, |pg| in_postgres(pg, campaign, pace, now).await?, |lite| {
-                let step =
-                    move |c: &mut SqliteConnection| c.immediate_transaction(|c| in_sqlite(c, campaign, &pace, now));
+            Ok(run!(&db, |pg| in_postgres(pg, &keyed, campaign, pace, now).await?, |lite| {
+                let step = move |c: &mut SqliteConnection| {
+                    c.immediate_transaction(|c| in_sqlite(c, &keyed, campaign, &pace, now))
+                };
                 lite.spawn_blocking(step).await?
             }))
         })

@@ -38,9 +38,13 @@ pub struct Standing {
     pub digest: [u8; 32],
 }
 
-/// An event's record, read again; `None` for records of a version that kept less.
+/// An event's record, read again; `None` for records of a version that kept less, and for those of which a part was
+/// erased: their hash would be another one.
 fn recorded(evidence: &str) -> Option<Evidence> {
     let record: Value = serde_json::from_str(evidence).ok()?;
+    if record.get("erased").is_some() {
+        return None;
+    }
     let number = record.get("rank")?.as_i64()?;
     let text = |name: &str| record.get(name).and_then(Value::as_str);
     Some(Evidence {

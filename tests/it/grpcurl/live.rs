@@ -49,8 +49,10 @@ impl Live {
         let place = [("DATA_DIR", data.as_str())];
         // Results of a bulk refresh come in any order; one at a time they come in the order of the ids.
         let serving = [("GRPC_ADDR", "127.0.0.1:0"), ("HTTP_ADDR", "127.0.0.1:0"), ("REFRESH_CONCURRENCY", "1")];
+        // What is reported meanwhile is a matter of how fast the machine is.
+        let quiet = [("SANDBOX_REPORTS", "0"), ("POLL_RATE", "0")];
         let more = more.iter().map(|(name, value)| (*name, value.as_str()));
-        let env: Vec<(&str, &str)> = place.into_iter().chain(serving).chain(more).collect();
+        let env: Vec<(&str, &str)> = place.into_iter().chain(serving).chain(quiet).chain(more).collect();
         let running = Running::start(&["serve", "--sandbox"], &env);
         let token = ["token", "--sandbox", "--user", "1"];
         let scripts = [

@@ -40,7 +40,6 @@ fn errors() -> Vec<(Error, Code, u16)> {
         (unavailable("DATABASE_UNAVAILABLE", 3), Code::Unavailable, 503),
         (unavailable("PROVIDER_THROTTLED", 3), Code::Unavailable, 429),
         (exhausted, Code::ResourceExhausted, 429),
-        (Error::Unimplemented("words"), Code::Unimplemented, 501),
         (Error::Cancelled, Code::Cancelled, 499),
         (Error::Internal { cause: "canary cause".to_owned() }, Code::Internal, 500),
     ]
@@ -58,9 +57,9 @@ fn place(error: &Error) -> usize {
         Error::InFlight => 9,
         Error::Unavailable { .. } => 10,
         Error::Exhausted { .. } => 12,
-        Error::Unimplemented(_) => 13,
-        Error::Cancelled => 14,
-        Error::Internal { .. } => 15,
+
+        Error::Cancelled => 13,
+        Error::Internal { .. } => 14,
     }
 }
 

@@ -10,6 +10,7 @@ use messaging::auth::tokens::Tokens;
 use messaging::domain::ids::{OwnerId, ProviderMessageId};
 use messaging::domain::message::{Message, Status};
 use messaging::domain::outcome::{Hold, Outcome};
+use messaging::domain::retention::Retention;
 use messaging::domain::sender::SenderId;
 use messaging::provider::{Provider, ReadError, Snapshot, Submission};
 use messaging::service::{CreateCampaign, GivenRecipient, Parts, Service, Settings};
@@ -101,6 +102,7 @@ impl Case {
                 provider_timeout: Duration::from_secs(3),
                 webhooks: messaging::service::Webhooks::default(),
                 watching: messaging::service::Watching::default(),
+                retention: Retention::default(),
             },
         });
         Self { rig, service, owner }

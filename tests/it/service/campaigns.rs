@@ -7,6 +7,7 @@ use messaging::auth::Caller;
 use messaging::auth::tokens::Tokens;
 use messaging::domain::campaign::CampaignState;
 use messaging::domain::ids::OwnerId;
+use messaging::domain::retention::Retention;
 use messaging::domain::sender::SenderId;
 use messaging::provider::mitto::{self, Mitto};
 use messaging::service::{CreateCampaign, GivenRecipient, Parts, Service, Settings, Watching, Webhooks};
@@ -39,6 +40,7 @@ fn service(rig: &Rig, default_sender: Option<&str>) -> Service {
             provider_timeout: Duration::from_secs(3),
             webhooks: Webhooks::default(),
             watching: Watching::default(),
+            retention: Retention::default(),
         },
     })
 }

@@ -10,6 +10,7 @@ use messaging::auth::Caller;
 use messaging::auth::tokens::Tokens;
 use messaging::domain::ids::{OwnerId, ProviderMessageId};
 use messaging::domain::outcome::{Acceptance, Outcome};
+use messaging::domain::retention::Retention;
 use messaging::domain::sender::SenderId;
 use messaging::provider::{Provider, ReadError, Snapshot, Submission};
 use messaging::service::{
@@ -95,6 +96,7 @@ impl Bench {
                 provider_timeout: Duration::from_secs(3),
                 webhooks: Webhooks::default(),
                 watching: Watching::default(),
+                retention: Retention::default(),
             },
         });
         let owner: OwnerId = rig.store.create_user("ann", None).await.unwrap();

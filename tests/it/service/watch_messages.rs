@@ -51,6 +51,7 @@ fn service(store: &Store, rig: &Rig, watching: Watching) -> Service {
             provider_timeout: Duration::from_secs(3),
             webhooks: Webhooks::default(),
             watching,
+            retention: messaging::domain::retention::Retention::default(),
         },
     })
 }

@@ -170,7 +170,7 @@ async fn a_page_reads_its_own_entries_and_few_others() {
     let places = [3, 100, 390];
     for owners in [vec![OwnerId(1)], vec![OwnerId(1), OwnerId(2)]] {
         let before = reads(&url).await;
-        let config = Config { url: Url::parse(&url).unwrap(), pool_size: 1 };
+        let config = Config { url: Url::parse(&url).unwrap(), pool_size: 1, pseudonym_key: None };
         let store = Store::open(&config, rig.clock.clone(), true).await.unwrap();
         for round in 0..8 {
             for place in places {

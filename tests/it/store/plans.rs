@@ -38,7 +38,7 @@ async fn scans(url: &str) -> (i64, i64) {
 /// read the table whole.
 async fn rows_read(url: &str, name: &str, calls: impl AsyncFn(&Store)) -> i64 {
     let before = scans(url).await;
-    let config = Config { url: Url::parse(url).unwrap(), pool_size: 1 };
+    let config = Config { url: Url::parse(url).unwrap(), pool_size: 1, pseudonym_key: None };
     let store = Store::open(&config, Clock::manual(start()), true).await.unwrap();
     for _ in 0..8 {
         calls(&store).await;

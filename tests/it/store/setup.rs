@@ -13,7 +13,7 @@ use crate::support::store::{Rig, both};
 both![migrations_go_down_to_nothing_and_up_again];
 
 async fn open(url: &str, serving: bool) -> Result<Store, Error> {
-    let config = Config { url: Url::parse(url).unwrap(), pool_size: 2 };
+    let config = Config { url: Url::parse(url).unwrap(), pool_size: 2, pseudonym_key: None };
     Store::open(&config, Clock::manual(start()), serving).await
 }
 

@@ -12,6 +12,7 @@ use messaging::config::Grpc;
 use messaging::domain::ids::OwnerId;
 use messaging::domain::keyword::Keywords;
 use messaging::domain::rate::Rate;
+use messaging::domain::retention::Retention;
 use messaging::domain::sender::SenderId;
 use messaging::proto::campaign_service_client::CampaignServiceClient;
 use messaging::proto::messaging_service_client::MessagingServiceClient;
@@ -42,6 +43,8 @@ pub const JWT_SECRET: &str = "a secret of the tests, long enough for HS256";
 pub const API_KEY: &str = "canary-provider-key";
 /// What the provider's posts are known by.
 pub const WEBHOOK_SECRET: &str = "canary-webhook-secret";
+/// What the pseudonyms of the tests are made with, where there are any.
+pub const PSEUDONYM_KEY: &str = "canary-pseudonym-key, 32 bytes or more";
 /// The origin whose pages may call.
 pub const ORIGIN: &str = "https://app.example.com";
 /// The default route account.
@@ -83,14 +86,15 @@ impl Home {
             Kind::Sqlite => (store::Url::Sqlite(directory.path().join("test.db").display().to_string()), None),
             Kind::Postgres => {
                 let migrate = async |url: &str| {
-                    let config = store::Config { url: store::Url::Postgres(url.to_owned()), pool_size: 2 };
+                    let config =
+                        store::Config { url: store::Url::Postgres(url.to_owned()), pool_size: 2, pseudonym_key: None };
                     Store::open(&config, Clock::system(), false).await.expect("the template is migrated");
                 };
                 let (url, guard) = MIGRATED.database(migrate).await;
                 (store::Url::Postgres(url), Some(guard))
             }
         };
-        Self { config: store::Config { url, pool_size: 6 }, _directory: directory, _guard: guard }
+        Self { config: store::Config { url, pool_size: 6, pseudonym_key: None }, _directory: directory, _guard: guard }
     }
 
     /// `DATABASE_URL` for a program.
@@ -138,6 +142,13 @@ impl TestApp {
         Self::build(home, now, sandbox, false).await
     }
 
+    /// With a key for pseudonyms: texts are kept for 30 days, messages for 90. The sandbox posts to the door.
+    pub async fn keyed(kind: Kind) -> Self {
+        let mut home = Home::new(kind).await;
+        home.config.pseudonym_key = Some(SecretString::from(PSEUDONYM_KEY));
+        Self::build(home, Timestamp::from_second(1_790_000_000).expect("a time"), None, true).await
+    }
+
     /// With a sandbox that posts its reports and injected messages to the door.
     pub async fn reported(kind: Kind) -> Self {
         let now = Timestamp::from_second(1_790_000_000).expect("a time");
@@ -175,6 +186,9 @@ impl TestApp {
         mitto.connect_timeout = Duration::from_secs(1);
         let tokens = Tokens::new(&SecretString::from(JWT_SECRET)).expect("the secret is long enough");
         let provider = Arc::new(Mitto::new(mitto).expect("the adapter starts"));
+        // With a key there is something that is erased in time.
+        let kept = Retention { texts: Some(30), rows: Some(90) };
+        let retention = if home.config.pseudonym_key.is_some() { kept } else { Retention::default() };
         let parts = move |store: &Store, tokens: &Tokens, clock: &Clock, secrets: Vec<SecretString>| Parts {
             store: store.clone(),
             provider: provider.clone(),
@@ -195,6 +209,7 @@ impl TestApp {
                 provider_timeout: Duration::from_secs(3),
                 webhooks: Webhooks { secrets, keywords: Keywords::with(&["no more".to_owned()]) },
                 watching: Watching::default(),
+                retention,
             },
         };
         let service = Service::new(parts(&store, &tokens, &clock, vec![SecretString::from(WEBHOOK_SECRET)]));

@@ -70,9 +70,18 @@ impl Rig {
     }
 
     async fn open(url: Url, address: String) -> Self {
-        let (clock, config) = (Clock::manual(start()), Config { url, pool_size: 8 });
+        let (clock, config) = (Clock::manual(start()), Config { url, pool_size: 8, pseudonym_key: None });
         let store = Store::open(&config, clock.clone(), true).await.unwrap();
         Self { store, clock, config, address, folder: None, database: None }
+    }
+
+    /// The same database with another key for pseudonyms, or none, by a process that starts now.
+    pub async fn with_key(self, key: Option<&str>) -> Result<Self, Error> {
+        let Self { store, clock, mut config, address, folder, database } = self;
+        drop(store);
+        config.pseudonym_key = key.map(secrecy::SecretString::from);
+        let store = Store::open(&config, clock.clone(), true).await?;
+        Ok(Self { store, clock, config, address, folder, database })
     }
 
     pub fn is_postgres(&self) -> bool {
@@ -251,7 +260,7 @@ pub fn provider_id(id: &str) -> ProviderMessageId {
 }
 
 async fn migrate(url: &str) {
-    let config = Config { url: Url::parse(url).unwrap(), pool_size: 1 };
+    let config = Config { url: Url::parse(url).unwrap(), pool_size: 1, pseudonym_key: None };
     drop(Store::open(&config, Clock::manual(start()), true).await.unwrap());
     nobody_else_is_connected(url).await;
 }
