@@ -24,9 +24,9 @@ use crate::fleet::{Fleet, Sent};
 pub use post::{Post, SECRET};
 
 /// How many posts are under way at a time: fewer than the 256 that a replica serves.
-const POSTERS: usize = 64;
+const POSTERS: usize = 160;
 /// How long the answer to a send is held back for the report that comes before it. A replica waits three seconds for it.
-const EARLY: Duration = Duration::from_millis(1500);
+const EARLY: Duration = Duration::from_secs(1);
 /// While more reports than this wait to be posted, answers to sends are held back, too: or all would be sent before the
 /// first kill.
 const BACKLOG: usize = 4000;

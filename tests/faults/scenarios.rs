@@ -59,7 +59,8 @@ pub async fn disturb(scenario: Scenario, fleet: &Arc<Fleet>, size: Size, rng: &m
     let load = Singles { messages: u32::MAX, rate: size.rate }.start(fleet);
     let with_campaigns = matches!(scenario, Scenario::Moments | Scenario::Database | Scenario::Provider);
     let campaigns = if with_campaigns { 2 * size.rounds } else { 0 };
-    let campaigns = Campaigns { campaigns, recipients: size.recipients, every: size.trouble * 2, one_by_one: 2 }.start(fleet);
+    let campaigns =
+        Campaigns { campaigns, recipients: size.recipients, every: size.trouble * 2, one_by_one: 2 }.start(fleet);
     sleep(CALM).await;
     match scenario {
         Scenario::Moments => moments(fleet, size, rng).await,
@@ -214,7 +215,7 @@ async fn reports(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Done {
     let parts = f64::from(u32::try_from(stop.len() + 1).unwrap());
     for (number, stop) in (1_u32..).zip(stop) {
         // Not to the very end: leases that were cut off run out while the rest is reported.
-        reporter.reaches(f64::from(number) / parts * 0.8, STALL).await;
+        reporter.reaches(f64::from(number) / parts * 0.5, STALL).await;
         sleep(CALM.mul_f64(rng.random_range(0.0..0.4))).await;
         if stop {
             fleet.database.crash(Duration::from_millis(rng.random_range(200..1500))).await;
@@ -239,7 +240,8 @@ async fn rate(fleet: &Arc<Fleet>, size: Size) -> Done {
     const RATE: u32 = 200;
     const BURST: u32 = 50;
     fleet.limit(RATE, BURST).await;
-    let campaigns = Campaigns { campaigns: 2, recipients: size.limited * 2 / 5, every: Duration::ZERO, one_by_one: 2 }.start(fleet);
+    let campaigns =
+        Campaigns { campaigns: 2, recipients: size.limited * 2 / 5, every: Duration::ZERO, one_by_one: 2 }.start(fleet);
     let load = Singles { messages: size.limited / 5, rate: RATE * 3 / 10 }.start(fleet);
     let (mut told, of_campaigns) = tokio::join!(load.finish(), campaigns.finish());
     told.extend(of_campaigns);

@@ -84,7 +84,11 @@ impl Reading {
         let digest = Sha256::digest(content);
         let hash = i64::from_be_bytes(digest[..8].try_into().unwrap());
         let reference = reference.map(|id| id.simple().to_string());
-        Some(Self { reference, provider_id, said: Said { rank, at: at.map(Timestamp::as_microsecond), hash, word, why } })
+        Some(Self {
+            reference,
+            provider_id,
+            said: Said { rank, at: at.map(Timestamp::as_microsecond), hash, word, why },
+        })
     }
 }
 

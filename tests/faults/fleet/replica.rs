@@ -67,6 +67,8 @@ impl Replica {
             ("LOG_LEVEL", "warn".to_owned()),
             ("SEND_CONCURRENCY", QUEUED_IN_FLIGHT.to_string()),
             ("BULK_CONCURRENCY", BULK.0.to_string()),
+            // What it answered would change messages between the reading of one record and the next.
+            ("POLL_RATE", "0".to_owned()),
             ("BULK_CHUNK", BULK.1.to_string()),
         ];
         if scenario.is_about_pace() {
@@ -75,12 +77,18 @@ impl Replica {
             environment.push(("SEND_CONCURRENCY", "64".to_owned()));
         }
         if scenario == Scenario::Reports {
-            // Nothing is known of a message but what is posted.
-            environment.extend([("WEBHOOK_SECRET", SECRET.to_owned()), ("POLL_RATE", "0".to_owned())]);
+            environment.push(("WEBHOOK_SECRET", SECRET.to_owned()));
         }
         environment.extend(bug.map(|bug| ("MESSAGING_PLANTED_BUG", bug.to_owned())));
         let log = directory.join(format!("replica-{number}.log"));
-        Arc::new(Self { gateway, environment, log, program: Mutex::default(), door: Mutex::default(), web: Mutex::default() })
+        Arc::new(Self {
+            gateway,
+            environment,
+            log,
+            program: Mutex::default(),
+            door: Mutex::default(),
+            web: Mutex::default(),
+        })
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

@@ -141,8 +141,10 @@ fn proof(rng: &mut StdRng) -> Proof {
 
 /// Reports of a message that nobody has.
 fn orphan(word: &Word, sent: &Sent, rng: &mut StdRng) -> Vec<Letter> {
-    let (reference, provider_id) =
-        (uuid::Builder::from_random_bytes(rng.random()).into_uuid().to_string(), format!("NOBODYS{:019}", rng.random::<u64>() >> 4));
+    let (reference, provider_id) = (
+        uuid::Builder::from_random_bytes(rng.random()).into_uuid().to_string(),
+        format!("NOBODYS{:019}", rng.random::<u64>() >> 4),
+    );
     let names = match rng.random_range(0..3) {
         0 => Names { reference: Some(&reference), provider_id: None },
         1 => Names { reference: None, provider_id: Some(&provider_id) },
