@@ -17,11 +17,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = compiler.encode_file_descriptor_set();
     std::fs::write(out.join("descriptors.bin"), &descriptors)?;
 
+    // The HTTP door finds a message's descriptor by its name.
+    let mut names = tonic_prost_build::Config::new();
+    names.enable_type_names();
     let set = tonic_prost_build::FileDescriptorSet::decode(descriptors.as_slice())?;
     tonic_prost_build::configure()
         .extern_path(".google.protobuf", "::pbjson_types")
         .compile_well_known_types(true)
-        .compile_fds(set)?;
+        .compile_fds_with_config(set, names)?;
     pbjson_build::Builder::new().register_descriptors(&descriptors)?.build(&[".messaging.v1"])?;
     Ok(())
 }

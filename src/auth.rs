@@ -3,6 +3,7 @@
 pub mod keys;
 pub mod tokens;
 
+use http::HeaderMap;
 use secrecy::SecretString;
 
 use crate::domain::ids::OwnerId;
@@ -70,6 +71,12 @@ impl Caller {
         self.scopes.contains(&scope)
     }
 
+    /// The scopes, as [`Caller::new`] takes them.
+    #[must_use]
+    pub fn scopes(&self) -> String {
+        self.scopes.iter().map(|s| s.name()).collect::<Vec<_>>().join(" ")
+    }
+
     /// Refuses unless the credentials allow this.
     pub fn require(&self, scope: Scope) -> Result<(), Error> {
         if self.has(scope) { Ok(()) } else { Err(Error::Denied(scope.name())) }
@@ -91,4 +98,18 @@ pub enum Credentials {
     Bearer(SecretString),
     /// `x-api-key: …`
     ApiKey(SecretString),
+}
+
+impl Credentials {
+    /// What the headers show; a token before a key. A scheme other than Bearer is worth nothing.
+    #[must_use]
+    pub fn shown(headers: &HeaderMap) -> Option<Self> {
+        let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+        if let Some(value) = text("authorization") {
+            let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+            let token = if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" };
+            return Some(Self::Bearer(SecretString::from(token)));
+        }
+        text("x-api-key").map(|key| Self::ApiKey(SecretString::from(key)))
+    }
 }

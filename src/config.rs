@@ -12,6 +12,7 @@ pub use env::{Env, Error};
 pub(crate) use load::{data_dir, database, jwt_secret};
 pub use reference::{REFERENCE, Variable};
 
+use http::HeaderValue;
 use secrecy::SecretString;
 
 use crate::domain::rate::Rate;
@@ -31,6 +32,8 @@ pub struct Config {
     pub grpc: Grpc,
     /// `HTTP_ADDR`: the address of the HTTP door.
     pub http_addr: SocketAddr,
+    /// `CORS_ALLOWLIST`: the origins whose pages may call.
+    pub origins: Vec<HeaderValue>,
     /// `JWT_SECRET`: what tokens are signed with.
     pub jwt_secret: SecretString,
     /// `WEBHOOK_SECRET`, `STOP_WORDS`: what the provider may post.

@@ -1,7 +1,6 @@
 //! The gRPC door: decodes, asks the service, encodes. It holds no rule and no query.
 
 mod campaigns;
-mod convert;
 mod entry;
 mod messaging;
 mod observe;
@@ -11,6 +10,7 @@ use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
 pub use observe::{Limits, ObserveLayer};
+pub use status::render;
 
 use crate::proto::campaign_service_server::CampaignServiceServer;
 use crate::proto::messaging_service_server::MessagingServiceServer;

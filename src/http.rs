@@ -1,58 +1,65 @@
-//! The HTTP door: whether the process lives and whether it can work, for those who watch over it; and what the provider
-//! posts.
+//! The HTTP door: the API for browsers, what the provider posts, and whether the process lives and can work.
 
+mod campaigns;
 mod delivery_report;
+mod endpoint;
+mod entry;
+mod events;
+mod guard;
 mod inbound;
+mod messages;
+mod mitto;
+mod openapi;
+mod opt_outs;
+mod problem;
+mod recipients;
 mod signature;
+mod stream_urls;
+mod transcode;
+mod watched;
 mod webhook;
 
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
-use axum::{Json, Router};
-use serde_json::json;
+pub use guard::cors;
+pub use problem::Problem;
 
-use crate::metrics;
+use axum::http::HeaderValue;
+use axum::{Router, middleware};
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
 use crate::service::Service;
+use entry::Door;
+
+/// How the door treats those who come.
+#[derive(Debug, Clone, Default)]
+pub struct Front {
+    /// The origins whose pages may call (`CORS_ALLOWLIST`).
+    pub origins: Vec<HeaderValue>,
+    /// Set when the process stops: streams end.
+    pub stop: CancellationToken,
+}
 
 /// All routes of the door. What it does not know it says so, in JSON.
-pub fn routes(service: Service) -> Router {
-    let webhooks = delivery_report::routes(&service).merge(inbound::routes(&service));
-    let counted = service.clone();
-    let metrics = move || {
-        let service = counted.clone();
-        async move { ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], service.render_metrics().await) }
-    };
-    let ready = move || {
-        let service = service.clone();
-        async move { readiness(&service).await }
-    };
-    Router::new()
-        .route("/healthz", get(|| async { Json(json!({"ok": true})) }))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
-        .merge(webhooks)
-        .method_not_allowed_fallback(|| async {
-            problem(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", "METHOD_NOT_ALLOWED")
-        })
-        .fallback(|| async { problem(StatusCode::NOT_FOUND, "No such route", "RESOURCE_NOT_FOUND") })
+pub fn routes(service: &Service, front: Front) -> Router {
+    let door = Door { service: service.clone(), stop: front.stop };
+    let prompt = endpoint::router(endpoint::prompt()).layer(middleware::from_fn(guard::in_time));
+    let api = prompt.merge(endpoint::router(recipients::endpoints())).with_state(door);
+    finish(watched::routes(service).merge(api).merge(openapi::routes()), service, &front.origins)
 }
 
-async fn readiness(service: &Service) -> Response {
-    match service.ready().await {
-        Ok(()) => {
-            // What is held does not make the process unfit: it accepts, and sends once it may.
-            let held = service.held_gates().into_iter().map(|gate| {
-                json!({"gate": gate.name, "why": gate.holding.name(), "code": gate.code,
-                    "since": gate.since.map(|at| at.to_string()), "until": gate.until.map(|at| at.to_string())})
-            });
-            Json(json!({"ok": true, "held": held.collect::<Vec<_>>()})).into_response()
-        }
-        Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "The database cannot be reached", "DATABASE_UNAVAILABLE"),
-    }
+/// The routes of a process that serves no callers: a worker's.
+pub fn worker_routes(service: &Service) -> Router {
+    finish(watched::routes(service), service, &[])
 }
 
-fn problem(status: StatusCode, message: &str, code: &str) -> Response {
-    (status, Json(json!({"message": message, "code": code}))).into_response()
+fn finish(router: Router, service: &Service, origins: &[HeaderValue]) -> Router {
+    let router = router
+        .method_not_allowed_fallback(|| async { Problem::WrongMethod })
+        .fallback(|| async { Problem::NoRoute })
+        .layer(CatchPanicLayer::custom(guard::after_panic));
+    let router = match cors(origins) {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router.layer(middleware::from_fn_with_state(service.metrics().clone(), guard::observe))
 }

@@ -20,6 +20,7 @@ type One = [(&'static str, &'static str); 1];
 type Two = [(&'static str, &'static str); 2];
 type Named = [(&'static str, String); 1];
 type NamedTwo = [(&'static str, String); 2];
+type NamedThree = [(&'static str, String); 3];
 type Seconds = Family<Named, Histogram, fn() -> Histogram>;
 type SecondsOf = Family<One, Histogram, fn() -> Histogram>;
 
@@ -41,6 +42,8 @@ struct Inner {
     provider_seconds: SecondsOf,
     limited: Counter,
     webhooks: Family<Two, Counter>,
+    requests: Family<NamedThree, Counter>,
+    request_seconds: Seconds,
     reports: Family<One, Counter>,
     unknown_words: Counter,
     inbound: Family<One, Counter>,
@@ -75,6 +78,8 @@ impl Default for Metrics {
             provider_seconds: Family::new_with_constructor(seconds),
             limited: Counter::default(),
             webhooks: Family::default(),
+            requests: Family::default(),
+            request_seconds: Family::new_with_constructor(seconds),
             reports: Family::default(),
             unknown_words: Counter::default(),
             inbound: Family::default(),
@@ -115,6 +120,12 @@ impl Inner {
         r.register("provider_seconds", "How long provider calls took, by call", self.provider_seconds.clone());
         r.register("rate_limited_looks", "Looks at the queue that a rate limit cut short", self.limited.clone());
         r.register("webhook_posts", "Posts to the webhooks, by hook and outcome", self.webhooks.clone());
+        r.register("http_requests", "HTTP requests, by route, method and status", self.requests.clone());
+        r.register(
+            "http_seconds",
+            "How long HTTP requests took until their answer began, by route",
+            self.request_seconds.clone(),
+        );
         r.register("reports", "Delivery reports that were looked at, by outcome", self.reports.clone());
         r.register("unknown_words", "Delivery reports with a word that nobody knows", self.unknown_words.clone());
         r.register("inbound_messages", "Messages from recipients, by what they ask for", self.inbound.clone());
@@ -204,6 +215,13 @@ impl Metrics {
     /// A post to a webhook ended like this.
     pub fn webhook(&self, hook: &'static str, outcome: &'static str) {
         self.inner.webhooks.get_or_create(&[("hook", hook), ("outcome", outcome)]).inc();
+    }
+
+    /// An HTTP request was answered; `route` and `method` come from closed sets.
+    pub fn request(&self, route: &str, method: &str, status: u16, took: Duration) {
+        let labels = [("route", route.to_owned()), ("method", method.to_owned()), ("status", status.to_string())];
+        self.inner.requests.get_or_create(&labels).inc();
+        self.inner.request_seconds.get_or_create(&[("route", route.to_owned())]).observe(took.as_secs_f64());
     }
 
     /// So many delivery reports came to this.

@@ -5,10 +5,12 @@ pub mod tls;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
+use tonic_web::GrpcWebLayer;
 
 use crate::config::{Error, Grpc, TlsFiles};
 use crate::grpc::{Health, Limits, ObserveLayer};
@@ -79,18 +81,30 @@ impl Doors {
         Ok(())
     }
 
-    /// Serves until `stop`, then lets calls in flight finish, within a limit.
-    pub async fn serve(self, service: Service, max_calls: usize, stop: CancellationToken) -> Result<(), ServeError> {
+    /// Serves until `stop`, then lets calls in flight finish, within a limit. Pages of `origins` may call both doors.
+    pub async fn serve(
+        self,
+        service: Service,
+        max_calls: usize,
+        origins: Vec<HeaderValue>,
+        stop: CancellationToken,
+    ) -> Result<(), ServeError> {
         let (routes, health) = grpc::routes(service.clone()).await?;
         let watching = tokio::spawn(watch(service.clone(), health.clone(), stop.clone()));
         let grpc = Server::builder()
+            // gRPC-web comes by HTTP/1 as well.
+            .accept_http1(true)
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE))
             .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
+            .layer(tower::util::option_layer(http::cors(&origins)))
+            .layer(GrpcWebLayer::new())
             .layer(ObserveLayer(Limits::new(max_calls), service.metrics().clone()))
             .add_routes(routes)
             .serve_with_incoming_shutdown(tls::incoming(self.grpc, self.tls), stop.clone().cancelled_owned());
-        let http = axum::serve(self.http, http::routes(service)).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let front = http::Front { origins, stop: stop.clone() };
+        let http = axum::serve(self.http, http::routes(&service, front));
+        let http = http.with_graceful_shutdown(stop.clone().cancelled_owned());
         let both = async {
             tokio::try_join!(async { grpc.await.map_err(ServeError::from) }, async {
                 http.await.map_err(ServeError::from)
@@ -127,8 +141,8 @@ impl HttpDoor {
 
     /// Serves until `stop`, then lets calls in flight finish, within a limit.
     pub async fn serve(self, service: Service, stop: CancellationToken) -> Result<(), ServeError> {
-        let http =
-            axum::serve(self.listener, http::routes(service)).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let http = axum::serve(self.listener, http::worker_routes(&service));
+        let http = http.with_graceful_shutdown(stop.clone().cancelled_owned());
         tokio::select! {
             done = async { http.await } => Ok(done?),
             () = grace(&stop) => Ok(()),

@@ -16,6 +16,7 @@ mod refresh_bulk;
 mod report;
 mod send;
 mod sharing;
+mod stream_urls;
 mod tend;
 mod timers;
 mod watch;
@@ -38,6 +39,7 @@ pub use refresh::{Refreshed, internal_status};
 pub use refresh_bulk::{BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkStream, BulkTarget};
 pub use report::Filed;
 pub use send::{SendSingle, Sent, is_account};
+pub use stream_urls::{OpenedStream, StreamGrant};
 pub use watch_messages::{MessageWatch, WatchMessages, Watched, WatchedChange, Watching};
 
 /// The provider's live view, for the doors, which never see the provider.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -23,6 +24,8 @@ const LEEWAY: i64 = 30;
 pub struct Tokens {
     encoding: EncodingKey,
     decoding: DecodingKey,
+    /// Signs what is no token and must never pass for one: a key of its own, made from the secret.
+    signing: Hmac<Sha256>,
     /// What tokens with a good signature say, by their digest: callers show the same one again and again. Whether it
     /// is their time, and whether the user still exists, is asked at every call.
     seen: Arc<RwLock<HashMap<[u8; 32], Arc<Claims>>>>,
@@ -73,11 +76,36 @@ impl Tokens {
     #[must_use]
     pub fn new(secret: &SecretString) -> Option<Self> {
         let bytes = secret.expose_secret().as_bytes();
-        (bytes.len() >= MIN_SECRET).then(|| Self {
+        if bytes.len() < MIN_SECRET {
+            return None;
+        }
+        Some(Self {
             encoding: EncodingKey::from_secret(bytes),
             decoding: DecodingKey::from_secret(bytes),
+            signing: derived(bytes)?,
             seen: Arc::default(),
         })
+    }
+
+    /// A signature over `parts` for this purpose alone.
+    #[must_use]
+    pub fn sign(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        self.mac(purpose, parts).finalize().into_bytes().into()
+    }
+
+    /// Whether `shown` begins what [`Tokens::sign`] made of the same; 16 bytes of it or more.
+    #[must_use]
+    pub fn signed(&self, purpose: &str, parts: &[&[u8]], shown: &[u8]) -> bool {
+        shown.len() >= 16 && self.mac(purpose, parts).verify_truncated_left(shown).is_ok()
+    }
+
+    fn mac(&self, purpose: &str, parts: &[&[u8]]) -> Hmac<Sha256> {
+        let mut mac = self.signing.clone();
+        for part in [purpose.as_bytes()].iter().chain(parts) {
+            mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            mac.update(part);
+        }
+        mac
     }
 
     /// A token for a user that is valid from `now` for `ttl`.
@@ -133,4 +161,11 @@ impl Tokens {
         };
         Ok(Caller::new(OwnerId(user), claims.scope.as_deref().unwrap_or(Scope::ORDINARY)))
     }
+}
+
+/// The key that is made from the secret for what is no token.
+fn derived(secret: &[u8]) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
+    mac.update(b"messaging/signatures/1");
+    Hmac::new_from_slice(&mac.finalize().into_bytes()).ok()
 }

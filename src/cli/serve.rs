@@ -77,7 +77,7 @@ impl Serve {
         }
 
         let worker = Worker::start(&service, config.work.enabled);
-        let serving = doors.serve(service.clone(), config.grpc.max_in_flight, stop.clone());
+        let serving = doors.serve(service.clone(), config.grpc.max_in_flight, config.origins.clone(), stop.clone());
         Box::pin(until_stopped(serving, worker, service, stop)).await?;
         stop_sandbox.cancel();
         Ok(())

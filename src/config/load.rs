@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
 use secrecy::SecretString;
 use url::Url;
 
@@ -34,6 +35,7 @@ impl Config {
             database: database(env)?,
             grpc: grpc(env)?,
             http_addr: address(env, "HTTP_ADDR", 8080)?,
+            origins: origins(env)?,
             jwt_secret: jwt_secret(env)?,
             webhooks: webhooks(env)?,
             work,
@@ -55,12 +57,30 @@ pub(crate) fn jwt_secret(env: &Env) -> Result<SecretString, Error> {
     Ok(SecretString::from(secret))
 }
 
+/// What a variable lists, separated by commas.
+fn list(env: &Env, name: &str) -> Vec<String> {
+    let words = env.get(name).unwrap_or_default().split(',').map(str::trim);
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// `CORS_ALLOWLIST`. Each is compared as a browser sends it, so it has to be written like that.
+fn origins(env: &Env) -> Result<Vec<HeaderValue>, Error> {
+    let origin = |text: String| {
+        let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let exact = url.is_some_and(|url| url.origin().ascii_serialization() == text);
+        HeaderValue::from_str(&text).ok().filter(|_| exact).ok_or_else(|| {
+            Error::of(
+                "CORS_ALLOWLIST",
+                "must be origins as browsers send them, separated by commas: scheme, host and port alone, such as https://app.example.com",
+            )
+        })
+    };
+    list(env, "CORS_ALLOWLIST").into_iter().map(origin).collect()
+}
+
 /// `WEBHOOK_SECRET` and `STOP_WORDS`.
 fn webhooks(env: &Env) -> Result<Webhooks, Error> {
-    let list = |name| {
-        let words = env.get(name).unwrap_or_default().split(',').map(str::trim);
-        words.filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>()
-    };
+    let list = |name| list(env, name);
     let secrets = list("WEBHOOK_SECRET");
     for secret in &secrets {
         let key = secret.strip_prefix("whsec_").map(|encoded| STANDARD.decode(encoded));

@@ -43,6 +43,11 @@ pub const REFERENCE: &[Variable] = &[
     ),
     v("GRPC_PLAINTEXT", "0", "1 allows a gRPC door without TLS on an address that is not loopback"),
     v("HTTP_ADDR", "127.0.0.1:8080", "the address of the HTTP door; port 0 takes a free one"),
+    v(
+        "CORS_ALLOWLIST",
+        "–",
+        "the origins whose pages may call both doors, separated by commas, for example `https://app.example.com`",
+    ),
     v("JWT_SECRET", "required", "what tokens are signed with (HS256), 32 bytes or more"),
     v(
         "WEBHOOK_SECRET",

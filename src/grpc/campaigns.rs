@@ -1,15 +1,12 @@
-//! `messaging.v1.CampaignService`: thin methods over the service.
+//! `messaging.v1.CampaignService`: thin methods over what the contract asks of the service.
 
 use std::pin::Pin;
 
 use futures::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::auth::Caller;
-use crate::error::Error;
+use crate::contract::campaigns;
 use crate::grpc::Door;
-use crate::grpc::convert::{given_duration, given_time};
-use crate::grpc::entry::Call;
 use crate::proto::campaign_service_server::CampaignService;
 use crate::proto::{
     AddRecipientsRequest, AddRecipientsResponse, CancelCampaignRequest, CancelCampaignResponse, CreateCampaignRequest,
@@ -17,34 +14,6 @@ use crate::proto::{
     ListCampaignsRequest, ListCampaignsResponse, PauseCampaignRequest, PauseCampaignResponse, ResumeCampaignRequest,
     ResumeCampaignResponse, StartCampaignRequest, StartCampaignResponse, WatchCampaignRequest, WatchCampaignResponse,
 };
-use crate::service::{AddedRecipients, Adding, CreateCampaign, ListCampaigns};
-
-impl Door {
-    /// Reads the stream to its end; each message is stored, or part of the next batch, before the next one is read.
-    async fn take_recipients(
-        &self,
-        caller: &Caller,
-        call: &Call,
-        mut requests: Streaming<AddRecipientsRequest>,
-    ) -> Result<AddedRecipients, Status> {
-        let mut adding: Option<Adding> = None;
-        while let Some(request) = requests.message().await? {
-            let id = request.campaign_id;
-            let under_way = match &mut adding {
-                Some(under_way) => {
-                    under_way.goes_on_with(id).map_err(|e| call.refuse(&e))?;
-                    under_way
-                }
-                None => adding.insert(self.service.add_recipients(caller, id).await.map_err(|e| call.refuse(&e))?),
-            };
-            let recipients = request.recipients.into_iter().map(Into::into).collect();
-            under_way.push(recipients).await.map_err(|e| call.refuse(&e))?;
-        }
-        let empty = || Error::invalid("campaign_id", "is required in the first message of the stream");
-        let adding = adding.ok_or_else(|| call.refuse(&empty()))?;
-        adding.finish().await.map_err(|e| call.refuse(&e))
-    }
-}
 
 #[tonic::async_trait]
 impl CampaignService for Door {
@@ -53,25 +22,20 @@ impl CampaignService for Door {
         request: Request<CreateCampaignRequest>,
     ) -> Result<Response<CreateCampaignResponse>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let new = CreateCampaign {
-            name: request.name,
-            text: request.text,
-            sender: request.sender,
-            delivery_guarantee: request.delivery_guarantee,
-            scheduled_at: given_time(request.scheduled_at),
-            validity: given_duration(request.validity),
-            idempotency_key: request.idempotency_key,
-        };
-        let campaign = self.service.create_campaign(&caller, new).await.map_err(|e| call.refuse(&e))?;
-        Ok(Response::new(CreateCampaignResponse { campaign: Some(campaign.into()) }))
+        call.answer(campaigns::create_campaign(&self.service, &caller, request).await)
     }
 
     async fn add_recipients(
         &self,
         request: Request<Streaming<AddRecipientsRequest>>,
     ) -> Result<Response<AddRecipientsResponse>, Status> {
-        let (caller, call, requests) = self.enter(request).await?;
-        Ok(Response::new(self.take_recipients(&caller, &call, requests).await?.into()))
+        let (caller, call, mut requests) = self.enter(request).await?;
+        let mut recipients = campaigns::Recipients::new(&self.service, &caller);
+        // Each message is stored, or part of the next batch, before the next one is read.
+        while let Some(request) = requests.message().await? {
+            recipients.take(request).await.map_err(|e| call.refuse(&e))?;
+        }
+        call.answer(recipients.finish().await)
     }
 
     async fn start_campaign(
@@ -79,14 +43,7 @@ impl CampaignService for Door {
         request: Request<StartCampaignRequest>,
     ) -> Result<Response<StartCampaignResponse>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let id = request.campaign_id;
-        let (campaign, plan) = if request.dry_run {
-            let (campaign, plan) = self.service.plan_campaign(&caller, id).await.map_err(|e| call.refuse(&e))?;
-            (campaign, Some(plan.into()))
-        } else {
-            (self.service.start_campaign(&caller, id).await.map_err(|e| call.refuse(&e))?, None)
-        };
-        Ok(Response::new(StartCampaignResponse { campaign: Some(campaign.into()), plan }))
+        call.answer(campaigns::start_campaign(&self.service, &caller, request).await)
     }
 
     async fn pause_campaign(
@@ -94,9 +51,7 @@ impl CampaignService for Door {
         request: Request<PauseCampaignRequest>,
     ) -> Result<Response<PauseCampaignResponse>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let campaign = self.service.pause_campaign(&caller, request.campaign_id).await;
-        let campaign = campaign.map_err(|e| call.refuse(&e))?;
-        Ok(Response::new(PauseCampaignResponse { campaign: Some(campaign.into()) }))
+        call.answer(campaigns::pause_campaign(&self.service, &caller, request).await)
     }
 
     async fn resume_campaign(
@@ -104,9 +59,7 @@ impl CampaignService for Door {
         request: Request<ResumeCampaignRequest>,
     ) -> Result<Response<ResumeCampaignResponse>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let campaign = self.service.resume_campaign(&caller, request.campaign_id).await;
-        let campaign = campaign.map_err(|e| call.refuse(&e))?;
-        Ok(Response::new(ResumeCampaignResponse { campaign: Some(campaign.into()) }))
+        call.answer(campaigns::resume_campaign(&self.service, &caller, request).await)
     }
 
     async fn cancel_campaign(
@@ -114,9 +67,7 @@ impl CampaignService for Door {
         request: Request<CancelCampaignRequest>,
     ) -> Result<Response<CancelCampaignResponse>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let campaign = self.service.cancel_campaign(&caller, request.campaign_id).await;
-        let campaign = campaign.map_err(|e| call.refuse(&e))?;
-        Ok(Response::new(CancelCampaignResponse { campaign: Some(campaign.into()) }))
+        call.answer(campaigns::cancel_campaign(&self.service, &caller, request).await)
     }
 
     async fn get_campaign(
@@ -124,8 +75,7 @@ impl CampaignService for Door {
         request: Request<GetCampaignRequest>,
     ) -> Result<Response<GetCampaignResponse>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let campaign = self.service.campaign(&caller, request.id).await.map_err(|e| call.refuse(&e))?;
-        Ok(Response::new(GetCampaignResponse { campaign: Some(campaign.into()) }))
+        call.answer(campaigns::get_campaign(&self.service, &caller, request).await)
     }
 
     async fn list_campaigns(
@@ -133,11 +83,7 @@ impl CampaignService for Door {
         request: Request<ListCampaignsRequest>,
     ) -> Result<Response<ListCampaignsResponse>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let ListCampaignsRequest { page_size, page_token, owner_id } = request;
-        let request = ListCampaigns { page_size, page_token, owner_id };
-        let page = self.service.list_campaigns(&caller, &request).await.map_err(|e| call.refuse(&e))?;
-        let campaigns = page.campaigns.into_iter().map(Into::into).collect();
-        Ok(Response::new(ListCampaignsResponse { campaigns, next_page_token: page.next_page_token }))
+        call.answer(campaigns::list_campaigns(&self.service, &caller, request).await)
     }
 
     async fn get_campaign_stats(
@@ -145,8 +91,7 @@ impl CampaignService for Door {
         request: Request<GetCampaignStatsRequest>,
     ) -> Result<Response<GetCampaignStatsResponse>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let stats = self.service.campaign_stats(&caller, request.campaign_id).await.map_err(|e| call.refuse(&e))?;
-        Ok(Response::new(GetCampaignStatsResponse { stats: Some(stats.into()) }))
+        call.answer(campaigns::get_campaign_stats(&self.service, &caller, request).await)
     }
 
     type WatchCampaignStream = Pin<Box<dyn Stream<Item = Result<WatchCampaignResponse, Status>> + Send>>;
@@ -156,7 +101,8 @@ impl CampaignService for Door {
         request: Request<WatchCampaignRequest>,
     ) -> Result<Response<Self::WatchCampaignStream>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let stats = self.service.watch_campaign(&caller, request.campaign_id).await.map_err(|e| call.refuse(&e))?;
-        Ok(Response::new(Box::pin(stats.map(move |stats| stats.map(Into::into).map_err(|e| call.refuse(&e))))))
+        let stats = campaigns::watch_campaign(&self.service, &caller, request).await;
+        let stats = stats.map_err(|e| call.refuse(&e))?;
+        Ok(Response::new(Box::pin(stats.map(move |stats| stats.map_err(|e| call.refuse(&e))))))
     }
 }

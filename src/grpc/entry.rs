@@ -2,11 +2,9 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use secrecy::SecretString;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
-use tonic::metadata::MetadataMap;
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 
 use crate::auth::{Caller, Credentials};
 use crate::error::Error;
@@ -29,7 +27,7 @@ impl Door {
     /// The caller, the call and the message of a request.
     pub(super) async fn enter<T>(&self, request: Request<T>) -> Result<(Caller, Call, T), Status> {
         let call = request.extensions().get::<Call>().cloned().unwrap_or_default();
-        let credentials = credentials(request.metadata());
+        let credentials = Credentials::shown(request.metadata().as_ref());
         let caller = self.service.authenticate(credentials).await.map_err(|e| call.refuse(&e))?;
         let _ = call.owner.set(caller.user.0);
         Ok((caller, call, request.into_inner()))
@@ -49,15 +47,9 @@ impl Call {
         }
         status::render(error)
     }
-}
 
-/// What the caller showed; a token before a key. A scheme other than Bearer is worth nothing.
-fn credentials(metadata: &MetadataMap) -> Option<Credentials> {
-    let text = |name: &str| metadata.get(name).map(|value| value.to_str().unwrap_or_default());
-    if let Some(value) = text("authorization") {
-        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-        let token = if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" };
-        return Some(Credentials::Bearer(SecretString::from(token)));
+    /// What a method ends with.
+    pub(super) fn answer<T>(&self, done: Result<T, Error>) -> Result<Response<T>, Status> {
+        done.map(Response::new).map_err(|e| self.refuse(&e))
     }
-    text("x-api-key").map(|key| Credentials::ApiKey(SecretString::from(key)))
 }

@@ -1,21 +1,20 @@
-//! `messaging.v1.MessagingService`: thin methods over the service.
+//! `messaging.v1.MessagingService`: thin methods over what the contract asks of the service.
 
 use std::pin::Pin;
 
 use futures::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 
+use crate::contract::messages;
 use crate::grpc::Door;
-use crate::grpc::convert::{raw, timestamp};
 use crate::proto::messaging_service_server::MessagingService;
 use crate::proto::{
     AddOptOutRequest, AddOptOutResponse, ExplainMessageRequest, ExplainMessageResponse, GetMessageRequest,
     GetMessageResponse, GetMessageStatusRequest, GetMessageStatusResponse, ListMessagesRequest, ListMessagesResponse,
     ListOptOutsRequest, ListOptOutsResponse, RefreshStatusBulkRequest, RefreshStatusBulkResponse, RefreshStatusRequest,
     RefreshStatusResponse, RemoveOptOutRequest, RemoveOptOutResponse, SendSingleRequest, SendSingleResponse,
-    WatchMessagesRequest, WatchMessagesResponse, explain_message_response,
+    WatchMessagesRequest, WatchMessagesResponse,
 };
-use crate::service::{Explained, ListMessages, ListOptOuts, OptOut, OptOutSource};
 
 /// A stream of answers.
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -24,8 +23,7 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 impl MessagingService for Door {
     async fn send_single(&self, request: Request<SendSingleRequest>) -> Result<Response<SendSingleResponse>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let sent = self.service.send_single(&caller, request.into(), call.deadline).await;
-        Ok(Response::new(sent.map_err(|e| call.refuse(&e))?.into()))
+        call.answer(messages::send_single(&self.service, &caller, request, call.deadline).await)
     }
 
     async fn get_message_status(
@@ -33,9 +31,7 @@ impl MessagingService for Door {
         request: Request<GetMessageStatusRequest>,
     ) -> Result<Response<GetMessageStatusResponse>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let snapshot = self.service.provider_status(&caller, &request.message_id).await;
-        let snapshot = snapshot.map_err(|e| call.refuse(&e))?;
-        Ok(Response::new(GetMessageStatusResponse::of(&request.message_id, snapshot)))
+        call.answer(messages::get_message_status(&self.service, &caller, request).await)
     }
 
     async fn refresh_status(
@@ -43,9 +39,7 @@ impl MessagingService for Door {
         request: Request<RefreshStatusRequest>,
     ) -> Result<Response<RefreshStatusResponse>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let id = &request.provider_message_id;
-        let refreshed = self.service.refresh(&caller, id, request.owner_id).await.map_err(|e| call.refuse(&e))?;
-        Ok(Response::new(RefreshStatusResponse::of(id, refreshed)))
+        call.answer(messages::refresh_status(&self.service, &caller, request).await)
     }
 
     type RefreshStatusBulkStream = Answers<RefreshStatusBulkResponse>;
@@ -55,14 +49,14 @@ impl MessagingService for Door {
         request: Request<RefreshStatusBulkRequest>,
     ) -> Result<Response<Self::RefreshStatusBulkStream>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let steps = self.service.refresh_bulk(&caller, request.into()).await.map_err(|e| call.refuse(&e))?;
-        Ok(Response::new(Box::pin(steps.map(move |step| step.map(Into::into).map_err(|e| call.refuse(&e))))))
+        let steps = messages::refresh_status_bulk(&self.service, &caller, request).await;
+        let steps = steps.map_err(|e| call.refuse(&e))?;
+        Ok(Response::new(Box::pin(steps.map(move |step| step.map_err(|e| call.refuse(&e))))))
     }
 
     async fn get_message(&self, request: Request<GetMessageRequest>) -> Result<Response<GetMessageResponse>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let message = self.service.message(&caller, &request.id).await.map_err(|e| call.refuse(&e))?;
-        Ok(Response::new(GetMessageResponse { message: Some(message.into()) }))
+        call.answer(messages::get_message(&self.service, &caller, request).await)
     }
 
     async fn list_messages(
@@ -70,17 +64,7 @@ impl MessagingService for Door {
         request: Request<ListMessagesRequest>,
     ) -> Result<Response<ListMessagesResponse>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let request = ListMessages {
-            page_size: request.page_size,
-            page_token: request.page_token,
-            campaign_id: request.campaign_id,
-            status: request.status,
-            destination: request.destination,
-            owner_id: request.owner_id,
-        };
-        let page = self.service.list_messages(&caller, &request).await.map_err(|e| call.refuse(&e))?;
-        let messages = page.messages.into_iter().map(Into::into).collect();
-        Ok(Response::new(ListMessagesResponse { messages, next_page_token: page.next_page_token }))
+        call.answer(messages::list_messages(&self.service, &caller, request).await)
     }
 
     type WatchMessagesStream = Answers<WatchMessagesResponse>;
@@ -90,11 +74,11 @@ impl MessagingService for Door {
         request: Request<WatchMessagesRequest>,
     ) -> Result<Response<Self::WatchMessagesStream>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let changes = self.service.watch_messages(&caller, request.into()).await.map_err(|e| call.refuse(&e))?;
+        let changes = messages::watch_messages(&self.service, &caller, request).await.map_err(|e| call.refuse(&e))?;
         // It may stay for days, and is bounded in number by the service.
         call.leave();
         let deadline = call.deadline;
-        let told = changes.map(move |watched| watched.map(Into::into).map_err(|e| call.refuse(&e)));
+        let told = changes.map(move |watched| watched.map_err(|e| call.refuse(&e)));
         let Some(deadline) = deadline else { return Ok(Response::new(Box::pin(told))) };
         let over = || Status::deadline_exceeded("The deadline passed; watch again with the last resume_token");
         let over = futures::stream::once(async move { Err(over()) });
@@ -106,8 +90,7 @@ impl MessagingService for Door {
         request: Request<ExplainMessageRequest>,
     ) -> Result<Response<ExplainMessageResponse>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let explained = self.service.explain(&caller, &request.id).await.map_err(|e| call.refuse(&e))?;
-        Ok(Response::new(explained.into()))
+        call.answer(messages::explain_message(&self.service, &caller, request).await)
     }
 
     async fn list_opt_outs(
@@ -115,18 +98,12 @@ impl MessagingService for Door {
         request: Request<ListOptOutsRequest>,
     ) -> Result<Response<ListOptOutsResponse>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let ListOptOutsRequest { page_size, page_token, owner_id } = request;
-        let request = ListOptOuts { page_size, page_token, owner_id };
-        let page = self.service.list_opt_outs(&caller, &request).await.map_err(|e| call.refuse(&e))?;
-        let opt_outs = page.opt_outs.into_iter().map(Into::into).collect();
-        Ok(Response::new(ListOptOutsResponse { opt_outs, next_page_token: page.next_page_token }))
+        call.answer(messages::list_opt_outs(&self.service, &caller, request).await)
     }
 
     async fn add_opt_out(&self, request: Request<AddOptOutRequest>) -> Result<Response<AddOptOutResponse>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let added = self.service.add_opt_out(&caller, &request.destination, request.owner_id).await;
-        let (entry, added) = added.map_err(|e| call.refuse(&e))?;
-        Ok(Response::new(AddOptOutResponse { opt_out: Some(entry.into()), added }))
+        call.answer(messages::add_opt_out(&self.service, &caller, request).await)
     }
 
     async fn remove_opt_out(
@@ -134,39 +111,6 @@ impl MessagingService for Door {
         request: Request<RemoveOptOutRequest>,
     ) -> Result<Response<RemoveOptOutResponse>, Status> {
         let (caller, call, request) = self.enter(request).await?;
-        let removed = self.service.remove_opt_out(&caller, &request.destination, request.owner_id).await;
-        Ok(Response::new(RemoveOptOutResponse { removed: removed.map_err(|e| call.refuse(&e))? }))
-    }
-}
-
-impl From<OptOut> for crate::proto::OptOut {
-    fn from(entry: OptOut) -> Self {
-        Self {
-            destination: entry.destination.as_str().to_owned(),
-            source: match entry.source {
-                OptOutSource::Owner => crate::proto::OptOutSource::Owner,
-                OptOutSource::Recipient => crate::proto::OptOutSource::Recipient,
-            }
-            .into(),
-            created_at: Some(timestamp(entry.created_at)),
-        }
-    }
-}
-
-impl From<Explained> for ExplainMessageResponse {
-    fn from(explained: Explained) -> Self {
-        let masked = explained.message.destination.masked();
-        let mut message = crate::proto::Message::from(explained.message);
-        message.text.clear();
-        message.destination = masked;
-        let entries = explained.entries.into_iter().map(|entry| explain_message_response::Entry {
-            at: Some(timestamp(entry.at)),
-            kind: entry.kind.to_owned(),
-            from: i32::from(entry.from),
-            to: i32::from(entry.to),
-            attempt: entry.attempt,
-            evidence: entry.evidence.is_object().then(|| raw(entry.evidence)),
-        });
-        Self { message: Some(message), entries: entries.collect() }
+        call.answer(messages::remove_opt_out(&self.service, &caller, request).await)
     }
 }

@@ -18,6 +18,7 @@ use tower::{Layer, Service};
 use crate::grpc::entry::Call;
 use crate::grpc::status;
 use crate::metrics::Metrics;
+use crate::request_id;
 
 /// How many calls may be in flight.
 #[derive(Debug, Clone)]
@@ -77,7 +78,7 @@ where
         let permit = if counted(&method) { self.limits.calls.clone().try_acquire_owned().ok() } else { None };
         let full = counted(&method) && permit.is_none();
         let place = Arc::new(Mutex::new(permit));
-        let call = Call { request_id: request_id(request.headers()), deadline, owner: Arc::default(), place };
+        let call = Call { request_id: request_id::of(request.headers()), deadline, owner: Arc::default(), place };
         request.extensions_mut().insert(call.clone());
         let record = Record { call, method, begun, code: None, metrics: self.metrics.clone() };
         let ready = self.inner.clone();
@@ -104,15 +105,6 @@ where
 /// Health and reflection are answered however full the server is, and stay out of the log.
 fn counted(method: &str) -> bool {
     method.starts_with("messaging.")
-}
-
-/// The caller's request id if it can be used, else a new one.
-fn request_id(headers: &HeaderMap) -> Arc<str> {
-    let given = headers.get("x-request-id").and_then(|v| v.to_str().ok());
-    let fits = |id: &&str| {
-        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
-    };
-    given.filter(fits).map_or_else(|| uuid::Uuid::new_v4().to_string().into(), Into::into)
 }
 
 /// The caller's timeout: up to eight digits and a unit (gRPC over HTTP/2, "Timeout").
@@ -156,7 +148,7 @@ impl Record {
             }
         }
         if let Ok(id) = HeaderValue::from_str(&self.call.request_id) {
-            parts.headers.insert("x-request-id", id);
+            parts.headers.insert(request_id::HEADER, id);
         }
         Response::from_parts(parts, Body::new(Observed { body, record: self }))
     }

@@ -9,7 +9,8 @@ use crate::error::Error;
 const DOMAIN: &str = "messaging";
 
 /// Renders an error. Exhaustive: a new kind does not compile before it has a code here.
-pub(super) fn render(error: &Error) -> Status {
+#[must_use]
+pub fn render(error: &Error) -> Status {
     let code = match error {
         Error::Invalid(_) => Code::InvalidArgument,
         Error::Unauthenticated(_) => Code::Unauthenticated,

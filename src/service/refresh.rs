@@ -12,7 +12,7 @@ use crate::service::lookup::parse_provider_id;
 use crate::store::{Job, Moved, Pick};
 
 /// What a refresh found and did.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Refreshed {
     /// How many of our records carry the id.
     pub records: usize,

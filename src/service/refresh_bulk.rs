@@ -19,7 +19,7 @@ use crate::domain::ids::{OwnerId, ProviderMessageId};
 use crate::domain::message::Status;
 use crate::error::Error;
 use crate::provider::ReadError;
-use crate::service::Service;
+use crate::service::{Refreshed, Service};
 use progress::Progress;
 use source::Source;
 
@@ -43,6 +43,8 @@ pub struct BulkRequest {
     pub only_pending: bool,
     /// Where to go on; empty means at the start.
     pub resume_token: String,
+    /// After so many ids the stream ends, and its last token is where another one goes on.
+    pub limit: Option<usize>,
 }
 
 /// What a refresh did to one id.
@@ -69,11 +71,15 @@ pub enum BulkEvent {
         status: Option<Status>,
         /// How many records changed.
         updated: usize,
+        /// All that the refresh found, unless it failed.
+        refreshed: Option<Box<Refreshed>>,
         /// Why it failed.
         error: Option<String>,
     },
-    /// All are done: how many changed something, changed nothing, failed.
+    /// All are done, or as many as this stream does: how many changed something, changed nothing, failed.
     Summary {
+        /// Whether there are more, for another stream.
+        more: bool,
         /// Changed a record.
         updated: i64,
         /// Changed nothing.
@@ -127,7 +133,7 @@ impl Service {
         let name = source::name(owner, &request);
         let resumed = Progress::resume(&name, &request.resume_token)?;
         let source = Source::open(self, owner, &request, &resumed).await?;
-        Ok(Box::pin(self.clone().walk(owner, source, resumed)))
+        Ok(Box::pin(self.clone().walk(owner, source, resumed, request.limit.unwrap_or(usize::MAX))))
     }
 
     fn walk(
@@ -135,6 +141,7 @@ impl Service {
         owner: OwnerId,
         mut source: Source,
         mut progress: Progress,
+        mut left: usize,
     ) -> impl Stream<Item = Result<BulkProgress, Error>> + Send {
         async_stream::try_stream! {
             progress.total = progress.total.max(source.total);
@@ -147,9 +154,10 @@ impl Service {
             // Dropped before the tasks: a slot that an aborted call gives back must not let the next one begin.
             let _closing = CloseOnDrop(slots.clone());
             loop {
-                while calls.len() < concurrency * IN_HAND && progress.waiting() < MAX_WINDOW {
+                while left > 0 && calls.len() < concurrency * IN_HAND && progress.waiting() < MAX_WINDOW {
                     let Some(target) = source.next(&self).await? else { break };
                     if progress.begin(&target.id, &target.cursor) {
+                        left -= 1;
                         let (service, slots) = (self.clone(), slots.clone());
                         calls.spawn(async move {
                             let event = service.refresh_target(owner, &target, &slots).await;
@@ -164,7 +172,7 @@ impl Service {
                 }
                 yield BulkProgress { total, completed: progress.completed(), resume_token: progress.token(), event };
             }
-            let event = progress.summary();
+            let event = progress.summary(left == 0 && source.next(&self).await?.is_some());
             yield BulkProgress { total, completed: progress.completed(), resume_token: progress.token(), event };
         }
     }
@@ -175,6 +183,7 @@ impl Service {
             outcome: BulkOutcome::Failed,
             status: None,
             updated: 0,
+            refreshed: None,
             error: Some(error),
         };
         let not_found = || failed(format!("Message not found: {}", target.id));
@@ -202,6 +211,7 @@ impl Service {
                     outcome: if refreshed.changed > 0 { BulkOutcome::Updated } else { BulkOutcome::Unchanged },
                     status: Some(refreshed.status),
                     updated: refreshed.changed,
+                    refreshed: Some(Box::new(refreshed)),
                     error: None,
                 },
                 Err(e) => {

@@ -12,3 +12,4 @@ mod sending;
 mod transport;
 mod watch;
 mod watch_messages;
+pub mod web;

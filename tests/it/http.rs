@@ -1,9 +1,16 @@
 //! The HTTP door.
 
+mod api;
+mod call;
 mod delivery_report;
+mod document;
+mod front;
 mod inbound;
+mod matrix;
+mod mitto;
 pub mod post;
 mod signature;
+mod streams;
 
 use axum::body::Body;
 use http::{Request, StatusCode};
@@ -15,7 +22,8 @@ use crate::support::app::{Kind, TestApp, on_both_databases};
 
 async fn answer(app: &TestApp, method: &str, path: &str) -> (StatusCode, serde_json::Value) {
     let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
-    let answer = messaging::http::routes(app.service.clone()).oneshot(request).await.unwrap();
+    let answer =
+        messaging::http::routes(&app.service, messaging::http::Front::default()).oneshot(request).await.unwrap();
     let status = answer.status();
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     (status, serde_json::from_slice(&body).unwrap())
@@ -23,7 +31,8 @@ async fn answer(app: &TestApp, method: &str, path: &str) -> (StatusCode, serde_j
 
 async fn metrics(app: &TestApp) -> String {
     let request = Request::builder().uri("/metrics").body(Body::empty()).unwrap();
-    let answer = messaging::http::routes(app.service.clone()).oneshot(request).await.unwrap();
+    let answer =
+        messaging::http::routes(&app.service, messaging::http::Front::default()).oneshot(request).await.unwrap();
     assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
     String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }

@@ -8,9 +8,11 @@ use crate::support::files;
 /// Who may name whom, by the folders of `src/`. Whatever may be named by all is in [`FREE`]; oneself always may.
 const RULES: &[(&str, &[&str])] = &[
     // Doors: when something happens. Never the store, never the provider.
-    ("grpc", &["service", "domain", "proto"]),
-    ("http", &["service", "domain"]),
+    ("grpc", &["contract", "service", "domain", "proto"]),
+    ("http", &["contract", "service", "domain", "proto"]),
     ("worker", &["service", "domain"]),
+    // What both doors for callers share: the contract's messages, to and from the service.
+    ("contract", &["service", "domain", "proto"]),
     // The corridor: what happens.
     ("service", &["domain", "store", "provider"]),
     // The rules: whether it happens.
@@ -26,6 +28,7 @@ const RULES: &[(&str, &[&str])] = &[
     // Bugs for the fault harness; in a normal build there are none, so whoever asks stays as pure as it was.
     ("planted", &[]),
     ("proto", &[]),
+    ("request_id", &[]),
     ("shutdown", &[]),
     // A program of its own, which knows the service as little as the provider does.
     ("sandbox", &[]),
@@ -58,9 +61,10 @@ const RULES: &[(&str, &[&str])] = &[
 /// Who may name the clock, the errors and the identity besides.
 const FREE: &[(&str, &[&str])] = &[
     ("clock", &["app", "cli", "grpc", "http", "sandbox", "service", "store", "worker"]),
-    ("error", &["auth", "grpc", "http", "service", "worker"]),
+    ("error", &["auth", "contract", "grpc", "http", "service", "worker"]),
     ("metrics", &["grpc", "http", "service"]),
-    ("auth", &["grpc", "http", "service"]),
+    ("request_id", &["grpc", "http"]),
+    ("auth", &["contract", "grpc", "http", "service"]),
     ("planted", &["domain", "provider", "service", "store"]),
 ];
 

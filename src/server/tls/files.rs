@@ -114,7 +114,7 @@ impl Files {
             rustls::Error::InvalidCertificate(_) => at_cert(Fault::Damaged(e.to_string())),
             _ => at_key(Fault::UnusableKey(e.to_string())),
         })?;
-        config.alpn_protocols = vec![b"h2".to_vec()];
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }
 }

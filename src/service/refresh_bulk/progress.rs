@@ -114,8 +114,8 @@ impl Progress {
     }
 
     /// The last event.
-    pub(super) fn summary(&self) -> BulkEvent {
-        BulkEvent::Summary { updated: self.updated, unchanged: self.unchanged, failed: self.failed }
+    pub(super) fn summary(&self, more: bool) -> BulkEvent {
+        BulkEvent::Summary { more, updated: self.updated, unchanged: self.unchanged, failed: self.failed }
     }
 
     /// What another stream goes on from.

@@ -196,13 +196,16 @@ on_both_databases! {
         let id = filled(&mut campaigns, 700).await;
         start(&mut campaigns, id).await.unwrap();
         app.service.tend_campaigns().await.unwrap();
-        assert_eq!(app.service.send_due_in_bulk().await.unwrap().done, 200, "two calls of a hundred");
+        // Two calls of a hundred, and another one for each that ends before the look does.
+        let sent = i64::try_from(app.service.send_due_in_bulk().await.unwrap().done).unwrap();
+        assert!((200..500).contains(&sent) && sent % 100 == 0, "{sent}");
         app.service.drain().await;
         let cancelled = cancel(&mut campaigns, id).await.unwrap();
         assert_eq!((cancelled.state(), cancelled.ended_at), (CampaignState::Cancelled, None));
-        assert_eq!(stats(&mut campaigns, id).await, (700, 300, 200, 200), "200 are no messages yet");
+        assert_eq!(stats(&mut campaigns, id).await, (700, 500 - sent, sent, 200), "200 are no messages yet");
         app.run_due().await;
-        assert_eq!((stats(&mut campaigns, id).await, app.ledger("").await.len()), ((700, 0, 200, 500), 200));
+        let accepted = i64::try_from(app.ledger("").await.len()).unwrap();
+        assert_eq!((stats(&mut campaigns, id).await, accepted), ((700, 0, sent, 700 - sent), sent));
         let over = read(&mut campaigns, id).await;
         assert_eq!((over.state(), over.ended_at.is_some()), (CampaignState::Cancelled, true));
         assert_eq!(cancel(&mut campaigns, id).await.unwrap(), over, "done again, it changes nothing");

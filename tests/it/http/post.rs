@@ -18,7 +18,7 @@ pub const INBOUND: &str = "/webhooks/mitto/inbound";
 /// Sends a request to the door.
 pub async fn request(service: &Service, request: Builder, body: impl Into<Body>) -> (StatusCode, HeaderMap, Value) {
     let request = request.body(body.into()).unwrap();
-    let answer = messaging::http::routes(service.clone()).oneshot(request).await.unwrap();
+    let answer = messaging::http::routes(service, messaging::http::Front::default()).oneshot(request).await.unwrap();
     let (status, headers) = (answer.status(), answer.headers().clone());
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     (status, headers, serde_json::from_slice(&body).unwrap_or_default())

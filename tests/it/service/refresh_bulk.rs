@@ -137,6 +137,7 @@ impl Bench {
             owner_id: None,
             only_pending: false,
             resume_token: String::new(),
+            limit: None,
         }
     }
 }

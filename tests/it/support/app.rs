@@ -42,6 +42,8 @@ pub const JWT_SECRET: &str = "a secret of the tests, long enough for HS256";
 pub const API_KEY: &str = "canary-provider-key";
 /// What the provider's posts are known by.
 pub const WEBHOOK_SECRET: &str = "canary-webhook-secret";
+/// The origin whose pages may call.
+pub const ORIGIN: &str = "https://app.example.com";
 /// The default route account.
 pub const ACCOUNT: &str = "5a4db0c5-0000-4000-8000-00000000000a";
 /// All ordinary scopes.
@@ -196,7 +198,8 @@ impl TestApp {
             },
         };
         let service = Service::new(parts(&store, &tokens, &clock, vec![SecretString::from(WEBHOOK_SECRET)]));
-        let serving = doors.serve(service.clone(), 500, stop.clone());
+        let serving =
+            Box::pin(doors.serve(service.clone(), 500, vec![ORIGIN.parse().expect("an origin")], stop.clone()));
         tokio::spawn(async move { serving.await.expect("the doors serve") });
         let endpoint = Channel::from_shared(format!("http://{grpc}")).expect("a URL");
         let channel = endpoint.connect_lazy();

@@ -1,9 +1,9 @@
 //! Between the contract's messages about campaigns and the service's types.
 
+use crate::contract::convert::timestamp;
 use crate::domain::campaign::{Campaign, Stats};
 use crate::domain::message::Status;
 use crate::domain::plan::Plan;
-use crate::grpc::convert::timestamp;
 use crate::proto;
 use crate::service::{AddedRecipients, GivenRecipient, InvalidRecipient};
 

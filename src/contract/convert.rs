@@ -9,8 +9,8 @@ use crate::domain::message::Message;
 use crate::domain::text::Encoding;
 use crate::proto;
 use crate::service::{
-    BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkTarget, Refreshed, SendSingle, Sent, Snapshot,
-    WatchMessages, Watched,
+    BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkTarget, Explained, OptOut, OptOutSource, Refreshed,
+    SendSingle, Sent, Snapshot, WatchMessages, Watched,
 };
 
 /// A time as the contract has it.
@@ -158,7 +158,8 @@ impl proto::GetMessageStatusResponse {
 
 impl proto::RefreshStatusResponse {
     /// What refreshing the message that was asked for as `id` came to.
-    pub(super) fn of(id: &str, r: Refreshed) -> Self {
+    #[must_use]
+    pub fn of(id: &str, r: Refreshed) -> Self {
         Self {
             updated: i32::try_from(r.records).unwrap_or(i32::MAX),
             internal_status: r.status as i32,
@@ -175,7 +176,7 @@ impl From<proto::RefreshStatusBulkRequest> for BulkRequest {
             Target::CampaignId(id) => BulkTarget::Campaign(id),
             Target::ProviderMessageIds(list) => BulkTarget::Ids(list.ids),
         });
-        Self { target, owner_id: r.owner_id, only_pending: r.only_pending, resume_token: r.resume_token }
+        Self { target, owner_id: r.owner_id, only_pending: r.only_pending, resume_token: r.resume_token, limit: None }
     }
 }
 
@@ -184,22 +185,56 @@ impl From<BulkProgress> for proto::RefreshStatusBulkResponse {
         use proto::refresh_status_bulk_response as event;
         let total = p.total;
         let event = match p.event {
-            BulkEvent::Result { id, outcome, status, updated, error } => event::Event::Result(event::Result {
-                provider_message_id: id,
-                outcome: match outcome {
-                    BulkOutcome::Updated => proto::RefreshOutcome::Updated,
-                    BulkOutcome::Unchanged => proto::RefreshOutcome::Unchanged,
-                    BulkOutcome::Failed => proto::RefreshOutcome::Failed,
-                } as i32,
-                internal_status: status.map_or(0, |s| s as i32),
-                updated: i32::try_from(updated).unwrap_or(i32::MAX),
-                error: error.unwrap_or_default(),
-            }),
-            BulkEvent::Summary { updated, unchanged, failed } => {
+            BulkEvent::Result { id, outcome, status, updated, error, refreshed: _ } => {
+                event::Event::Result(event::Result {
+                    provider_message_id: id,
+                    outcome: match outcome {
+                        BulkOutcome::Updated => proto::RefreshOutcome::Updated,
+                        BulkOutcome::Unchanged => proto::RefreshOutcome::Unchanged,
+                        BulkOutcome::Failed => proto::RefreshOutcome::Failed,
+                    } as i32,
+                    internal_status: status.map_or(0, |s| s as i32),
+                    updated: i32::try_from(updated).unwrap_or(i32::MAX),
+                    error: error.unwrap_or_default(),
+                })
+            }
+            BulkEvent::Summary { updated, unchanged, failed, more: _ } => {
                 event::Event::Summary(event::Summary { total, updated, unchanged, failed })
             }
         };
         Self { total, completed: p.completed, resume_token: p.resume_token, event: Some(event) }
+    }
+}
+
+impl From<OptOut> for proto::OptOut {
+    fn from(entry: OptOut) -> Self {
+        Self {
+            destination: entry.destination.as_str().to_owned(),
+            source: match entry.source {
+                OptOutSource::Owner => proto::OptOutSource::Owner,
+                OptOutSource::Recipient => proto::OptOutSource::Recipient,
+            }
+            .into(),
+            created_at: Some(timestamp(entry.created_at)),
+        }
+    }
+}
+
+impl From<Explained> for proto::ExplainMessageResponse {
+    fn from(explained: Explained) -> Self {
+        let masked = explained.message.destination.masked();
+        let mut message = proto::Message::from(explained.message);
+        message.text.clear();
+        message.destination = masked;
+        let entries = explained.entries.into_iter().map(|entry| proto::explain_message_response::Entry {
+            at: Some(timestamp(entry.at)),
+            kind: entry.kind.to_owned(),
+            from: i32::from(entry.from),
+            to: i32::from(entry.to),
+            attempt: entry.attempt,
+            evidence: entry.evidence.is_object().then(|| raw(entry.evidence)),
+        });
+        Self { message: Some(message), entries: entries.collect() }
     }
 }
 

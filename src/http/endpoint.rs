@@ -1,0 +1,67 @@
+//! One route of the API: how it is reached, what it is about, and what answers it. The router and the document
+//! are made of the same list.
+
+use axum::Router;
+use axum::http::Method;
+use axum::routing::MethodRouter;
+use serde_json::Value;
+
+use crate::http::entry::Door;
+use crate::http::{campaigns, messages, mitto, opt_outs, recipients, stream_urls};
+
+/// See the module.
+pub(super) struct Endpoint {
+    pub(super) method: Method,
+    /// The path, with names such as `{id}`.
+    pub(super) path: &'static str,
+    pub(super) about: About,
+    handler: MethodRouter<Door>,
+}
+
+/// What a route is about, for the document.
+pub(super) enum About {
+    /// The RPC of this service and name: its request and answer are the messages of the contract.
+    Rpc(&'static str, &'static str),
+    /// The operation, as the document has it.
+    Operation(fn() -> Value),
+}
+
+impl Endpoint {
+    pub(super) fn new(method: Method, path: &'static str, about: About, handler: MethodRouter<Door>) -> Self {
+        Self { method, path, about, handler }
+    }
+
+    /// A route that does what an RPC of `MessagingService` does.
+    pub(super) fn message(method: Method, path: &'static str, rpc: &'static str, run: MethodRouter<Door>) -> Self {
+        Self::new(method, path, About::Rpc("messaging.v1.MessagingService", rpc), run)
+    }
+
+    /// A route that does what an RPC of `CampaignService` does.
+    pub(super) fn campaign(method: Method, path: &'static str, rpc: &'static str, run: MethodRouter<Door>) -> Self {
+        Self::new(method, path, About::Rpc("messaging.v1.CampaignService", rpc), run)
+    }
+}
+
+/// Every route of the API.
+pub(super) fn all() -> Vec<Endpoint> {
+    let mut all = prompt();
+    all.extend(recipients::endpoints());
+    all
+}
+
+/// Those that answer within a time; the others take as long as their bodies come.
+pub(super) fn prompt() -> Vec<Endpoint> {
+    let groups = [
+        mitto::endpoints(),
+        messages::endpoints(),
+        campaigns::endpoints(),
+        opt_outs::endpoints(),
+        stream_urls::endpoints(),
+    ];
+    groups.into_iter().flatten().collect()
+}
+
+/// The router over some routes.
+pub(super) fn router(endpoints: Vec<Endpoint>) -> Router<Door> {
+    endpoints.into_iter().fold(Router::new(), |router, endpoint| router.route(endpoint.path, endpoint.handler))
+}

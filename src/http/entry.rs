@@ -1,0 +1,102 @@
+//! What every route of the API begins with: who calls, and the body within its limits.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use futures::{StreamExt as _, TryStreamExt as _};
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::{Caller, Credentials};
+use crate::http::problem::Problem;
+use crate::service::Service;
+
+/// How long the next bytes of a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest body of JSON, in bytes; the same as the gRPC door's longest message.
+pub(super) const MAX_JSON: usize = 4 << 20;
+
+/// What the routes of the API share.
+#[derive(Clone)]
+pub(super) struct Door {
+    pub(super) service: Service,
+    /// Set when the process stops: streams end.
+    pub(super) stop: CancellationToken,
+}
+
+/// What is known of a call besides its request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Call {
+    /// The caller, once it is known, for the log.
+    pub(super) owner: Arc<OnceLock<i64>>,
+}
+
+impl Door {
+    /// The caller behind the request's credentials.
+    pub(super) async fn enter(&self, head: &Parts) -> Result<Caller, Problem> {
+        let caller = self.service.authenticate(Credentials::shown(&head.headers)).await?;
+        if let Some(call) = head.extensions.get::<Call>() {
+            let _ = call.owner.set(caller.user.0);
+        }
+        Ok(caller)
+    }
+}
+
+/// The one name in a route's path.
+pub(super) struct Named(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(head: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let names = RawPathParams::from_request_parts(head, state).await;
+        let names = names.map_err(|_| Problem::invalid("path", "is not UTF-8"))?;
+        let name = names.iter().next().map(|(_, value)| value.to_owned());
+        name.map(Self).ok_or(Problem::NoRoute)
+    }
+}
+
+/// The media type that the headers name, in lower case and without parameters; empty if none.
+pub(super) fn media_type(headers: &HeaderMap) -> String {
+    let named = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The bytes of a body as they come: at most so many, and never too slowly.
+pub(super) fn chunks(body: Body, most: usize) -> impl futures::Stream<Item = Result<Bytes, Problem>> + Send {
+    async_stream::try_stream! {
+        let mut body = body.into_data_stream().map_err(|_| Problem::invalid("body", "broke off"));
+        let mut length = 0;
+        loop {
+            let next = tokio::time::timeout(PATIENCE, body.next()).await.map_err(|_| Problem::TooSlow)?;
+            let Some(chunk) = next.transpose()? else { break };
+            length += chunk.len();
+            if length > most {
+                Err(Problem::TooLarge(most))?;
+            }
+            yield chunk;
+        }
+    }
+}
+
+/// A body of JSON; `None` if there is none.
+pub(super) async fn json(headers: &HeaderMap, body: Body) -> Result<Option<serde_json::Value>, Problem> {
+    let mut bytes = Vec::new();
+    let chunks = chunks(body, MAX_JSON);
+    let mut chunks = std::pin::pin!(chunks);
+    while let Some(chunk) = chunks.try_next().await? {
+        bytes.extend_from_slice(&chunk);
+    }
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let kind = media_type(headers);
+    if kind != "application/json" && !(kind.starts_with("application/") && kind.ends_with("+json")) {
+        return Err(Problem::MediaType("application/json"));
+    }
+    serde_json::from_slice(&bytes).map(Some).map_err(|e| Problem::invalid("body", format_args!("is not JSON: {e}")))
+}

@@ -1,0 +1,110 @@
+//! Around every request: its id, one line in the log, limits of time, and the headers that keep browsers safe.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
+    RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tracing::Instrument as _;
+
+use crate::error::Error;
+use crate::http::entry::Call;
+use crate::http::problem::Problem;
+use crate::metrics::Metrics;
+use crate::request_id;
+
+/// How long an answer may take to begin: longer than any provider call that is not set to take minutes.
+const ANSWER: Duration = Duration::from_secs(90);
+/// How long a browser may remember what a preflight allowed.
+const PREFLIGHT_AGE: Duration = Duration::from_mins(10);
+
+/// What every answer says unless it says something else: this is data, for nobody's frames and caches.
+const HEADERS: [(HeaderName, &str); 5] = [
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (CACHE_CONTROL, "no-store"),
+    (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (REFERRER_POLICY, "no-referrer"),
+    (X_FRAME_OPTIONS, "DENY"),
+];
+
+/// Names the request, and writes its line into the log. Paths are told by their routes: a path can hold a number.
+pub(super) async fn observe(State(metrics): State<Metrics>, mut request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let id = request_id::of(request.headers());
+    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
+    let (route, method): (Arc<str>, _) = (route.into(), request.method().clone());
+    let call = Call::default();
+    request.extensions_mut().insert(call.clone());
+    let span = tracing::info_span!("http", request_id = &*id);
+    let mut answer = next.run(request).instrument(span).await;
+    for (name, value) in HEADERS {
+        answer.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        answer.headers_mut().insert(request_id::HEADER, id);
+    }
+    // What watches over the process asks every few seconds, and would fill the log.
+    if &*route != "/healthz" && &*route != "/readyz" && &*route != "/metrics" {
+        let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let (status, owner) = (answer.status().as_u16(), call.owner.get());
+        // Whatever a caller makes up must not become a label.
+        let known = [Method::GET, Method::POST, Method::DELETE, Method::HEAD, Method::OPTIONS].contains(&method);
+        metrics.request(&route, if known { method.as_str() } else { "other" }, status, begun.elapsed());
+        tracing::info!(request_id = &*id, %method, route = &*route, status, micros, owner, "request");
+    }
+    answer
+}
+
+/// Answers instead of a handler that takes too long. What it began to send goes on, and a repeat finds it.
+pub(super) async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(ANSWER, next.run(request)).await {
+        Ok(answer) => answer,
+        Err(_) => Problem::TimedOut.into_response(),
+    }
+}
+
+/// The answer in place of a panic's.
+pub(super) fn after_panic(_panic: Box<dyn std::any::Any + Send>) -> axum::http::Response<Body> {
+    Problem::from(Error::Internal { cause: "a handler panicked".to_owned() }).into_response()
+}
+
+/// What browsers may do whose page is of one of these origins; `None` if there is none.
+#[must_use]
+pub fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
+    let header = HeaderName::from_static;
+    let allowed = [
+        ACCEPT,
+        AUTHORIZATION,
+        CONTENT_TYPE,
+        header("x-api-key"),
+        header("idempotency-key"),
+        header("last-event-id"),
+        header(request_id::HEADER),
+        header("x-grpc-web"),
+        header("x-user-agent"),
+        header("grpc-timeout"),
+    ];
+    let exposed = [
+        RETRY_AFTER,
+        header(request_id::HEADER),
+        header("grpc-status"),
+        header("grpc-message"),
+        header("grpc-status-details-bin"),
+    ];
+    (!origins.is_empty()).then(|| {
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::list(origins.iter().cloned()))
+            .allow_methods([Method::GET, Method::POST, Method::DELETE])
+            .allow_headers(allowed)
+            .expose_headers(exposed)
+            .max_age(PREFLIGHT_AGE)
+    })
+}

@@ -1,0 +1,50 @@
+//! `/api/v1/messages`: sending and reading messages, in the contract's own JSON.
+
+use axum::extract::State;
+use axum::http::Method;
+use axum::routing::{get, post};
+
+use crate::contract::messages;
+use crate::http::endpoint::Endpoint;
+use crate::http::entry::Door;
+use crate::http::problem::Problem;
+use crate::http::transcode::{Answer, Asked};
+use crate::proto::{
+    ExplainMessageRequest, ExplainMessageResponse, GetMessageRequest, GetMessageResponse, ListMessagesRequest,
+    ListMessagesResponse, SendSingleRequest, SendSingleResponse,
+};
+
+/// The routes.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::message(Method::POST, "/api/v1/messages", "SendSingle", post(send)),
+        Endpoint::message(Method::GET, "/api/v1/messages", "ListMessages", get(list)),
+        Endpoint::message(Method::GET, "/api/v1/messages/{id}", "GetMessage", get(one)),
+        Endpoint::message(Method::GET, "/api/v1/messages/{id}/explain", "ExplainMessage", get(explain)),
+    ]
+}
+
+async fn send(
+    State(door): State<Door>,
+    asked: Asked<SendSingleRequest>,
+) -> Result<Answer<SendSingleResponse>, Problem> {
+    Ok(Answer(messages::send_single(&door.service, &asked.caller, asked.message, None).await?))
+}
+
+async fn list(
+    State(door): State<Door>,
+    asked: Asked<ListMessagesRequest>,
+) -> Result<Answer<ListMessagesResponse>, Problem> {
+    Ok(Answer(messages::list_messages(&door.service, &asked.caller, asked.message).await?))
+}
+
+async fn one(State(door): State<Door>, asked: Asked<GetMessageRequest>) -> Result<Answer<GetMessageResponse>, Problem> {
+    Ok(Answer(messages::get_message(&door.service, &asked.caller, asked.message).await?))
+}
+
+async fn explain(
+    State(door): State<Door>,
+    asked: Asked<ExplainMessageRequest>,
+) -> Result<Answer<ExplainMessageResponse>, Problem> {
+    Ok(Answer(messages::explain_message(&door.service, &asked.caller, asked.message).await?))
+}

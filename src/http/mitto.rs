@@ -1,0 +1,163 @@
+//! `/api/mitto/…` and the counters of a campaign: what the existing browser clients call, as they know it.
+//!
+//! Numbers are numbers here, and every field is there: `null` where the provider said nothing.
+
+mod answers;
+
+use axum::Json;
+use axum::extract::{FromRequestParts as _, Request, State};
+use axum::http::{HeaderMap, Method};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use futures::TryStreamExt as _;
+use serde_json::{Map, Value};
+
+use crate::auth::Caller;
+use crate::contract::{campaigns, messages};
+use crate::error::{Error, Violation};
+use crate::http::endpoint::{About, Endpoint};
+use crate::http::entry::{self, Door, Named};
+use crate::http::events;
+use crate::http::openapi::operations;
+use crate::http::problem::{Plain, Problem};
+use crate::proto::refresh_status_bulk_request::Target;
+use crate::proto::{
+    GetCampaignStatsRequest, GetMessageStatusRequest, ProviderMessageIds, RefreshStatusBulkRequest,
+    RefreshStatusRequest,
+};
+use crate::service::{BulkRequest, BulkTarget};
+
+/// The most ids that one answer holds. A stream of events does them all.
+const MAX_IDS: usize = 100;
+
+/// The routes.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let of = About::Operation;
+    vec![
+        Endpoint::new(Method::GET, "/api/mitto/message/{messageId}", of(operations::message), get(message)),
+        Endpoint::new(Method::POST, "/api/mitto/refresh-status", of(operations::refresh), post(refresh)),
+        Endpoint::new(Method::POST, "/api/mitto/refresh-status-bulk", of(operations::refresh_bulk), post(bulk)),
+        Endpoint::new(Method::GET, "/api/v1/campaigns/{id}/stats", of(operations::stats), get(stats)),
+    ]
+}
+
+async fn message(State(door): State<Door>, request: Request) -> Result<Json<Value>, Plain> {
+    let (caller, id) = enter_for_one(&door, request).await?;
+    let asked = GetMessageStatusRequest { message_id: id };
+    let status = messages::get_message_status(&door.service, &caller, asked).await.map_err(as_they_know_it)?;
+    Ok(Json(answers::view(&status)?))
+}
+
+async fn refresh(State(door): State<Door>, request: Request) -> Result<Json<Value>, Plain> {
+    let (caller, _, fields) = enter(&door, request).await?;
+    let id = id_of(fields.get("providerMessageId")).map_err(|why| Problem::invalid("providerMessageId", why))?;
+    let asked = RefreshStatusRequest { provider_message_id: id, owner_id: None };
+    let refreshed = messages::refresh_status(&door.service, &caller, asked).await.map_err(as_they_know_it)?;
+    Ok(Json(answers::refreshed(&refreshed)?))
+}
+
+async fn bulk(State(door): State<Door>, request: Request) -> Result<Response, Plain> {
+    let (caller, headers, fields) = enter(&door, request).await?;
+    let target = target(&fields)?;
+    let page_token = fields.get("pageToken").and_then(Value::as_str).unwrap_or_default();
+    if events::wanted(&headers) {
+        let resume = events::last_id(&headers)?.unwrap_or(page_token);
+        if events::over(resume) {
+            return Ok(events::nothing_more());
+        }
+        let target = Some(match target {
+            BulkTarget::Campaign(id) => Target::CampaignId(id),
+            BulkTarget::Ids(ids) => Target::ProviderMessageIds(ProviderMessageIds { ids }),
+        });
+        let asked = RefreshStatusBulkRequest { target, resume_token: resume.to_owned(), ..Default::default() };
+        let steps = events::refresh(&door, &caller, asked).await.map_err(as_they_know_it)?;
+        return Ok(events::answer(&door, steps, str::to_owned));
+    }
+    if matches!(&target, BulkTarget::Ids(ids) if ids.is_empty() || ids.len() > MAX_IDS) {
+        let why = format_args!("must hold 1 to {MAX_IDS} ids");
+        return Err(Problem::invalid("providerMessageIds", why).into());
+    }
+    let asked = BulkRequest {
+        target: Some(target),
+        owner_id: None,
+        only_pending: false,
+        resume_token: page_token.to_owned(),
+        limit: Some(MAX_IDS),
+    };
+    let steps = door.service.refresh_bulk(&caller, asked).await.map_err(as_they_know_it)?;
+    let steps: Vec<_> = steps.try_collect().await?;
+    Ok(Json(answers::bulk(steps)?).into_response())
+}
+
+async fn stats(State(door): State<Door>, request: Request) -> Result<Json<Value>, Plain> {
+    let (caller, id) = enter_for_one(&door, request).await?;
+    let campaign_id = id.parse().map_err(|_| Problem::invalid("id", "must be a whole number"))?;
+    let asked = GetCampaignStatsRequest { campaign_id };
+    let counted = campaigns::get_campaign_stats(&door.service, &caller, asked).await?;
+    Ok(Json(answers::stats(&counted.stats.unwrap_or_default())))
+}
+
+/// The caller, and the id in the path.
+async fn enter_for_one(door: &Door, request: Request) -> Result<(Caller, String), Problem> {
+    let (mut head, _) = request.into_parts();
+    let caller = door.enter(&head).await?;
+    let Named(id) = Named::from_request_parts(&mut head, door).await?;
+    Ok((caller, id))
+}
+
+/// The caller, the headers and the fields of the body. Fields that nobody knows are passed over, as they always were.
+async fn enter(door: &Door, request: Request) -> Result<(Caller, HeaderMap, Map<String, Value>), Problem> {
+    let (head, body) = request.into_parts();
+    let caller = door.enter(&head).await?;
+    match entry::json(&head.headers, body).await? {
+        Some(Value::Object(fields)) => Ok((caller, head.headers, fields)),
+        _ => Err(Problem::invalid("body", "must be a JSON object")),
+    }
+}
+
+/// An id of the provider's: text, or the number that some clients make of it.
+fn id_of(value: Option<&Value>) -> Result<String, &'static str> {
+    match value {
+        Some(Value::String(id)) => Ok(id.clone()),
+        Some(Value::Number(id)) => Ok(id.to_string()),
+        None | Some(Value::Null) => Err("is required: the provider's id of the message"),
+        Some(_) => Err("must be text"),
+    }
+}
+
+/// What to refresh: `campaignId`, a number or its text, or `providerMessageIds`.
+fn target(fields: &Map<String, Value>) -> Result<BulkTarget, Problem> {
+    let given = |name| fields.get(name).filter(|value| !value.is_null());
+    match (given("campaignId"), given("providerMessageIds")) {
+        (Some(id), None) => {
+            let number = id.as_i64().or_else(|| id.as_str().and_then(|text| text.parse().ok()));
+            let number = number.ok_or_else(|| Problem::invalid("campaignId", "must be a whole number"))?;
+            Ok(BulkTarget::Campaign(number))
+        }
+        (None, Some(Value::Array(ids))) => {
+            let ids: Result<Vec<_>, _> = ids.iter().map(|id| id_of(Some(id))).collect();
+            ids.map(BulkTarget::Ids).map_err(|_| Problem::invalid("providerMessageIds", "must hold ids alone"))
+        }
+        (None, Some(_)) => Err(Problem::invalid("providerMessageIds", "must be a list of ids")),
+        (Some(_), Some(_)) => Err(Problem::invalid("body", "must hold campaignId or providerMessageIds, not both")),
+        (None, None) => Err(Problem::invalid("body", "must hold campaignId or providerMessageIds")),
+    }
+}
+
+/// The fields' names as these clients write them.
+fn as_they_know_it(e: Error) -> Error {
+    let renamed = |mut violation: Violation| {
+        violation.field = match violation.field.as_str() {
+            "message_id" => "messageId".to_owned(),
+            "provider_message_id" => "providerMessageId".to_owned(),
+            "provider_message_ids.ids" => "providerMessageIds".to_owned(),
+            "resume_token" => "pageToken".to_owned(),
+            _ => violation.field,
+        };
+        violation
+    };
+    match e {
+        Error::Invalid(violations) => Error::Invalid(violations.into_iter().map(renamed).collect()),
+        e => e,
+    }
+}

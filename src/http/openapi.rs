@@ -1,0 +1,76 @@
+//! `/openapi.json` and `/docs`: what the door offers, generated from the routes and the contract's descriptors.
+//!
+//! A route that does what an RPC does is described by the contract's own comments, so that the manual is written once.
+
+mod examples;
+pub(super) mod operations;
+mod page;
+mod rpc;
+mod schemas;
+
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::routing::get;
+use serde_json::{Map, Value, json};
+
+use crate::http::endpoint::{self, About};
+
+/// The document, made once.
+static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
+
+/// The routes.
+pub(super) fn routes() -> Router {
+    let json = || async { ([(CONTENT_TYPE, "application/json")], DOCUMENT.to_string()) };
+    let page = || async {
+        let headers = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, page::POLICY.as_str())];
+        (headers, page::PAGE.as_str())
+    };
+    Router::new().route("/openapi.json", get(json)).route("/docs", get(page))
+}
+
+fn document() -> Value {
+    let mut paths = Map::new();
+    let mut put = |path: &str, method: &str, operation: Value| {
+        let item = paths.entry(path).or_insert_with(|| json!({}));
+        if let Value::Object(item) = item {
+            item.insert(method.to_ascii_lowercase(), operation);
+        }
+    };
+    for endpoint in endpoint::all() {
+        let operation = match &endpoint.about {
+            About::Rpc(service, name) => rpc::operation(&endpoint.method, endpoint.path, service, name),
+            About::Operation(operation) => operation(),
+        };
+        put(endpoint.path, endpoint.method.as_str(), operation);
+    }
+    for (path, method, operation) in operations::watched() {
+        put(path, method, operation);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "messaging",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+            "description": operations::INTRODUCTION,
+        },
+        "servers": [{"url": "/"}],
+        "tags": operations::tags(),
+        "security": [{"token": []}, {"key": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                    "description": "HS256; `sub` is the user, `scope` what is allowed. `messaging token --user ID` makes one."},
+                "key": {"type": "apiKey", "in": "header", "name": "x-api-key",
+                    "description": "`messaging key create --user ID` makes one."},
+                "webhook": {"type": "apiKey", "in": "header", "name": "x-webhook-token",
+                    "description": "One of `WEBHOOK_SECRET`; a signature does as well."},
+            },
+            "responses": operations::problems(),
+            "schemas": schemas::all(),
+        },
+    })
+}

@@ -1,0 +1,88 @@
+//! One example for each schema that people look at.
+
+use serde_json::{Value, json};
+
+/// The example of this schema.
+pub(super) fn of(schema: &str) -> Option<Value> {
+    Some(match schema {
+        "SendSingleRequest" => json!({"destination": "+306900000001", "text": "Hello"}),
+        "SendSingleResponse" => json!({
+            "messageId": "01M83P4RNSAM3N65TXC54GP8YZ",
+            "trafficAccountId": "5a4db0c5-0000-4000-8000-000000000001",
+            "rawResponse": {"messages": [{"messageId": "01M83P4RNSAM3N65TXC54GP8YZ"}]},
+            "message": message(),
+        }),
+        "Message" => message(),
+        "GetMessageResponse" => json!({"message": message()}),
+        "ListMessagesResponse" => json!({"messages": [message()], "nextPageToken": "3q2-7wHLnm0"}),
+        "ExplainMessageResponse" => json!({"message": {"id": "01a20762-62b4-7b8a-8a8e-907d10eb0561", "ownerId": "1",
+            "destination": "+3069******01", "status": "MESSAGE_STATUS_SENT"},
+            "entries": [{"at": "2026-11-23T07:50:18.036570Z", "kind": "accepted", "to": "MESSAGE_STATUS_SENDING"},
+                {"at": "2026-11-23T07:50:18.042463Z", "kind": "settled", "from": "MESSAGE_STATUS_SENDING",
+                    "to": "MESSAGE_STATUS_SENT", "attempt": 1}]}),
+        "CreateCampaignRequest" => json!({"name": "Spring", "text": "Hello {{first_name}}"}),
+        "Campaign" => campaign(),
+        "CreateCampaignResponse" | "GetCampaignResponse" => json!({"campaign": campaign()}),
+        "ListCampaignsResponse" => json!({"campaigns": [campaign()]}),
+        "AddRecipientsRequest" => json!({"recipients": [recipient()]}),
+        "AddRecipientsRequest.Recipient" => recipient(),
+        "AddRecipientsResponse" => {
+            json!({"added": "1", "invalid": [{"index": "1", "reason": "destination is too short"}],
+            "invalidCount": "1"})
+        }
+        "StartCampaignRequest" => json!({"dryRun": true}),
+        "OptOut" => opt_out(),
+        "AddOptOutRequest" => json!({"destination": "+306900000009"}),
+        "AddOptOutResponse" => json!({"optOut": opt_out(), "added": true}),
+        "ListOptOutsResponse" => json!({"optOuts": [opt_out()]}),
+        "RemoveOptOutResponse" => json!({"removed": true}),
+        "RefreshStatusBulkResponse" => json!({"total": "2", "completed": "1", "resumeToken": "3q2-7wHLnm0",
+            "result": {"providerMessageId": "01M83P4RNSAM3N65TXC54GP8YZ", "outcome": "REFRESH_OUTCOME_UPDATED",
+                "internalStatus": "MESSAGE_STATUS_DELIVERED", "updated": 1}}),
+        "WatchCampaignResponse" => json!({"state": "CAMPAIGN_STATE_RUNNING", "stats": {"total": "3", "queued": "2",
+            "sent": "1", "updatedAt": "2026-11-23T07:50:19Z"}}),
+        _ => return None,
+    })
+}
+
+fn message() -> Value {
+    json!({
+        "id": "01a20762-62b4-7b8a-8a8e-907d10eb0561",
+        "ownerId": "1",
+        "destination": "+306900000001",
+        "text": "Hello",
+        "sender": "Sandbox",
+        "trafficAccountId": "5a4db0c5-0000-4000-8000-000000000001",
+        "status": "MESSAGE_STATUS_SENT",
+        "providerMessageId": "01M83P4RNSAM3N65TXC54GP8YZ",
+        "attempts": 1,
+        "segments": 1,
+        "encoding": "ENCODING_GSM7",
+        "deliveryGuarantee": "DELIVERY_GUARANTEE_AT_LEAST_ONCE",
+        "createdAt": "2026-11-23T07:50:18.036570Z",
+        "sentAt": "2026-11-23T07:50:18.042463Z",
+        "updatedAt": "2026-11-23T07:50:18.042463Z",
+    })
+}
+
+fn campaign() -> Value {
+    json!({
+        "id": "7",
+        "ownerId": "1",
+        "name": "Spring",
+        "text": "Hello {{first_name}}",
+        "deliveryGuarantee": "DELIVERY_GUARANTEE_AT_LEAST_ONCE",
+        "validity": "172800s",
+        "state": "CAMPAIGN_STATE_DRAFT",
+        "createdAt": "2026-11-23T07:50:18Z",
+        "updatedAt": "2026-11-23T07:50:18Z",
+    })
+}
+
+fn recipient() -> Value {
+    json!({"destination": "+306900000001", "variables": {"first_name": "Maria"}})
+}
+
+fn opt_out() -> Value {
+    json!({"destination": "+306900000009", "source": "OPT_OUT_SOURCE_OWNER", "createdAt": "2026-11-23T07:50:18Z"})
+}

@@ -1,0 +1,130 @@
+//! `/api/v1/campaigns/{id}/recipients`: recipients as JSON, or as CSV, which is stored while it comes.
+
+use std::io::Read;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::Method;
+use axum::routing::post;
+use csv::{Reader, StringRecord};
+use futures::TryStreamExt as _;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_util::io::{StreamReader, SyncIoBridge};
+
+use crate::auth::Caller;
+use crate::contract::campaigns::Recipients;
+use crate::error::Error;
+use crate::http::endpoint::{About, Endpoint};
+use crate::http::entry::{self, Door, Named};
+use crate::http::openapi::operations;
+use crate::http::problem::Problem;
+use crate::http::transcode::{Answer, from_json};
+use crate::proto::add_recipients_request::Recipient;
+use crate::proto::{AddRecipientsRequest, AddRecipientsResponse};
+
+/// The longest CSV, in bytes: a million recipients and more.
+const MAX_CSV: usize = 64 << 20;
+/// How many recipients are handed on at once.
+const BATCH: usize = 500;
+
+/// The route.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let about = About::Operation(operations::recipients);
+    vec![Endpoint::new(Method::POST, "/api/v1/campaigns/{id}/recipients", about, post(add))]
+}
+
+async fn add(
+    State(door): State<Door>,
+    Named(id): Named,
+    request: Request,
+) -> Result<Answer<AddRecipientsResponse>, Problem> {
+    let (head, body) = request.into_parts();
+    let caller = door.enter(&head).await?;
+    let campaign =
+        id.parse().map_err(|_| Problem::invalid("campaign_id", "must be a whole number of at most 64 bits"))?;
+    if entry::media_type(&head.headers) == "text/csv" {
+        return csv(&door, &caller, campaign, body).await.map(Answer);
+    }
+    let json = match entry::json(&head.headers, body).await {
+        Err(Problem::MediaType(_)) => Err(Problem::MediaType("application/json or text/csv")),
+        json => json,
+    };
+    let mut request: AddRecipientsRequest = match json? {
+        Some(Value::Array(list)) => from_json(json!({"recipients": list}))?,
+        Some(object @ Value::Object(_)) => from_json(object)?,
+        _ => return Err(Problem::invalid("body", "must be a list of recipients, or an object with one")),
+    };
+    request.campaign_id = campaign;
+    let mut recipients = Recipients::new(&door.service, &caller);
+    recipients.take(request).await?;
+    Ok(Answer(recipients.finish().await?))
+}
+
+/// Reads the CSV on a thread of its own, a batch ahead of what is stored.
+async fn csv(door: &Door, caller: &Caller, campaign_id: i64, body: Body) -> Result<AddRecipientsResponse, Problem> {
+    let mut recipients = Recipients::new(&door.service, caller);
+    // What is wrong with the campaign is told before the body is read.
+    recipients.take(AddRecipientsRequest { campaign_id, recipients: Vec::new() }).await?;
+    let (sender, mut batches) = mpsc::channel(1);
+    // The reader knows I/O errors alone; what was wrong with the body is kept beside it.
+    let (broken, mut why) = mpsc::channel::<Problem>(1);
+    let chunks = entry::chunks(body, MAX_CSV).map_err(move |problem| {
+        let _ = broken.try_send(problem);
+        std::io::Error::other("the body broke off")
+    });
+    let input = SyncIoBridge::new(StreamReader::new(Box::pin(chunks) as BodyChunks));
+    let reading = tokio::task::spawn_blocking(move || read(input, &sender));
+    while let Some(batch) = batches.recv().await {
+        recipients.take(AddRecipientsRequest { campaign_id, recipients: batch }).await?;
+    }
+    let read = reading.await.map_err(|e| Error::Internal { cause: e.to_string() })?;
+    if let Ok(problem) = why.try_recv() {
+        return Err(problem);
+    }
+    read.map_err(|e| Problem::invalid("body", e))?;
+    Ok(recipients.finish().await?)
+}
+
+type BodyChunks = std::pin::Pin<Box<dyn futures::Stream<Item = std::io::Result<Bytes>> + Send>>;
+
+/// The first column is the number, the others are variables by the names in the header.
+fn read(input: impl Read, batches: &mpsc::Sender<Vec<Recipient>>) -> Result<(), String> {
+    let mut records = Reader::from_reader(input);
+    let header = records.headers().map_err(|e| unreadable(&e))?;
+    if header.is_empty() {
+        return Err("holds no header: give the columns' names in the first line".to_owned());
+    }
+    let names: Vec<String> = header.iter().skip(1).map(|name| name.trim().to_owned()).collect();
+    let mut record = StringRecord::new();
+    let mut batch = Vec::new();
+    loop {
+        let more = records.read_record(&mut record).map_err(|e| unreadable(&e))?;
+        if more {
+            let variables = names.iter().cloned().zip(record.iter().skip(1).map(str::to_owned)).collect();
+            batch.push(Recipient { destination: record.get(0).unwrap_or_default().to_owned(), variables });
+        }
+        if !batch.is_empty()
+            && (batch.len() >= BATCH || !more)
+            && batches.blocking_send(std::mem::take(&mut batch)).is_err()
+        {
+            return Ok(());
+        }
+        if !more {
+            return Ok(());
+        }
+    }
+}
+
+/// Why the CSV cannot be read, by its line, without what is in it.
+fn unreadable(e: &csv::Error) -> String {
+    let line = e.position().map_or_else(String::new, |at| format!("line {}: ", at.line()));
+    let why = match e.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("has {len} columns, and the header has {expected_len}")
+        }
+        csv::ErrorKind::Utf8 { .. } => "is not UTF-8".to_owned(),
+        _ => "is not CSV".to_owned(),
+    };
+    format!("{line}{why}; what came before it was added")
+}

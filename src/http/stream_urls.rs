@@ -1,0 +1,91 @@
+//! `/api/v1/stream-urls` and `/api/v1/streams/…`: streams for `EventSource`, which can send no header.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
+use axum::routing::{get, post};
+use prost::Message as _;
+use serde_json::{Value, json};
+
+use crate::auth::Caller;
+use crate::error::Error;
+use crate::http::endpoint::{About, Endpoint};
+use crate::http::entry::{self, Door, Named};
+use crate::http::events::{self, Steps};
+use crate::http::openapi;
+use crate::http::problem::Problem;
+use crate::http::transcode::from_json;
+use crate::proto::{RefreshStatusBulkRequest, WatchCampaignRequest};
+
+/// The streams that a URL can open, named like their RPCs.
+const STREAMS: [&str; 2] = [WATCH_CAMPAIGN, REFRESH];
+const WATCH_CAMPAIGN: &str = "watchCampaign";
+const REFRESH: &str = "refreshStatusBulk";
+
+/// The routes.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(
+            Method::POST,
+            "/api/v1/stream-urls",
+            About::Operation(openapi::operations::stream_url),
+            post(issue),
+        ),
+        Endpoint::new(Method::GET, "/api/v1/streams/{token}", About::Operation(openapi::operations::stream), get(open)),
+    ]
+}
+
+async fn issue(State(door): State<Door>, request: Request) -> Result<Json<Value>, Problem> {
+    let (head, body) = request.into_parts();
+    let caller = door.enter(&head).await?;
+    let body = entry::json(&head.headers, body).await?;
+    let named = match body {
+        Some(Value::Object(fields)) if fields.len() == 1 => fields.into_iter().next(),
+        _ => None,
+    };
+    let one_of = || Problem::invalid("body", format_args!("must hold one stream: {}", STREAMS.join(" or ")));
+    let (stream, request) = named.ok_or_else(one_of)?;
+    let request = match stream.as_str() {
+        WATCH_CAMPAIGN => from_json::<WatchCampaignRequest>(request)?.encode_to_vec(),
+        REFRESH => from_json::<RefreshStatusBulkRequest>(request)?.encode_to_vec(),
+        _ => return Err(one_of()),
+    };
+    // What is wrong with it is told now, to somebody who can read it.
+    drop(steps(&door, &caller, &stream, &request, "").await?);
+    let grant = door.service.grant_stream(&caller, &stream, &request)?;
+    Ok(Json(json!({
+        "url": format!("/api/v1/streams/{}", grant.token),
+        "connectBefore": grant.connect_before.to_string(),
+        "reconnectUntil": grant.reconnect_until.to_string(),
+    })))
+}
+
+async fn open(State(door): State<Door>, Named(token): Named, headers: HeaderMap) -> Result<Response, Problem> {
+    let opened = door.service.open_stream(&token, events::last_id(&headers)?).await?;
+    if events::over(&opened.resume) {
+        return Ok(events::nothing_more());
+    }
+    let steps = steps(&door, &opened.caller, &opened.stream, &opened.request, &opened.resume).await?;
+    let service = door.service.clone();
+    Ok(events::answer(&door, steps, move |id| service.name_event(&token, id)))
+}
+
+/// The stream of this name. Another one is added here, and to [`STREAMS`].
+async fn steps(door: &Door, caller: &Caller, stream: &str, request: &[u8], resume: &str) -> Result<Steps, Error> {
+    let unreadable = |e: prost::DecodeError| Error::Internal { cause: e.to_string() };
+    match stream {
+        WATCH_CAMPAIGN => {
+            let request = WatchCampaignRequest::decode(request).map_err(unreadable)?;
+            events::campaign(door, caller, request, resume).await
+        }
+        REFRESH => {
+            let mut request = RefreshStatusBulkRequest::decode(request).map_err(unreadable)?;
+            if !resume.is_empty() {
+                resume.clone_into(&mut request.resume_token);
+            }
+            events::refresh(door, caller, request).await
+        }
+        _ => Err(Error::invalid("stream", "is not a stream that this server knows")),
+    }
+}

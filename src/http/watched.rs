@@ -1,0 +1,45 @@
+//! What is there without credentials of a user's: whether the process lives and can work, what it counts, and the
+//! provider's webhooks, which have secrets of their own.
+
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
+
+use crate::http::{delivery_report, inbound};
+use crate::metrics;
+use crate::service::Service;
+
+/// The routes.
+pub(super) fn routes(service: &Service) -> Router {
+    let webhooks = delivery_report::routes(service).merge(inbound::routes(service));
+    let (counted, asked) = (service.clone(), service.clone());
+    let metrics = move || {
+        let service = counted.clone();
+        async move { ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], service.render_metrics().await) }
+    };
+    let ready = move || {
+        let service = asked.clone();
+        async move { readiness(&service).await }
+    };
+    Router::new()
+        .route("/healthz", get(|| async { Json(json!({"ok": true})) }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .merge(webhooks)
+}
+
+async fn readiness(service: &Service) -> Response {
+    if service.ready().await.is_err() {
+        let body = json!({"message": "The database cannot be reached", "code": "DATABASE_UNAVAILABLE"});
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
+    }
+    // What is held does not make the process unfit: it accepts, and sends once it may.
+    let held = service.held_gates().into_iter().map(|gate| {
+        json!({"gate": gate.name, "why": gate.holding.name(), "code": gate.code,
+            "since": gate.since.map(|at| at.to_string()), "until": gate.until.map(|at| at.to_string())})
+    });
+    Json(json!({"ok": true, "held": held.collect::<Vec<_>>()})).into_response()
+}

@@ -1,0 +1,127 @@
+//! URLs that open one stream and nothing else, for clients that can show no credentials: a browser's `EventSource`.
+//!
+//! A URL says who asked for it and for which stream, and is signed. It can be connected to for a minute. After that only
+//! a reader who was connected comes back, for an hour from its issue: with the id of an event, which is signed for this
+//! URL, too. So a URL that is found in a log is worth nothing.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::auth::Caller;
+use crate::domain::ids::OwnerId;
+use crate::error::Error;
+use crate::service::Service;
+
+/// How long a URL can be connected to.
+const CONNECT: SignedDuration = SignedDuration::from_secs(60);
+/// How long from its issue a reader can come back.
+const RECONNECT: SignedDuration = SignedDuration::from_hours(1);
+/// The longest stream's request, in bytes: a URL holds it.
+const MAX_REQUEST: usize = 4096;
+/// What an event's id and its signature have in between.
+const MARK: char = '~';
+/// How many bytes of an event's signature are shown.
+const SHORT: usize = 16;
+
+/// What a URL says.
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    user: i64,
+    scopes: String,
+    at: i64,
+    stream: String,
+    request: String,
+}
+
+/// A URL's last part, and until when it is good for what.
+#[derive(Debug, Clone)]
+pub struct StreamGrant {
+    /// The last part of the URL.
+    pub token: String,
+    /// Until when it can be connected to.
+    pub connect_before: Timestamp,
+    /// Until when a reader can come back.
+    pub reconnect_until: Timestamp,
+}
+
+/// What a URL opens.
+#[derive(Debug, Clone)]
+pub struct OpenedStream {
+    /// Who asked for the URL, with what was allowed then.
+    pub caller: Caller,
+    /// Which stream.
+    pub stream: String,
+    /// Its request.
+    pub request: Vec<u8>,
+    /// Where to go on; empty means at the start.
+    pub resume: String,
+}
+
+impl Service {
+    /// A URL for this stream of the caller's.
+    pub fn grant_stream(&self, caller: &Caller, stream: &str, request: &[u8]) -> Result<StreamGrant, Error> {
+        if request.len() > MAX_REQUEST {
+            return Err(Error::invalid("body", "is too long for a URL: name a campaign, or fewer ids"));
+        }
+        let now = self.inner.clock.now();
+        let claims = Claims {
+            user: caller.user.0,
+            scopes: caller.scopes(),
+            at: now.as_second(),
+            stream: stream.to_owned(),
+            request: URL_SAFE_NO_PAD.encode(request),
+        };
+        let claims = serde_json::to_vec(&claims).map_err(|e| Error::Internal { cause: e.to_string() })?;
+        let signature = self.inner.tokens.sign("stream-url", &[&claims]);
+        let token = format!("{}.{}", URL_SAFE_NO_PAD.encode(&claims), URL_SAFE_NO_PAD.encode(signature));
+        let after = |span| now.checked_add(span).unwrap_or(now);
+        Ok(StreamGrant { token, connect_before: after(CONNECT), reconnect_until: after(RECONNECT) })
+    }
+
+    /// What the URL opens, for a reader who has read up to `last_event`, or nothing yet.
+    pub async fn open_stream(&self, token: &str, last_event: Option<&str>) -> Result<OpenedStream, Error> {
+        let invalid = || Error::Unauthenticated("Invalid token");
+        let claims = self.stream_claims(token).ok_or_else(invalid)?;
+        let request = URL_SAFE_NO_PAD.decode(&claims.request).map_err(|_| invalid())?;
+        let age = self.inner.clock.now().as_second().saturating_sub(claims.at);
+        let (resume, limit) = match last_event {
+            None => (String::new(), CONNECT),
+            Some(id) => (self.event_named(token, id).ok_or_else(invalid)?, RECONNECT),
+        };
+        if !(-CONNECT.as_secs()..=limit.as_secs()).contains(&age) {
+            return Err(Error::Unauthenticated("The stream URL has expired"));
+        }
+        // Whoever was taken out in the meantime is refused.
+        self.user(OwnerId(claims.user)).await.map_err(|e| match e {
+            Error::NotFound(..) => invalid(),
+            e => e,
+        })?;
+        let caller = Caller::new(OwnerId(claims.user), &claims.scopes);
+        Ok(OpenedStream { caller, stream: claims.stream, request, resume })
+    }
+
+    /// The id of an event of this URL's stream, from which a reader can go on at `resume`.
+    #[must_use]
+    pub fn name_event(&self, token: &str, resume: &str) -> String {
+        let signature = self.inner.tokens.sign("stream-event", &[token.as_bytes(), resume.as_bytes()]);
+        let short = signature.get(..SHORT).unwrap_or_default();
+        format!("{resume}{MARK}{}", URL_SAFE_NO_PAD.encode(short))
+    }
+
+    fn event_named(&self, token: &str, id: &str) -> Option<String> {
+        let (resume, signature) = id.rsplit_once(MARK)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        let right = self.inner.tokens.signed("stream-event", &[token.as_bytes(), resume.as_bytes()], &signature);
+        right.then(|| resume.to_owned())
+    }
+
+    fn stream_claims(&self, token: &str) -> Option<Claims> {
+        let (claims, signature) = token.split_once('.')?;
+        let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        let right = signature.len() == 32 && self.inner.tokens.signed("stream-url", &[&claims], &signature);
+        right.then(|| serde_json::from_slice(&claims).ok()).flatten()
+    }
+}

@@ -1,0 +1,153 @@
+//! `/openapi.json` and `/docs`: what is documented is what is routed, and its examples work.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::call::{ask, of, post, send};
+use crate::support::app::{Kind, TestApp};
+use crate::support::contract::rpcs;
+use crate::support::files;
+
+/// The document, as the door serves it.
+pub async fn document(app: &TestApp) -> Value {
+    send(app, http::Request::get("/openapi.json"), "").await.ok()
+}
+
+/// Path, method and operation of everything in the document.
+pub fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    let of_path = |(path, item): (&String, &Value)| {
+        let operations = item.as_object().unwrap().clone();
+        let path = path.clone();
+        operations.into_iter().map(move |(method, operation)| (path.clone(), method.to_uppercase(), operation))
+    };
+    paths.iter().flat_map(of_path).collect()
+}
+
+/// The paths that the source routes.
+fn routed() -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    let source = files::under(&files::root().join("src/http")).into_iter().chain([files::root().join("src/http.rs")]);
+    for file in source.filter(|path| path.extension().is_some_and(|e| e == "rs") && !path.ends_with("operations.rs")) {
+        let text = std::fs::read_to_string(file).unwrap();
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+        for literal in code.split('"').skip(1).step_by(2) {
+            let path = ["/api/", "/webhooks/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"];
+            if path.iter().any(|start| literal.starts_with(start)) && !literal.contains("{}") {
+                paths.insert(literal.to_owned());
+            }
+        }
+    }
+    paths
+}
+
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(Value::String(reference)) = fields.get("$ref") {
+                found.insert(reference.clone());
+            }
+            fields.values().for_each(|value| references(value, found));
+        }
+        Value::Array(list) => list.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_documented_is_what_is_routed() {
+    let app = TestApp::start(Kind::Sqlite).await;
+    let document = document(&app).await;
+    let documented: BTreeSet<String> = document["paths"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(documented, routed());
+    for path in &documented {
+        // A method that no route knows is told which ones there are.
+        let concrete =
+            path.replace("{id}", "1").replace("{messageId}", "x").replace("{destination}", "x").replace("{token}", "x");
+        let answer = ask(&app, app.alice, "PURGE", &concrete).await;
+        assert_eq!(answer.status, 405, "{path}");
+        let allowed = answer.headers["allow"].to_str().unwrap();
+        let allowed: BTreeSet<String> = allowed.split(',').map(str::to_owned).filter(|m| m != "HEAD").collect();
+        let methods = document["paths"][path].as_object().unwrap().keys().map(|m| m.to_uppercase()).collect();
+        assert_eq!(allowed, methods, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_document_is_whole() {
+    let app = TestApp::start(Kind::Sqlite).await;
+    let document = document(&app).await;
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    for reference in found {
+        assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference} leads nowhere");
+    }
+    let mut ids = BTreeSet::new();
+    for (path, method, operation) in operations(&document) {
+        let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no id")).to_owned();
+        assert!(!operation["summary"].as_str().unwrap_or_default().is_empty(), "{id} has no summary");
+        assert!(ids.insert(id.clone()), "{id} is there twice");
+        if !path.starts_with("/api/") {
+            continue;
+        }
+        let responses = operation["responses"].as_object().unwrap();
+        for status in ["200", "400", "401", "403", "500", "503", "504"] {
+            assert!(responses.contains_key(status), "{id} lacks {status}");
+        }
+        let in_path = operation["parameters"].as_array().into_iter().flatten().filter(|p| p["in"] == "path");
+        for parameter in in_path {
+            let name = parameter["name"].as_str().unwrap();
+            assert!(path.contains(&format!("{{{name}}}")), "{id}: {path} has no {name}");
+        }
+    }
+    // An RPC that is not offered here is offered by another route, or not built yet.
+    let elsewhere = ["GetMessageStatus", "RefreshStatus", "RefreshStatusBulk", "WatchMessages"];
+    for (_, rpc) in rpcs() {
+        assert!(ids.contains(&rpc) || elsewhere.contains(&rpc.as_str()), "{rpc} has no route");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_examples_of_requests_are_understood() {
+    let app = TestApp::start(Kind::Sqlite).await;
+    let document = document(&app).await;
+    let made =
+        post(&app, app.alice, "/api/v1/campaigns", &json!({"name": "c", "text": "Hi {{first_name}}"})).await.ok();
+    let campaign = made["campaign"]["id"].as_str().unwrap();
+    let mut tried = 0;
+    for (path, method, operation) in operations(&document).into_iter().filter(|(path, ..)| path.starts_with("/api/")) {
+        for (media, body) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
+            let name = body["schema"]["$ref"].as_str().unwrap_or("#/").trim_start_matches('#');
+            let schema = document.pointer(name).unwrap_or(&body["schema"]);
+            let example =
+                body.get("example").or_else(|| schema["examples"].get(0)).or_else(|| body["schema"]["examples"].get(0));
+            let Some(example) = example else {
+                assert_ne!(operation["requestBody"]["required"], true, "{path} has no example of a body");
+                continue;
+            };
+            let text = example
+                .as_str()
+                .map_or_else(|| example.to_string(), str::to_owned)
+                .replace("\"7\"", &format!("\"{campaign}\""));
+            let request = of(&app, app.alice, &method, &path.replace("{id}", campaign)).header("content-type", media);
+            let answer = send(&app, request, text).await;
+            assert!(matches!(answer.status.as_u16(), 200 | 404 | 409), "{method} {path}: {}", answer.text());
+            tried += 1;
+        }
+    }
+    assert!(tried >= 8, "{tried}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_needs_nothing_from_elsewhere() {
+    let app = TestApp::start(Kind::Sqlite).await;
+    let page = send(&app, http::Request::get("/docs"), "").await;
+    let html = page.text();
+    assert!(html.contains("/api/v1/messages/{id}") && html.contains("POST"), "{html}");
+    for outside in ["<script", "<link", "<img", "http://", "https://", "@import", "url("] {
+        assert!(!html.contains(outside), "the page has {outside}");
+    }
+    assert!(page.headers["content-security-policy"].to_str().unwrap().contains("style-src 'sha256-"));
+}

@@ -1,0 +1,170 @@
+//! Every route and every RPC, asked by another owner about what exists and about what does not: the same bytes.
+//!
+//! The routes come from the document of the door and the RPCs from the descriptors; one that is not in the tables fails.
+
+use messaging::proto::{CreateCampaignRequest, SendSingleRequest};
+use prost_reflect::{DescriptorPool, DynamicMessage};
+use serde_json::Value;
+
+use super::call::{of, send};
+use super::document::{document, operations};
+use crate::grpc::web;
+use crate::support::app::{Kind, TestApp, on_both_databases};
+use crate::support::contract::rpcs;
+
+/// What Alice has: a message, the provider's id of it, a campaign, and herself. What nobody has looks alike.
+struct Ids([String; 4]);
+
+impl Ids {
+    /// The text with the ids in place of `{M}`, `{P}`, `{C}` and `{U}`.
+    fn fill(&self, text: &str) -> String {
+        let names = ["{M}", "{P}", "{C}", "{U}"];
+        names.iter().zip(&self.0).fold(text.to_owned(), |text, (name, id)| text.replace(name, id))
+    }
+}
+
+/// Alice's ids, and some that nobody has.
+async fn ids(app: &TestApp) -> (Ids, Ids) {
+    let new = CreateCampaignRequest { name: "c".to_owned(), text: "t".to_owned(), ..Default::default() };
+    let made = app.campaigns_of(app.alice).create_campaign(new).await.unwrap().into_inner();
+    let campaign = made.campaign.unwrap().id;
+    let request = SendSingleRequest {
+        destination: "+306900000001".to_owned(),
+        text: "x".to_owned(),
+        campaign_id: Some(campaign),
+        ..Default::default()
+    };
+    let sent = app.alice().send_single(request).await.unwrap().into_inner();
+    assert!(campaign < 9 && app.alice.0 < 9, "what nobody has must be as long as what Alice has");
+    let real = [sent.message.unwrap().id, sent.message_id, campaign.to_string(), app.alice.to_string()];
+    let unreal = ["01a20750-9db4-798c-9475-920d5f61822c", "01M83N17DQBRD5R3YZJ7P9MYZW", "9", "9"];
+    (Ids(real), Ids(unreal.map(str::to_owned)))
+}
+
+/// What was answered about what nobody has, with Alice's ids in its place.
+fn renamed(bytes: &[u8], real: &Ids, unreal: &Ids) -> String {
+    let mut text = String::from_utf8_lossy(bytes).into_owned();
+    for (real, unreal) in real.0.iter().zip(&unreal.0) {
+        // A single digit is the id only where a text names it.
+        let places = if unreal.len() > 1 { vec![""] } else { vec![": ", ":%20"] };
+        for place in places {
+            text = text.replace(&format!("{place}{unreal}"), &format!("{place}{real}"));
+        }
+    }
+    text
+}
+
+/// For each operation, what it is asked: query and body. Empty where it names nothing of anybody's.
+fn asked(operation: &str) -> Option<Vec<(&'static str, &'static str)>> {
+    Some(match operation {
+        "SendSingle" => vec![
+            ("", r#"{"destination":"+306900000001","text":"x","campaignId":"{C}"}"#),
+            ("", r#"{"destination":"+306900000001","text":"x","userId":"{U}"}"#),
+        ],
+        "ListMessages" => vec![("?campaign_id={C}", ""), ("?owner_id={U}", "")],
+        "ListCampaigns" | "ListOptOuts" | "RemoveOptOut" => vec![("?owner_id={U}", "")],
+        "AddOptOut" => vec![("", r#"{"destination":"+306900000001","ownerId":"{U}"}"#)],
+        "AddRecipients" => vec![("", r#"[{"destination":"+306900000001"}]"#)],
+        "mittoRefreshStatus" => vec![("", r#"{"providerMessageId":"{P}"}"#)],
+        "mittoRefreshStatusBulk" => {
+            vec![("", r#"{"campaignId":{C}}"#), ("", r#"{"providerMessageIds":["{P}"]}"#)]
+        }
+        "createStreamUrl" => vec![
+            ("", r#"{"watchCampaign":{"campaignId":"{C}"}}"#),
+            ("", r#"{"refreshStatusBulk":{"campaignId":"{C}"}}"#),
+            ("", r#"{"refreshStatusBulk":{"campaignId":"{C}","ownerId":"{U}"}}"#),
+        ],
+        // They name something in the path.
+        "GetMessage" | "ExplainMessage" | "GetCampaign" | "GetCampaignStats" | "WatchCampaign" | "mittoMessage"
+        | "StartCampaign" | "PauseCampaign" | "ResumeCampaign" | "CancelCampaign" => vec![("", "")],
+        // Everything in them is the caller's own, or open to whoever has the URL.
+        "CreateCampaign" | "openStream" => Vec::new(),
+        _ => return None,
+    })
+}
+
+/// The same for each RPC.
+fn request(rpc: &str) -> Option<Vec<&'static str>> {
+    Some(match rpc {
+        "SendSingle" => vec![
+            r#"{"destination":"+306900000001","text":"x","campaignId":"{C}"}"#,
+            r#"{"destination":"+306900000001","text":"x","userId":"{U}"}"#,
+        ],
+        "GetMessageStatus" => vec![r#"{"messageId":"{P}"}"#],
+        "RefreshStatus" => {
+            vec![r#"{"providerMessageId":"{P}"}"#, r#"{"providerMessageId":"x","ownerId":"{U}"}"#]
+        }
+        "RefreshStatusBulk" => vec![r#"{"campaignId":"{C}"}"#, r#"{"campaignId":"{C}","ownerId":"{U}"}"#],
+        "GetMessage" | "ExplainMessage" => vec![r#"{"id":"{M}"}"#],
+        "ListMessages" => vec![r#"{"campaignId":"{C}"}"#, r#"{"ownerId":"{U}"}"#],
+        "WatchMessages" => vec![r#"{"campaignId":"{C}","resumeToken":"x"}"#, r#"{"ownerId":"{U}"}"#],
+        "ListOptOuts" | "ListCampaigns" => vec![r#"{"ownerId":"{U}"}"#],
+        "AddOptOut" | "RemoveOptOut" => vec![r#"{"destination":"+306900000001","ownerId":"{U}"}"#],
+        "CreateCampaign" => Vec::new(),
+        "AddRecipients" => vec![r#"{"campaignId":"{C}","recipients":[{"destination":"+306900000001"}]}"#],
+        "GetCampaign" => vec![r#"{"id":"{C}"}"#],
+        "StartCampaign" | "PauseCampaign" | "ResumeCampaign" | "CancelCampaign" | "GetCampaignStats"
+        | "WatchCampaign" => vec![r#"{"campaignId":"{C}"}"#],
+        _ => return None,
+    })
+}
+
+on_both_databases! {
+    async fn every_route_says_of_anothers_things_what_it_says_of_nothing(app) {
+        let (real, unreal) = ids(&app).await;
+        let mut pairs = 0;
+        for (path, method, operation) in operations(&document(&app).await) {
+            if !path.starts_with("/api/") {
+                continue;
+            }
+            let name = operation["operationId"].as_str().unwrap();
+            let asked = asked(name).unwrap_or_else(|| panic!("{method} {path} is not in the matrix"));
+            let id = if path.starts_with("/api/v1/messages/") { "{M}" } else { "{C}" };
+            let path = path.replace("{id}", id).replace("{messageId}", "{P}").replace("{destination}", "%2B306900000001");
+            for (query, body) in asked {
+                let ask = async |ids: &Ids| {
+                    let request = of(&app, app.bob, &method, &ids.fill(&format!("{path}{query}")));
+                    let request = request.header("content-type", "application/json").header("x-request-id", "same");
+                    send(&app, request, ids.fill(body)).await
+                };
+                let (about_hers, about_nothing) = (ask(&real).await, ask(&unreal).await);
+                assert_eq!(about_hers.status, about_nothing.status, "{name} {query} {body}");
+                assert_eq!(about_hers.text(), renamed(&about_nothing.bytes, &real, &unreal), "{name} {query} {body}");
+                let names = |headers: &http::HeaderMap| {
+                    let kept = headers.iter().filter(|(name, _)| *name != "content-length");
+                    kept.map(|(name, value)| format!("{name}: {value:?}")).collect::<Vec<_>>()
+                };
+                assert_eq!(names(&about_hers.headers), names(&about_nothing.headers), "{name} {query} {body}");
+                let listed = name == "ListMessages" || body.contains("providerMessageIds");
+                assert!(about_hers.status == 200 && listed || matches!(about_hers.status.as_u16(), 403 | 404), "{name}: {}", about_hers.text());
+                pairs += 1;
+            }
+        }
+        assert!(pairs >= 20, "{pairs}");
+    }
+
+    async fn every_rpc_says_of_anothers_things_what_it_says_of_nothing(app) {
+        let (real, unreal) = ids(&app).await;
+        let pool = DescriptorPool::decode(messaging::proto::DESCRIPTORS).unwrap();
+        for (service, rpc) in rpcs() {
+            let requests = request(&rpc).unwrap_or_else(|| panic!("{rpc} is not in the matrix"));
+            let found = pool.get_service_by_name(&format!("messaging.v1.{service}")).unwrap();
+            let input = found.methods().find(|method| method.name() == rpc).unwrap().input();
+            for request in requests {
+                let ask = async |ids: &Ids| {
+                    let json: Value = serde_json::from_str(&ids.fill(request)).unwrap();
+                    let message = DynamicMessage::deserialize(input.clone(), json).unwrap();
+                    let path = format!("messaging.v1.{service}/{rpc}");
+                    web::call(&app, app.bob, &path, &prost::Message::encode_to_vec(&message)).await
+                };
+                let (about_hers, about_nothing) = (ask(&real).await, ask(&unreal).await);
+                let whole = |answer: &web::Answer| [answer.messages.concat(), answer.trailers.clone(), answer.details.clone()];
+                let expected = whole(&about_nothing).map(|part| renamed(&part, &real, &unreal));
+                assert_eq!(whole(&about_hers).map(|part| String::from_utf8_lossy(&part).into_owned()), expected, "{rpc} {request}");
+                let code = about_hers.code();
+                let empty = about_hers.messages.concat().is_empty();
+                assert!(matches!(code.as_str(), "5" | "7" | "12") || code == "0" && empty || code == "3" && rpc == "WatchMessages", "{rpc} {request}: {code}");
+            }
+        }
+    }
+}
