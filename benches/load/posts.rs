@@ -11,6 +11,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use hdrhistogram::Histogram;
 use jiff::{SignedDuration, Timestamp};
+use messaging::clock::Clock;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -36,7 +37,7 @@ impl Posts {
     pub fn new(server: &str, messages: u32) -> Self {
         let client = reqwest::Client::builder().tcp_nodelay(true).http1_only().no_proxy().timeout(CALL);
         let url = format!("{server}{PATH}").into();
-        Self { client: client.build().unwrap(), url, messages, begun: Timestamp::now(), posted: 0 }
+        Self { client: client.build().unwrap(), url, messages, begun: Clock::system().now(), posted: 0 }
     }
 
     /// The bodies' numbers go on where the last ones ended.

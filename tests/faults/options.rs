@@ -184,7 +184,7 @@ impl Options {
             Size {
                 messages: 20_000,
                 kills: 50,
-                reported: 100_000,
+                reported: 20_000,
                 reported_kills: 20,
                 stops: 3,
                 rounds: 5,

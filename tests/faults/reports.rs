@@ -132,23 +132,21 @@ impl Reporter {
             early.extend(plan.early);
             self.mixer.lock().unwrap().put(plan.letters);
         }
-        let posting = join_all(early.into_iter().map(|body| async {
+        let posting = join_all(early.into_iter().enumerate().map(|(place, body)| async move {
             let post = Post::of_one(body, Proof::Token);
-            let done = timeout(EARLY, self.deliver(&post, 0)).await.is_ok();
-            if done {
+            if timeout(EARLY, self.deliver(&post, place)).await.is_ok() {
                 self.counts.early.fetch_add(1, Ordering::Relaxed);
             } else {
                 // The replica would not wait longer for its answer: it is late, then.
                 let _ = self.queue.send(post);
             }
         }));
-        let _ = timeout(EARLY, async {
+        let room = timeout(EARLY, async {
             while self.waiting.load(Ordering::Relaxed) > BACKLOG {
                 sleep(Duration::from_millis(20)).await;
             }
-        })
-        .await;
-        posting.await;
+        });
+        let _ = tokio::join!(posting, room);
     }
 
     /// Lets the next window go.

@@ -90,8 +90,9 @@ impl Turn {
         if case.scenario.is_waiting() {
             return Self(None);
         }
-        // What is measured in seconds needs the machine for itself.
-        let wanted = if case.scenario.is_about_pace() { size.at_once } else { 1 };
+        // What is measured in seconds needs the machine for itself, and a whole storm takes it.
+        let alone = case.scenario.is_about_pace() || (case.scenario == Scenario::Reports && size.resends);
+        let wanted = if alone { size.at_once } else { 1 };
         Self(places.clone().acquire_many_owned(u32::try_from(wanted).unwrap()).await.ok())
     }
 

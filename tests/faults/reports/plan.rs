@@ -48,7 +48,7 @@ impl Plan {
 
 /// One statement, from which reports are written.
 struct Word {
-    word: &'static str,
+    text: &'static str,
     at: Timestamp,
     why: Option<String>,
 }
@@ -70,18 +70,19 @@ pub(super) fn of(seed: u64, sent: &Sent, counts: &Counts) -> Plan {
         _ => Names { reference: Some(&sent.reference), provider_id: Some(&sent.provider_id) },
     };
     let at = moment(&mut rng);
-    let mut words = vec![match rng.random_bool(0.85) {
-        true => Word { word: "Delivered", at, why: None },
-        false => Word { word: "Failure", at, why: WHY.choose(&mut rng).map(|why| (*why).to_owned()) },
+    let mut words = vec![if rng.random_bool(0.85) {
+        Word { text: "Delivered", at, why: None }
+    } else {
+        Word { text: "Failure", at, why: WHY.choose(&mut rng).map(|why| (*why).to_owned()) }
     }];
     let mut letters = Vec::new();
     if rng.random_bool(0.01) {
         counts.conflicts.fetch_add(1, Ordering::Relaxed);
-        words.extend(contradiction(&words[0], &mut rng));
+        words.push(contradiction(&words[0], &mut rng));
     }
     if rng.random_bool(0.3) {
-        let word = ON_THE_WAY.choose(&mut rng).copied().unwrap_or("Sent");
-        words.push(Word { word, at: at - SignedDuration::from_millis(rng.random_range(1..9000)), why: None });
+        let text = ON_THE_WAY.choose(&mut rng).copied().unwrap_or("Sent");
+        words.push(Word { text, at: at - SignedDuration::from_millis(rng.random_range(1..9000)), why: None });
     }
     let early = rng.random_bool(0.1);
     let first = words[0].write(names, &sent.destination, false);
@@ -118,16 +119,19 @@ fn moment(rng: &mut StdRng) -> Timestamp {
 }
 
 /// A statement that cannot be true beside the first one.
-fn contradiction(first: &Word, rng: &mut StdRng) -> Option<Word> {
+fn contradiction(first: &Word, rng: &mut StdRng) -> Word {
     let between = SignedDuration::from_millis(rng.random_range(1..60_000));
     let why = Some("The handset said otherwise".to_owned());
-    Some(match (first.word, rng.random_range(0..3)) {
-        ("Delivered", 0) => Word { word: "Failure", at: first.at - between, why },
-        ("Delivered", _) => Word { word: "Failure", at: first.at + between, why },
-        (_, 0) => Word { word: "Failure", at: first.at + between, why },
-        (_, 1) => Word { word: "Failure", at: first.at, why },
-        _ => Word { word: "Delivered", at: first.at - between, why: None },
-    })
+    let which = rng.random_range(0..3);
+    if first.text != "Delivered" && which == 2 {
+        return Word { text: "Delivered", at: first.at - between, why: None };
+    }
+    let at = match (first.text, which) {
+        ("Delivered", 0) => first.at - between,
+        ("Failure", 1) => first.at,
+        _ => first.at + between,
+    };
+    Word { text: "Failure", at, why }
 }
 
 /// The signature where the token is not used.
@@ -158,8 +162,8 @@ fn orphan(word: &Word, sent: &Sent, rng: &mut StdRng) -> Vec<Letter> {
 fn garbage(word: &Word, names: Names<'_>, sent: &Sent, rng: &mut StdRng) -> Letter {
     let mut body = word.write(names, &sent.destination, false);
     let forged = |at: Timestamp| {
-        let opposite = if word.word == "Delivered" { "Failure" } else { "Delivered" };
-        let word = Word { word: opposite, at: at + SignedDuration::from_hours(1), why: Some("Forged".to_owned()) };
+        let opposite = if word.text == "Delivered" { "Failure" } else { "Delivered" };
+        let word = Word { text: opposite, at: at + SignedDuration::from_hours(1), why: Some("Forged".to_owned()) };
         word.write(names, &sent.destination, false)
     };
     let proof = match rng.random_range(0..6) {
@@ -199,7 +203,7 @@ impl Word {
         };
         put("messageId", "id", names.provider_id.map(str::to_owned));
         put("reference", "reference", names.reference.map(str::to_owned));
-        put("deliveryStatus", "status", Some(self.word.to_owned()));
+        put("deliveryStatus", "status", Some(self.text.to_owned()));
         put("updatedAt", "doneAt", Some(seven_digits(self.at)));
         put("description", "errorMessage", self.why.clone());
         put("to", "to", Some(destination.to_owned()));
