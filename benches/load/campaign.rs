@@ -14,7 +14,7 @@ use tonic::Request;
 use tonic::transport::Channel;
 
 use crate::client::{TEXT, Target};
-use crate::database::{Database, Kind};
+use crate::database::{Database, FillAs, Kind};
 use crate::process::{Peak, cpu, micros_each};
 use crate::program::Place;
 use crate::report::{Report, Target as Limit};
@@ -68,7 +68,7 @@ async fn one(kind: Kind, rows: u32, options: &Options, report: &mut Report) {
     let sandbox = place.sandbox();
     let token = place.token();
     let service = place.serve(&sandbox.url("sandbox"));
-    place.database.fill(&place.url(), rows).await;
+    place.database.fill(&place.url(), rows, FillAs::Delivered).await;
     let settings = reqwest::Client::new().put(format!("{}/sandbox/settings", sandbox.url("sandbox")));
     let changed = settings.json(&json!({"latency_ms": options.latency_ms})).send().await.unwrap();
     assert!(changed.status().is_success());

@@ -125,7 +125,7 @@ impl Target {
 }
 
 /// Microseconds up to a minute.
-fn histogram() -> Histogram<u64> {
+pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000, 3).unwrap()
 }
 

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, RunQueryDsl as _};
 use tokio_postgres::NoTls;
 
 use crate::cluster::Cluster;
@@ -34,6 +34,25 @@ pub enum Database {
 
 /// Postgres's own defaults, named so that a distribution's file cannot change them.
 const SETTINGS: [&str; 3] = ["fsync=on", "synchronous_commit=on", "shared_buffers=128MB"];
+
+/// What is known of the messages that fill a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FillAs {
+    /// The provider took them.
+    Sent,
+    /// They were delivered.
+    Delivered,
+}
+
+impl FillAs {
+    /// `dispatch`, `delivery_rank` and `status`.
+    fn columns(self) -> &'static str {
+        match self {
+            Self::Sent => "4, 0, 4",
+            Self::Delivered => "4, 40, 5",
+        }
+    }
+}
 
 const FILL: &str = "INSERT INTO messages (id, owner_id, campaign_id, destination, text, sender, traffic_account_id, \
     segments, encoding, delivery_guarantee, created_at, expires_at, dispatch, delivery_rank, status, evidence_hash, \
@@ -82,16 +101,17 @@ impl Database {
         }
     }
 
-    /// Puts `rows` messages into the table that were sent and delivered long ago, by an owner who is nobody else.
-    pub async fn fill(&self, url: &str, rows: u32) {
+    /// Puts `rows` messages into the table that were sent long ago, by an owner who is nobody else.
+    pub async fn fill(&self, url: &str, rows: u32, filled: FillAs) {
+        let state = filled.columns();
         let series = match self {
             Self::Sqlite => format!(
                 "WITH RECURSIVE g(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < {rows}) {FILL} \
-                 randomblob(16), 0, NULL, '+3069' || i, 'text', 's', 'a', 1, 1, 1, 0, 0, 4, 40, 5, 0, 'p-' || i, 1, 0, 0, \
+                 randomblob(16), 0, NULL, '+3069' || i, 'text', 's', 'a', 1, 1, 1, 0, 0, {state}, 0, 'p-' || i, 1, 0, 0, \
                  0, 1, 0, 3 FROM g"
             ),
             Self::Postgres { .. } => format!(
-                "{FILL} gen_random_uuid(), 0, NULL, '+3069' || i, 'text', 's', 'a', 1, 1, 1, now(), now(), 4, 40, 5, 0, \
+                "{FILL} gen_random_uuid(), 0, NULL, '+3069' || i, 'text', 's', 'a', 1, 1, 1, now(), now(), {state}, 0, \
                  'p-' || i, 1, 0, 0, false, 1, now(), 3 FROM generate_series(1, {rows}) AS i; ANALYZE messages"
             ),
         };
@@ -121,6 +141,29 @@ impl Database {
         tokio::spawn(connection);
         let size = "SELECT (pg_total_relation_size('messages') + pg_total_relation_size('events'))::float8";
         client.query_one(size, &[]).await.unwrap().get(0)
+    }
+
+    /// How many reports wait to be applied.
+    pub async fn waiting_reports(&self, url: &str) -> i64 {
+        #[derive(diesel::QueryableByName)]
+        struct Waiting {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            n: i64,
+        }
+        const WAITING: &str = "SELECT count(*) AS n FROM reports WHERE due_at IS NOT NULL";
+        if let Self::Postgres { url, .. } = self {
+            let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+            tokio::spawn(connection);
+            return client.query_one(WAITING, &[]).await.unwrap().get(0);
+        }
+        let file = url.strip_prefix("sqlite://").unwrap().to_owned();
+        let work = move || {
+            let mut connection = diesel::SqliteConnection::establish(&file).unwrap();
+            connection.batch_execute("PRAGMA busy_timeout = 60000").unwrap();
+            let waiting: Waiting = diesel::sql_query(WAITING).get_result(&mut connection).unwrap();
+            waiting.n
+        };
+        tokio::task::spawn_blocking(work).await.unwrap()
     }
 
     /// Removes it from its server.

@@ -1,4 +1,5 @@
-//! What the parts of a send cost alone: a unary call, a call to the provider, rows in the database.
+//! What the parts of a send cost alone: a unary call, a call to the provider, rows in the database; and those of a report:
+//! a post, a row.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,6 +11,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::client::{TEXT, Target};
+use crate::posts::Posts;
 use crate::process::{cpu, micros_each};
 use crate::program::{ACCOUNT, KEY, Place, SENDER};
 use crate::rows;
@@ -83,4 +85,33 @@ pub async fn rows(place: &Place, messages: u32) -> Floor {
     }
     let per_second = f64::from(batches * rows::BATCH) / begun.elapsed().as_secs_f64();
     Floor { micros: micros_each(before, spent(), batches * rows::BATCH), per_second }
+}
+
+/// The server's part of a bare post to axum, of the same bytes.
+pub async fn post(place: &Place, count: u32, in_flight: usize) -> Floor {
+    let server = place.take_posts();
+    let mut posts = Posts::new(&server.url("http"), count);
+    posts.all(count / 10, in_flight).await.check();
+    let before = cpu(server.pid());
+    let load = posts.all(count, in_flight).await;
+    load.check();
+    Floor { micros: micros_each(before, cpu(server.pid()), load.calls), per_second: load.per_second() }
+}
+
+/// Inserts of reports as they come, as many to a transaction as there are posts in flight: the client's part and the
+/// database's.
+pub async fn reports(place: &Place, count: u32, in_flight: usize) -> Floor {
+    let mut sink = rows::Sink::open(&place.url()).await;
+    let batch = u32::try_from(in_flight).unwrap();
+    let of = |from: u32| rows::reports(from, batch);
+    let batches = (count / batch).max(1);
+    sink.write_reports(of(0)).await;
+    let work: Vec<_> = (1..=batches).map(|n| of(n * batch)).collect();
+    let spent = || cpu(std::process::id()) + place.database.cpu();
+    let (before, begun) = (spent(), Instant::now());
+    for batch in work {
+        sink.write_reports(batch).await;
+    }
+    let per_second = f64::from(batches * batch) / begun.elapsed().as_secs_f64();
+    Floor { micros: micros_each(before, spent(), batches * batch), per_second }
 }

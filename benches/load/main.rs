@@ -17,10 +17,12 @@ mod client;
 mod database;
 mod echo;
 mod floors;
+mod posts;
 mod process;
 mod program;
 mod refresh;
 mod report;
+mod reports;
 mod rows;
 mod send;
 mod start;
@@ -62,6 +64,8 @@ enum Command {
     Refresh(refresh::Options),
     /// Campaigns by bulk calls and one by one, beside a table that is full already
     Campaign(campaign::Options),
+    /// Delivery reports, one to a post, at saturation and at a steady rate, beside tables of two sizes
+    Reports(reports::Options),
     /// Start-up time, size of the binary, memory at rest
     Start(start::Options),
     /// All of them (the default)
@@ -70,6 +74,9 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         database: Databases,
     },
+    /// The bare axum server of a floor; started by the bench itself
+    #[command(hide = true)]
+    TakePosts,
     /// The bare tonic server of a floor; started by the bench itself
     #[command(hide = true)]
     Echo {
@@ -103,19 +110,25 @@ async fn main() -> ExitCode {
         echo::serve(&answer).await;
         return ExitCode::SUCCESS;
     }
+    if let Command::TakePosts = command {
+        posts::serve().await;
+        return ExitCode::SUCCESS;
+    }
     let mut report = Report::default();
     match command {
         Command::Send(options) => send::run(&options, &mut report).await,
         Command::Refresh(options) => refresh::run(&options, &mut report).await,
         Command::Campaign(options) => campaign::run(&options, &mut report).await,
+        Command::Reports(options) => reports::run(&options, &mut report).await,
         Command::Start(options) => start::run(&options, &mut report).await,
         Command::All { database } => {
             start::run(&start::Options::new(database), &mut report).await;
             send::run(&send::Options::new(database), &mut report).await;
             refresh::run(&refresh::Options::new(database), &mut report).await;
             campaign::run(&campaign::Options::new(database), &mut report).await;
+            reports::run(&reports::Options::new(database), &mut report).await;
         }
-        Command::Echo { .. } => {}
+        Command::Echo { .. } | Command::TakePosts => {}
     }
     report.finish()
 }

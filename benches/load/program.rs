@@ -111,9 +111,15 @@ impl Place {
 
     /// The service, with every setting at its default but the addresses.
     pub fn serve(&self, provider: &str) -> Running {
+        self.serve_with(provider, &[])
+    }
+
+    /// The same, with more settings.
+    pub fn serve_with(&self, provider: &str, more: &[(&str, &str)]) -> Running {
         let mut command = self.command(["serve"]);
         command.env("MITTO_API_BASE", provider).env("MITTO_API_KEY", KEY).env("SMS_TRAFFIC_ACCOUNT_ID", ACCOUNT);
         command.env("MITTO_SENDER", SENDER).env("GRPC_ADDR", "127.0.0.1:0").env("HTTP_ADDR", "127.0.0.1:0");
+        command.envs(more.iter().copied());
         Running::start(command, &self.file("serve.log"))
     }
 
@@ -124,6 +130,13 @@ impl Place {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.arg("echo").arg(file);
         Running::start(command, &self.file("echo.log"))
+    }
+
+    /// The bare server that takes posts: this program again.
+    pub fn take_posts(&self) -> Running {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.arg("take-posts");
+        Running::start(command, &self.file("take-posts.log"))
     }
 
     /// A user, and a token for it.

@@ -5,7 +5,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Bool, Integer, SmallInt, Text};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, SmallInt, Text};
 use diesel::sqlite::Sqlite;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use messaging::clock::Clock;
@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::client::TEXT;
 use crate::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::columns::{Guid, Instant};
+use crate::posts::body;
 use crate::program::{ACCOUNT, SENDER};
 
 /// Messages in one transaction.
@@ -89,6 +90,30 @@ table!(Event, Events, "events", {
     kind: i16 => SmallInt, from_status: i16 => SmallInt, to_status: i16 => SmallInt, attempt: i32 => Integer,
     evidence: String => Text,
 });
+
+table!(ReportRow, ReportRows, "reports", {
+    id: Guid => GuidSql, received_at: Instant => InstantSql, form: i16 => SmallInt, body: Vec<u8> => Binary,
+    provider_message_id: String => Text, state: i16 => SmallInt, tries: i16 => SmallInt, due_at: Instant => InstantSql,
+});
+
+/// Reports that are inserted together.
+pub struct Reports(Vec<ReportRow>);
+
+/// New reports, `count` of them from the `from`th on, as they are before they are applied.
+pub fn reports(from: u32, count: u32) -> Reports {
+    let now = Clock::system().now();
+    let row = |number: u32| ReportRow {
+        id: Guid(uuid::Uuid::new_v4()),
+        received_at: Instant(now),
+        form: 1,
+        body: body(number, u32::MAX, now).into_bytes(),
+        provider_message_id: format!("p-{number}"),
+        state: 1,
+        tries: 0,
+        due_at: Instant(now),
+    };
+    Reports((from..from + count).map(row).collect())
+}
 
 /// A batch of messages and their events.
 pub struct Batch {
@@ -165,6 +190,19 @@ impl Sink {
             .batch_execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -8000")
             .unwrap();
         Self::Sqlite(Box::new(connection))
+    }
+
+    pub async fn write_reports(&mut self, Reports(rows): Reports) {
+        match self {
+            Self::Sqlite(c) => {
+                let write = |c: &mut SqliteConnection| rows.iter().try_for_each(|row| row.execute(c).map(drop));
+                c.immediate_transaction::<_, diesel::result::Error, _>(write).unwrap();
+            }
+            Self::Postgres(c) => {
+                use diesel_async::RunQueryDsl as _;
+                ReportRows::from(rows).execute(c).await.unwrap();
+            }
+        }
     }
 
     pub async fn write(&mut self, batch: Batch) {

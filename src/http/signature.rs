@@ -12,6 +12,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use crate::planted;
+
 /// The header of the shared token.
 const TOKEN: &str = "x-webhook-token";
 /// The header of the plain HMAC: SHA-256, lower-case hexadecimal, over the body.
@@ -56,12 +58,14 @@ impl Keys {
 
     /// Whether the headers make it worth reading the body: the right token, or a signature of some kind.
     pub(super) fn may_pass(&self, headers: &HeaderMap) -> bool {
-        self.token_is_right(headers) || headers.contains_key(HMAC) || headers.contains_key(SIGNATURE)
+        let signed = headers.contains_key(HMAC) || headers.contains_key(SIGNATURE);
+        self.token_is_right(headers) || signed
     }
 
     /// Whether the post is authentic. What is signed is the body, or the query of a request that has none.
     pub(super) fn pass(&self, headers: &HeaderMap, signed: &[u8], now: Timestamp) -> bool {
-        self.token_is_right(headers) || self.hmac_is_right(headers, signed) || self.standard(headers, signed, now)
+        let signature = self.hmac_is_right(headers, signed) || self.standard(headers, signed, now);
+        self.token_is_right(headers) || signature || planted::bug("unproven")
     }
 
     fn token_is_right(&self, headers: &HeaderMap) -> bool {

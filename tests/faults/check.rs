@@ -4,6 +4,8 @@ mod campaigns;
 mod histories;
 mod orders;
 pub mod pace;
+pub mod reports;
+mod said;
 mod verdict;
 
 use std::collections::HashMap;
@@ -16,6 +18,7 @@ use crate::evidence::readback::ReadBack;
 use crate::evidence::tables::{Message, Rows};
 use crate::load::Told;
 
+pub use said::Said;
 pub use verdict::Verdict;
 
 /// The four records of one fleet.
@@ -24,6 +27,8 @@ pub struct Records<'a> {
     pub ledger: &'a [Entry],
     pub rows: &'a Rows,
     pub read: &'a ReadBack,
+    /// The best that was said of a message's delivery, by its id, in runs that report.
+    pub said: &'a HashMap<String, Said>,
 }
 
 /// The error code of a message whose holder went away between fence and settle.
@@ -42,7 +47,7 @@ pub fn check(records: &Records<'_>) -> Verdict {
     for told in records.told {
         let rows = by_destination.get(told.destination.as_str()).map_or(&[][..], Vec::as_slice);
         let entries = accepted.get(told.destination.as_str()).map_or(&[][..], Vec::as_slice);
-        was_kept(told, rows, records.rows, &by_id, &mut verdict);
+        was_kept(told, rows, records, &by_id, &mut verdict);
         was_sent_as_allowed(told, rows, entries, &mut verdict);
         orders::check(told, entries, &mut verdict);
     }
@@ -54,7 +59,7 @@ pub fn check(records: &Records<'_>) -> Verdict {
     }
     for row in &records.rows.messages {
         let entries = accepted.get(row.destination.as_str()).map_or(&[][..], Vec::as_slice);
-        states_agree(row, entries, &mut verdict);
+        states_agree(row, entries, records.said.get(&row.id), &mut verdict);
         reads_like(row, records.read, &mut verdict);
         histories::check(row, records.rows.events.get(&row.id).map_or(&[][..], Vec::as_slice), &mut verdict);
     }
@@ -72,7 +77,13 @@ fn group<'a, T>(pairs: impl Iterator<Item = (&'a str, T)>) -> HashMap<&'a str, V
 }
 
 /// What a client was told is in the tables once, and is still true.
-fn was_kept(told: &Told, rows: &[&Message], all: &Rows, by_id: &HashMap<&str, &Message>, verdict: &mut Verdict) {
+fn was_kept(
+    told: &Told,
+    rows: &[&Message],
+    records: &Records<'_>,
+    by_id: &HashMap<&str, &Message>,
+    verdict: &mut Verdict,
+) {
     let name = &told.text;
     if let Some(fault) = &told.fault {
         return verdict.contradictions.push(format!("{name}: the client was told {fault}"));
@@ -93,7 +104,7 @@ fn was_kept(told: &Told, rows: &[&Message], all: &Rows, by_id: &HashMap<&str, &M
     if rows.len() != 1 {
         verdict.contradictions.push(format!("{name}: {} rows for one key", rows.len()));
     }
-    if told.key.as_ref().is_some_and(|key| all.keys.get(key) != Some(&row.id)) {
+    if told.key.as_ref().is_some_and(|key| records.rows.keys.get(key) != Some(&row.id)) {
         verdict.contradictions.push(format!("{name}: its key does not stand for its message"));
     }
     if (row.guarantee == Guarantee::AtMostOnce as i16) != told.at_most_once {
@@ -103,10 +114,13 @@ fn was_kept(told: &Told, rows: &[&Message], all: &Rows, by_id: &HashMap<&str, &M
         verdict.contradictions.push(format!("{name}: stored as another campaign's"));
     }
     let sent = [Status::Sent, Status::Delivered].map(|s| s as i16);
-    if sent.contains(&answer.status) && !(sent.contains(&row.status) && row.provider_id == answer.provider_id) {
+    // What the carrier says decides: it is judged for itself.
+    let reported = records.said.get(&row.id).is_some_and(Said::is_final);
+    let is_sent = (reported || sent.contains(&row.status)) && row.provider_id == answer.provider_id;
+    if sent.contains(&answer.status) && !is_sent {
         verdict.contradictions.push(format!("{name}: told SENT, and is {}", describe(row)));
     }
-    if answer.status == Status::Failed as i16 && row.status != answer.status {
+    if answer.status == Status::Failed as i16 && row.status != answer.status && !reported {
         verdict.contradictions.push(format!("{name}: told FAILED, and is {}", describe(row)));
     }
 }
@@ -132,14 +146,18 @@ fn was_sent_as_allowed(told: &Told, rows: &[&Message], entries: &[&Entry], verdi
 }
 
 /// What a row says and what the provider has.
-fn states_agree(row: &Message, entries: &[&Entry], verdict: &mut Verdict) {
+fn states_agree(row: &Message, entries: &[&Entry], said: Option<&Said>, verdict: &mut Verdict) {
     let status = Status::from_number(i32::from(row.status));
     let wrong = |what: &str| format!("{}: {}, {what}", row.id, describe(row));
+    let failed = said.is_some_and(Said::is_failure) && status == Some(Status::Failed);
+    let is_sent = failed || matches!(status, Some(Status::Sent | Status::Delivered));
     match status {
-        Some(Status::Sent | Status::Delivered) => {
+        _ if is_sent => {
             let named = |entry: &&&Entry| {
                 let ours = entry.reference.as_ref().is_some_and(|r| r.replace('-', "") == row.id);
-                ours && row.provider_id.as_ref() == Some(&entry.message_id)
+                // What a report settled has no id of the provider's if its answer was lost.
+                let nameless = row.provider_id.is_none() && said.is_some();
+                ours && (nameless || row.provider_id.as_ref() == Some(&entry.message_id))
             };
             if entries.iter().find(named).is_none() {
                 verdict.contradictions.push(wrong("and the provider has no such message"));
@@ -162,7 +180,7 @@ fn states_agree(row: &Message, entries: &[&Entry], verdict: &mut Verdict) {
             true => &mut verdict.unknown,
             false => &mut verdict.unknown_by_outage,
         }) += 1;
-    } else if !matches!(status, Some(Status::Sent | Status::Delivered)) && !entries.is_empty() {
+    } else if !is_sent && !entries.is_empty() {
         verdict.contradictions.push(wrong("and the provider has it"));
     }
 }

@@ -20,7 +20,7 @@ use tonic::Request;
 use tonic::transport::Channel;
 
 pub use database::{Database, connect};
-pub use gateway::{Moment, Then};
+pub use gateway::{Moment, Sent, Then};
 pub use replica::{ACCOUNT, BULK_IN_FLIGHT, LEASE, QUEUED_IN_FLIGHT, Replica};
 
 use crate::evidence::tables::Tables;
@@ -57,7 +57,7 @@ impl Fleet {
     /// Starts two replicas on Postgres, one on SQLite, with a user and a campaign.
     pub async fn start(name: String, scenario: Scenario, kind: Kind, bug: Option<&'static str>) -> Self {
         let directory = tempfile::Builder::new().prefix("messaging-faults-").tempdir().unwrap();
-        let database = Database::create(kind, directory.path(), scenario == Scenario::Database).await;
+        let database = Database::create(kind, directory.path(), scenario.stops_postgres()).await;
         let config = sandbox::Config { latency: LATENCY, ..sandbox::Config::default() };
         let sandbox = Sandbox::bind("127.0.0.1:0", config, Clock::system()).await.unwrap();
         let url = format!("http://{}", sandbox.addr());
@@ -67,8 +67,7 @@ impl Fleet {
         let count = if kind == Kind::Postgres { 2 } else { 1 };
         let mut replicas = Vec::new();
         for number in 0..count {
-            let replica =
-                Replica::new(number, directory.path(), database.url(), &url, bug, !scenario.is_about_pace()).await;
+            let replica = Replica::new(number, directory.path(), database.url(), &url, bug, scenario).await;
             replica.start(START).await;
             replicas.push(replica);
         }
@@ -156,6 +155,18 @@ impl Fleet {
         while begun.elapsed() < limit {
             let tables = Tables::open(&self.database).await;
             if tables.unsettled(resends).await + tables.alive(resends).await == 0 {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        false
+    }
+
+    /// Waits until no report waits whose message is there, `limit` at most. False if some still do.
+    pub async fn reported(&self, limit: Duration) -> bool {
+        let begun = Instant::now();
+        while begun.elapsed() < limit {
+            if Tables::open(&self.database).await.unapplied().await == 0 {
                 return true;
             }
             tokio::time::sleep(Duration::from_millis(250)).await;

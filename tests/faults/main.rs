@@ -18,6 +18,7 @@ mod fleet;
 mod load;
 mod options;
 mod prove;
+mod reports;
 mod run;
 mod scenarios;
 

@@ -16,10 +16,10 @@ pub struct Options {
     /// Run each planted bug, and see that the check that is meant for it finds it; needs the feature `planted-bugs`
     #[arg(long)]
     pub prove: bool,
-    /// How many messages `kills` sends
+    /// How many messages `kills` sends, and `reports`
     #[arg(long)]
     pub messages: Option<u32>,
-    /// How often `kills` kills, two seconds apart or more
+    /// How often `kills` kills, two seconds apart or more, and `reports`
     #[arg(long)]
     pub kills: Option<u32>,
     /// Which database
@@ -46,6 +46,8 @@ pub enum Scenario {
     Upgrade,
     /// Campaigns are paused, resumed, cancelled and scheduled while replicas are killed
     Orders,
+    /// The provider reports thrice, shuffled, too early, wrongly and untruly, while replicas are killed and Postgres is stopped
+    Reports,
     /// An account is limited, and has more to send than that
     Rate,
     /// One user has much to send, others came after him with little
@@ -53,7 +55,7 @@ pub enum Scenario {
 }
 
 impl Scenario {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Kills,
         Self::Moments,
         Self::Pause,
@@ -61,6 +63,7 @@ impl Scenario {
         Self::Provider,
         Self::Upgrade,
         Self::Orders,
+        Self::Reports,
         Self::Rate,
         Self::Fair,
     ];
@@ -75,6 +78,11 @@ impl Scenario {
         matches!(self, Self::Rate | Self::Fair)
     }
 
+    /// Whether it stops Postgres, and needs one of its own.
+    pub fn stops_postgres(self) -> bool {
+        matches!(self, Self::Database | Self::Reports)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Kills => "kills",
@@ -84,6 +92,7 @@ impl Scenario {
             Self::Provider => "provider",
             Self::Upgrade => "upgrade",
             Self::Orders => "orders",
+            Self::Reports => "reports",
             Self::Rate => "rate",
             Self::Fair => "fair",
         }
@@ -129,6 +138,10 @@ pub struct Size {
     /// What `kills` sends, and how often it kills.
     pub messages: u32,
     pub kills: u32,
+    /// What `reports` sends, how often it kills, and how often it stops Postgres.
+    pub reported: u32,
+    pub reported_kills: u32,
+    pub stops: u32,
     /// How often each thing is done that a scenario does several times.
     pub rounds: u32,
     /// How long each of the provider's troubles lasts.
@@ -154,6 +167,9 @@ impl Options {
             Size {
                 messages: 2600,
                 kills: 4,
+                reported: 2500,
+                reported_kills: 3,
+                stops: 1,
                 rounds: 1,
                 trouble: Duration::from_millis(1500),
                 recipients: 520,
@@ -168,6 +184,9 @@ impl Options {
             Size {
                 messages: 20_000,
                 kills: 50,
+                reported: 20_000,
+                reported_kills: 20,
+                stops: 3,
                 rounds: 5,
                 trouble: Duration::from_secs(5),
                 recipients: 1200,
@@ -179,7 +198,13 @@ impl Options {
                 at_once: 2,
             }
         };
-        Size { messages: self.messages.unwrap_or(size.messages), kills: self.kills.unwrap_or(size.kills), ..size }
+        Size {
+            messages: self.messages.unwrap_or(size.messages),
+            kills: self.kills.unwrap_or(size.kills),
+            reported: self.messages.unwrap_or(size.reported),
+            reported_kills: self.kills.unwrap_or(size.reported_kills),
+            ..size
+        }
     }
 
     pub fn scenarios(&self) -> Vec<Scenario> {

@@ -1,5 +1,6 @@
 //! A run: every scenario on its fleets, a line for each, and the line for all.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -89,8 +90,9 @@ impl Turn {
         if case.scenario.is_waiting() {
             return Self(None);
         }
-        // What is measured in seconds needs the machine for itself.
-        let wanted = if case.scenario.is_about_pace() { size.at_once } else { 1 };
+        // What is measured in seconds needs the machine for itself, and a whole storm takes it.
+        let alone = case.scenario.is_about_pace() || (case.scenario == Scenario::Reports && size.resends);
+        let wanted = if alone { size.at_once } else { 1 };
         Self(places.clone().acquire_many_owned(u32::try_from(wanted).unwrap()).await.ok())
     }
 
@@ -109,7 +111,7 @@ pub async fn one(case: Case, size: Size, seed: u64, turn: Turn) -> Verdict {
     let begun = Instant::now();
     let fleet = Fleet::start(format!("{name}-{seed:x}"), scenario, kind, bug).await;
     let fleet = Arc::new(fleet);
-    let scenarios::Done { told, pace } = scenarios::disturb(scenario, &fleet, size, &mut rng).await;
+    let scenarios::Done { told, pace, reporter } = scenarios::disturb(scenario, &fleet, size, &mut rng).await;
     let turn = if scenario.is_about_pace() {
         Some(turn)
     } else {
@@ -121,11 +123,24 @@ pub async fn one(case: Case, size: Size, seed: u64, turn: Turn) -> Verdict {
     let limit = LEASE + REST + backlog + if size.resends { RESEND } else { Duration::ZERO };
     let rested = fleet.rest(size.resends, limit).await;
     turn.into_iter().for_each(Turn::end);
+    let mut reported = true;
+    if let Some(reporter) = &reporter {
+        // Of what was sent again meanwhile, too.
+        reporter.drain(REST).await;
+        reported = fleet.reported(REST).await;
+    }
     let read = readback::read(&fleet).await;
     let ended = fleet.stop().await;
     let rows = Tables::open(&fleet.database).await.read().await;
     let ledger = ledger::read(&fleet.ledger_url()).await;
-    let mut verdict = check::check(&Records { told: &told, ledger: &ledger, rows: &rows, read: &read });
+    let acknowledged = reporter.as_ref().map(|reporter| reporter.acknowledged());
+    let said = acknowledged.as_ref().map_or_else(HashMap::new, |heard| check::reports::said(&rows, heard));
+    let records = Records { told: &told, ledger: &ledger, rows: &rows, read: &read, said: &said };
+    let mut verdict = check::check(&records);
+    if let (Some(reporter), Some(acknowledged)) = (&reporter, acknowledged) {
+        let replay = fleet.replicas[0].ask(&["replay-reports"]).await;
+        check::reports::check(&records, acknowledged, &reporter.counts, &replay, &mut verdict);
+    }
     verdict.cuts = fleet.cuts.load(Ordering::Relaxed);
     if let Some(measured) = pace.map(|pace| pace.measure(&ledger, &told)) {
         verdict.pace = measured.wrong;
@@ -134,9 +149,13 @@ pub async fn one(case: Case, size: Size, seed: u64, turn: Turn) -> Verdict {
     if !rested {
         verdict.contradictions.push(format!("messages still wait for something after {} s", limit.as_secs()));
     }
+    if !reported {
+        verdict.wrong.push("reports still wait whose message is there".to_owned());
+    }
     if !ended {
         verdict.contradictions.push("a replica did not stop in order".to_owned());
     }
+    drop(reporter);
     tell(&case, &verdict, begun.elapsed(), fleet);
     verdict
 }

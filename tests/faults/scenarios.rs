@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::check::pace::Pace;
-use crate::fleet::{ACCOUNT, Fleet, LEASE, Moment, Replica, Then};
+use crate::fleet::{ACCOUNT, Database, Fleet, LEASE, Moment, Replica, Then};
 use crate::load::{Campaigns, Singles, Steered, Tenants, Told};
 use crate::options::{Scenario, Size};
+use crate::reports::Reporter;
 
 /// Between two kills.
 const BETWEEN: Duration = Duration::from_secs(2);
@@ -23,6 +25,10 @@ const START: Duration = Duration::from_secs(30);
 const TRAP: Duration = Duration::from_secs(20);
 /// How long clients are at giving orders, or longer.
 const ORDERS: Duration = Duration::from_secs(16);
+/// The longest between two disturbances of `reports`, whatever is reported meanwhile.
+const STALL: Duration = Duration::from_secs(30);
+/// How long all reports may take to be acknowledged.
+const DRAIN: Duration = Duration::from_mins(10);
 /// How many sends pass before a trap springs, at most.
 const PASSING: u32 = 20;
 
@@ -30,11 +36,13 @@ const PASSING: u32 = 20;
 pub struct Done {
     pub told: Vec<Told>,
     pub pace: Option<Pace>,
+    /// Who reported on the messages, and goes on.
+    pub reporter: Option<Arc<Reporter>>,
 }
 
 impl From<Vec<Told>> for Done {
     fn from(told: Vec<Told>) -> Self {
-        Self { told, pace: None }
+        Self { told, pace: None, reporter: None }
     }
 }
 
@@ -45,12 +53,14 @@ pub async fn disturb(scenario: Scenario, fleet: &Arc<Fleet>, size: Size, rng: &m
         Scenario::Rate => return rate(fleet, size).await,
         Scenario::Fair => return fair(fleet, size).await,
         Scenario::Orders => return orders(fleet, size, rng).await.into(),
+        Scenario::Reports => return reports(fleet, size, rng).await,
         _ => {}
     }
     let load = Singles { messages: u32::MAX, rate: size.rate }.start(fleet);
     let with_campaigns = matches!(scenario, Scenario::Moments | Scenario::Database | Scenario::Provider);
     let campaigns = if with_campaigns { 2 * size.rounds } else { 0 };
-    let campaigns = Campaigns { campaigns, recipients: size.recipients, every: size.trouble * 2 }.start(fleet);
+    let campaigns =
+        Campaigns { campaigns, recipients: size.recipients, every: size.trouble * 2, one_by_one: 2 }.start(fleet);
     sleep(CALM).await;
     match scenario {
         Scenario::Moments => moments(fleet, size, rng).await,
@@ -58,7 +68,7 @@ pub async fn disturb(scenario: Scenario, fleet: &Arc<Fleet>, size: Size, rng: &m
         Scenario::Database => database(fleet, size, rng).await,
         Scenario::Provider => provider(fleet, size).await,
         Scenario::Upgrade => upgrade(fleet).await,
-        Scenario::Kills | Scenario::Rate | Scenario::Fair | Scenario::Orders => {}
+        Scenario::Kills | Scenario::Rate | Scenario::Fair | Scenario::Orders | Scenario::Reports => {}
     }
     sleep(CALM).await;
     let (mut told, of_campaigns) = tokio::join!(load.stop(), campaigns.stop());
@@ -78,7 +88,7 @@ async fn kills(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Vec<Told> {
     let singles = size.messages.saturating_sub(campaigns * size.recipients).max(1);
     let load = Singles { messages: singles, rate: (singles / seconds).max(1) }.start(fleet);
     let every = Duration::from_secs(seconds.into()) / campaigns;
-    let campaigns = Campaigns { campaigns, recipients: size.recipients, every }.start(fleet);
+    let campaigns = Campaigns { campaigns, recipients: size.recipients, every, one_by_one: 2 }.start(fleet);
     for kill in 1..=size.kills {
         sleep(BETWEEN.mul_f64(rng.random_range(0.8..1.2))).await;
         while u64::from(load.begun()) < u64::from(singles) * u64::from(kill) / u64::from(size.kills + 1) {
@@ -188,17 +198,54 @@ async fn orders(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Vec<Told> {
     load.finish().await
 }
 
+/// A storm of reports on campaigns in bulk calls and one by one and on single sends, while replicas are killed and Postgres
+/// is stopped: spread over the reports, whatever the machine's speed.
+async fn reports(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Done {
+    /// How many campaigns there are; every fifth goes out one by one.
+    const CAMPAIGNS: u32 = 10;
+    let reporter = Reporter::start(fleet, rng.random(), size.reported);
+    let singles = (size.reported / 20).max(1);
+    let recipients = ((size.reported - singles) / CAMPAIGNS).max(1);
+    let load = Singles { messages: singles, rate: 200 }.start(fleet);
+    let every = Duration::from_millis(500);
+    let campaigns = Campaigns { campaigns: CAMPAIGNS, recipients, every, one_by_one: 5 }.start(fleet);
+    let stops = if matches!(fleet.database, Database::Postgres { .. }) { size.stops } else { 0 };
+    let mut stop: Vec<bool> = (0..size.reported_kills + stops).map(|n| n < stops).collect();
+    stop.shuffle(rng);
+    let parts = f64::from(u32::try_from(stop.len() + 1).unwrap());
+    for (number, stop) in (1_u32..).zip(stop) {
+        // Not to the very end: leases that were cut off run out while the rest is reported.
+        reporter.reaches(f64::from(number) / parts * 0.5, STALL).await;
+        sleep(CALM.mul_f64(rng.random_range(0.0..0.4))).await;
+        if stop {
+            fleet.database.crash(Duration::from_millis(rng.random_range(200..1500))).await;
+            fleet.replicas.iter().for_each(|_| fleet.count_cut());
+        } else {
+            let replica = any(fleet, rng);
+            replica.kill();
+            fleet.count_cut();
+            replica.start(START).await;
+        }
+    }
+    let (mut told, of_campaigns) = tokio::join!(load.finish(), campaigns.finish());
+    told.extend(of_campaigns);
+    reporter.reaches(1.0, CALM).await;
+    reporter.drain(DRAIN).await;
+    Done { told, pace: None, reporter: Some(reporter) }
+}
+
 /// A limited account with two campaigns, one in bulk calls and one one by one, and single sends beside them: more
 /// waits than may be sent until nearly the end.
 async fn rate(fleet: &Arc<Fleet>, size: Size) -> Done {
     const RATE: u32 = 200;
     const BURST: u32 = 50;
     fleet.limit(RATE, BURST).await;
-    let campaigns = Campaigns { campaigns: 2, recipients: size.limited * 2 / 5, every: Duration::ZERO }.start(fleet);
+    let campaigns =
+        Campaigns { campaigns: 2, recipients: size.limited * 2 / 5, every: Duration::ZERO, one_by_one: 2 }.start(fleet);
     let load = Singles { messages: size.limited / 5, rate: RATE * 3 / 10 }.start(fleet);
     let (mut told, of_campaigns) = tokio::join!(load.finish(), campaigns.finish());
     told.extend(of_campaigns);
-    Done { told, pace: Some(Pace::Limit { rate: RATE, burst: BURST }) }
+    Done { told, pace: Some(Pace::Limit { rate: RATE, burst: BURST }), reporter: None }
 }
 
 /// One user's messages wait for room on the account, then others' come; then there is room.
@@ -211,5 +258,5 @@ async fn fair(fleet: &Arc<Fleet>, size: Size) -> Done {
     let few: HashSet<String> = told[size.backlog as usize..].iter().map(|told| told.destination.clone()).collect();
     let from = jiff::Timestamp::now();
     fleet.limit(0, 1).await;
-    Done { told, pace: Some(Pace::Turns { from, few, tenants: OTHERS }) }
+    Done { told, pace: Some(Pace::Turns { from, few, tenants: OTHERS }), reporter: None }
 }

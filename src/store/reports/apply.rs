@@ -17,6 +17,7 @@ use super::{ReportRow, Stage};
 use crate::domain::ids::MessageId;
 use crate::domain::report::{Report, next_look};
 use crate::domain::status::Event;
+use crate::planted;
 use crate::store::batch::Writes;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
@@ -88,6 +89,7 @@ impl Matched {
 
     fn jobs(&self) -> impl Iterator<Item = Job> + '_ {
         let evidence = self.report.as_ref().map(|report| report.evidence.clone());
+        let evidence = evidence.filter(|_| !planted::now_and_then("lost-report"));
         self.targets.iter().filter_map(move |id| {
             Some(Job { pick: Pick::Id(MessageId(id.0)), event: Event::Evidence(evidence.clone()?) })
         })

@@ -16,19 +16,24 @@ pub fn check(row: &Message, events: &[Event], verdict: &mut Verdict) {
     let mut status = 0;
     let mut version = 0;
     let mut resends = 0;
+    // Where its own way has come to: what the carrier says may cover it before its answer is there.
+    let mut own = 0;
     for event in events {
         // A claim makes a scheduled message a queued one, and is not worth an event.
         let follows = event.from == status || (status == SCHEDULED && event.from == QUEUED);
         if !follows || event.version <= version {
             verdict.contradictions.push(format!("{}: event {} does not follow the one before", row.id, event.version));
         }
-        if let Some(what) = forbidden(row, event) {
+        if let Some(what) = forbidden(row, event, own) {
             verdict.contradictions.push(format!("{}: event {}: {what}", row.id, event.version));
         }
         resends += u32::from(event.kind == Kind::Resend as i16);
         let lost = event.kind == Kind::LeaseLost as i16 && event.to == UNKNOWN;
         *(if row.in_bulk() { &mut verdict.lost_in_bulk } else { &mut verdict.lost_answers }) += u32::from(lost);
         (status, version) = (event.to, event.version);
+        if event.kind != Kind::Reported as i16 || own != SENDING {
+            own = event.to;
+        }
     }
     if status != row.status || events.is_empty() {
         verdict.contradictions.push(format!("{}: its last event says {status}, its row {}", row.id, row.status));
@@ -39,13 +44,13 @@ pub fn check(row: &Message, events: &[Event], verdict: &mut Verdict) {
 }
 
 /// Why this step may never be taken.
-fn forbidden(row: &Message, event: &Event) -> Option<&'static str> {
+fn forbidden(row: &Message, event: &Event, own: i16) -> Option<&'static str> {
     let at_most_once = row.guarantee == Guarantee::AtMostOnce as i16;
     let kind = |kind: Kind| event.kind == kind as i16;
     if event.version == 1 && !kind(Kind::Accepted) {
         return Some("a history begins with its acceptance");
     }
-    if kind(Kind::Settled) && event.from != SENDING {
+    if kind(Kind::Settled) && own != SENDING {
         return Some("a settle by somebody who no longer held it");
     }
     if kind(Kind::LeaseLost) && event.from == SENDING && event.to == QUEUED {

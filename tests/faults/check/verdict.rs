@@ -30,6 +30,12 @@ pub struct Verdict {
     pub drift: u64,
     pub drifted: Vec<String>,
     pub contradictions: Vec<String>,
+    /// How many different reports were acknowledged; those that are not kept; messages and reports that read otherwise than
+    /// they should; and what replaying would change.
+    pub reports: usize,
+    pub missing: Vec<String>,
+    pub wrong: Vec<String>,
+    pub replay: Vec<String>,
     /// A rate limit that did not hold, or somebody who did not have his turn; and what was measured.
     pub pace: Vec<String>,
     pub measured: Vec<String>,
@@ -69,6 +75,9 @@ impl Verdict {
         add("counter drift", &self.drifted);
         add("contradiction", &self.contradictions);
         add("pace", &self.pace);
+        add("acked but missing", &self.missing);
+        add("wrong state", &self.wrong);
+        add("replay", &self.replay);
         if self.unknown.max(self.lost_answers) > self.limit() {
             let (now, ever) = (self.unknown, self.lost_answers);
             all.push(format!("unknown: {now} now and {ever} ever, and no more than {} may be", self.limit()));
@@ -100,7 +109,13 @@ impl fmt::Display for Verdict {
             self.drift,
             self.contradictions.len(),
             self.pace.len(),
-        )
+        )?;
+        if self.reports > 0 {
+            let (missing, wrong) = (self.missing.len(), self.wrong.len());
+            let replay = if self.replay.is_empty() { "equal" } else { "DIFFERS" };
+            write!(f, " · acked but missing {missing} · wrong state {wrong} · replay digest {replay}")?;
+        }
+        Ok(())
     }
 }
 
@@ -121,6 +136,10 @@ impl AddAssign<&Self> for Verdict {
         self.drift += other.drift;
         self.drifted.extend_from_slice(&other.drifted);
         self.contradictions.extend_from_slice(&other.contradictions);
+        self.reports += other.reports;
+        self.missing.extend_from_slice(&other.missing);
+        self.wrong.extend_from_slice(&other.wrong);
+        self.replay.extend_from_slice(&other.replay);
         self.explained += other.explained;
         self.unknown_by_outage += other.unknown_by_outage;
         self.waiting += other.waiting;

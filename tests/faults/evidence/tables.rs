@@ -31,6 +31,14 @@ pub struct Message {
     pub possible_duplicate: i16,
     /// 1 if something is to happen to it yet.
     pub due: i16,
+    /// What was said of its delivery, and when, in microseconds.
+    pub rank: i16,
+    pub evidence_at: Option<i64>,
+    pub evidence_hash: i64,
+    pub word: Option<String>,
+    pub error: Option<String>,
+    pub delivered_at: Option<i64>,
+    pub failed_at: Option<i64>,
 }
 
 impl Message {
@@ -48,6 +56,15 @@ pub struct Event {
     pub kind: i16,
     pub from: i16,
     pub to: i16,
+}
+
+/// A row of `reports`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Report {
+    /// What was posted, in hex.
+    pub body: String,
+    pub form: i16,
+    pub state: i16,
 }
 
 /// A row of `idempotency_keys`.
@@ -72,6 +89,7 @@ pub struct Rows {
     pub events: HashMap<String, Vec<Event>>,
     /// Which message a key stands for.
     pub keys: HashMap<String, String>,
+    pub reports: Vec<Report>,
     /// By campaign and status, without zeroes: what the counters say, and what the messages are.
     pub counters: HashMap<(i64, i16), i64>,
     pub counted: HashMap<(i64, i16), i64>,
@@ -97,17 +115,23 @@ impl Tables {
         }
     }
 
-    /// Every row of `what` (from `FROM` on) as an object of these columns: a name, and an expression in which `id(x)`
-    /// stands for an id's digits.
+    /// Every row of `what` (from `FROM` on) as an object of these columns: a name, and an expression, in which `id(x)` stands
+    /// for an id's digits, `hex(x)` for bytes and `micros(x)` for a time.
     async fn rows<T: DeserializeOwned>(&self, columns: &[(&str, &str)], what: &str) -> Vec<T> {
-        let (object, id) = match self {
-            Self::Sqlite(_) => ("json_object", "lower(hex("),
-            Self::Postgres(_) => ("json_build_object", "(replace(cast("),
+        let object = match self {
+            Self::Sqlite(_) => "json_object",
+            Self::Postgres(_) => "json_build_object",
         };
-        let expression = |text: &str| match (self, text.strip_prefix("id(").and_then(|t| t.strip_suffix(')'))) {
-            (_, None) => text.to_owned(),
-            (Self::Sqlite(_), Some(column)) => format!("{id}{column}))"),
-            (Self::Postgres(_), Some(column)) => format!("{id}{column} AS text), '-', ''))"),
+        let expression = |text: &str| {
+            let (kind, column) = text.strip_suffix(')').and_then(|text| text.split_once('(')).unwrap_or(("", text));
+            match (self, kind) {
+                (Self::Sqlite(_), "id" | "hex") => format!("lower(hex({column}))"),
+                (Self::Sqlite(_), "micros") => column.to_owned(),
+                (Self::Postgres(_), "id") => format!("replace(cast({column} AS text), '-', '')"),
+                (Self::Postgres(_), "hex") => format!("encode({column}, 'hex')"),
+                (Self::Postgres(_), "micros") => format!("CAST(extract(epoch FROM {column}) * 1000000 AS bigint)"),
+                _ => text.to_owned(),
+            }
         };
         let columns: Vec<String> =
             columns.iter().map(|(name, text)| format!("'{name}', {}", expression(text))).collect();
@@ -150,6 +174,13 @@ impl Tables {
         self.rows::<serde_json::Value>(&[("id", "c.id")], &what).await.len()
     }
 
+    /// How many reports wait although their message is there.
+    pub async fn unapplied(&self) -> usize {
+        let what = "FROM reports AS r WHERE r.due_at IS NOT NULL AND (EXISTS (SELECT 1 FROM messages AS m WHERE m.id = \
+                    r.message_id) OR EXISTS (SELECT 1 FROM messages AS m WHERE m.provider_message_id = r.provider_message_id))";
+        self.rows::<serde_json::Value>(&[("id", "id(r.id)")], what).await.len()
+    }
+
     /// Reads everything.
     pub async fn read(&self) -> Rows {
         let messages = [
@@ -165,6 +196,13 @@ impl Tables {
             ("attempts", "attempts"),
             ("possible_duplicate", "CASE WHEN possible_duplicate THEN 1 ELSE 0 END"),
             ("due", "CASE WHEN due_at IS NULL THEN 0 ELSE 1 END"),
+            ("rank", "delivery_rank"),
+            ("evidence_at", "micros(evidence_at)"),
+            ("evidence_hash", "evidence_hash"),
+            ("word", "provider_status"),
+            ("error", "error"),
+            ("delivered_at", "micros(delivered_at)"),
+            ("failed_at", "micros(failed_at)"),
         ];
         let events = [
             ("message", "id(message_id)"),
@@ -188,6 +226,7 @@ impl Tables {
         Rows {
             messages: self.rows(&messages, "FROM messages").await,
             events: by_message,
+            reports: self.rows(&[("body", "hex(body)"), ("form", "form"), ("state", "state")], "FROM reports").await,
             keys: keys.into_iter().filter_map(|key| Some((key.key, key.message.filter(|m| !m.is_empty())?))).collect(),
             counters: table(self.rows(&count("CAST(sum(n) AS bigint)"), changes).await),
             counted: table(self.rows(&count("count(*)"), recount).await),

@@ -4,8 +4,10 @@
 //! there and the body is not, and the last byte of the answer has just been handed over.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use futures::future::BoxFuture;
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -39,6 +41,19 @@ pub enum Then {
     Unavailable,
 }
 
+/// A message that the provider has just taken.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// Our id.
+    pub reference: String,
+    pub provider_id: String,
+    /// The number that it goes to.
+    pub destination: String,
+}
+
+/// Somebody who hears of messages that the provider took, before the replica does: it gets its answer afterwards.
+pub type Ear = Arc<dyn Fn(Vec<Sent>) -> BoxFuture<'static, ()> + Send + Sync>;
+
 /// Waits for a send at a moment.
 struct Trap {
     moment: Moment,
@@ -53,6 +68,7 @@ struct Shared {
     provider: String,
     client: reqwest::Client,
     trap: Mutex<Option<Trap>>,
+    ear: OnceLock<Ear>,
 }
 
 /// A listener of its own for one replica. It closes, with its connections, when it is dropped.
@@ -67,7 +83,8 @@ impl Gateway {
     pub async fn open(provider: String) -> Self {
         // No second connection for a call that was cut, no proxy: what happens is what the replica sees.
         let client = reqwest::Client::builder().no_proxy().http1_only().retry(reqwest::retry::never());
-        let shared = Shared { provider, client: client.build().unwrap(), trap: Mutex::default() };
+        let client = client.build().unwrap();
+        let shared = Shared { provider, client, trap: Mutex::default(), ear: OnceLock::new() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let gateway = Self { address, shared: Arc::new(shared), serving: Mutex::default() };
@@ -112,6 +129,11 @@ impl Gateway {
         });
     }
 
+    /// Lets somebody hear of every message that the provider takes. Once for each gateway.
+    pub fn listen(&self, ear: Ear) {
+        assert!(self.shared.ear.set(ear).is_ok(), "somebody listens already");
+    }
+
     /// Lets `act` happen when a send is at `moment`, after `passing` others. The answer comes when it has happened.
     pub fn trap(
         &self,
@@ -143,6 +165,7 @@ impl Shared {
 
     /// Hands the call to the provider. `None` if it gave no whole answer.
     async fn forward(&self, head: &Head, body: Vec<u8>) -> Option<Vec<u8>> {
+        let listening = self.ear.get().filter(|_| is_send(head)).map(|ear| (ear, body.clone()));
         let method = head.method.parse().ok()?;
         let mut request = self.client.request(method, format!("{}{}", self.provider, head.path)).body(body);
         for (name, value) in head.headers.iter().filter(|(name, _)| name != "host" && name != "content-length") {
@@ -156,10 +179,28 @@ impl Shared {
             }
         }
         let body = answer.bytes().await.ok()?;
+        if let Some((ear, request)) = listening {
+            ear(taken(&request, &body).unwrap_or_default()).await;
+        }
         bytes.extend(format!("content-length: {}\r\n\r\n", body.len()).into_bytes());
         bytes.extend(body);
         Some(bytes)
     }
+}
+
+/// The messages of a call that were taken: their answers pair by position.
+fn taken(request: &[u8], answer: &[u8]) -> Option<Vec<Sent>> {
+    let request: Value = serde_json::from_slice(request).ok()?;
+    let answer: Value = serde_json::from_slice(answer).ok()?;
+    let one = [request.clone()];
+    let asked = request["messages"].as_array().map_or(&one[..], Vec::as_slice);
+    let answers = answer["messages"].as_array()?;
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let sent = |(asked, answer): (&Value, &Value)| {
+        let (reference, destination) = (text(&asked["reference"])?, text(&asked["destination"])?);
+        Some(Sent { reference, provider_id: text(&answer["messageId"])?, destination })
+    };
+    Some(asked.iter().zip(answers).filter_map(sent).collect())
 }
 
 /// The head of a call.

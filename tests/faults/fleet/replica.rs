@@ -9,6 +9,8 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::gateway::Gateway;
 use super::program::Program;
+use crate::options::Scenario;
+use crate::reports::SECRET;
 
 /// The longest time in one process's hands, in every fleet (`LEASE_SECONDS`).
 pub const LEASE: Duration = Duration::from_secs(20);
@@ -34,6 +36,8 @@ pub struct Replica {
     log: PathBuf,
     program: Mutex<Option<Program>>,
     door: Mutex<Option<Channel>>,
+    /// The HTTP door's address, while it is up.
+    web: Mutex<Option<String>>,
 }
 
 impl Replica {
@@ -44,7 +48,7 @@ impl Replica {
         database: String,
         provider: &str,
         bug: Option<&'static str>,
-        killed: bool,
+        scenario: Scenario,
     ) -> Arc<Self> {
         let gateway = Gateway::open(provider.to_owned()).await;
         let mut environment = vec![
@@ -63,16 +67,28 @@ impl Replica {
             ("LOG_LEVEL", "warn".to_owned()),
             ("SEND_CONCURRENCY", QUEUED_IN_FLIGHT.to_string()),
             ("BULK_CONCURRENCY", BULK.0.to_string()),
+            // What it answered would change messages between the reading of one record and the next.
+            ("POLL_RATE", "0".to_owned()),
             ("BULK_CHUNK", BULK.1.to_string()),
         ];
-        if !killed {
+        if scenario.is_about_pace() {
             // Nothing is cut: what counts is that slots are not what holds messages back.
             environment.retain(|(name, _)| !matches!(*name, "SEND_CONCURRENCY" | "BULK_CONCURRENCY"));
             environment.push(("SEND_CONCURRENCY", "64".to_owned()));
         }
+        if scenario == Scenario::Reports {
+            environment.push(("WEBHOOK_SECRET", SECRET.to_owned()));
+        }
         environment.extend(bug.map(|bug| ("MESSAGING_PLANTED_BUG", bug.to_owned())));
         let log = directory.join(format!("replica-{number}.log"));
-        Arc::new(Self { gateway, environment, log, program: Mutex::default(), door: Mutex::default() })
+        Arc::new(Self {
+            gateway,
+            environment,
+            log,
+            program: Mutex::default(),
+            door: Mutex::default(),
+            web: Mutex::default(),
+        })
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -101,6 +117,7 @@ impl Replica {
             });
             if let Some(program) = started.await.unwrap() {
                 let address = program.first["grpc"].as_str().unwrap().to_owned();
+                *self.web.lock().unwrap() = program.first["http"].as_str().map(str::to_owned);
                 *self.program.lock().unwrap() = Some(program);
                 *self.door.lock().unwrap() =
                     Some(Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy());
@@ -117,7 +134,13 @@ impl Replica {
         self.door.lock().unwrap().clone()
     }
 
+    /// The address for posts, if it is up.
+    pub fn web(&self) -> Option<String> {
+        self.web.lock().unwrap().clone()
+    }
+
     fn close_door(&self) {
+        *self.web.lock().unwrap() = None;
         *self.door.lock().unwrap() = None;
     }
 

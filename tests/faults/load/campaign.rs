@@ -34,21 +34,23 @@ const FEED: Duration = Duration::from_millis(10);
 /// How many recipients a stream names a second time, with another text: the first one counts.
 const TWICE: usize = 10;
 
-/// How many campaigns, how large, and how far apart.
+/// How many campaigns, how large, how far apart, and in which guarantee.
 #[derive(Debug, Clone, Copy)]
 pub struct Campaigns {
-    /// How many at most, every other one at most once.
+    /// How many at most.
     pub campaigns: u32,
     /// How many recipients each has.
     pub recipients: u32,
     /// Between two.
     pub every: Duration,
+    /// Every so many-th is at most once, and goes out one by one.
+    pub one_by_one: u32,
 }
 
 /// One that is to be sent.
 pub(super) struct Wanted {
     pub(super) number: u32,
-    at_most_once: bool,
+    pub(super) at_most_once: bool,
     name: String,
     recipients: Vec<Recipient>,
     /// When it is to begin, if not at once.
@@ -125,7 +127,9 @@ impl Campaigns {
                 () = stop.cancelled() => break,
             }
             next.fetch_add(1, Ordering::Relaxed);
-            let (fleet, wanted) = (fleet.clone(), Wanted::new(number, self.recipients, &fleet));
+            let mut wanted = Wanted::new(number, self.recipients, &fleet);
+            wanted.at_most_once = number % self.one_by_one == 1;
+            let fleet = fleet.clone();
             under_way.spawn(async move { send(&fleet, &wanted).await });
         }
         under_way.join_all().await.into_iter().flatten().collect()

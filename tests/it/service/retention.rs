@@ -27,7 +27,8 @@ async fn erase_old(app: &TestApp) {
 
 async fn metrics(app: &TestApp) -> String {
     let request = Request::builder().uri("/metrics").body(Body::empty()).unwrap();
-    let answer = messaging::http::routes(app.service.clone()).oneshot(request).await.unwrap();
+    let answer =
+        messaging::http::routes(&app.service, messaging::http::Front::default()).oneshot(request).await.unwrap();
     String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
