@@ -214,3 +214,14 @@ table! {
         owner_id -> Nullable<BigInt>,
     }
 }
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::columns::sql::Guid;
+    legacy_imports (kind, legacy_id) {
+        kind -> SmallInt,
+        legacy_id -> BigInt,
+        our_id -> Nullable<BigInt>,
+        message_id -> Nullable<Guid>,
+    }
+}

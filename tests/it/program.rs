@@ -2,6 +2,7 @@
 
 mod campaign;
 mod crash;
+mod import;
 mod operate;
 mod privacy;
 mod start;
