@@ -21,7 +21,7 @@ use report::Count;
 /// What becomes of messages that were queued there.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum QueuedAs {
-    /// CANCELLED, with LEGACY_NOT_SENT
+    /// CANCELLED, with the error code `LEGACY_NOT_SENT`
     Cancelled,
     /// UNKNOWN: they may have been sent
     Unknown,
@@ -30,7 +30,7 @@ enum QueuedAs {
 /// The arguments. The URL may hold a password, so they have no `Debug`.
 #[derive(Args)]
 pub(super) struct Import {
-    /// The old database, which is read and never written: postgres://user:password@host/database?schema=public
+    /// The old database, which is read and never written: `postgres://user:password@host/database?schema=public`
     #[arg(long, value_name = "URL")]
     from: Option<String>,
     /// Read and count, and take nothing
