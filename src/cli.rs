@@ -6,6 +6,7 @@
 mod admin;
 pub mod client;
 mod erase;
+mod import;
 mod operate;
 mod reports;
 mod sandbox;
@@ -63,6 +64,8 @@ enum Command {
     /// Messages from recipients that a person has to look at
     #[command(subcommand)]
     Inbound(reports::Inbound),
+    /// Take over the users, campaigns and messages of the system before this one; sends nothing, and takes nothing twice
+    ImportLegacy(import::Import),
     #[command(flatten)]
     Client(client::Command),
 }
@@ -121,6 +124,7 @@ pub async fn run(
         Command::Erase(erase) => erase.run(env, out).await,
         Command::ReplayReports(replay) => replay.run(env, out).await,
         Command::Inbound(command) => command.run(env, out).await,
+        Command::ImportLegacy(import) => import.run(env, out, err).await,
         Command::Client(command) => {
             let lookup = |name: &str| env.get(name).map(str::to_owned);
             return client::run(command, &lookup, out, err).await.into();

@@ -7,6 +7,7 @@ pub mod evidence;
 pub mod expansion;
 pub mod gate;
 pub mod ids;
+pub mod imported;
 pub mod keyword;
 pub mod message;
 pub mod outcome;

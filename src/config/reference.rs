@@ -31,6 +31,7 @@ pub const REFERENCE: &[Variable] = &[
         "sqlite://DATA_DIR/messaging.db",
         "`postgres://…` (TLS with `sslmode=require`) or `sqlite://path`",
     ),
+    v("LEGACY_DATABASE_URL", "–", "the old database that `messaging import-legacy` reads without `--from`"),
     v("DATABASE_POOL_SIZE", "10", "how many database connections the process holds at most, 2 to 200"),
     v("DATA_DIR", "~/.local/share/messaging", "where the embedded database is, and what the sandbox keeps"),
     v("GRPC_ADDR", "127.0.0.1:50051", "the address of the gRPC door; port 0 takes a free one"),

@@ -13,6 +13,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio_postgres::config::SslMode;
 
+use crate::postgres::{CONNECT_WAIT, configuration, describe, tls};
 use crate::store::Error;
 
 /// An SQLite connection that is used from async code.
@@ -67,7 +68,7 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 const SETTINGS: &str =
     "SET timezone = 'UTC'; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; SET jit = off";
 /// How long a caller waits for a connection before the database counts as out of reach.
-const POOL_WAIT: Duration = Duration::from_secs(5);
+const POOL_WAIT: Duration = CONNECT_WAIT;
 /// How long an SQLite connection waits for another process (an administrative command) to finish its write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -126,26 +127,6 @@ pub(super) async fn listener(url: &str) -> ConnectionResult<(tokio_postgres::Cli
     } else {
         let (client, driver) = config.connect(tokio_postgres::NoTls).await.map_err(bad)?;
         Ok((client, words(driver)))
-    }
-}
-
-fn configuration(url: &str) -> ConnectionResult<tokio_postgres::Config> {
-    let mut config: tokio_postgres::Config = url.parse().map_err(|e| ConnectionError::BadConnection(describe(&e)))?;
-    config.connect_timeout(POOL_WAIT).application_name("messaging").keepalives_idle(Duration::from_secs(30));
-    Ok(config)
-}
-
-fn tls() -> ConnectionResult<tokio_postgres_rustls::MakeRustlsConnect> {
-    let (tls, _unreadable) = tokio_postgres_rustls::MakeRustlsConnect::with_native_certs()
-        .map_err(|e| ConnectionError::BadConnection(format!("the system's root certificates: {e:?}")))?;
-    Ok(tls)
-}
-
-/// The driver's error with its cause, which holds what an operator needs (refused, no such database, …).
-fn describe(e: &tokio_postgres::Error) -> String {
-    match std::error::Error::source(e) {
-        Some(cause) => format!("{e}: {cause}"),
-        None => e.to_string(),
     }
 }
 

@@ -241,3 +241,14 @@ table! {
         check_value -> Binary,
     }
 }
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::columns::sql::Guid;
+    legacy_imports (kind, legacy_id) {
+        kind -> SmallInt,
+        legacy_id -> BigInt,
+        our_id -> Nullable<BigInt>,
+        message_id -> Nullable<Guid>,
+    }
+}

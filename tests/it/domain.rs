@@ -2,6 +2,7 @@
 
 mod campaign;
 mod gate;
+mod imported;
 mod keyword;
 mod phone;
 mod polling;

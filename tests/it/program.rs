@@ -3,6 +3,7 @@
 mod campaign;
 mod crash;
 mod erase;
+mod import;
 mod operate;
 mod privacy;
 mod start;

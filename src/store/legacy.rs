@@ -1,0 +1,361 @@
+//! What is taken over from the system before this one. Each batch is one transaction with the record of what it took, under a
+//! lock that one import holds at a time: ended anywhere, a second run goes on where the first one was.
+
+mod check;
+mod homes;
+
+pub use check::Differing;
+pub use homes::OldHome;
+
+use std::collections::{BTreeMap, HashSet};
+
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Nullable, SmallInt};
+use diesel::{
+    BoolExpressionMethods as _, ExpressionMethods as _, Insertable, QueryDsl as _, QueryResult, SqliteConnection,
+};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection};
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::domain::campaign::CampaignState;
+use crate::domain::ids::{CampaignId, OwnerId};
+use crate::domain::message::{Guarantee, Message};
+use crate::domain::sender::SenderId;
+use crate::domain::status::Kind;
+use crate::store::batch::Writes;
+use crate::store::columns::sql::Guid as GuidSql;
+use crate::store::columns::{Guid, Instant};
+use crate::store::lane::in_a_task;
+use crate::store::rows::EventRow;
+use crate::store::schema::{campaigns, legacy_imports as imports, users};
+use crate::store::unnest::unnest;
+use crate::store::{Error, Store, run};
+
+/// What can be taken over. The numbers are what the database holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i16)]
+pub enum OldKind {
+    /// A user.
+    User = 1,
+    /// A campaign.
+    Campaign = 2,
+    /// A message.
+    Message = 3,
+}
+
+/// A user of the old system.
+#[derive(Debug, Clone)]
+pub struct OldUser {
+    /// The id there, which it keeps if that is free.
+    pub legacy_id: i64,
+    /// The name.
+    pub name: String,
+    /// The sender of its messages.
+    pub sender: Option<SenderId>,
+    /// When it was made; `None` for now.
+    pub created_at: Option<Timestamp>,
+}
+
+/// A campaign of the old system, which is over. It holds a text, so it has no `Debug`.
+#[derive(Clone)]
+pub struct OldCampaign {
+    /// The id there, which it keeps if that is free.
+    pub legacy_id: i64,
+    /// Whose it is, here.
+    pub owner: OwnerId,
+    /// The name.
+    pub name: String,
+    /// The text.
+    pub text: String,
+    /// The sender, as it was.
+    pub sender: Option<String>,
+    /// How it ended.
+    pub state: CampaignState,
+    /// When it was made; `None` for now.
+    pub created_at: Option<Timestamp>,
+    /// When it last changed.
+    pub updated_at: Option<Timestamp>,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = imports)]
+pub(super) struct ImportRow {
+    kind: i16,
+    legacy_id: i64,
+    our_id: Option<i64>,
+    message_id: Option<Guid>,
+}
+
+/// The lock that one import holds on Postgres: "legacy" in ASCII.
+const LOCK: i64 = 0x6c65_6761_6379;
+/// The largest id that is kept: programs that read ids as floating point numbers know all integers up to here.
+const LARGEST_KEPT: i64 = (1 << 53) - 1;
+
+/// Waits until no other import is in a transaction. The statements after it see what that one wrote.
+async fn alone(c: &mut AsyncPgConnection) -> QueryResult<()> {
+    use diesel_async::RunQueryDsl as _;
+    diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(LOCK).execute(c).await.map(drop)
+}
+
+/// Those of the ids that were taken before.
+macro_rules! known {
+    ($kind:expr, $ids:expr) => {
+        imports::table
+            .filter(imports::kind.eq($kind as i16).and(imports::legacy_id.eq_any($ids)))
+            .select(imports::legacy_id)
+    };
+}
+
+/// Inserts what was not taken before, under its own id if that is free, and remembers it; comes to how many those were. The
+/// last argument is `.await`, or nothing.
+macro_rules! bring {
+    ($c:ident, $kind:expr, $table:ident, $rows:expr, $values:expr, [$($wait:tt)*]) => {{
+        let ids: Vec<i64> = $rows.iter().map(|row| row.legacy_id).collect();
+        let before: Vec<i64> = known!($kind, ids).load($c)$($wait)*?;
+        let before: HashSet<i64> = before.into_iter().collect();
+        let mut new = 0;
+        for row in $rows.iter().filter(|row| !before.contains(&row.legacy_id)) {
+            let kept = if (1..=LARGEST_KEPT).contains(&row.legacy_id) {
+                diesel::insert_into($table::table)
+                    .values(($table::id.eq(row.legacy_id), $values(row)))
+                    .on_conflict_do_nothing()
+                    .execute($c)$($wait)*?
+            } else {
+                0
+            };
+            let our_id: i64 = if kept == 1 {
+                row.legacy_id
+            } else {
+                diesel::insert_into($table::table).values($values(row)).returning($table::id).get_result($c)$($wait)*?
+            };
+            let import =
+                ImportRow { kind: $kind as i16, legacy_id: row.legacy_id, our_id: Some(our_id), message_id: None };
+            diesel::insert_into(imports::table).values(&import).execute($c)$($wait)*?;
+            new += 1;
+        }
+        Ok::<usize, diesel::result::Error>(new)
+    }};
+}
+
+#[derive(Clone, Insertable)]
+#[diesel(table_name = users)]
+struct UserValues {
+    name: String,
+    sender_name: Option<String>,
+    created_at: Instant,
+}
+
+#[derive(Clone, Insertable)]
+#[diesel(table_name = campaigns)]
+struct CampaignValues {
+    owner_id: i64,
+    name: String,
+    text: String,
+    sender: Option<String>,
+    delivery_guarantee: i16,
+    validity_seconds: i64,
+    state: i16,
+    created_at: Instant,
+    updated_at: Instant,
+    ended_at: Option<Instant>,
+}
+
+fn user_values(old: &OldUser, now: Timestamp) -> UserValues {
+    UserValues {
+        name: old.name.clone(),
+        sender_name: old.sender.as_ref().map(|sender| sender.as_str().to_owned()),
+        created_at: Instant(old.created_at.unwrap_or(now)),
+    }
+}
+
+fn campaign_values(old: &OldCampaign, now: Timestamp) -> CampaignValues {
+    let created_at = old.created_at.unwrap_or(now);
+    let updated_at = Instant(old.updated_at.unwrap_or(created_at));
+    CampaignValues {
+        owner_id: old.owner.0,
+        name: old.name.clone(),
+        text: old.text.clone(),
+        sender: old.sender.clone(),
+        delivery_guarantee: Guarantee::AtMostOnce as i16,
+        validity_seconds: Message::DEFAULT_VALIDITY.as_secs(),
+        state: old.state as i16,
+        created_at: Instant(created_at),
+        updated_at,
+        ended_at: Some(updated_at),
+    }
+}
+
+/// What messages that were not taken before come to, and the rows that remember them.
+fn decide(old: &[(i64, Message)], before: &HashSet<i64>) -> (Writes, Vec<ImportRow>, BTreeMap<i64, Timestamp>) {
+    let (mut writes, mut rows, mut first_sent) = (Writes::default(), Vec::new(), BTreeMap::new());
+    for (legacy_id, message) in old.iter().filter(|(id, _)| !before.contains(id)) {
+        let status = message.status() as i16;
+        // From and to are one: it is no change that watchers are told of.
+        let event = EventRow {
+            message_id: Guid(message.id.0),
+            version: message.state.version,
+            owner_id: message.owner.0,
+            at: Instant(message.created_at),
+            kind: Kind::Accepted as i16,
+            from_status: status,
+            to_status: status,
+            attempt: message.state.attempts,
+            evidence: json!({"legacy_id": legacy_id}).to_string(),
+        };
+        writes.accept(message, event);
+        if let (Some(CampaignId(campaign)), Some(at)) = (message.campaign, message.state.sent_at) {
+            let first = first_sent.entry(campaign).or_insert(at);
+            *first = at.min(*first);
+        }
+        let message_id = Some(Guid(message.id.0));
+        rows.push(ImportRow { kind: OldKind::Message as i16, legacy_id: *legacy_id, our_id: None, message_id });
+    }
+    (writes, rows, first_sent)
+}
+
+/// Old messages do not come in the order in which they were sent: an earlier one moves the campaign's first back.
+macro_rules! move_back {
+    ($campaign:expr, $at:expr) => {
+        diesel::update(campaigns::table.find($campaign).filter(campaigns::first_sent_at.gt(Instant($at))))
+            .set(campaigns::first_sent_at.eq(Instant($at)))
+    };
+}
+
+async fn messages_postgres(c: &mut AsyncPgConnection, old: &[(i64, Message)]) -> QueryResult<usize> {
+    use diesel_async::RunQueryDsl as _;
+    alone(c).await?;
+    let ids: Vec<i64> = old.iter().map(|(id, _)| *id).collect();
+    let before: Vec<i64> = known!(OldKind::Message, ids).load(c).await?;
+    let (writes, rows, first_sent) = decide(old, &before.into_iter().collect());
+    writes.flush_postgres(c).await?;
+    for (campaign, at) in first_sent {
+        move_back!(campaign, at).execute(c).await?;
+    }
+    let new = rows.len();
+    if new > 0 {
+        InsertImports::of(rows.into_iter()).execute(c).await?;
+    }
+    Ok(new)
+}
+
+fn messages_sqlite(c: &mut SqliteConnection, old: &[(i64, Message)], now: Timestamp) -> QueryResult<usize> {
+    use diesel::RunQueryDsl as _;
+    let ids = old.iter().map(|(id, _)| *id);
+    let before: Vec<i64> = known!(OldKind::Message, ids).load(c)?;
+    let (writes, rows, first_sent) = decide(old, &before.into_iter().collect());
+    writes.flush_sqlite(c, now)?;
+    for (campaign, at) in first_sent {
+        move_back!(campaign, at).execute(c)?;
+    }
+    for row in &rows {
+        diesel::insert_into(imports::table).values(row).execute(c)?;
+    }
+    Ok(rows.len())
+}
+
+unnest! {
+    /// Remembers what was taken.
+    InsertImports of ImportRow,
+    "INSERT INTO legacy_imports (kind, legacy_id, our_id, message_id) SELECT * FROM ",
+    ")",
+    {
+        kind: i16 => SmallInt,
+        legacy_id: i64 => BigInt,
+        our_id: Option<i64> => Nullable<BigInt>,
+        message_id: Option<Guid> => Nullable<GuidSql>,
+    }
+}
+
+impl Store {
+    /// Lets new users and campaigns have ids after these only, so that none takes one that an import is about to keep.
+    /// SQLite looks at the ids that are there, and one transaction writes at a time.
+    pub async fn reserve_old_ids(&self, users: i64, campaigns: i64) -> Result<(), Error> {
+        let to = |largest: i64| largest.min(LARGEST_KEPT);
+        run!(
+            &self.db,
+            |pg| {
+                use diesel_async::RunQueryDsl as _;
+                for (sequence, largest) in [("users_id_seq", to(users)), ("campaigns_id_seq", to(campaigns))] {
+                    let advance = format!(
+                        "SELECT setval('{sequence}', $1::bigint) FROM {sequence} WHERE last_value < $1::bigint"
+                    );
+                    diesel::sql_query(advance).bind::<BigInt, _>(largest).execute(pg).await?;
+                }
+            },
+            |_lite| {}
+        );
+        Ok(())
+    }
+
+    /// Takes users over; answers how many of them were not taken before.
+    pub async fn import_users(&self, old: Vec<OldUser>) -> Result<usize, Error> {
+        let (db, now) = (self.db.clone(), self.clock.now());
+        in_a_task(async move {
+            let _alone = db.alone().await;
+            let values = move |old: &OldUser| user_values(old, now);
+            Ok(run!(
+                &db,
+                |pg| {
+                    pg.transaction(async |c| {
+                        use diesel_async::RunQueryDsl as _;
+                        alone(c).await?;
+                        bring!(c, OldKind::User, users, old, values, [.await])
+                    })
+                    .await?
+                },
+                |lite| {
+                    lite.spawn_blocking(move |c| {
+                        use diesel::RunQueryDsl as _;
+                        c.immediate_transaction(|c| bring!(c, OldKind::User, users, old, values, []))
+                    })
+                    .await?
+                }
+            ))
+        })
+        .await
+    }
+
+    /// Takes campaigns over; answers how many of them were not taken before.
+    pub async fn import_campaigns(&self, old: Vec<OldCampaign>) -> Result<usize, Error> {
+        let (db, now) = (self.db.clone(), self.clock.now());
+        in_a_task(async move {
+            let _alone = db.alone().await;
+            let values = move |old: &OldCampaign| campaign_values(old, now);
+            Ok(run!(
+                &db,
+                |pg| {
+                    pg.transaction(async |c| {
+                        use diesel_async::RunQueryDsl as _;
+                        alone(c).await?;
+                        bring!(c, OldKind::Campaign, campaigns, old, values, [.await])
+                    })
+                    .await?
+                },
+                |lite| {
+                    lite.spawn_blocking(move |c| {
+                        use diesel::RunQueryDsl as _;
+                        c.immediate_transaction(|c| bring!(c, OldKind::Campaign, campaigns, old, values, []))
+                    })
+                    .await?
+                }
+            ))
+        })
+        .await
+    }
+
+    /// Takes messages over, each with its id there: rows, events and counters. Answers how many of them were not taken
+    /// before. Nothing of them is due.
+    pub async fn import_messages(&self, old: Vec<(i64, Message)>) -> Result<usize, Error> {
+        let (db, now) = (self.db.clone(), self.clock.now());
+        in_a_task(async move {
+            let _alone = db.alone().await;
+            Ok(run!(&db, |pg| pg.transaction(async |c| messages_postgres(c, &old).await).await?, |lite| {
+                let import = move |c: &mut SqliteConnection| c.immediate_transaction(|c| messages_sqlite(c, &old, now));
+                lite.spawn_blocking(import).await?
+            }))
+        })
+        .await
+    }
+}
