@@ -147,6 +147,7 @@ impl Taking<'_> {
         ];
         report::table(&counts, self.pretend.is_some(), self.out)?;
         if self.pretend.is_none() {
+            self.store.tidy_from_the_beginning().await.map_err(Failure::other)?;
             let differing = self.store.differing_old_counters().await.map_err(Failure::other)?;
             report::counters(&differing, self.out)?;
         }

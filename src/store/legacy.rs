@@ -29,7 +29,7 @@ use crate::store::columns::sql::Guid as GuidSql;
 use crate::store::columns::{Guid, Instant};
 use crate::store::lane::in_a_task;
 use crate::store::rows::EventRow;
-use crate::store::schema::{campaigns, legacy_imports as imports, users};
+use crate::store::schema::{campaigns, chores, legacy_imports as imports, users};
 use crate::store::unnest::unnest;
 use crate::store::{Error, Store, run};
 
@@ -286,6 +286,15 @@ impl Store {
             },
             |_lite| {}
         );
+        Ok(())
+    }
+
+    /// Lets the house-keeping begin anew: what was taken over is old, and may lie behind where it is.
+    pub async fn tidy_from_the_beginning(&self) -> Result<(), Error> {
+        use diesel_async::RunQueryDsl as _;
+        let anew = (chores::after_id.eq(Guid(uuid::Uuid::nil())), chores::due_at.eq(Instant(self.clock.now())));
+        let _alone = self.db.alone().await;
+        run!(&self.db, |c| diesel::update(chores::table).set(anew).execute(c).await?);
         Ok(())
     }
 

@@ -69,7 +69,7 @@ const FREE: &[(&str, &[&str])] = &[
     ("metrics", &["grpc", "http", "service"]),
     ("request_id", &["grpc", "http"]),
     ("auth", &["contract", "grpc", "http", "service"]),
-    ("planted", &["domain", "provider", "service", "store"]),
+    ("planted", &["domain", "http", "provider", "service", "store"]),
     ("postgres", &["legacy", "store"]),
 ];
 

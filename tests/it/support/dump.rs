@@ -34,7 +34,9 @@ async fn dump(url: &Url) -> String {
             for Line { text: table } in load("SELECT name AS text FROM sqlite_master WHERE type = 'table'".to_owned()) {
                 for Line { text: column } in load(format!("SELECT name AS text FROM pragma_table_info('{table}')")) {
                     let cells = format!("SELECT lower(hex(CAST(\"{column}\" AS BLOB))) AS text FROM \"{table}\"");
-                    load(cells).into_iter().for_each(|cell| all.extend([cell.text.as_str(), "\n"]));
+                    for cell in load(cells) {
+                        all.extend([cell.text.as_str(), "\n"]);
+                    }
                 }
             }
             all
