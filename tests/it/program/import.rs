@@ -304,6 +304,7 @@ async fn two_imports_at_once_take_everything_once(kind: Kind) {
 
 async fn house_keeping_begins_anew_because_what_was_taken_is_old(kind: Kind) {
     let both = Both::new(kind, LIKELY).await;
+    both.import(&["--dry-run"]);
     let last = match kind {
         Kind::Sqlite => "x'ffffffffffffffffffffffffffffffff'",
         Kind::Postgres => "'ffffffff-ffff-ffff-ffff-ffffffffffff'",
