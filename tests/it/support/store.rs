@@ -214,11 +214,14 @@ impl Rig {
 
 /// How many rows `what` has: a table, or a table and a condition.
 pub async fn count(url: &Url, what: &str) -> i64 {
+    use diesel::connection::SimpleConnection as _;
     use diesel::{Connection as _, RunQueryDsl as _};
     match url {
         Url::Postgres(url) => postgres::count(url, what).await,
         Url::Sqlite(path) => {
             let mut connection = diesel::SqliteConnection::establish(path).unwrap();
+            // A process that just ended may be cleaning up behind itself.
+            connection.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
             let count = diesel::dsl::sql::<diesel::sql_types::BigInt>(&format!("(SELECT count(*) FROM {what})"));
             diesel::select(count).get_result(&mut connection).unwrap()
         }
