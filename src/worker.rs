@@ -93,8 +93,11 @@ impl Worker {
             let s = service.clone();
             worker.repeat((POLLS, false), "asking about what was not reported", move || {
                 let s = s.clone();
-                // Not at once again: what the budget saves up is for the next look.
-                async move { s.poll_unreported().await.map(|_| Next::Later) }
+                async move {
+                    let looked = s.poll_unreported().await?;
+                    // Only then there may be more within the budget: it is not to be spent drop by drop.
+                    Ok(if looked == Service::POLLS { Next::AtOnce } else { Next::Later })
+                }
             });
             let s = service.clone();
             worker.repeat((POLL, false), "looking after campaigns", move || {

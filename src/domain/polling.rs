@@ -41,11 +41,15 @@ pub(super) fn next_look(m: &Message, now: Timestamp) -> Option<Timestamp> {
     let taken = m.state.sent_at.unwrap_or(now);
     let step = next_step(now.duration_since(taken).as_micros(), jitter(m));
     let step = step.and_then(|after| taken.checked_add(SignedDuration::from_micros(after)).ok());
+    step.into_iter().chain(last_look(m, now)).min()
+}
+
+/// When it is looked at to note that no report came; `None` if that is noted, or one came.
+pub(super) fn last_look(m: &Message, now: Timestamp) -> Option<Timestamp> {
     if m.state.rank >= Rank::NoReport {
-        return step;
+        return None;
     }
-    let end = Some(unreported_from(m)).filter(|at| *at > now).or_else(|| now.checked_add(AGAIN).ok());
-    step.into_iter().chain(end).min()
+    Some(unreported_from(m)).filter(|at| *at > now).or_else(|| now.checked_add(AGAIN).ok())
 }
 
 /// The first step after `age`, both in microseconds from when the message was taken. Each is put off by up to a tenth of

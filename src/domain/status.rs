@@ -67,7 +67,10 @@ pub enum Event {
     /// Its time has come: the end of a lease, of its validity, or of the wait for a report.
     Timer,
     /// Its time has come to be asked about: nothing final was reported.
-    Look,
+    Look {
+        /// Whether it is asked about. If nobody ever is, it is not looked at again before its report is missed.
+        asks: bool,
+    },
     /// The provider was asked, and nothing final is known, a day after the end of its validity.
     Unreported,
     /// Its owner does not want it sent any more.
@@ -200,7 +203,7 @@ pub fn apply(message: &mut Message, event: &Event, now: Timestamp) -> Result<Cha
         Event::Release { hold } => sending::release(message, *hold, now),
         Event::Evidence(evidence) => report::report(message, evidence, now),
         Event::Timer => time::timer(message, now),
-        Event::Look => time::look(message, now),
+        Event::Look { asks } => time::look(message, *asks, now),
         Event::Unreported => time::unreported(message, now),
         Event::Cancel => time::cancel(message),
         Event::OptOut => time::opt_out(message),

@@ -49,7 +49,7 @@ pub(super) fn timer(m: &mut Message, now: Timestamp) -> Done {
 }
 
 /// When it is looked at next. Whoever lets this happen asks the provider.
-pub(super) fn look(m: &mut Message, now: Timestamp) -> Done {
+pub(super) fn look(m: &mut Message, asks: bool, now: Timestamp) -> Done {
     let due = m.state.due_at.is_some_and(|at| at <= now);
     if m.state.dispatch != Dispatch::Accepted || !due {
         return Err(Refused::State);
@@ -57,7 +57,7 @@ pub(super) fn look(m: &mut Message, now: Timestamp) -> Done {
     if polling::long_unreported(m, now) {
         return unreported(m, now);
     }
-    m.state.due_at = polling::next_look(m, now);
+    m.state.due_at = if asks { polling::next_look(m, now) } else { polling::last_look(m, now) };
     Ok((None, Value::Null))
 }
 

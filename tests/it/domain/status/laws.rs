@@ -86,7 +86,7 @@ enum Step {
     Answer(Index, u8),
     Evidence(Evidence),
     Timer,
-    Look,
+    Look(bool),
     Unreported,
     Cancel,
     Wait(i64),
@@ -101,7 +101,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (any::<Index>(), 0..5_u8).prop_map(|(call, answer)| Step::Answer(call, answer)),
         1 => evidence().prop_map(Step::Evidence),
         4 => Just(Step::Timer),
-        1 => Just(Step::Look),
+        1 => any::<bool>().prop_map(Step::Look),
         1 => Just(Step::Unreported),
         1 => Just(Step::Cancel),
         4 => prop::sample::select(vec![1_i64, 30, 61, 121, 901, 260_000]).prop_map(Step::Wait),
@@ -146,7 +146,7 @@ impl World {
             }
             Step::Evidence(evidence) => Event::Evidence(evidence.clone()),
             Step::Timer => Event::Timer,
-            Step::Look => Event::Look,
+            Step::Look(asks) => Event::Look { asks: *asks },
             Step::Unreported => Event::Unreported,
             Step::Cancel => Event::Cancel,
         };
