@@ -38,7 +38,6 @@ pub use opt_outs::{ListOptOuts, OptOutPage};
 pub use queue::Pass;
 pub use refresh::{Refreshed, internal_status};
 pub use refresh_bulk::{BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkStream, BulkTarget};
-pub use report::Filed;
 pub use send::{SendSingle, Sent, is_account};
 pub use stream_urls::{OpenedStream, StreamGrant};
 pub use watch_messages::{MessageWatch, WatchMessages, Watched, WatchedChange, Watching};
@@ -156,7 +155,6 @@ struct Inner {
     /// Who begins when the capacity is dealt out.
     turn: AtomicUsize,
     /// Reports that are stored and not applied yet.
-    applier: report::Applier,
     /// What is counted.
     metrics: Metrics,
     /// How full the queue was when somebody last asked.
@@ -207,7 +205,6 @@ impl Service {
             sharing: sharing::Sharing::default(),
             polls: poll::PollBudget::default(),
             turn: AtomicUsize::new(0),
-            applier: report::Applier::default(),
             metrics: Metrics::default(),
             depths: watch::Kept::default(),
             hub: watch_messages::Hub::default(),

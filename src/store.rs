@@ -52,7 +52,7 @@ pub use migrate::{POSTGRES as POSTGRES_MIGRATIONS, SQLITE as SQLITE_MIGRATIONS, 
 pub use opt_outs::{OptOut, OptOutSource};
 pub use pseudonyms::KeyProblem;
 pub use reading::Depths;
-pub use reports::{Applied, Post, Stage, Standing, Which};
+pub use reports::{Applied, Post, Stage, Standing};
 pub use retention::{Chore, Erased, Requested};
 pub use streams::Stream;
 pub use transition::{Job, Moved, Pick};

@@ -1,5 +1,5 @@
 //! `/webhooks/mitto/dlr`: delivery reports, one or an array, as a post or in the query of a GET. They are acknowledged once
-//! they are on the disk, and applied after that.
+//! they are on the disk.
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -24,11 +24,7 @@ async fn take(State(webhook): State<Webhook>, request: Request) -> Response {
         Err(answer) => return answer,
     };
     match webhook.service.file_reports(post.form, &post.body).await {
-        Ok(filed) => {
-            // Stored, it needs its place no longer.
-            drop(post);
-            webhook.accept(json!({"ok": true, "updated": filed.updated().await}))
-        }
+        Ok(updated) => webhook.accept(json!({"ok": true, "updated": updated})),
         Err(e) => webhook.not_stored(&e),
     }
 }

@@ -1,4 +1,4 @@
-//! Delivery reports: written as they came before they are acknowledged, applied afterwards, and read again.
+//! Delivery reports: written as they came and applied before they are acknowledged, and read again.
 
 mod apply;
 mod intake;
@@ -6,7 +6,7 @@ mod replay;
 
 use diesel::prelude::*;
 
-pub use apply::{Applied, Which};
+pub use apply::Applied;
 pub(super) use intake::Intake;
 pub use replay::Standing;
 
@@ -72,12 +72,6 @@ impl Post {
         let named = |report: Report| Named { message: report.message, provider_id: report.provider_id };
         let piece = |piece: &[u8]| (piece.to_vec(), Report::read(form, piece).map(named));
         Self { form, pieces: pieces(form, body).into_iter().map(piece).collect() }
-    }
-
-    /// How many of its pieces cannot be read.
-    #[must_use]
-    pub fn unreadable(&self) -> usize {
-        self.pieces.iter().filter(|(_, named)| named.is_none()).count()
     }
 
     /// How many pieces it has.

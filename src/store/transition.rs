@@ -90,6 +90,11 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
+    /// Messages that were loaded already, and which of them each job picked.
+    pub(super) fn of(messages: HashMap<MessageId, Message>, picked: Vec<Vec<MessageId>>) -> Self {
+        Self { messages, picked, due: Vec::new() }
+    }
+
     fn add(&mut self, rows: Vec<MessageRow>) -> Vec<MessageId> {
         let mut ids = Vec::with_capacity(rows.len());
         for row in rows {

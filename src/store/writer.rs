@@ -160,7 +160,7 @@ fn no_answer() -> Error {
 
 async fn attempt(place: &Place, batch: &Arc<Batch>) -> Result<Answers, Error> {
     let Place { db, clock, keyed } = place;
-    let mut races = 0;
+    let mut races = Races::default();
     let mut trust = Trust::Known;
     loop {
         let _alone = db.alone().await;
@@ -170,22 +170,26 @@ async fn attempt(place: &Place, batch: &Arc<Batch>) -> Result<Answers, Error> {
         });
         match done {
             Err(e) if e == OUTDATED && trust == Trust::Known => trust = Trust::Nothing,
-            Err(e) => match again_after(&e, races) {
-                Some(wait) => {
-                    races += 1;
-                    tokio::time::sleep(wait).await;
-                }
-                None => return Err(e.into()),
-            },
+            Err(e) => races.lost(e).await?,
             Ok(answers) => return Ok(answers),
         }
     }
 }
 
-/// How long to wait before a transaction is tried again that lost a deadlock or a serialisation race, for the time after
-/// `races`; `None` if trying again is no use.
-pub(super) fn again_after(e: &DieselError, races: u32) -> Option<Duration> {
-    (lost_a_race(e) && races < RACES).then(|| Duration::from_millis(5) * (races + 1))
+/// The deadlocks and serialisation races that a transaction has lost.
+#[derive(Default)]
+pub(super) struct Races(u32);
+
+impl Races {
+    /// Waits until the transaction is to be tried again that ended like this; the error, if that is no use.
+    pub(super) async fn lost(&mut self, e: DieselError) -> Result<(), Error> {
+        if !lost_a_race(&e) || self.0 >= RACES {
+            return Err(e.into());
+        }
+        self.0 += 1;
+        tokio::time::sleep(Duration::from_millis(5) * self.0).await;
+        Ok(())
+    }
 }
 
 fn lost_a_race(e: &DieselError) -> bool {

@@ -1,7 +1,6 @@
-//! Applying reports: one transaction takes some that no other replica has, lets them happen to their messages, and notes
-//! what became of them.
+//! What reports do to their messages: whom each concerns, what became of it, and those that waited for their time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -10,11 +9,13 @@ use diesel::{
     ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult, SelectableHelper as _, SqliteConnection,
 };
 use diesel_async::{AsyncConnection as _, AsyncPgConnection};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::{ReportRow, Stage};
+use crate::clock::Clock;
 use crate::domain::ids::MessageId;
+use crate::domain::message::Message;
 use crate::domain::report::{Report, next_look};
 use crate::domain::status::Event;
 use crate::planted;
@@ -23,17 +24,21 @@ use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
 use crate::store::lane::in_a_task;
 use crate::store::pools::{Db, run};
+use crate::store::rows::MessageRow;
 use crate::store::schema::{messages, reports};
-use crate::store::transition::{self, Job, Moved, Pick, Trust};
+use crate::store::transition::{self, Job, Loaded, Moved, Pick, Trust};
 use crate::store::unnest::unnest;
-use crate::store::writer::again_after;
+use crate::store::writer::Races;
 use crate::store::{Error, Store};
 
-/// Which reports to apply. Those that another replica is at are left to it, and those that were applied are done.
-#[derive(Debug, Clone)]
-pub enum Which {
-    /// These, if they wait.
-    These(Vec<Uuid>),
+/// When a report is tried again that the database refused to apply.
+const PUT_OFF: SignedDuration = SignedDuration::from_mins(10);
+
+/// Which waiting reports to apply. Those that another replica is at are left to it.
+#[derive(Debug, Clone, Copy)]
+enum Which {
+    /// This one.
+    This(Guid),
     /// Up to so many whose time has come, oldest first.
     Due(i64),
 }
@@ -51,22 +56,39 @@ pub struct Applied {
     pub moved: Vec<Moved>,
 }
 
-/// The messages that reports name: those of our own ids that exist, and those that carry the provider's.
+/// The messages that reports name, by our own id and by the provider's.
 #[derive(Default)]
-struct Targets {
-    ours: HashSet<Guid>,
-    theirs: HashMap<String, Vec<Guid>>,
+struct Named {
+    messages: HashMap<MessageId, Message>,
+    theirs: HashMap<String, Vec<MessageId>>,
 }
 
-impl Targets {
+impl Named {
+    fn add(&mut self, rows: Vec<MessageRow>) {
+        for message in rows.into_iter().map(MessageRow::into_message) {
+            self.messages.entry(message.id).or_insert(message);
+        }
+    }
+
+    fn add_theirs(&mut self, rows: Vec<MessageRow>) {
+        for row in &rows {
+            let name = row.provider_message_id.clone().unwrap_or_default();
+            self.theirs.entry(name).or_default().push(MessageId(row.id.0));
+        }
+        self.add(rows);
+    }
+
     /// Whom a report concerns: the message whose id it carries, else all that carry the provider's.
-    fn of(&self, report: &Report) -> Vec<Guid> {
-        let ours = report.message.map(|id| Guid(id.0)).filter(|id| self.ours.contains(id));
-        if let Some(id) = ours {
+    fn by(&self, row: &ReportRow) -> Vec<MessageId> {
+        if let Some(id) = self.ours(row) {
             return vec![id];
         }
-        let theirs = report.provider_id.as_ref().and_then(|id| self.theirs.get(id.as_str()));
+        let theirs = row.provider_message_id.as_ref().and_then(|name| self.theirs.get(name));
         theirs.cloned().unwrap_or_default()
+    }
+
+    fn ours(&self, row: &ReportRow) -> Option<MessageId> {
+        row.message_id.map(|id| MessageId(id.0)).filter(|id| self.messages.contains_key(id))
     }
 }
 
@@ -74,27 +96,102 @@ impl Targets {
 struct Matched {
     row: ReportRow,
     report: Option<Report>,
-    targets: Vec<Guid>,
+    targets: Vec<MessageId>,
+}
+
+/// Reports that can be applied: what is said of which messages, locked and as they are now.
+pub(super) struct Bunch {
+    matched: Vec<Matched>,
+    messages: HashMap<MessageId, Message>,
+}
+
+impl Bunch {
+    fn new(rows: Vec<ReportRow>, named: Named) -> Self {
+        let matched = |row: ReportRow| Matched { report: row.report(), targets: named.by(&row), row };
+        Self { matched: rows.into_iter().map(matched).collect(), messages: named.messages }
+    }
+
+    /// Finds and locks whom these reports concern; mostly they carry our id, and the provider's is not asked for.
+    pub(super) async fn load_postgres(c: &mut AsyncPgConnection, rows: Vec<ReportRow>) -> QueryResult<Self> {
+        use diesel_async::RunQueryDsl as _;
+        let mut named = Named::default();
+        let ours: Vec<Guid> = rows.iter().filter_map(|row| row.message_id).collect();
+        if !ours.is_empty() {
+            let query = messages::table.filter(messages::id.eq_any(ours)).order(messages::id);
+            named.add(query.select(MessageRow::as_select()).for_update().load(c).await?);
+        }
+        let rest = rows.iter().filter(|row| named.ours(row).is_none());
+        let theirs: Vec<&str> = rest.filter_map(|row| row.provider_message_id.as_deref()).collect();
+        if !theirs.is_empty() {
+            let query = messages::table.filter(messages::provider_message_id.eq_any(theirs)).order(messages::id);
+            named.add_theirs(query.select(MessageRow::as_select()).for_update().load(c).await?);
+        }
+        Ok(Self::new(rows, named))
+    }
+
+    /// As [`Bunch::load_postgres`].
+    pub(super) fn load_sqlite(c: &mut SqliteConnection, rows: Vec<ReportRow>) -> QueryResult<Self> {
+        use diesel::RunQueryDsl as _;
+        let mut named = Named::default();
+        for row in &rows {
+            if let Some(id) = row.message_id {
+                let found = messages::table.find(id).select(MessageRow::as_select()).first(c).optional()?;
+                named.add(found.into_iter().collect());
+            }
+            let Some(name) = row.provider_message_id.as_deref().filter(|_| named.ours(row).is_none()) else { continue };
+            if !named.theirs.contains_key(name) {
+                let query = messages::table.filter(messages::provider_message_id.eq(name)).order(messages::id);
+                named.add_theirs(query.select(MessageRow::as_select()).load(c)?);
+            }
+        }
+        Ok(Self::new(rows, named))
+    }
+
+    /// The rows as they are to be stored once the bunch is applied.
+    pub(super) fn rows(&self, now: Timestamp) -> Vec<ReportRow> {
+        let row = |matched: &Matched| {
+            let note = matched.note(now);
+            ReportRow { state: note.state, tries: note.tries, due_at: note.due_at, ..matched.row.clone() }
+        };
+        self.matched.iter().map(row).collect()
+    }
+
+    /// Leaves out all but these.
+    pub(super) fn keep(&mut self, which: impl Fn(&Guid) -> bool) {
+        self.matched.retain(|matched| which(&matched.row.id));
+    }
+
+    /// Lets every report happen to its messages.
+    pub(super) fn decide(self, now: Timestamp, writes: &mut Writes) -> QueryResult<Vec<Applied>> {
+        let (mut jobs, mut picked, mut applied) = (Vec::new(), Vec::new(), Vec::with_capacity(self.matched.len()));
+        for matched in self.matched {
+            let stage = matched.note(now).stage;
+            let known_word = matched.report.as_ref().is_some_and(|report| report.known_word);
+            applied.push(Applied { id: matched.row.id.0, stage, known_word, moved: Vec::new() });
+            let report = matched.report.filter(|_| !planted::now_and_then("lost-report"));
+            for (id, report) in matched.targets.into_iter().zip(std::iter::repeat(report)) {
+                let Some(Report { evidence, .. }) = report else { continue };
+                picked.push(vec![id]);
+                jobs.push((applied.len() - 1, Job { pick: Pick::Id(id), event: Event::Evidence(evidence) }));
+            }
+        }
+        let (of, jobs): (Vec<usize>, Vec<Job>) = jobs.into_iter().unzip();
+        let loaded = Loaded::of(self.messages, picked);
+        for (at, moved) in of.into_iter().zip(transition::decide(&jobs, loaded, Trust::Nothing, now, writes)?) {
+            applied
+                .get_mut(at)
+                .into_iter()
+                .for_each(|applied: &mut Applied| applied.moved.extend(moved.iter().cloned()));
+        }
+        Ok(applied)
+    }
+
+    fn notes(&self, now: Timestamp) -> Vec<NoteRow> {
+        self.matched.iter().map(|matched| matched.note(now)).collect()
+    }
 }
 
 impl Matched {
-    fn all(rows: Vec<ReportRow>, targets: &Targets) -> Vec<Self> {
-        let matched = |row: ReportRow| {
-            let report = row.report();
-            let targets = report.as_ref().map(|report| targets.of(report)).unwrap_or_default();
-            Self { row, report, targets }
-        };
-        rows.into_iter().map(matched).collect()
-    }
-
-    fn jobs(&self) -> impl Iterator<Item = Job> + '_ {
-        let evidence = self.report.as_ref().map(|report| report.evidence.clone());
-        let evidence = evidence.filter(|_| !planted::now_and_then("lost-report"));
-        self.targets.iter().filter_map(move |id| {
-            Some(Job { pick: Pick::Id(MessageId(id.0)), event: Event::Evidence(evidence.clone()?) })
-        })
-    }
-
     /// What is noted of it: how it stands, and when it is looked at again.
     fn note(&self, now: Timestamp) -> NoteRow {
         let next = next_look(self.row.received_at.0, self.row.tries, now);
@@ -133,12 +230,8 @@ unnest! {
 
 /// The reports to take.
 macro_rules! taken {
-    (these $ids:expr) => {
-        reports::table
-            .filter(reports::id.eq_any($ids))
-            .filter(reports::due_at.is_not_null())
-            .order(reports::id)
-            .select(ReportRow::as_select())
+    (this $id:expr) => {
+        reports::table.find($id).filter(reports::due_at.is_not_null()).select(ReportRow::as_select())
     };
     (due $now:expr, $limit:expr) => {
         reports::table
@@ -149,136 +242,102 @@ macro_rules! taken {
     };
 }
 
-async fn targets_postgres(c: &mut AsyncPgConnection, rows: &[ReportRow]) -> QueryResult<Targets> {
-    use diesel_async::RunQueryDsl as _;
-    let ours: Vec<Guid> = rows.iter().filter_map(|row| row.message_id).collect();
-    let theirs: Vec<&str> = rows.iter().filter_map(|row| row.provider_message_id.as_deref()).collect();
-    let by_id = messages::table.filter(messages::id.eq_any(ours)).select(messages::id);
-    let by_name = messages::table
-        .filter(messages::provider_message_id.eq_any(theirs))
-        .select((messages::provider_message_id, messages::id));
-    // One round trip for both.
-    let (mut one, mut other) = (&*c, &*c);
-    let (ours, theirs) = futures::join!(by_id.load::<Guid>(&mut one), by_name.load(&mut other));
-    let mut targets = Targets { ours: ours?.into_iter().collect(), theirs: HashMap::new() };
-    for (name, id) in theirs? {
-        let name: Option<String> = name;
-        targets.theirs.entry(name.unwrap_or_default()).or_default().push(id);
-    }
-    Ok(targets)
-}
-
-fn targets_sqlite(c: &mut SqliteConnection, rows: &[ReportRow]) -> QueryResult<Targets> {
-    use diesel::RunQueryDsl as _;
-    let mut targets = Targets::default();
-    for row in rows {
-        if let Some(id) = row.message_id {
-            let found = messages::table.find(id).select(messages::id).first::<Guid>(c).optional()?;
-            targets.ours.extend(found);
-        }
-        if let Some(name) = &row.provider_message_id {
-            let query = messages::table.filter(messages::provider_message_id.eq(name)).select(messages::id);
-            targets.theirs.insert(name.clone(), query.load(c)?);
-        }
-    }
-    Ok(targets)
-}
-
-/// What was decided of the reports, in their order.
-fn applied(matched: Vec<Matched>, notes: &[NoteRow], moved: Vec<Vec<Moved>>) -> Vec<Applied> {
-    let mut moved = moved.into_iter();
-    let one = |(matched, note): (Matched, &NoteRow)| Applied {
-        id: matched.row.id.0,
-        stage: note.stage,
-        known_word: matched.report.as_ref().is_some_and(|report| report.known_word),
-        moved: moved.by_ref().take(matched.targets.len()).flatten().collect(),
-    };
-    matched.into_iter().zip(notes).map(one).collect()
-}
-
-async fn postgres(c: &mut AsyncPgConnection, which: &Which, now: Timestamp) -> QueryResult<Vec<Applied>> {
+async fn postgres(c: &mut AsyncPgConnection, which: Which, now: Timestamp) -> QueryResult<Vec<Applied>> {
     use diesel_async::RunQueryDsl as _;
     c.transaction(async |c| {
         let rows: Vec<ReportRow> = match which {
-            Which::These(ids) => {
-                let ids: Vec<Guid> = ids.iter().copied().map(Guid).collect();
-                taken!(these ids).for_update().skip_locked().load(c).await?
-            }
-            Which::Due(limit) => taken!(due now, *limit).for_update().skip_locked().load(c).await?,
+            Which::This(id) => taken!(this id).for_update().skip_locked().load(c).await?,
+            Which::Due(limit) => taken!(due now, limit).for_update().skip_locked().load(c).await?,
         };
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let targets = targets_postgres(c, &rows).await?;
-        let matched = Matched::all(rows, &targets);
-        let jobs: Vec<Job> = matched.iter().flat_map(Matched::jobs).collect();
+        let bunch = Bunch::load_postgres(c, rows).await?;
+        let notes = bunch.notes(now);
         let mut writes = Writes::default();
-        let loaded = transition::load_postgres(c, &jobs, Trust::Nothing, now).await?;
-        let moved = transition::decide(&jobs, loaded, Trust::Nothing, now, &mut writes)?;
+        let applied = bunch.decide(now, &mut writes)?;
         writes.flush_postgres(c).await?;
-        let notes = || matched.iter().map(|matched| matched.note(now));
-        NoteReports::of(notes()).execute(c).await?;
-        let notes: Vec<NoteRow> = notes().collect();
-        Ok(applied(matched, &notes, moved))
+        NoteReports::of(notes.into_iter()).execute(c).await?;
+        Ok(applied)
     })
     .await
 }
 
-fn sqlite(c: &mut SqliteConnection, which: &Which, now: Timestamp) -> QueryResult<Vec<Applied>> {
+fn sqlite(c: &mut SqliteConnection, which: Which, now: Timestamp) -> QueryResult<Vec<Applied>> {
     use diesel::RunQueryDsl as _;
-    let mut rows: Vec<ReportRow> = Vec::new();
-    match which {
-        Which::These(ids) => {
-            for id in ids {
-                rows.extend(taken!(these[Guid(*id)]).load(c)?);
-            }
-        }
-        Which::Due(limit) => rows = taken!(due now, *limit).load(c)?,
-    }
-    let targets = targets_sqlite(c, &rows)?;
-    let matched = Matched::all(rows, &targets);
-    let jobs: Vec<Job> = matched.iter().flat_map(Matched::jobs).collect();
+    let rows: Vec<ReportRow> = match which {
+        Which::This(id) => taken!(this id).load(c)?,
+        Which::Due(limit) => taken!(due now, limit).load(c)?,
+    };
+    let bunch = Bunch::load_sqlite(c, rows)?;
+    let notes = bunch.notes(now);
     let mut writes = Writes::default();
-    let loaded = transition::load_sqlite(c, &jobs, Trust::Nothing, now)?;
-    let moved = transition::decide(&jobs, loaded, Trust::Nothing, now, &mut writes)?;
+    let applied = bunch.decide(now, &mut writes)?;
     writes.flush_sqlite(c, now)?;
-    let notes: Vec<NoteRow> = matched.iter().map(|matched| matched.note(now)).collect();
     for note in &notes {
         let set = (reports::state.eq(note.state), reports::tries.eq(note.tries), reports::due_at.eq(note.due_at));
         diesel::update(reports::table.find(note.id)).set(set).execute(c)?;
     }
-    Ok(applied(matched, &notes, moved))
+    Ok(applied)
 }
 
-async fn attempt(db: &Db, clock: &crate::clock::Clock, which: Which) -> Result<Vec<Applied>, Error> {
-    let mut races = 0;
+async fn attempt(db: &Db, clock: &Clock, which: Which) -> Result<Vec<Applied>, Error> {
+    let mut races = Races::default();
     loop {
         let _alone = db.alone().await;
-        let again = which.clone();
-        let done = run!(db, |pg| postgres(pg, &which, clock.now()).await, |lite| {
+        let done = run!(db, |pg| postgres(pg, which, clock.now()).await, |lite| {
             let now = clock.now();
-            lite.spawn_blocking(move |c| c.immediate_transaction(|c| sqlite(c, &again, now))).await
+            lite.spawn_blocking(move |c| c.immediate_transaction(|c| sqlite(c, which, now))).await
         });
         match done {
-            Err(e) => match again_after(&e, races) {
-                Some(wait) => {
-                    races += 1;
-                    tokio::time::sleep(wait).await;
-                }
-                None => return Err(e.into()),
-            },
             Ok(applied) => return Ok(applied),
+            Err(e) => races.lost(e).await?,
         }
     }
 }
 
 impl Store {
-    /// Applies reports to their messages. Answers those that were taken; when it does, what became of them is on the
-    /// disk.
-    pub async fn apply_reports(&self, which: Which) -> Result<Vec<Applied>, Error> {
-        let (db, clock) = (self.db.clone(), self.clock.clone());
-        let applied = in_a_task(async move { attempt(&db, &clock, which).await }).await;
+    /// Applies up to `limit` reports whose time has come: those of messages that were not there before, and those that
+    /// could only be stored. Answers what became of them; when it does, that is on the disk.
+    ///
+    /// One that the database refuses to apply holds up no other: it is put off.
+    pub async fn apply_due_reports(&self, limit: i64) -> Result<Vec<Applied>, Error> {
+        let store = self.clone();
+        let applied = in_a_task(async move {
+            match attempt(&store.db, &store.clock, Which::Due(limit)).await {
+                Err(Error::Query(_)) => store.apply_each_due(limit).await,
+                done => done,
+            }
+        });
+        let applied = applied.await;
         self.written.ring();
         applied
+    }
+
+    async fn apply_each_due(&self, limit: i64) -> Result<Vec<Applied>, Error> {
+        use diesel_async::RunQueryDsl as _;
+        let due = reports::table.filter(reports::due_at.le(Instant(self.clock.now()))).order(reports::due_at);
+        let ids: Vec<Guid> = run!(&self.db, |c| due.limit(limit).select(reports::id).load(c).await?);
+        let mut applied = Vec::new();
+        for id in ids {
+            match attempt(&self.db, &self.clock, Which::This(id)).await {
+                Ok(one) => applied.extend(one),
+                Err(Error::Query(e)) => {
+                    tracing::error!(report = %id.0, error = %e, "a report cannot be applied; it is tried again later");
+                    self.put_off(id).await?;
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(applied)
+    }
+
+    async fn put_off(&self, id: Guid) -> Result<(), Error> {
+        use diesel_async::RunQueryDsl as _;
+        let later = self.clock.now().checked_add(PUT_OFF).ok().map(Instant);
+        let update = diesel::update(reports::table.find(id)).set(reports::due_at.eq(later));
+        let _alone = self.db.alone().await;
+        run!(&self.db, |c| update.execute(c).await?);
+        Ok(())
     }
 }

@@ -1,41 +1,46 @@
-//! Writing reports down, many posts in one commit: whoever posts waits for the disk, and for nothing else.
+//! Taking reports in, many posts in one commit: they are written down, and applied, together. Whoever posts waits for the
+//! disk alone: what cannot be applied is stored as it came.
 //!
 //! It runs in a task of its own, as the writer does, and for the same reason.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, Binary, Nullable, SmallInt, Text};
 use diesel::{QueryResult, SqliteConnection};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use super::apply::{Applied, Bunch};
 use super::{Post, ReportRow, Stage};
 use crate::clock::Clock;
 use crate::domain::report::Form;
 use crate::planted;
+use crate::store::batch::Writes;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
 use crate::store::lane::{self, Commands};
 use crate::store::pools::{Db, run};
 use crate::store::schema::reports;
 use crate::store::unnest::unnest;
+use crate::store::writer::Races;
 use crate::store::{Error, Store};
 
 /// How many posts one transaction takes at most.
 const MAX_BATCH: usize = 512;
 /// How many posts may wait.
 const QUEUE: usize = 2048;
-/// How long a report is left to the process that took it before another one looks at it.
-const HEAD_START: SignedDuration = SignedDuration::from_secs(1);
+/// When a report is looked at that could only be stored.
+const LATER: SignedDuration = SignedDuration::from_secs(1);
 
-/// A post, and where the ids of its new reports go.
+/// A post, and where it is told what became of its new reports.
 struct Command {
     post: Post,
-    reply: oneshot::Sender<Result<Vec<Uuid>, Error>>,
+    reply: oneshot::Sender<Result<Vec<Applied>, Error>>,
 }
 
 /// The way to the task; it ends when the last one is dropped.
@@ -57,23 +62,24 @@ async fn file(db: Db, clock: Clock, commands: Commands<Command>) {
         if commands.recv_many(&mut gathered, MAX_BATCH).await == 0 {
             return;
         }
-        commit(&db, clock.now(), gathered).await;
+        commit(&db, &clock, gathered).await;
     }
 }
 
-/// Writes the posts together; if the database refuses one of them, each for itself.
-async fn commit(db: &Db, now: Timestamp, commands: Vec<Command>) {
+/// Takes the posts in together; if the database refuses that, each for itself.
+async fn commit(db: &Db, clock: &Clock, commands: Vec<Command>) {
+    let now = clock.now();
     let posts: Vec<Vec<ReportRow>> = commands.iter().map(|command| rows(&command.post, now)).collect();
-    match write(db, posts.concat()).await {
-        Ok(mut new) => {
+    match take_in(db, clock, posts.concat()).await {
+        Ok(mut applied) => {
             for (command, rows) in commands.into_iter().zip(posts) {
-                let _ = command.reply.send(Ok(ids(&rows, &mut new)));
+                let _ = command.reply.send(Ok(of(&rows, &mut applied)));
             }
         }
-        Err(Error::Query(_)) if commands.len() > 1 => {
+        Err(Error::Query(_)) => {
             for (command, rows) in commands.into_iter().zip(posts) {
-                let alone = write(db, rows.clone()).await;
-                let _ = command.reply.send(alone.map(|mut new| ids(&rows, &mut new)));
+                let alone = alone(db, clock, &rows).await;
+                let _ = command.reply.send(alone.map(|mut applied| of(&rows, &mut applied)));
             }
         }
         Err(e) => {
@@ -85,9 +91,21 @@ async fn commit(db: &Db, now: Timestamp, commands: Vec<Command>) {
     }
 }
 
-/// Which of a post's reports are new and to be applied; two posts in one commit never both have one.
-fn ids(rows: &[ReportRow], new: &mut HashSet<Guid>) -> Vec<Uuid> {
-    rows.iter().filter(|row| new.remove(&row.id) && row.due_at.is_some()).map(|row| row.id.0).collect()
+/// Takes in one post; if it cannot be applied it is stored as it came, which is what its sender waits for.
+async fn alone(db: &Db, clock: &Clock, rows: &[ReportRow]) -> Result<HashMap<Uuid, Applied>, Error> {
+    match take_in(db, clock, rows.to_vec()).await {
+        Err(Error::Query(e)) => {
+            tracing::error!(error = %e, "reports cannot be applied; they are stored, and tried again");
+            let waiting = |id: Guid| Applied { id: id.0, stage: Stage::Waiting, known_word: true, moved: Vec::new() };
+            Ok(store(db, in_order(rows.to_vec())).await?.into_iter().map(|id| (id.0, waiting(id))).collect())
+        }
+        done => done,
+    }
+}
+
+/// What became of a post's reports that are new; of two posts in one commit only one brought a new one.
+fn of(rows: &[ReportRow], applied: &mut HashMap<Uuid, Applied>) -> Vec<Applied> {
+    rows.iter().filter_map(|row| applied.remove(&row.id.0)).collect()
 }
 
 fn rows(post: &Post, now: Timestamp) -> Vec<ReportRow> {
@@ -100,7 +118,7 @@ fn rows(post: &Post, now: Timestamp) -> Vec<ReportRow> {
         provider_message_id: named.as_ref().and_then(|named| named.provider_id.as_ref()).map(ToString::to_string),
         state: if named.is_some() { Stage::Waiting } else { Stage::Unreadable } as i16,
         tries: 0,
-        due_at: named.as_ref().map(|_| Instant(now.checked_add(HEAD_START).unwrap_or(now))),
+        due_at: named.as_ref().map(|_| Instant(now.checked_add(LATER).unwrap_or(now))),
     };
     post.pieces.iter().map(row).collect()
 }
@@ -136,23 +154,71 @@ impl Query for InsertReports {
     type SqlType = GuidSql;
 }
 
-async fn write(db: &Db, mut rows: Vec<ReportRow>) -> Result<HashSet<Guid>, Error> {
-    // In order, so that two replicas that write the same reports never wait for each other crosswise.
+/// In order and each once, so that two replicas that write the same reports never wait for each other crosswise.
+fn in_order(mut rows: Vec<ReportRow>) -> Vec<ReportRow> {
     rows.sort_unstable_by_key(|row| row.id.0);
     rows.dedup_by_key(|row| row.id.0);
+    rows
+}
+
+/// Writes the reports down and applies those that are new, in one transaction: what waits for its message is looked at
+/// again later. Answers what became of the new ones.
+async fn take_in(db: &Db, clock: &Clock, rows: Vec<ReportRow>) -> Result<HashMap<Uuid, Applied>, Error> {
+    let (rows, mut races) = (in_order(rows), Races::default());
+    loop {
+        let these = rows.clone();
+        let _alone = db.alone().await;
+        let done = run!(db, |pg| postgres(pg, these, clock.now()).await, |lite| {
+            let now = clock.now();
+            lite.spawn_blocking(move |c| c.immediate_transaction(|c| sqlite(c, these, now))).await
+        });
+        match done {
+            Ok(applied) => return Ok(applied.into_iter().map(|applied| (applied.id, applied)).collect()),
+            Err(e) => races.lost(e).await?,
+        }
+    }
+}
+
+async fn postgres(c: &mut AsyncPgConnection, rows: Vec<ReportRow>, now: Timestamp) -> QueryResult<Vec<Applied>> {
+    use diesel_async::RunQueryDsl as _;
+    c.transaction(async |c| {
+        let mut bunch = Bunch::load_postgres(c, rows).await?;
+        let new: Vec<Guid> = InsertReports::of(bunch.rows(now).into_iter()).get_results(c).await?;
+        let new: HashSet<Guid> = new.into_iter().collect();
+        bunch.keep(|id| new.contains(id));
+        let mut writes = Writes::default();
+        let applied = bunch.decide(now, &mut writes)?;
+        writes.flush_postgres(c).await?;
+        Ok(applied)
+    })
+    .await
+}
+
+fn sqlite(c: &mut SqliteConnection, rows: Vec<ReportRow>, now: Timestamp) -> QueryResult<Vec<Applied>> {
+    let mut bunch = Bunch::load_sqlite(c, rows)?;
+    let new: HashSet<Guid> = insert_sqlite(c, &bunch.rows(now))?.into_iter().collect();
+    bunch.keep(|id| new.contains(id));
+    let mut writes = Writes::default();
+    let applied = bunch.decide(now, &mut writes)?;
+    writes.flush_sqlite(c, now)?;
+    Ok(applied)
+}
+
+/// Writes the reports down as they are. Answers which are new.
+async fn store(db: &Db, rows: Vec<ReportRow>) -> Result<Vec<Guid>, Error> {
     let _alone = db.alone().await;
-    let new: Vec<Guid> = run!(
+    let new = run!(
         db,
         |pg| {
             use diesel_async::RunQueryDsl as _;
             InsertReports::of(rows.into_iter()).get_results(pg).await?
         },
-        |lite| lite.spawn_blocking(move |c| c.immediate_transaction(|c| in_sqlite(c, &rows))).await?
+        |lite| lite.spawn_blocking(move |c| c.immediate_transaction(|c| insert_sqlite(c, &rows))).await?
     );
-    Ok(new.into_iter().collect())
+    Ok(new)
 }
 
-fn in_sqlite(c: &mut SqliteConnection, rows: &[ReportRow]) -> QueryResult<Vec<Guid>> {
+fn insert_sqlite(c: &mut SqliteConnection, rows: &[ReportRow]) -> QueryResult<Vec<Guid>> {
     use diesel::RunQueryDsl as _;
     let mut new = Vec::with_capacity(rows.len());
     for row in rows {
@@ -165,15 +231,17 @@ fn in_sqlite(c: &mut SqliteConnection, rows: &[ReportRow]) -> QueryResult<Vec<Gu
 }
 
 impl Store {
-    /// Stores a post's reports as they are; those that are stored already stay what they are. When this answers, they
-    /// are on the disk. Answers the ids of those that are new and can be applied.
-    pub async fn file_reports(&self, post: Post) -> Result<Vec<Uuid>, Error> {
+    /// Stores a post's reports as they came, and applies them. When this answers, they are on the disk; those that are
+    /// there already stay what they are. Answers what became of the new ones.
+    pub async fn file_reports(&self, post: Post) -> Result<Vec<Applied>, Error> {
         let (reply, answer) = oneshot::channel();
         let stopped = || Error::Unavailable("the reports' lane has stopped".into());
         self.intake.0.send(Command { post, reply }).await.map_err(|_| stopped())?;
         if planted::bug("early-ack") {
             return Ok(Vec::new());
         }
-        answer.await.map_err(|_| stopped())?
+        let applied = answer.await.map_err(|_| stopped())?;
+        self.written.ring();
+        applied
     }
 }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use messaging::domain::message::{Message, Status};
 use messaging::domain::report::Form;
-use messaging::store::{Applied, Job, Post, Stage, Which};
+use messaging::store::{Applied, Job, Post, Stage};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree as _;
@@ -19,19 +19,19 @@ both![
     a_report_that_comes_before_its_message_is_applied_when_that_is_there,
     a_report_that_stays_nobodys_is_looked_at_for_72_hours_and_kept,
     a_repeated_report_is_one_row_in_one_commit_or_in_two,
-    what_a_process_left_behind_another_applies_and_none_is_applied_twice,
+    what_waited_is_applied_once_however_many_look,
+    a_report_that_the_database_refuses_to_apply_is_kept_and_holds_up_no_other,
     no_order_and_no_repetition_changes_a_state_a_time_or_a_counter,
     replaying_finds_what_a_record_lacks_and_nothing_else,
 ];
 
-/// Stores a report and applies it.
+/// Takes a report in.
 async fn tell(rig: &Rig, report: &Value) -> Vec<Applied> {
-    let ids = rig.store.file_reports(Post::read(Form::Json, report.to_string().as_bytes())).await.unwrap();
-    rig.store.apply_reports(Which::These(ids)).await.unwrap()
+    rig.store.file_reports(Post::read(Form::Json, report.to_string().as_bytes())).await.unwrap()
 }
 
 async fn due(rig: &Rig) -> Vec<Applied> {
-    rig.store.apply_reports(Which::Due(100)).await.unwrap()
+    rig.store.apply_due_reports(100).await.unwrap()
 }
 
 fn said(id: &str, word: &str) -> Value {
@@ -114,17 +114,16 @@ async fn a_repeated_report_is_one_row_in_one_commit_or_in_two(rig: Rig) {
     assert_eq!(rig.store.file_reports(Post::read(Form::Json, three.as_bytes())).await.unwrap().len(), 1);
 }
 
-async fn what_a_process_left_behind_another_applies_and_none_is_applied_twice(rig: Rig) {
+async fn what_waited_is_applied_once_however_many_look(rig: Rig) {
     let owner = rig.owner().await;
     let campaign = rig.campaign(owner).await;
-    let mut reports = Vec::new();
-    for n in 0..40 {
-        rig.sent(owner, Some(campaign), &format!("p-{n}")).await;
-        reports.push(said(&format!("p-{n}"), "Delivered"));
+    let ids: Vec<String> = (0..40).map(|n| format!("p-{n}")).collect();
+    let reports = ids.iter().map(|id| said(id, "Delivered")).collect();
+    assert_eq!(tell(&rig, &Value::Array(reports)).await.len(), 40);
+    for id in &ids {
+        rig.sent(owner, Some(campaign), id).await;
     }
-    let post = Post::read(Form::Json, Value::Array(reports).to_string().as_bytes());
-    assert_eq!(rig.store.file_reports(post).await.unwrap().len(), 40);
-    assert!(due(&rig).await.is_empty(), "the process that took them goes first");
+    assert!(due(&rig).await.is_empty(), "their time is in a second");
     rig.clock.advance(SignedDuration::from_secs(1));
     let another = rig.another().await;
     let (mut looks, mut seen) = (Vec::new(), std::collections::HashSet::new());
@@ -132,7 +131,7 @@ async fn what_a_process_left_behind_another_applies_and_none_is_applied_twice(ri
         looks.push(tokio::spawn({
             let (one, other) = (rig.store.clone(), another.clone());
             async move {
-                let (one, other) = tokio::join!(one.apply_reports(Which::Due(7)), other.apply_reports(Which::Due(7)));
+                let (one, other) = tokio::join!(one.apply_due_reports(7), other.apply_due_reports(7));
                 [one.unwrap(), other.unwrap()].concat()
             }
         }));
@@ -149,6 +148,31 @@ async fn what_a_process_left_behind_another_applies_and_none_is_applied_twice(ri
     let delivered = Status::ALL.iter().position(|status| *status == Status::Delivered).unwrap();
     assert_eq!((stats.counts[delivered], stats.counts.iter().sum::<i64>()), (40, 40));
     assert_eq!(rig.count("events WHERE kind = 5").await, 40);
+}
+
+async fn a_report_that_the_database_refuses_to_apply_is_kept_and_holds_up_no_other(rig: Rig) {
+    let owner = rig.owner().await;
+    let messages = [rig.sent(owner, None, "p-1").await, rig.sent(owner, None, "p-2").await];
+    let delivered = Status::Delivered as i16;
+    // Nothing is known that would do this; a second delivered message stands for it.
+    rig.execute(&format!("CREATE UNIQUE INDEX poison ON messages (status) WHERE status = {delivered}")).await;
+    tell(&rig, &said("p-1", "Delivered")).await;
+    let early = said("p-3", "Failure");
+    let (refused, other) = (said("p-2", "Delivered"), said("p-1", "Sent"));
+    let (refused, other, early) = tokio::join!(tell(&rig, &refused), tell(&rig, &other), tell(&rig, &early));
+    assert_eq!([&refused, &other, &early].map(|told| told[0].stage), [Stage::Waiting, Stage::Applied, Stage::Waiting]);
+    assert_eq!(rig.read(&messages[1]).await.status(), Status::Sent);
+    let late = rig.sent(owner, None, "p-3").await;
+    rig.clock.advance(SignedDuration::from_secs(1));
+    assert_eq!(due(&rig).await.iter().map(|applied| applied.id).collect::<Vec<_>>(), [early[0].id]);
+    assert_eq!(rig.read(&late).await.status(), Status::Failed);
+    assert!(due(&rig).await.is_empty(), "it is not tried over and over");
+
+    rig.execute("DROP INDEX poison").await;
+    rig.clock.advance(SignedDuration::from_mins(10));
+    assert_eq!(due(&rig).await[0].stage, Stage::Applied);
+    assert_eq!(rig.read(&messages[1]).await.status(), Status::Delivered);
+    assert_eq!(rig.count("reports WHERE state <> 2").await, 0);
 }
 
 /// What was said of a message; `id` is put in later.

@@ -12,7 +12,6 @@ use messaging::domain::status::{Event, Refused};
 use messaging::domain::text::MessageText;
 use messaging::store::{
     Accepted, Chore, Config, Erased, Error, Filter, IdempotencyKey, KeyProblem, OptOutSource, Position, Post, Store,
-    Which,
 };
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -59,8 +58,7 @@ async fn sent(rig: &Rig, owner: OwnerId, campaign: Option<CampaignId>, id: &str)
 async fn told(rig: &Rig, id: &str, word: &str, why: Option<&str>) {
     let body =
         json!({"messageId": id, "status": word, "error": why, "to": NUMBER, "updatedAt": "2026-03-01T12:00:05Z"});
-    let ids = rig.store.file_reports(Post::read(Form::Json, body.to_string().as_bytes())).await.unwrap();
-    rig.store.apply_reports(Which::These(ids)).await.unwrap();
+    rig.store.file_reports(Post::read(Form::Json, body.to_string().as_bytes())).await.unwrap();
 }
 
 /// All that a chore finds to do now.
@@ -319,8 +317,7 @@ async fn a_number_is_erased_on_request_from_everything_at_rest(rig: Rig) {
     told(&rig, "p-1", "Delivered", None).await;
     told(&rig, "p-2", "Delivered", None).await;
     let longer = json!({"messageId": "p-3", "status": "Delivered", "to": format!("{NUMBER}7")});
-    let ids = rig.store.file_reports(Post::read(Form::Json, longer.to_string().as_bytes())).await.unwrap();
-    rig.store.apply_reports(Which::These(ids)).await.unwrap();
+    rig.store.file_reports(Post::read(Form::Json, longer.to_string().as_bytes())).await.unwrap();
     for text in ["hello", "stop by"] {
         let body = json!({"from": NUMBER, "text": text});
         rig.store.file_inbound(Form::Json, body.to_string().as_bytes()).await.unwrap();
