@@ -23,6 +23,7 @@ mod program;
 mod refresh;
 mod report;
 mod reports;
+mod rest;
 mod rows;
 mod send;
 mod start;
@@ -66,6 +67,8 @@ enum Command {
     Campaign(campaign::Options),
     /// Delivery reports, one to a post, at saturation and at a steady rate, beside tables of two sizes
     Reports(reports::Options),
+    /// The same calls through the gRPC door and the REST door
+    Rest(rest::Options),
     /// Start-up time, size of the binary, memory at rest
     Start(start::Options),
     /// All of them (the default)
@@ -120,6 +123,7 @@ async fn main() -> ExitCode {
         Command::Refresh(options) => refresh::run(&options, &mut report).await,
         Command::Campaign(options) => campaign::run(&options, &mut report).await,
         Command::Reports(options) => reports::run(&options, &mut report).await,
+        Command::Rest(options) => rest::run(&options, &mut report).await,
         Command::Start(options) => start::run(&options, &mut report).await,
         Command::All { database } => {
             start::run(&start::Options::new(database), &mut report).await;
@@ -127,6 +131,7 @@ async fn main() -> ExitCode {
             refresh::run(&refresh::Options::new(database), &mut report).await;
             campaign::run(&campaign::Options::new(database), &mut report).await;
             reports::run(&reports::Options::new(database), &mut report).await;
+            rest::run(&rest::Options::new(database), &mut report).await;
         }
         Command::Echo { .. } | Command::TakePosts => {}
     }
