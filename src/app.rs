@@ -1,6 +1,7 @@
 //! The composition root: the one place that names concrete adapters and puts the service together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::RngExt as _;
 use secrecy::SecretString;
@@ -11,6 +12,9 @@ use crate::config::{Config, Error};
 use crate::provider::mitto::Mitto;
 use crate::service::{Parts, Service, Settings, Watching};
 use crate::store::{self, Store};
+
+/// A browser's caller sets no deadline, and would wait for ever.
+const REPEAT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Opens the database for an administrative command, which may run beside a serving process.
 pub async fn open_store(config: &store::Config) -> Result<Store, Error> {
@@ -40,6 +44,7 @@ pub async fn build(config: &Config) -> Result<Service, Error> {
             rate: config.work.rate,
             poll_rate: config.work.poll_rate,
             provider_timeout: config.provider.mitto.timeout,
+            repeat_patience: REPEAT_PATIENCE,
             webhooks: config.webhooks.clone(),
             watching: Watching::of(config.grpc.watch_streams),
             retention: config.retention,

@@ -4,3 +4,7 @@
 pub mod campaigns;
 mod convert;
 pub mod messages;
+mod places;
+
+pub(crate) use places::Place;
+pub use places::Places;

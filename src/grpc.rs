@@ -9,7 +9,7 @@ mod status;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
-pub use observe::{Limits, ObserveLayer};
+pub use observe::ObserveLayer;
 pub use status::render;
 
 use crate::proto::campaign_service_server::CampaignServiceServer;

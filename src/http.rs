@@ -19,6 +19,7 @@ mod transcode;
 mod watched;
 mod webhook;
 
+pub use crate::contract::Places;
 pub use guard::cors;
 pub use problem::Problem;
 
@@ -37,6 +38,8 @@ pub struct Front {
     pub origins: Vec<HeaderValue>,
     /// Set when the process stops: streams end.
     pub stop: CancellationToken,
+    /// How many calls are served at once.
+    pub places: Places,
 }
 
 /// All routes of the door. What it does not know it says so, in JSON.
@@ -44,6 +47,7 @@ pub fn routes(service: &Service, front: Front) -> Router {
     let door = Door { service: service.clone(), stop: front.stop };
     let prompt = endpoint::router(endpoint::prompt()).layer(middleware::from_fn(guard::in_time));
     let api = prompt.merge(endpoint::router(recipients::endpoints())).with_state(door);
+    let api = api.layer(middleware::from_fn_with_state(front.places, guard::in_place));
     finish(watched::routes(service).merge(api).merge(openapi::routes()), service, &front.origins)
 }
 

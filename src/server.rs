@@ -1,5 +1,6 @@
 //! The two listeners, and serving them until the process is told to stop.
 
+pub mod http1;
 pub mod tls;
 
 use std::net::SocketAddr;
@@ -13,7 +14,7 @@ use tonic::transport::Server;
 use tonic_web::GrpcWebLayer;
 
 use crate::config::{Error, Grpc, TlsFiles};
-use crate::grpc::{Health, Limits, ObserveLayer};
+use crate::grpc::{Health, ObserveLayer};
 use crate::service::Service;
 use crate::{grpc, http};
 
@@ -35,9 +36,6 @@ pub enum ServeError {
     /// The gRPC door.
     #[error("the gRPC door failed: {0}")]
     Grpc(#[from] tonic::transport::Error),
-    /// The HTTP door.
-    #[error("the HTTP door failed: {0}")]
-    Http(#[from] std::io::Error),
 }
 
 /// The doors, open and not yet served.
@@ -81,7 +79,7 @@ impl Doors {
         Ok(())
     }
 
-    /// Serves until `stop`, then lets calls in flight finish, within a limit. Pages of `origins` may call both doors.
+    /// Serves until `stop`, up to `max_calls` at once, then lets calls in flight finish, within a limit. Pages of `origins` may call both doors.
     pub async fn serve(
         self,
         service: Service,
@@ -90,6 +88,7 @@ impl Doors {
         stop: CancellationToken,
     ) -> Result<(), ServeError> {
         let (routes, health) = grpc::routes(service.clone()).await?;
+        let places = http::Places::new(max_calls);
         let watching = tokio::spawn(watch(service.clone(), health.clone(), stop.clone()));
         let grpc = Server::builder()
             // gRPC-web comes by HTTP/1 as well.
@@ -99,19 +98,20 @@ impl Doors {
             .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
             .layer(tower::util::option_layer(http::cors(&origins)))
             .layer(GrpcWebLayer::new())
-            .layer(ObserveLayer(Limits::new(max_calls), service.metrics().clone()))
+            .layer(ObserveLayer(places.clone(), service.metrics().clone()))
             .add_routes(routes)
             .serve_with_incoming_shutdown(tls::incoming(self.grpc, self.tls), stop.clone().cancelled_owned());
-        let front = http::Front { origins, stop: stop.clone() };
-        let http = axum::serve(self.http, http::routes(&service, front));
-        let http = http.with_graceful_shutdown(stop.clone().cancelled_owned());
+        let front = http::Front { origins, stop: stop.clone(), places };
+        let http = http1::serve(self.http, http::routes(&service, front), http1::Limits::default(), stop.clone());
         let both = async {
-            tokio::try_join!(async { grpc.await.map_err(ServeError::from) }, async {
-                http.await.map_err(ServeError::from)
-            })
+            let http = async {
+                http.await;
+                Ok(())
+            };
+            tokio::try_join!(async { grpc.await.map_err(ServeError::from) }, http).map(drop)
         };
         let served = tokio::select! {
-            done = both => done.map(drop),
+            done = both => done,
             () = grace(&stop) => Ok(()),
         };
         watching.abort();
@@ -140,12 +140,11 @@ impl HttpDoor {
     }
 
     /// Serves until `stop`, then lets calls in flight finish, within a limit.
-    pub async fn serve(self, service: Service, stop: CancellationToken) -> Result<(), ServeError> {
-        let http = axum::serve(self.listener, http::worker_routes(&service));
-        let http = http.with_graceful_shutdown(stop.clone().cancelled_owned());
+    pub async fn serve(self, service: Service, stop: CancellationToken) {
+        let routes = http::worker_routes(&service);
         tokio::select! {
-            done = async { http.await } => Ok(done?),
-            () = grace(&stop) => Ok(()),
+            () = http1::serve(self.listener, routes, http1::Limits::default(), stop.clone()) => {}
+            () = grace(&stop) => {}
         }
     }
 }

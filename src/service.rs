@@ -91,6 +91,8 @@ pub struct Settings {
     pub poll_rate: Option<Rate>,
     /// The longest provider call: none is begun under a lease that may end before.
     pub provider_timeout: Duration,
+    /// How long a repeated send waits for the first one when its caller sets no deadline.
+    pub repeat_patience: Duration,
     /// What the provider may post, and how that is told from what others post.
     pub webhooks: Webhooks,
     /// How streams of changes are bounded.

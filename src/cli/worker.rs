@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use futures::FutureExt as _;
 use rand::RngExt as _;
 use serde_json::json;
 
@@ -29,5 +30,6 @@ pub(super) async fn run(env: Env, out: &mut (dyn Write + Send)) -> Result<(), Fa
     out.flush().map_err(Failure::other)?;
     tracing::info!(http = %door.address(), "working");
     let worker = Worker::start(&service, true);
-    until_stopped(door.serve(service.clone(), stop.clone()), worker, service, stop).await
+    let serving = door.serve(service.clone(), stop.clone()).map(Ok);
+    until_stopped(serving, worker, service, stop).await
 }

@@ -60,7 +60,11 @@ pub const REFERENCE: &[Variable] = &[
         "–",
         "words by which recipients ask for no more messages, besides the usual ones, separated by commas",
     ),
-    v("MAX_IN_FLIGHT", "1024", "how many gRPC calls are served at once; over it UNAVAILABLE with RetryInfo"),
+    v(
+        "MAX_IN_FLIGHT",
+        "1024",
+        "how many calls both doors serve at once; over it UNAVAILABLE with RetryInfo, or 503 with Retry-After",
+    ),
     v(
         "WATCH_STREAMS",
         "2000",

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
 use crate::auth::{Caller, Credentials};
+use crate::contract::Place;
 use crate::error::Error;
 use crate::grpc::{Door, status};
 
@@ -20,7 +20,7 @@ pub(super) struct Call {
     /// The caller, once it is known, for the log.
     pub owner: Arc<OnceLock<i64>>,
     /// Its place among the calls in flight.
-    pub place: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
+    pub place: Arc<Mutex<Option<Place>>>,
 }
 
 impl Door {

@@ -9,40 +9,26 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Frame, SizeHint};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
+use crate::contract::Places;
 use crate::grpc::entry::Call;
 use crate::grpc::status;
 use crate::metrics::Metrics;
 use crate::request_id;
 
-/// How many calls may be in flight.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    calls: Arc<Semaphore>,
-}
-
-impl Limits {
-    /// At most so many.
-    #[must_use]
-    pub fn new(calls: usize) -> Self {
-        Self { calls: Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS))) }
-    }
-}
-
 /// Puts what the module says around the routes.
 #[derive(Debug, Clone)]
-pub struct ObserveLayer(pub Limits, pub Metrics);
+pub struct ObserveLayer(pub Places, pub Metrics);
 
 impl<S> Layer<S> for ObserveLayer {
     type Service = Observe<S>;
 
     fn layer(&self, inner: S) -> Observe<S> {
-        Observe { inner, limits: self.0.clone(), metrics: self.1.clone() }
+        Observe { inner, places: self.0.clone(), metrics: self.1.clone() }
     }
 }
 
@@ -50,7 +36,7 @@ impl<S> Layer<S> for ObserveLayer {
 #[derive(Debug, Clone)]
 pub struct Observe<S> {
     inner: S,
-    limits: Limits,
+    places: Places,
     metrics: Metrics,
 }
 
@@ -75,17 +61,17 @@ where
         let begun = Instant::now();
         let deadline = timeout(request.headers()).map(|t| begun + t.saturating_sub(EARLIER));
         let method: Arc<str> = request.uri().path().trim_start_matches('/').into();
-        let permit = if counted(&method) { self.limits.calls.clone().try_acquire_owned().ok() } else { None };
-        let full = counted(&method) && permit.is_none();
-        let place = Arc::new(Mutex::new(permit));
+        let place = counted(&method).then(|| self.places.take()).transpose();
+        let full = place.as_ref().err().map(status::render);
+        let place = Arc::new(Mutex::new(place.ok().flatten()));
         let call = Call { request_id: request_id::of(request.headers()), deadline, owner: Arc::default(), place };
         request.extensions_mut().insert(call.clone());
         let record = Record { call, method, begun, code: None, metrics: self.metrics.clone() };
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         Box::pin(async move {
-            if full {
-                return Ok(record.finish(status::full().into_http()));
+            if let Some(full) = full {
+                return Ok(record.finish(full.into_http()));
             }
             let work = std::panic::AssertUnwindSafe(inner.call(request)).catch_unwind();
             let done = match deadline {

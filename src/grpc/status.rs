@@ -53,13 +53,3 @@ pub(super) fn undecodable(words: &str) -> Status {
         "cannot be decoded: the bytes are not a message of this type, or not UTF-8",
     ))
 }
-
-/// What a server that is full answers.
-pub(super) fn full() -> Status {
-    render(&Error::Unavailable {
-        reason: "TOO_MANY_CALLS",
-        message: "The server has as many calls in flight as it takes. Try again.",
-        retry_after: std::time::Duration::from_secs(1),
-        cause: "MAX_IN_FLIGHT reached".to_owned(),
-    })
-}

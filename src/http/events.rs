@@ -18,6 +18,7 @@ use crate::auth::Caller;
 use crate::contract::{campaigns, messages};
 use crate::error::Error;
 use crate::http::entry::Door;
+use crate::http::guard::LeavesItsPlace;
 use crate::http::problem::Problem;
 use crate::http::transcode::to_json;
 use crate::proto::refresh_status_bulk_response::Event as Told;
@@ -127,6 +128,13 @@ pub(super) fn answer(door: &Door, steps: Steps, named: impl Fn(&str) -> String +
     // A proxy that gathers events before it passes them on would make them late.
     answer.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// As [`answer`], for a stream that may stay for days and is bounded in number by the service.
+pub(super) fn standing(door: &Door, steps: Steps, named: impl Fn(&str) -> String + Send + 'static) -> Response {
+    let mut answer = answer(door, steps, named);
+    answer.extensions_mut().insert(LeavesItsPlace);
     answer
 }
 

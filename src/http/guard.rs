@@ -12,9 +12,11 @@ use axum::http::header::{
 use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use http_body_util::BodyExt as _;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument as _;
 
+use crate::contract::Places;
 use crate::error::Error;
 use crate::http::entry::Call;
 use crate::http::problem::Problem;
@@ -61,6 +63,28 @@ pub(super) async fn observe(State(metrics): State<Metrics>, mut request: Request
         tracing::info!(request_id = &*id, %method, route = &*route, status, micros, owner, "request");
     }
     answer
+}
+
+/// An answer that is bounded in number by something else, and leaves its place to others.
+#[derive(Clone)]
+pub(super) struct LeavesItsPlace;
+
+/// Serves no more calls at once than there are places. A call keeps its place until its answer has been sent.
+pub(super) async fn in_place(State(places): State<Places>, request: Request, next: Next) -> Response {
+    let place = match places.take() {
+        Ok(place) => place,
+        Err(e) => return Problem::from(e).into_response(),
+    };
+    let answer = next.run(request).await;
+    if answer.extensions().get::<LeavesItsPlace>().is_some() {
+        return answer;
+    }
+    // The body owns it, and is dropped when it has been sent or nobody wants it any more.
+    let hold = move |e| {
+        let _ = &place;
+        e
+    };
+    answer.map(|body| Body::new(body.map_err(hold)))
 }
 
 /// Answers instead of a handler that takes too long. What it began to send goes on, and a repeat finds it.

@@ -63,5 +63,5 @@ async fn watch(
         return Ok(events::nothing_more());
     }
     let steps = events::messages(&door, &asked.caller, asked.message, resume).await?;
-    Ok(events::answer(&door, steps, str::to_owned))
+    Ok(events::standing(&door, steps, str::to_owned))
 }

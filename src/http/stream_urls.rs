@@ -65,7 +65,11 @@ async fn open(State(door): State<Door>, Named(token): Named, headers: HeaderMap)
     }
     let steps = steps(&door, &opened.caller, &opened.stream, &opened.request, &opened.resume).await?;
     let service = door.service.clone();
-    Ok(events::answer(&door, steps, move |id| service.name_event(&token, id)))
+    let named = move |id: &str| service.name_event(&token, id);
+    Ok(match opened.stream.as_str() {
+        WATCH_MESSAGES => events::standing(&door, steps, named),
+        _ => events::answer(&door, steps, named),
+    })
 }
 
 /// The stream of this name. Another one is added here, and to [`STREAMS`].

@@ -58,8 +58,6 @@ pub struct Sent {
     pub raw: Option<serde_json::Value>,
 }
 
-/// How long a repeated call waits for the first one when its caller sets no deadline.
-const WAIT: Duration = Duration::from_secs(10);
 /// How much of the caller's deadline is left for the answer.
 const ANSWER_TIME: Duration = Duration::from_millis(50);
 /// The furthest time that a message can be scheduled for.
@@ -182,7 +180,8 @@ impl Service {
 
     /// Waits, on whichever replica, until the first call with the key has its answer, and gives the same.
     async fn await_first(&self, mut first: Message, deadline: Option<Instant>) -> Result<Sent, Error> {
-        let until = deadline.map_or_else(|| Instant::now() + WAIT, |d| d.checked_sub(ANSWER_TIME).unwrap_or(d));
+        let patience = self.inner.settings.repeat_patience;
+        let until = deadline.map_or_else(|| Instant::now() + patience, |d| d.checked_sub(ANSWER_TIME).unwrap_or(d));
         let mut pause = Duration::from_millis(5);
         while first.state.dispatch == Dispatch::Sending {
             if Instant::now() + pause > until {

@@ -1,3 +1,4 @@
 //! The listeners.
 
+mod http1;
 pub(crate) mod tls;

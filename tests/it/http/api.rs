@@ -1,5 +1,6 @@
 //! `/api/v1`: the contract's own JSON, and how it is asked for.
 
+use messaging::domain::message::Dispatch;
 use serde_json::{Value, json};
 
 use super::call::{ask, of, post, send};
@@ -51,6 +52,17 @@ on_both_databases! {
         let filtered = format!("{MESSAGES}?status=MESSAGE_STATUS_SENT&destination=%2B306900000002");
         assert_eq!(ask(&app, app.alice, "GET", &filtered).await.ok()["messages"].as_array().unwrap().len(), 1);
         assert_eq!(ask(&app, app.bob, "GET", MESSAGES).await.ok(), json!({}));
+    }
+
+    async fn a_repeat_of_a_send_that_is_still_at_work_is_409_and_says_when_to_come_back(app) {
+        with_key(&app, MESSAGES, "order-7", &hello()).await.ok();
+        let sending = Dispatch::Sending as i16;
+        app.execute(&format!("UPDATE messages SET dispatch = {sending}")).await;
+        let answer = with_key(&app, MESSAGES, "order-7", &hello()).await;
+        assert_eq!(answer.headers["retry-after"], "1");
+        let (status, body) = answer.error();
+        assert_eq!((status, &body["code"]), (409, &json!("IDEMPOTENCY_KEY_IN_FLIGHT")));
+        assert_eq!(app.ledger("").await.len(), 1, "nothing was sent again");
     }
 
     async fn a_key_in_the_header_replays_the_answer_and_refuses_another_body(app) {

@@ -1,12 +1,14 @@
 //! What every answer has, and what is answered to requests that no route understands.
 
+use axum::body::Body;
 use http::Request;
 use messaging::error::{Error, Resource, Violation};
-use messaging::http::Problem;
+use messaging::http::{Front, Places, Problem, routes};
 use serde_json::json;
 use std::time::Duration;
 use tonic::Code;
 use tonic_types::StatusExt as _;
+use tower::ServiceExt as _;
 
 use super::call::{ask, of, send};
 use crate::support::app::{Kind, ORIGIN, TestApp, on_both_databases};
@@ -118,7 +120,31 @@ on_both_databases! {
         }
     }
 
-    async fn an_outage_of_the_database_is_503_and_says_when_to_come_back(app) {
+    async fn a_full_server_says_when_to_come_back_and_streams_that_stay_do_not_fill_it(app) {
+        let front = Front { places: Places::new(1), ..Front::default() };
+        let routes = routes(&app.service, front);
+        let call = async |method: &str, path: &str, body: Body| {
+            routes.clone().oneshot(of(&app, app.alice, method, path).body(body).unwrap()).await.unwrap()
+        };
+        let stays = call("GET", "/api/v1/messages/watch", Body::empty()).await;
+        assert_eq!(call("GET", "/api/v1/messages", Body::empty()).await.status(), 200, "a watch takes no place");
+
+        let (body, uploaded) = tokio::sync::mpsc::channel::<Result<&[u8], std::io::Error>>(1);
+        let upload = Body::from_stream(tokio_stream::wrappers::ReceiverStream::new(uploaded));
+        let mut slow = Box::pin(call("POST", "/api/v1/messages", upload));
+        assert!(futures::poll!(&mut slow).is_pending(), "its body is still to come");
+        let full = call("GET", "/api/v1/messages", Body::empty()).await;
+        assert_eq!((full.status().as_u16(), &full.headers()["retry-after"]), (503, &"1".parse().unwrap()));
+        for path in ["/healthz", "/readyz", "/metrics", "/docs"] {
+            assert_eq!(call("GET", path, Body::empty()).await.status(), 200, "{path}");
+        }
+        drop(body);
+        assert_eq!(slow.await.status(), 400);
+        assert_eq!(call("GET", "/api/v1/messages", Body::empty()).await.status(), 200);
+        drop(stays);
+    }
+
+    async fn a_fault_of_the_database_says_nothing_of_itself(app) {
         app.execute("ALTER TABLE campaigns RENAME TO elsewhere").await;
         let (status, body) = ask(&app, app.alice, "GET", "/api/v1/campaigns/1").await.error();
         assert_eq!((status, &body), (500, &json!({"message": "Internal error", "code": "INTERNAL_ERROR"})));

@@ -1,0 +1,87 @@
+//! The HTTP door's connections: those that say nothing do not stay, and there are never too many.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use messaging::server::http1::{Limits, serve};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+struct Door {
+    at: std::net::SocketAddr,
+    stop: CancellationToken,
+    serving: JoinHandle<()>,
+}
+
+async fn open(limits: Limits) -> Door {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (at, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+    let slow = || async {
+        tokio::task::yield_now().await;
+        "here"
+    };
+    let serving = tokio::spawn(serve(listener, Router::new().route("/", get(slow)), limits, stop.clone()));
+    Door { at, stop, serving }
+}
+
+impl Door {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.at).await.unwrap()
+    }
+}
+
+/// What is answered to one request, on a connection that stays open.
+async fn ask(stream: &mut TcpStream) -> String {
+    stream.write_all(REQUEST).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"here") {
+        assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0, "the connection ended");
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_ends_its_connection() {
+    let door = open(Limits { head: Duration::from_millis(50), ..Limits::default() }).await;
+    for beginning in ["", "GET / HT", "GET / HTTP/1.1\r\nhost: x\r\n"] {
+        let mut stream = door.connect().await;
+        stream.write_all(beginning.as_bytes()).await.unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await.unwrap();
+    }
+    let mut kept = door.connect().await;
+    assert!(ask(&mut kept).await.starts_with("HTTP/1.1 200"));
+    let mut rest = Vec::new();
+    kept.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.is_empty(), "a connection that is not used any more");
+}
+
+#[tokio::test]
+async fn one_connection_too_many_waits_until_another_ends() {
+    let door = open(Limits { connections: 1, ..Limits::default() }).await;
+    let (mut first, mut second) = (door.connect().await, door.connect().await);
+    ask(&mut first).await;
+    let mut waits = Box::pin(ask(&mut second));
+    assert!(futures::poll!(&mut waits).is_pending());
+    ask(&mut first).await;
+    assert!(futures::poll!(&mut waits).is_pending());
+    drop(first);
+    assert!(waits.await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn when_it_stops_idle_connections_end_and_new_ones_are_refused() {
+    let door = open(Limits::default()).await;
+    let mut idle = door.connect().await;
+    ask(&mut idle).await;
+    door.stop.cancel();
+    let mut rest = Vec::new();
+    idle.read_to_end(&mut rest).await.unwrap();
+    door.serving.await.unwrap();
+    assert!(TcpStream::connect(door.at).await.is_err());
+}
