@@ -10,7 +10,6 @@ pub use apply::Applied;
 pub(super) use intake::Intake;
 pub use replay::Standing;
 
-use crate::domain::ids::{MessageId, ProviderMessageId};
 use crate::domain::report::{Form, Report, pieces};
 use crate::store::columns::{Guid, Instant};
 use crate::store::schema::reports;
@@ -51,26 +50,21 @@ impl ReportRow {
     }
 }
 
+/// A report as it is stored, and what it says; nothing, if it cannot be read.
+type Said = (ReportRow, Option<Report>);
+
 /// What a post holds, as it is to be stored.
 #[derive(Debug, Clone)]
 pub struct Post {
     form: Form,
-    pieces: Vec<(Vec<u8>, Option<Named>)>,
-}
-
-/// What a report names.
-#[derive(Debug, Clone)]
-struct Named {
-    message: Option<MessageId>,
-    provider_id: Option<ProviderMessageId>,
+    pieces: Vec<(Vec<u8>, Option<Report>)>,
 }
 
 impl Post {
     /// Reads a post's body. What cannot be read is kept as well.
     #[must_use]
     pub fn read(form: Form, body: &[u8]) -> Self {
-        let named = |report: Report| Named { message: report.message, provider_id: report.provider_id };
-        let piece = |piece: &[u8]| (piece.to_vec(), Report::read(form, piece).map(named));
+        let piece = |piece: &[u8]| (piece.to_vec(), Report::read(form, piece));
         Self { form, pieces: pieces(form, body).into_iter().map(piece).collect() }
     }
 

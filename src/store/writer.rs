@@ -16,7 +16,7 @@ use crate::domain::rate::Rate;
 use crate::planted;
 use crate::store::accept::{Accept, Accepted, IdempotencyKey};
 use crate::store::batch::{self, Answers, Batch};
-use crate::store::lane::{self, Commands, in_a_task};
+use crate::store::lane::{self, Commands, Gathering, in_a_task};
 use crate::store::pools::{Db, run};
 use crate::store::pseudonyms::Keyed;
 use crate::store::transition::{Job, Moved, OUTDATED, Trust};
@@ -26,11 +26,6 @@ use crate::store::{Error, Store};
 const MAX_BATCH: usize = 256;
 /// How many writes may wait; past it callers wait for a place, which bounds the memory.
 const QUEUE: usize = 4096;
-/// A batch of fewer writes waits this long for more, if the one before it had so much company that more are likely.
-/// A single caller's writes never wait; among many, three milliseconds are little next to a commit and a provider call.
-const FEW: usize = 64;
-const COMPANY: usize = 4;
-const GATHER: Duration = Duration::from_millis(3);
 /// How often a batch that lost a deadlock or a serialisation race is repeated.
 const RACES: u32 = 5;
 
@@ -81,18 +76,12 @@ struct Place {
 
 async fn write(place: Place, commands: Commands<Command>, written: Arc<Written>) {
     let mut commands = commands.lock().await;
-    let mut company = false;
+    let mut gathering = Gathering::default();
     loop {
-        let mut gathered = Vec::new();
-        if commands.recv_many(&mut gathered, MAX_BATCH).await == 0 {
+        let gathered = gathering.next(&mut commands, MAX_BATCH).await;
+        if gathered.is_empty() {
             return;
         }
-        if company && gathered.len() < FEW {
-            tokio::time::sleep(GATHER).await;
-            let room = MAX_BATCH - gathered.len();
-            gathered.extend(std::iter::from_fn(|| commands.try_recv().ok()).take(room));
-        }
-        company = gathered.len() >= COMPANY;
         written.batches.fetch_add(1, Ordering::Relaxed);
         written.writes.fetch_add(u64::try_from(gathered.len()).unwrap_or(0), Ordering::Relaxed);
         commit(&place, gathered).await;

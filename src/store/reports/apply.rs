@@ -12,7 +12,7 @@ use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{ReportRow, Stage};
+use super::{ReportRow, Said, Stage};
 use crate::clock::Clock;
 use crate::domain::ids::MessageId;
 use crate::domain::message::Message;
@@ -106,34 +106,35 @@ pub(super) struct Bunch {
 }
 
 impl Bunch {
-    fn new(rows: Vec<ReportRow>, named: Named) -> Self {
-        let matched = |row: ReportRow| Matched { report: row.report(), targets: named.by(&row), row };
-        Self { matched: rows.into_iter().map(matched).collect(), messages: named.messages }
+    fn new(reports: Vec<Said>, named: Named) -> Self {
+        let matched = |(row, report): Said| Matched { targets: named.by(&row), report, row };
+        Self { matched: reports.into_iter().map(matched).collect(), messages: named.messages }
     }
 
     /// Finds and locks whom these reports concern; mostly they carry our id, and the provider's is not asked for.
-    pub(super) async fn load_postgres(c: &mut AsyncPgConnection, rows: Vec<ReportRow>) -> QueryResult<Self> {
+    pub(super) async fn load_postgres(c: &mut AsyncPgConnection, reports: Vec<Said>) -> QueryResult<Self> {
         use diesel_async::RunQueryDsl as _;
         let mut named = Named::default();
-        let ours: Vec<Guid> = rows.iter().filter_map(|row| row.message_id).collect();
+        let rows = || reports.iter().map(|(row, _)| row);
+        let ours: Vec<Guid> = rows().filter_map(|row| row.message_id).collect();
         if !ours.is_empty() {
             let query = messages::table.filter(messages::id.eq_any(ours)).order(messages::id);
             named.add(query.select(MessageRow::as_select()).for_update().load(c).await?);
         }
-        let rest = rows.iter().filter(|row| named.ours(row).is_none());
+        let rest = rows().filter(|row| named.ours(row).is_none());
         let theirs: Vec<&str> = rest.filter_map(|row| row.provider_message_id.as_deref()).collect();
         if !theirs.is_empty() {
             let query = messages::table.filter(messages::provider_message_id.eq_any(theirs)).order(messages::id);
             named.add_theirs(query.select(MessageRow::as_select()).for_update().load(c).await?);
         }
-        Ok(Self::new(rows, named))
+        Ok(Self::new(reports, named))
     }
 
     /// As [`Bunch::load_postgres`].
-    pub(super) fn load_sqlite(c: &mut SqliteConnection, rows: Vec<ReportRow>) -> QueryResult<Self> {
+    pub(super) fn load_sqlite(c: &mut SqliteConnection, reports: Vec<Said>) -> QueryResult<Self> {
         use diesel::RunQueryDsl as _;
         let mut named = Named::default();
-        for row in &rows {
+        for (row, _) in &reports {
             if let Some(id) = row.message_id {
                 let found = messages::table.find(id).select(MessageRow::as_select()).first(c).optional()?;
                 named.add(found.into_iter().collect());
@@ -144,7 +145,7 @@ impl Bunch {
                 named.add_theirs(query.select(MessageRow::as_select()).load(c)?);
             }
         }
-        Ok(Self::new(rows, named))
+        Ok(Self::new(reports, named))
     }
 
     /// The rows as they are to be stored once the bunch is applied.
@@ -242,6 +243,14 @@ macro_rules! taken {
     };
 }
 
+fn said(rows: Vec<ReportRow>) -> Vec<Said> {
+    let read = |row: ReportRow| {
+        let report = row.report();
+        (row, report)
+    };
+    rows.into_iter().map(read).collect()
+}
+
 async fn postgres(c: &mut AsyncPgConnection, which: Which, now: Timestamp) -> QueryResult<Vec<Applied>> {
     use diesel_async::RunQueryDsl as _;
     c.transaction(async |c| {
@@ -252,7 +261,7 @@ async fn postgres(c: &mut AsyncPgConnection, which: Which, now: Timestamp) -> Qu
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let bunch = Bunch::load_postgres(c, rows).await?;
+        let bunch = Bunch::load_postgres(c, said(rows)).await?;
         let notes = bunch.notes(now);
         let mut writes = Writes::default();
         let applied = bunch.decide(now, &mut writes)?;
@@ -269,7 +278,7 @@ fn sqlite(c: &mut SqliteConnection, which: Which, now: Timestamp) -> QueryResult
         Which::This(id) => taken!(this id).load(c)?,
         Which::Due(limit) => taken!(due now, limit).load(c)?,
     };
-    let bunch = Bunch::load_sqlite(c, rows)?;
+    let bunch = Bunch::load_sqlite(c, said(rows))?;
     let notes = bunch.notes(now);
     let mut writes = Writes::default();
     let applied = bunch.decide(now, &mut writes)?;

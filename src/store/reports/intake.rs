@@ -16,14 +16,14 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::apply::{Applied, Bunch};
-use super::{Post, ReportRow, Stage};
+use super::{Post, ReportRow, Said, Stage};
 use crate::clock::Clock;
-use crate::domain::report::Form;
+use crate::domain::report::{Form, Report};
 use crate::planted;
 use crate::store::batch::Writes;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
-use crate::store::lane::{self, Commands};
+use crate::store::lane::{self, Commands, Gathering};
 use crate::store::pools::{Db, run};
 use crate::store::schema::reports;
 use crate::store::unnest::unnest;
@@ -57,9 +57,10 @@ impl Intake {
 
 async fn file(db: Db, clock: Clock, commands: Commands<Command>) {
     let mut commands = commands.lock().await;
+    let mut gathering = Gathering::default();
     loop {
-        let mut gathered = Vec::new();
-        if commands.recv_many(&mut gathered, MAX_BATCH).await == 0 {
+        let gathered = gathering.next(&mut commands, MAX_BATCH).await;
+        if gathered.is_empty() {
             return;
         }
         commit(&db, &clock, gathered).await;
@@ -69,58 +70,63 @@ async fn file(db: Db, clock: Clock, commands: Commands<Command>) {
 /// Takes the posts in together; if the database refuses that, each for itself.
 async fn commit(db: &Db, clock: &Clock, commands: Vec<Command>) {
     let now = clock.now();
-    let posts: Vec<Vec<ReportRow>> = commands.iter().map(|command| rows(&command.post, now)).collect();
+    let (posts, replies): (Vec<Vec<Said>>, Vec<_>) =
+        commands.into_iter().map(|command| (said(command.post, now), command.reply)).unzip();
     match take_in(db, clock, posts.concat()).await {
         Ok(mut applied) => {
-            for (command, rows) in commands.into_iter().zip(posts) {
-                let _ = command.reply.send(Ok(of(&rows, &mut applied)));
+            for (post, reply) in posts.iter().zip(replies) {
+                let _ = reply.send(Ok(of(post, &mut applied)));
             }
         }
         Err(Error::Query(_)) => {
-            for (command, rows) in commands.into_iter().zip(posts) {
-                let alone = alone(db, clock, &rows).await;
-                let _ = command.reply.send(alone.map(|mut applied| of(&rows, &mut applied)));
+            for (post, reply) in posts.into_iter().zip(replies) {
+                let alone = alone(db, clock, &post).await;
+                let _ = reply.send(alone.map(|mut applied| of(&post, &mut applied)));
             }
         }
         Err(e) => {
-            tracing::warn!(error = %e, posts = commands.len(), "a batch of reports could not be stored");
-            for command in commands {
-                let _ = command.reply.send(Err(e.clone()));
+            tracing::warn!(error = %e, posts = replies.len(), "a batch of reports could not be stored");
+            for reply in replies {
+                let _ = reply.send(Err(e.clone()));
             }
         }
     }
 }
 
 /// Takes in one post; if it cannot be applied it is stored as it came, which is what its sender waits for.
-async fn alone(db: &Db, clock: &Clock, rows: &[ReportRow]) -> Result<HashMap<Uuid, Applied>, Error> {
-    match take_in(db, clock, rows.to_vec()).await {
+async fn alone(db: &Db, clock: &Clock, post: &[Said]) -> Result<HashMap<Uuid, Applied>, Error> {
+    match take_in(db, clock, post.to_vec()).await {
         Err(Error::Query(e)) => {
             tracing::error!(error = %e, "reports cannot be applied; they are stored, and tried again");
+            let rows = in_order(post.to_vec()).into_iter().map(|(row, _)| row).collect();
             let waiting = |id: Guid| Applied { id: id.0, stage: Stage::Waiting, known_word: true, moved: Vec::new() };
-            Ok(store(db, in_order(rows.to_vec())).await?.into_iter().map(|id| (id.0, waiting(id))).collect())
+            Ok(store(db, rows).await?.into_iter().map(|id| (id.0, waiting(id))).collect())
         }
         done => done,
     }
 }
 
 /// What became of a post's reports that are new; of two posts in one commit only one brought a new one.
-fn of(rows: &[ReportRow], applied: &mut HashMap<Uuid, Applied>) -> Vec<Applied> {
-    rows.iter().filter_map(|row| applied.remove(&row.id.0)).collect()
+fn of(post: &[Said], applied: &mut HashMap<Uuid, Applied>) -> Vec<Applied> {
+    post.iter().filter_map(|(row, _)| applied.remove(&row.id.0)).collect()
 }
 
-fn rows(post: &Post, now: Timestamp) -> Vec<ReportRow> {
-    let row = |(body, named): &(Vec<u8>, Option<super::Named>)| ReportRow {
-        id: Guid(name(post.form, body)),
-        received_at: Instant(now),
-        form: post.form as i16,
-        body: body.clone(),
-        message_id: named.as_ref().and_then(|named| named.message).map(|id| Guid(id.0)),
-        provider_message_id: named.as_ref().and_then(|named| named.provider_id.as_ref()).map(ToString::to_string),
-        state: if named.is_some() { Stage::Waiting } else { Stage::Unreadable } as i16,
-        tries: 0,
-        due_at: named.as_ref().map(|_| Instant(now.checked_add(LATER).unwrap_or(now))),
+fn said(post: Post, now: Timestamp) -> Vec<Said> {
+    let said = |(body, report): (Vec<u8>, Option<Report>)| {
+        let row = ReportRow {
+            id: Guid(name(post.form, &body)),
+            received_at: Instant(now),
+            form: post.form as i16,
+            body,
+            message_id: report.as_ref().and_then(|report| report.message).map(|id| Guid(id.0)),
+            provider_message_id: report.as_ref().and_then(|r| r.provider_id.as_ref()).map(ToString::to_string),
+            state: if report.is_some() { Stage::Waiting } else { Stage::Unreadable } as i16,
+            tries: 0,
+            due_at: report.as_ref().map(|_| Instant(now.checked_add(LATER).unwrap_or(now))),
+        };
+        (row, report)
     };
-    post.pieces.iter().map(row).collect()
+    post.pieces.into_iter().map(said).collect()
 }
 
 /// A report's id: its content's hash, so that a repetition is the same row.
@@ -155,18 +161,18 @@ impl Query for InsertReports {
 }
 
 /// In order and each once, so that two replicas that write the same reports never wait for each other crosswise.
-fn in_order(mut rows: Vec<ReportRow>) -> Vec<ReportRow> {
-    rows.sort_unstable_by_key(|row| row.id.0);
-    rows.dedup_by_key(|row| row.id.0);
-    rows
+fn in_order(mut reports: Vec<Said>) -> Vec<Said> {
+    reports.sort_unstable_by_key(|(row, _)| row.id.0);
+    reports.dedup_by_key(|(row, _)| row.id.0);
+    reports
 }
 
 /// Writes the reports down and applies those that are new, in one transaction: what waits for its message is looked at
 /// again later. Answers what became of the new ones.
-async fn take_in(db: &Db, clock: &Clock, rows: Vec<ReportRow>) -> Result<HashMap<Uuid, Applied>, Error> {
-    let (rows, mut races) = (in_order(rows), Races::default());
+async fn take_in(db: &Db, clock: &Clock, reports: Vec<Said>) -> Result<HashMap<Uuid, Applied>, Error> {
+    let (reports, mut races) = (in_order(reports), Races::default());
     loop {
-        let these = rows.clone();
+        let these = reports.clone();
         let _alone = db.alone().await;
         let done = run!(db, |pg| postgres(pg, these, clock.now()).await, |lite| {
             let now = clock.now();
@@ -179,10 +185,10 @@ async fn take_in(db: &Db, clock: &Clock, rows: Vec<ReportRow>) -> Result<HashMap
     }
 }
 
-async fn postgres(c: &mut AsyncPgConnection, rows: Vec<ReportRow>, now: Timestamp) -> QueryResult<Vec<Applied>> {
+async fn postgres(c: &mut AsyncPgConnection, reports: Vec<Said>, now: Timestamp) -> QueryResult<Vec<Applied>> {
     use diesel_async::RunQueryDsl as _;
     c.transaction(async |c| {
-        let mut bunch = Bunch::load_postgres(c, rows).await?;
+        let mut bunch = Bunch::load_postgres(c, reports).await?;
         let new: Vec<Guid> = InsertReports::of(bunch.rows(now).into_iter()).get_results(c).await?;
         let new: HashSet<Guid> = new.into_iter().collect();
         bunch.keep(|id| new.contains(id));
@@ -194,8 +200,8 @@ async fn postgres(c: &mut AsyncPgConnection, rows: Vec<ReportRow>, now: Timestam
     .await
 }
 
-fn sqlite(c: &mut SqliteConnection, rows: Vec<ReportRow>, now: Timestamp) -> QueryResult<Vec<Applied>> {
-    let mut bunch = Bunch::load_sqlite(c, rows)?;
+fn sqlite(c: &mut SqliteConnection, reports: Vec<Said>, now: Timestamp) -> QueryResult<Vec<Applied>> {
+    let mut bunch = Bunch::load_sqlite(c, reports)?;
     let new: HashSet<Guid> = insert_sqlite(c, &bunch.rows(now))?.into_iter().collect();
     bunch.keep(|id| new.contains(id));
     let mut writes = Writes::default();
