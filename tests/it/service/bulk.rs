@@ -100,7 +100,7 @@ impl Case {
                 rate: None,
                 poll_rate: None,
                 provider_timeout: Duration::from_secs(3),
-                repeat_patience: Duration::from_secs(1),
+                repeat_patience: Duration::from_secs(4),
                 webhooks: messaging::service::Webhooks::default(),
                 watching: messaging::service::Watching::default(),
                 retention: Retention::default(),

@@ -38,7 +38,7 @@ fn service(rig: &Rig, default_sender: Option<&str>) -> Service {
             rate: None,
             poll_rate: None,
             provider_timeout: Duration::from_secs(3),
-            repeat_patience: Duration::from_secs(1),
+            repeat_patience: Duration::from_secs(4),
             webhooks: Webhooks::default(),
             watching: Watching::default(),
             retention: Retention::default(),

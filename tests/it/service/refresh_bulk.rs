@@ -94,7 +94,7 @@ impl Bench {
                 rate: None,
                 poll_rate: None,
                 provider_timeout: Duration::from_secs(3),
-                repeat_patience: Duration::from_secs(1),
+                repeat_patience: Duration::from_secs(4),
                 webhooks: Webhooks::default(),
                 watching: Watching::default(),
                 retention: Retention::default(),

@@ -49,7 +49,7 @@ fn service(store: &Store, rig: &Rig, watching: Watching) -> Service {
             rate: None,
             poll_rate: None,
             provider_timeout: Duration::from_secs(3),
-            repeat_patience: Duration::from_secs(1),
+            repeat_patience: Duration::from_secs(4),
             webhooks: Webhooks::default(),
             watching,
             retention: messaging::domain::retention::Retention::default(),

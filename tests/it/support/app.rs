@@ -207,7 +207,7 @@ impl TestApp {
                 rate: None,
                 poll_rate: Rate::new(20, 20),
                 provider_timeout: Duration::from_secs(3),
-                repeat_patience: Duration::from_secs(1),
+                repeat_patience: Duration::from_secs(4),
                 webhooks: Webhooks { secrets, keywords: Keywords::with(&["no more".to_owned()]) },
                 watching: Watching::default(),
                 retention,
