@@ -1,13 +1,16 @@
-//! `/api/v1/campaigns/{id}/recipients`: recipients as JSON, or as CSV, which is stored while it comes.
+//! `/api/v1/campaigns/{id}/recipients`: recipients as JSON, or as CSV, which is stored while it comes: as the body, or as
+//! the first file of a form.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::Method;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Method};
 use axum::routing::post;
 use csv::{Reader, StringRecord};
-use futures::TryStreamExt as _;
+use futures::{Stream, TryStreamExt as _};
+use multer::Multipart;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::io::{StreamReader, SyncIoBridge};
@@ -23,6 +26,8 @@ use crate::http::transcode::{Answer, from_json};
 use crate::proto::add_recipients_request::Recipient;
 use crate::proto::{AddRecipientsRequest, AddRecipientsResponse};
 
+/// The media type of a form with files.
+const FORM: &str = "multipart/form-data";
 /// The longest CSV, in bytes: a million recipients and more.
 const MAX_CSV: usize = 64 << 20;
 /// How many recipients are handed on at once.
@@ -43,11 +48,13 @@ async fn add(
     let caller = door.enter(&head).await?;
     let campaign =
         id.parse().map_err(|_| Problem::invalid("campaign_id", "must be a whole number of at most 64 bits"))?;
-    if entry::media_type(&head.headers) == "text/csv" {
-        return csv(&door, &caller, campaign, body).await.map(Answer);
+    let kind = entry::media_type(&head.headers);
+    if kind == "text/csv" || kind == FORM {
+        let boundary = (kind == FORM).then(|| boundary(&head.headers)).transpose()?;
+        return csv(&door, &caller, campaign, body, boundary).await.map(Answer);
     }
     let json = match entry::json(&head.headers, body).await {
-        Err(Problem::MediaType(_)) => Err(Problem::MediaType("application/json or text/csv")),
+        Err(Problem::MediaType(_)) => Err(Problem::MediaType("application/json, text/csv or multipart/form-data")),
         json => json,
     };
     let mut request: AddRecipientsRequest = match json? {
@@ -62,7 +69,13 @@ async fn add(
 }
 
 /// Reads the CSV on a thread of its own, a batch ahead of what is stored.
-async fn csv(door: &Door, caller: &Caller, campaign_id: i64, body: Body) -> Result<AddRecipientsResponse, Problem> {
+async fn csv(
+    door: &Door,
+    caller: &Caller,
+    campaign_id: i64,
+    body: Body,
+    boundary: Option<String>,
+) -> Result<AddRecipientsResponse, Problem> {
     let mut recipients = Recipients::new(&door.service, caller);
     // What is wrong with the campaign is told before the body is read.
     recipients.take(AddRecipientsRequest { campaign_id, recipients: Vec::new() }).await?;
@@ -73,7 +86,11 @@ async fn csv(door: &Door, caller: &Caller, campaign_id: i64, body: Body) -> Resu
         let _ = broken.try_send(problem);
         std::io::Error::other("the body broke off")
     });
-    let input = SyncIoBridge::new(StreamReader::new(Box::pin(chunks) as BodyChunks));
+    let chunks: BodyChunks = match boundary {
+        Some(boundary) => Box::pin(file(chunks, boundary)),
+        None => Box::pin(chunks),
+    };
+    let input = SyncIoBridge::new(StreamReader::new(chunks));
     let reading = tokio::task::spawn_blocking(move || read(input, &sender));
     while let Some(batch) = batches.recv().await {
         recipients.take(AddRecipientsRequest { campaign_id, recipients: batch }).await?;
@@ -87,6 +104,36 @@ async fn csv(door: &Door, caller: &Caller, campaign_id: i64, body: Body) -> Resu
 }
 
 type BodyChunks = std::pin::Pin<Box<dyn futures::Stream<Item = std::io::Result<Bytes>> + Send>>;
+
+/// What separates the parts of a form.
+fn boundary(headers: &HeaderMap) -> Result<String, Problem> {
+    let named = headers.get(CONTENT_TYPE).and_then(|kind| multer::parse_boundary(kind.to_str().ok()?).ok());
+    named.ok_or_else(|| Problem::invalid("Content-Type", "names no boundary between the parts of the form"))
+}
+
+/// The first file of a form, as it comes.
+fn file(
+    form: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+    boundary: String,
+) -> impl Stream<Item = std::io::Result<Bytes>> + Send {
+    let unreadable = |e: multer::Error| std::io::Error::new(ErrorKind::InvalidData, e);
+    async_stream::try_stream! {
+        let mut form = Multipart::new(form, boundary);
+        loop {
+            let part = form.next_field().await.map_err(unreadable)?;
+            let Some(mut part) = part else { Err(std::io::Error::new(ErrorKind::InvalidData, "it holds no file"))? };
+            if part.file_name().is_none() {
+                continue;
+            }
+            while let Some(chunk) = part.chunk().await.map_err(unreadable)? {
+                yield chunk;
+            }
+            break;
+        }
+        // To its end, which a form that broke off does not have.
+        while form.next_field().await.map_err(unreadable)?.is_some() {}
+    }
+}
 
 /// The first column is the number, the others are variables by the names in the header.
 fn read(input: impl Read, batches: &mpsc::Sender<Vec<Recipient>>) -> Result<(), String> {
@@ -124,6 +171,9 @@ fn unreadable(e: &csv::Error) -> String {
             format!("has {len} columns, and the header has {expected_len}")
         }
         csv::ErrorKind::Utf8 { .. } => "is not UTF-8".to_owned(),
+        csv::ErrorKind::Io(e) if e.kind() == ErrorKind::InvalidData => {
+            return "is not a form with a file; what came before was added".to_owned();
+        }
         _ => "is not CSV".to_owned(),
     };
     format!("{line}{why}; what came before it was added")

@@ -303,13 +303,15 @@ pub(in crate::http) fn recipients() -> Value {
     json!({"operationId": "AddRecipients", "tags": ["campaigns"], "summary": "Adds recipients to a draft",
         "parameters": [campaign_id()],
         "description": "Scope `campaigns`. De-duplicated by number; invalid ones are reported, not fatal. CSV has a header: \
-            the first column is the number, the others are variables by their names. It is stored while it comes, up to \
-            64 MiB; if it breaks off, send the whole again: what is there counts as `duplicates`.\n\nThe same as the RPC \
+            the first column is the number, the others are variables by their names; of a form, the first file is \
+            read. It is stored while it comes, up to 64 MiB; if it breaks off, send the whole again: what is there counts as `duplicates`.\n\nThe same as the RPC \
             `messaging.v1.CampaignService.AddRecipients`.",
         "requestBody": {"required": true, "content": {
             "application/json": {"schema": {"oneOf": [list, object]},
                 "example": [{"destination": "+306900000001", "variables": {"first_name": "Maria"}}]},
-            "text/csv": {"schema": {"type": "string"}, "example": csv}}},
+            "text/csv": {"schema": {"type": "string"}, "example": csv},
+            "multipart/form-data": {"schema": {"type": "object", "required": ["file"], "properties": {
+                "file": {"type": "string", "contentMediaType": "text/csv"}}}, "example": {"file": csv}}}},
         "responses": answers(&schema("AddRecipientsResponse"), &["400", "401", "403", "404", "408", "409", "413", "415"])})
 }
 

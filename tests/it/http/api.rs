@@ -140,6 +140,29 @@ on_both_databases! {
         assert_eq!((long.0, &long.1["code"]), (413, &json!("BODY_TOO_LARGE")));
     }
 
+    async fn the_first_file_of_a_form_is_read_as_csv(app) {
+        let path = format!("{CAMPAIGNS}/{}/recipients", campaign(&app).await);
+        let form = async |parts: &str| {
+            let kind = "multipart/form-data; boundary=\"x y\"";
+            let body = parts.replace('\n', "\r\n").replace('|', "\n");
+            send(&app, of(&app, app.alice, "POST", &path).header("content-type", kind), body).await
+        };
+        let note = "--x y\nContent-Disposition: form-data; name=\"note\"\n\nnumber\n";
+        let file = "--x y\nContent-Disposition: form-data; name=\"list\"; filename=\"a.csv\"\n\
+            Content-Type: application/vnd.ms-excel\n\nnumber,first_name|+306900000001,a|+306900000002,b|\n";
+        let added = form(&format!("{note}{file}{note}--x y--\n")).await.ok();
+        assert_eq!(added, json!({"added": "2"}));
+        let refused = [format!("{note}--x y--\n"), "number\n".to_owned(), format!("{file}--x")];
+        for parts in refused {
+            let (status, body) = form(&parts).await.error();
+            assert_eq!((status, &body["message"]),
+                (400, &json!("body is not a form with a file; what came before was added")), "{parts}");
+        }
+        let none = of(&app, app.alice, "POST", &path).header("content-type", "multipart/form-data");
+        let (status, body) = send(&app, none, "x").await.error();
+        assert_eq!((status, &body["violations"][0]["field"]), (400, &json!("Content-Type")));
+    }
+
     async fn a_number_is_put_on_the_list_and_taken_off_it(app) {
         let number = json!({"destination": "00306900000009"});
         let added = post(&app, app.alice, OPT_OUTS, &number).await.ok();
