@@ -109,6 +109,15 @@ async fn the_document_is_whole() {
     }
 }
 
+/// An example of a form as a browser sends it, each field a file.
+fn form(fields: &Value) -> String {
+    let part = |(name, text): (&String, &Value)| {
+        let head = format!("content-disposition: form-data; name=\"{name}\"; filename=\"{name}\"");
+        format!("--part\r\n{head}\r\n\r\n{}\r\n", text.as_str().unwrap())
+    };
+    fields.as_object().unwrap().iter().map(part).chain(["--part--\r\n".to_owned()]).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_examples_of_requests_are_understood() {
     let app = TestApp::start(Kind::Sqlite).await;
@@ -127,10 +136,12 @@ async fn the_examples_of_requests_are_understood() {
                 assert_ne!(operation["requestBody"]["required"], true, "{path} has no example of a body");
                 continue;
             };
-            let text = example
-                .as_str()
-                .map_or_else(|| example.to_string(), str::to_owned)
-                .replace("\"7\"", &format!("\"{campaign}\""));
+            let (media, text) = if media == "multipart/form-data" {
+                (format!("{media}; boundary=part"), form(example))
+            } else {
+                let text = example.as_str().map_or_else(|| example.to_string(), str::to_owned);
+                (media.clone(), text.replace("\"7\"", &format!("\"{campaign}\"")))
+            };
             let request = of(&app, app.alice, &method, &path.replace("{id}", campaign)).header("content-type", media);
             let answer = send(&app, request, text).await;
             assert!(matches!(answer.status.as_u16(), 200 | 404 | 409), "{method} {path}: {}", answer.text());
