@@ -121,9 +121,11 @@ impl Loaded {
 }
 
 /// The state is spelt out, not bound: the indexes of the queue and of the timers hold rows of some states alone, and a
-/// planner that does not see the state cannot use them.
+/// planner that does not see the state cannot use them. SQLite sees it only in the index's own words, which are
+/// `dispatch = 1` of the queue and `dispatch <> 1` of the timers.
 pub(super) fn in_state(dispatch: Dispatch) -> SqlLiteral<Bool> {
-    sql(&format!("dispatch = {}", dispatch as i16))
+    let not_queued = if dispatch == Dispatch::Queued { "" } else { " AND dispatch <> 1" };
+    sql(&format!("dispatch = {}{not_queued}", dispatch as i16))
 }
 
 /// What is due in a state, but for those that are taken.

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod campaigns;
+mod plans;
 mod poll;
 mod queue;
 mod refresh_bulk;

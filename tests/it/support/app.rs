@@ -239,6 +239,14 @@ impl TestApp {
         }
     }
 
+    /// The file of an SQLite database.
+    pub fn sqlite_file(&self) -> String {
+        match &self.home.config.url {
+            store::Url::Sqlite(path) => path.clone(),
+            store::Url::Postgres(_) => panic!("this is Postgres"),
+        }
+    }
+
     /// A token for a user.
     pub fn token(&self, user: OwnerId, scopes: &str) -> String {
         let token = self.tokens.issue(user, scopes, self.clock.now(), SignedDuration::from_hours(1000));
