@@ -1,10 +1,10 @@
-//! What both webhooks share: how many posts are served at once, how much of one is read, and whose it is.
+//! What both webhooks share: how much of posts is held in memory at once, how much of one is read, and whose it is.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::Request;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -19,8 +19,9 @@ use crate::service::Service;
 
 /// The longest body, in bytes.
 const MAX_BODY: usize = 1 << 20;
-/// How many posts are served at once: what they can hold in memory is so many bodies.
-const MAX_AT_ONCE: usize = 256;
+/// How much the posts may hold in memory that are being served, in KiB. When the database is slow for a moment, thousands of
+/// reports wait rather than being refused: nobody knows whether the provider posts one again.
+const MEMORY: usize = 64 << 10;
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -30,14 +31,14 @@ pub(super) struct Webhook {
     pub(super) service: Service,
     name: &'static str,
     keys: Arc<Keys>,
-    places: Arc<Semaphore>,
+    memory: Arc<Semaphore>,
 }
 
-/// A post that is the provider's, and its place.
+/// A post that is the provider's, and the memory that it may hold.
 pub(super) struct Authentic {
     pub(super) form: Form,
     pub(super) body: Bytes,
-    _place: OwnedSemaphorePermit,
+    _memory: OwnedSemaphorePermit,
 }
 
 impl Webhook {
@@ -49,19 +50,19 @@ impl Webhook {
             service: service.clone(),
             name,
             keys: Arc::new(keys),
-            places: Arc::new(Semaphore::new(MAX_AT_ONCE)),
+            memory: Arc::new(Semaphore::new(MEMORY)),
         })
     }
 
     /// Reads a post and makes sure that it is the provider's; else it answers what is to be answered.
     pub(super) async fn receive(&self, request: Request) -> Result<Authentic, Response> {
-        let Ok(place) = self.places.clone().try_acquire_owned() else {
-            return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, "busy"));
-        };
         let (head, body) = request.into_parts();
         if !self.keys.may_pass(&head.headers) {
             return Err(self.refuse(StatusCode::UNAUTHORIZED, "forged"));
         }
+        let Ok(memory) = self.memory.clone().try_acquire_many_owned(weight(&body)) else {
+            return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, "busy"));
+        };
         let (form, body) = if head.method == Method::GET {
             (Form::Query, Bytes::copy_from_slice(head.uri.query().unwrap_or_default().as_bytes()))
         } else {
@@ -74,7 +75,7 @@ impl Webhook {
         if !self.keys.pass(&head.headers, &body, self.service.clock().now()) {
             return Err(self.refuse(StatusCode::UNAUTHORIZED, "forged"));
         }
-        Ok(Authentic { form, body, _place: place })
+        Ok(Authentic { form, body, _memory: memory })
     }
 
     /// The post is on the disk.
@@ -101,6 +102,13 @@ impl Webhook {
         }
         answer
     }
+}
+
+/// What a post is counted for, in KiB: its body, and one for what else it takes. A body of unknown length may be of any.
+fn weight(body: &Body) -> u32 {
+    let most = u64::try_from(MAX_BODY).unwrap_or(u64::MAX);
+    let length = body.size_hint().upper().unwrap_or(most).min(most);
+    u32::try_from(length.div_ceil(1024)).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 /// How a body is written. What begins as JSON is JSON, whatever its sender calls it: curl calls everything a form.

@@ -1,9 +1,12 @@
 //! Delivery reports at the door: what is answered, and what it did by then.
 
+use axum::body::Body;
 use http::{Request, StatusCode};
 use messaging::domain::message::Status;
+use messaging::http::{Front, routes};
 use messaging::proto::{Message, SendSingleRequest};
 use serde_json::json;
+use tower::ServiceExt as _;
 
 use super::post::{DLR, authentic, post, request};
 use crate::support::app::{Kind, TestApp, WEBHOOK_SECRET, on_both_databases};
@@ -34,6 +37,22 @@ on_both_databases! {
         // Once more: it is known, and the same row.
         assert_eq!(post(&app, DLR, body.to_string()).await, json!({"ok": true, "updated": 0}));
         assert_eq!(app.count("reports").await, 1);
+    }
+
+    async fn posts_that_hold_too_much_are_refused_and_small_ones_still_taken(app) {
+        let routes = routes(&app.service, Front::default());
+        let call = |body: Body| routes.clone().oneshot(authentic(DLR).body(body).unwrap());
+        // Of bodies whose end is not known each may be a mebibyte.
+        let unending = || call(Body::from_stream(futures::stream::pending::<Result<&[u8], std::io::Error>>()));
+        let mut waiting: Vec<_> = (0..63).map(|_| Box::pin(unending())).collect();
+        for post in &mut waiting {
+            assert!(futures::poll!(post).is_pending());
+        }
+        let refused = unending().await.unwrap();
+        assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"5".parse().unwrap()));
+        assert_eq!(call(Body::from("[]")).await.unwrap().status(), 202);
+        waiting.pop();
+        assert!(futures::poll!(Box::pin(unending())).is_pending(), "there is room again");
     }
 
     async fn an_array_a_form_and_a_query_are_taken_like_one_object(app) {
