@@ -43,11 +43,14 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
         let mut incoming = pin!(tls::incoming(listener, None));
         loop {
             let next = async { (places.clone().acquire_owned().await, incoming.next().await) };
-            let (place, Some(Ok(io))) = (tokio::select! {
+            let (place, next) = tokio::select! {
                 () = stop.cancelled() => break,
                 next = next => next,
-            }) else {
-                break;
+            };
+            let io = match next {
+                Some(Ok(io)) => io,
+                Some(Err(_)) => continue,
+                None => break,
             };
             let connection = server.serve_connection(TokioIo::new(io), TowerToHyperService::new(router.clone()));
             let connection = under_way.watch(connection);

@@ -164,7 +164,8 @@ impl Bunch {
 
     /// Lets every report happen to its messages.
     pub(super) fn decide(self, now: Timestamp, writes: &mut Writes) -> QueryResult<Vec<Applied>> {
-        let (mut jobs, mut picked, mut applied) = (Vec::new(), Vec::new(), Vec::with_capacity(self.matched.len()));
+        let mut applied: Vec<Applied> = Vec::with_capacity(self.matched.len());
+        let (mut jobs, mut picked) = (Vec::new(), Vec::new());
         for matched in self.matched {
             let stage = matched.note(now).stage;
             let known_word = matched.report.as_ref().is_some_and(|report| report.known_word);
@@ -179,10 +180,9 @@ impl Bunch {
         let (of, jobs): (Vec<usize>, Vec<Job>) = jobs.into_iter().unzip();
         let loaded = Loaded::of(self.messages, picked);
         for (at, moved) in of.into_iter().zip(transition::decide(&jobs, loaded, Trust::Nothing, now, writes)?) {
-            applied
-                .get_mut(at)
-                .into_iter()
-                .for_each(|applied: &mut Applied| applied.moved.extend(moved.iter().cloned()));
+            if let Some(one) = applied.get_mut(at) {
+                one.moved.extend(moved);
+            }
         }
         Ok(applied)
     }
