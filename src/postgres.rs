@@ -29,3 +29,42 @@ pub(crate) fn describe(e: &tokio_postgres::Error) -> String {
         None => e.to_string(),
     }
 }
+
+pub(crate) async fn connect(
+    config: &tokio_postgres::Config,
+) -> ConnectionResult<(diesel_async::AsyncPgConnection, Faults)> {
+    let (client, driver) =
+        config.connect(tokio_postgres::NoTls).await.map_err(|e| ConnectionError::BadConnection(describe(&e)))?;
+    Ok((diesel_async::AsyncPgConnection::try_from_client_and_connection(client, driver).await?, Faults))
+}
+pub(crate) struct Faults;
+impl Faults {
+    pub(crate) fn take(&self) -> Option<SqlState> {
+        None
+    }
+}
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SqlState;
+impl SqlState {
+    pub(crate) fn as_str(&self) -> &str {
+        ""
+    }
+    pub(crate) fn class(&self) -> Class {
+        Class::Fault
+    }
+}
+#[derive(PartialEq, Eq, Clone, Copy, Debug)]
+pub(crate) enum Class {
+    Race,
+    Unavailable,
+    Fault,
+}
+pub(crate) type Words =
+    futures::stream::BoxStream<'static, Result<tokio_postgres::AsyncMessage, tokio_postgres::Error>>;
+pub(crate) async fn listener(url: &str) -> ConnectionResult<(tokio_postgres::Client, Words)> {
+    use futures::StreamExt as _;
+    let config = configuration(url)?;
+    let (client, mut driver) =
+        config.connect(tokio_postgres::NoTls).await.map_err(|e| ConnectionError::BadConnection(describe(&e)))?;
+    Ok((client, futures::stream::poll_fn(move |cx| driver.poll_message(cx)).boxed()))
+}

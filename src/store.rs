@@ -9,39 +9,44 @@ mod campaigns;
 mod claim;
 mod columns;
 mod counters;
+mod db;
+mod error;
 mod gates;
 mod inbound;
 mod journal;
 mod keys;
-mod lane;
 mod legacy;
 mod lock;
 mod messages;
 mod migrate;
 mod opt_outs;
-mod pools;
+mod pg_bulk;
+mod pg_pool;
 mod pseudonyms;
-mod reading;
+mod queue_depth;
 mod refresh;
 mod reports;
 mod retention;
 mod rows;
 mod schema;
-mod single;
+mod sqlite_threads;
+mod sqlite_update;
 mod streams;
+mod task;
+mod transaction;
 mod transition;
-mod unnest;
+mod url;
 mod users;
 mod wake;
 mod writer;
+mod writes;
 
 use std::sync::Arc;
-
-use secrecy::SecretString;
 
 pub use accept::{Accepted, IdempotencyKey};
 pub use campaigns::{Added, Batch, CampaignInsert, Candidate, Move, Pace, ToTend};
 pub use claim::{Claim, Claimed};
+pub use error::Error;
 pub use inbound::{ReadInbound, ToReview};
 pub use journal::{Horizon, JournalEntry, Position};
 pub use keys::{ApiKey, KeyOwner};
@@ -51,148 +56,27 @@ pub use messages::{Filter, HistoryEntry};
 pub use migrate::{POSTGRES as POSTGRES_MIGRATIONS, SQLITE as SQLITE_MIGRATIONS, probe};
 pub use opt_outs::{OptOut, OptOutSource};
 pub use pseudonyms::KeyProblem;
-pub use reading::Depths;
-pub use reports::{Applied, Post, Stage, Standing};
+pub use queue_depth::Depths;
+pub use reports::{Applied, Stage, Standing};
 pub use retention::{Chore, Erased, Requested};
 pub use streams::Stream;
+pub use transaction::{Interruption, Point};
 pub use transition::{Job, Moved, Pick};
+pub use url::{Config, Url};
 pub use users::User;
 pub use wake::Topic;
 
 use crate::clock::Clock;
 use crate::domain::message::Dispatch;
-use pools::{Db, run};
-
-/// Which database, and how much of it.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// `postgres://…`, `postgresql://…` or `sqlite://path`.
-    pub url: Url,
-    /// How many connections a pool holds at most.
-    pub pool_size: usize,
-    /// The key of the pseudonyms that stand for erased numbers (`PSEUDONYM_KEY`), of
-    /// [`crate::domain::pseudonym::Pseudonyms::MIN_KEY`] bytes or more; without one nothing can be erased.
-    pub pseudonym_key: Option<SecretString>,
-}
-
-/// A database's address, which may hold a password: its `Debug` shows the scheme alone.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Url {
-    /// A Postgres server's URL.
-    Postgres(String),
-    /// An SQLite file's path.
-    Sqlite(String),
-}
-
-impl std::fmt::Debug for Url {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Postgres(_) => "Postgres(…)",
-            Self::Sqlite(_) => "Sqlite(…)",
-        })
-    }
-}
-
-impl Url {
-    /// Reads the URL; anything else is `None`.
-    #[must_use]
-    pub fn parse(url: &str) -> Option<Self> {
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let valid = url.parse::<tokio_postgres::Config>().is_ok();
-            return valid.then(|| Self::Postgres(url.to_owned()));
-        }
-        let path = url.strip_prefix("sqlite://")?;
-        let usable = !path.is_empty() && !path.contains([':', '?']);
-        usable.then(|| Self::Sqlite(path.to_owned()))
-    }
-}
-
-/// What can go wrong with the database. The words are for operators and never leave the process.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum Error {
-    /// It cannot be reached or does not answer: trying again may help.
-    #[error("the database cannot be reached: {0}")]
-    Unavailable(Arc<str>),
-    /// It refused a statement: a fault of ours.
-    #[error("the database refused a statement: {0}")]
-    Query(Arc<str>),
-    /// It cannot be used as it is.
-    #[error("{0}")]
-    Setup(Arc<str>),
-    /// Another process serves this SQLite file.
-    #[error("the database {path} is being served by another process (pid {holder})")]
-    Serving {
-        /// The file.
-        path: String,
-        /// What the other process wrote into the lock.
-        holder: String,
-    },
-    /// The key of the pseudonyms is not the one that numbers in this database were erased with.
-    #[error("PSEUDONYM_KEY {0}")]
-    Key(KeyProblem),
-    /// The caller went away before anything was stored.
-    #[error("the caller went away before anything was stored")]
-    Cancelled,
-}
-
-impl Error {
-    #[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
-    fn pool(e: diesel_async::pooled_connection::deadpool::PoolError) -> Self {
-        Self::Unavailable(e.to_string().into())
-    }
-
-    fn setup(e: impl std::fmt::Display) -> Self {
-        Self::Setup(e.to_string().into())
-    }
-}
-
-impl From<diesel::result::Error> for Error {
-    fn from(e: diesel::result::Error) -> Self {
-        use diesel::result::DatabaseErrorKind as Kind;
-        use diesel::result::Error as E;
-        let text = e.to_string().into();
-        match e {
-            // Read-only is a replica that was the primary a moment ago; a serialisation failure, a race lost many times.
-            E::DatabaseError(
-                Kind::ClosedConnection
-                | Kind::UnableToSendCommand
-                | Kind::ReadOnlyTransaction
-                | Kind::SerializationFailure,
-                _,
-            )
-            | E::BrokenTransactionManager
-            | E::AlreadyInTransaction
-            | E::NotInTransaction => Self::Unavailable(text),
-            E::DatabaseError(Kind::Unknown, info) if unavailable(info.message()) => Self::Unavailable(text),
-            _ => Self::Query(text),
-        }
-    }
-}
-
-/// Words by which a database that is stopping, starting, locked or full is known: Diesel has no kind for these.
-fn unavailable(message: &str) -> bool {
-    const WORDS: [&str; 13] = [
-        "connection closed",
-        "terminating connection",
-        "shutting down",
-        "starting up",
-        "in recovery mode",
-        "database is locked",
-        "disk is full",
-        "disk I/O error",
-        "statement timeout",
-        "deadlock detected",
-        "No space left on device",
-        "unable to open database file",
-        "error communicating with the server",
-    ];
-    WORDS.iter().any(|w| message.contains(w))
-}
+use db::{Db, run};
+use transaction::{on, transact};
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     db: Db,
+    transactions: transaction::Runner,
+    interruptions: transaction::Interruptions,
     writer: writer::Writer,
     intake: reports::Intake,
     clock: Clock,
@@ -211,21 +95,24 @@ impl Store {
         let db = match &config.url {
             Url::Postgres(url) => {
                 migrate::postgres(url).await?;
-                pools::postgres(url, config.pool_size)?
+                Db::Pg(pg_pool::PgPool::new(url, config.pool_size)?)
             }
             Url::Sqlite(path) => {
-                pools::make_folder(path)?;
+                sqlite_threads::make_folder(path)?;
                 // First the lock: a newer program must not migrate a file that another one serves, and then refuse.
                 lock = serving.then(|| ServingLock::take(path)).transpose()?.map(Arc::new);
                 migrate::sqlite(path).await?;
-                pools::sqlite(path, config.pool_size)?
+                Db::Lite(sqlite_threads::SqliteThreads::start(path, config.pool_size)?)
             }
         };
         let keyed = pseudonyms::Keyed::of(config.pseudonym_key.as_ref());
-        let writer = writer::Writer::start(&db, &clock, &keyed);
-        let intake = reports::Intake::start(&db, &clock);
         let written = journal::Written::default();
-        let store = Self { db, writer, intake, clock, written, url: config.url.clone(), lock, keyed };
+        let interruptions = transaction::Interruptions::default();
+        let transactions = transaction::Runner::new(db.clone(), clock.clone(), written.clone(), interruptions.clone());
+        let writer = writer::Writer::start(&transactions, &keyed);
+        let intake = reports::Intake::start(&transactions);
+        let url = config.url.clone();
+        let store = Self { db, transactions, interruptions, writer, intake, clock, written, url, lock, keyed };
         store.check_key().await?;
         store.follow_clock().await?;
         store.end_leases_of_the_dead().await?;
@@ -241,23 +128,26 @@ impl Store {
         if self.lock.is_none() {
             return Ok(());
         }
-        let held = dsl::dispatch.eq_any([Dispatch::Claimed as i16, Dispatch::Sending as i16]);
-        let now = columns::Instant(self.clock.now());
-        run!(&self.db, |c| diesel::update(dsl::messages.filter(held)).set(dsl::due_at.eq(now)).execute(c).await?);
-        Ok(())
+        transact!(&self.transactions, |tx| {
+            let held = dsl::dispatch.eq_any([Dispatch::Claimed as i16, Dispatch::Sending as i16]);
+            let ended = diesel::update(dsl::messages.filter(held)).set(dsl::due_at.eq(columns::Instant(tx.now)));
+            on!(tx, |c| ended.execute(c).await?);
+            Ok(())
+        })
     }
 
     /// Asks the database for the time and lets the clock follow it, so that all replicas' leases are told by one
     /// clock. SQLite's clock is this machine's.
     pub async fn follow_clock(&self) -> Result<(), Error> {
         use diesel_async::RunQueryDsl as _;
-        if !matches!(self.db, Db::Pg(_)) {
-            return Ok(());
-        }
+        let Db::Pg(pool) = &self.db else { return Ok(()) };
         let system = Clock::system();
         let before = system.now();
         let query = diesel::select(diesel::dsl::sql::<columns::sql::Instant>("clock_timestamp()"));
-        let database: columns::Instant = run!(&self.db, |pg| query.get_result(pg).await?, |_lite| return Ok(()));
+        let mut lent = pool.lend().await?;
+        let asked = async { Ok(query.get_result(lent.connection()?).await?) };
+        let asked = tokio::time::timeout(pg_pool::READ, asked).await;
+        let database: columns::Instant = lent.finish(asked)?;
         let half = before.until(system.now()).ok().and_then(|d| d.total(jiff::Unit::Microsecond).ok());
         #[expect(clippy::cast_possible_truncation, reason = "a round trip in microseconds")]
         let local = jiff::Timestamp::from_microsecond(before.as_microsecond() + half.unwrap_or(0.0) as i64 / 2);
@@ -273,12 +163,17 @@ impl Store {
         Ok(())
     }
 
+    /// Lets transactions fail where `script` says so: for tests of what follows.
+    pub fn interrupt(&self, script: impl Fn(Point) -> Option<Interruption> + Send + Sync + 'static) {
+        self.interruptions.set(Box::new(script));
+    }
+
     /// `postgres` or `sqlite`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self.db {
             Db::Pg(_) => "postgres",
-            Db::Lite(..) => "sqlite",
+            Db::Lite(_) => "sqlite",
         }
     }
 }

@@ -177,6 +177,35 @@ impl Campaign {
     }
 }
 
+/// What is next for a campaign, when somebody looks after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextStep {
+    /// Nothing, until its owner or the time does something.
+    Nothing,
+    /// Its time has come.
+    Begin,
+    /// Recipients are to become messages.
+    Expand,
+    /// It is over, once nothing of it is under way.
+    Finish,
+}
+
+impl Campaign {
+    /// What is next at `now` for a campaign of which `expanded` recipients are messages.
+    #[must_use]
+    pub fn next_step(&self, expanded: i64, now: Timestamp) -> NextStep {
+        match self.state {
+            _ if self.ended_at.is_some() => NextStep::Nothing,
+            CampaignState::Scheduled if self.content.scheduled_at.is_none_or(|at| at <= now) => NextStep::Begin,
+            CampaignState::Running if expanded < self.recipients => NextStep::Expand,
+            CampaignState::Running | CampaignState::Cancelled => NextStep::Finish,
+            CampaignState::Draft | CampaignState::Scheduled | CampaignState::Paused | CampaignState::Completed => {
+                NextStep::Nothing
+            }
+        }
+    }
+}
+
 /// How a campaign's messages stand.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stats {

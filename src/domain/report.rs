@@ -183,3 +183,21 @@ impl std::fmt::Debug for Inbound {
         f.write_str("Inbound(…)")
     }
 }
+
+/// What a post holds, piece by piece: each as it came, and what it says.
+#[derive(Debug, Clone)]
+pub struct Post {
+    /// How it is written.
+    pub form: Form,
+    /// The pieces; one that cannot be read is kept as well.
+    pub pieces: Vec<(Vec<u8>, Option<Report>)>,
+}
+
+impl Post {
+    /// Reads a post's body.
+    #[must_use]
+    pub fn read(form: Form, body: &[u8]) -> Self {
+        let piece = |piece: &[u8]| (piece.to_vec(), Report::read(form, piece));
+        Self { form, pieces: pieces(form, body).into_iter().map(piece).collect() }
+    }
+}

@@ -1,19 +1,20 @@
 //! `/api/v1/campaigns/{id}/recipients`: recipients as JSON, or as CSV, which is stored while it comes: as the body, or as
 //! the first file of a form.
 
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method};
 use axum::routing::post;
-use csv::{Reader, StringRecord};
+use csv_async::{AsyncReader, StringRecord};
 use futures::{Stream, TryStreamExt as _};
 use multer::Multipart;
 use serde_json::{Value, json};
+use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
-use tokio_util::io::{StreamReader, SyncIoBridge};
+use tokio_util::io::StreamReader;
 
 use crate::auth::Caller;
 use crate::contract::campaigns::Recipients;
@@ -68,7 +69,7 @@ async fn add(
     Ok(Answer(recipients.finish().await?))
 }
 
-/// Reads the CSV on a thread of its own, a batch ahead of what is stored.
+/// Reads the CSV as it comes: no thread waits for whoever sends it, and what was read is stored before more is.
 async fn csv(
     door: &Door,
     caller: &Caller,
@@ -79,7 +80,6 @@ async fn csv(
     let mut recipients = Recipients::new(&door.service, caller);
     // What is wrong with the campaign is told before the body is read.
     recipients.take(AddRecipientsRequest { campaign_id, recipients: Vec::new() }).await?;
-    let (sender, mut batches) = mpsc::channel(1);
     // The reader knows I/O errors alone; what was wrong with the body is kept beside it.
     let (broken, mut why) = mpsc::channel::<Problem>(1);
     let chunks = entry::chunks(body, MAX_CSV).map_err(move |problem| {
@@ -90,17 +90,14 @@ async fn csv(
         Some(boundary) => Box::pin(file(chunks, boundary)),
         None => Box::pin(chunks),
     };
-    let input = SyncIoBridge::new(StreamReader::new(chunks));
-    let reading = tokio::task::spawn_blocking(move || read(input, &sender));
-    while let Some(batch) = batches.recv().await {
+    let mut records = Records::new(StreamReader::new(chunks));
+    loop {
+        let batch = records.next().await.map_err(|e| why.try_recv().unwrap_or_else(|_| Problem::invalid("body", e)))?;
+        if batch.is_empty() {
+            return Ok(recipients.finish().await?);
+        }
         recipients.take(AddRecipientsRequest { campaign_id, recipients: batch }).await?;
     }
-    let read = reading.await.map_err(|e| Error::Internal { cause: e.to_string() })?;
-    if let Ok(problem) = why.try_recv() {
-        return Err(problem);
-    }
-    read.map_err(|e| Problem::invalid("body", e))?;
-    Ok(recipients.finish().await?)
 }
 
 type BodyChunks = std::pin::Pin<Box<dyn futures::Stream<Item = std::io::Result<Bytes>> + Send>>;
@@ -135,43 +132,66 @@ fn file(
     }
 }
 
-/// The first column is the number, the others are variables by the names in the header.
-fn read(input: impl Read, batches: &mpsc::Sender<Vec<Recipient>>) -> Result<(), String> {
-    let mut records = Reader::from_reader(input);
-    let header = records.headers().map_err(|e| unreadable(&e))?;
-    if header.is_empty() {
-        return Err("holds no header: give the columns' names in the first line".to_owned());
+/// A CSV's records as recipients: the first column is the number, the others are variables by the names in the header.
+struct Records<R> {
+    reader: AsyncReader<R>,
+    /// The names of the variables; `None` until the header was read.
+    names: Option<Vec<String>>,
+    /// What ended the reading, to be told once what came before it was handed on.
+    fault: Option<String>,
+}
+
+impl<R: AsyncRead + Unpin + Send> Records<R> {
+    fn new(input: R) -> Self {
+        Self { reader: AsyncReader::from_reader(input), names: None, fault: None }
     }
-    let names: Vec<String> = header.iter().skip(1).map(|name| name.trim().to_owned()).collect();
-    let mut record = StringRecord::new();
-    let mut batch = Vec::new();
-    loop {
-        let more = records.read_record(&mut record).map_err(|e| unreadable(&e))?;
-        if more {
-            let variables = names.iter().cloned().zip(record.iter().skip(1).map(str::to_owned)).collect();
-            batch.push(Recipient { destination: record.get(0).unwrap_or_default().to_owned(), variables });
+
+    /// The next records, [`BATCH`] at most; none behind the last one.
+    async fn next(&mut self) -> Result<Vec<Recipient>, String> {
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
         }
-        if !batch.is_empty()
-            && (batch.len() >= BATCH || !more)
-            && batches.blocking_send(std::mem::take(&mut batch)).is_err()
-        {
-            return Ok(());
+        let names = match self.names.take() {
+            Some(names) => names,
+            None => self.header().await?,
+        };
+        let (mut record, mut batch) = (StringRecord::new(), Vec::new());
+        while batch.len() < BATCH {
+            match self.reader.read_record(&mut record).await {
+                Ok(true) => {
+                    let variables = names.iter().cloned().zip(record.iter().skip(1).map(str::to_owned)).collect();
+                    batch.push(Recipient { destination: record.get(0).unwrap_or_default().to_owned(), variables });
+                }
+                Ok(false) => break,
+                Err(e) if batch.is_empty() => return Err(unreadable(&e)),
+                Err(e) => {
+                    self.fault = Some(unreadable(&e));
+                    break;
+                }
+            }
         }
-        if !more {
-            return Ok(());
+        self.names = Some(names);
+        Ok(batch)
+    }
+
+    async fn header(&mut self) -> Result<Vec<String>, String> {
+        let header = self.reader.headers().await.map_err(|e| unreadable(&e))?;
+        if header.is_empty() {
+            return Err("holds no header: give the columns' names in the first line".to_owned());
         }
+        Ok(header.iter().skip(1).map(|name| name.trim().to_owned()).collect())
     }
 }
 
 /// Why the CSV cannot be read, by its line, without what is in it.
-fn unreadable(e: &csv::Error) -> String {
+fn unreadable(e: &csv_async::Error) -> String {
     let line = e.position().map_or_else(String::new, |at| format!("line {}: ", at.line()));
     let why = match e.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+        csv_async::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             format!("has {len} columns, and the header has {expected_len}")
         }
-        csv::ErrorKind::Utf8 { .. } => "is not UTF-8".to_owned(),
-        csv::ErrorKind::Io(e) if e.kind() == ErrorKind::InvalidData => {
+        csv_async::ErrorKind::Utf8 { .. } => "is not UTF-8".to_owned(),
+        csv_async::ErrorKind::Io(e) if e.kind() == ErrorKind::InvalidData => {
             return "is not a form with a file; what came before was added".to_owned();
         }
         _ => "is not CSV".to_owned(),

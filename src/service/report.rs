@@ -2,10 +2,10 @@
 
 use secrecy::SecretString;
 
-use crate::domain::report::Form;
+use crate::domain::report::{Form, Post};
 use crate::error::Error;
 use crate::service::Service;
-use crate::store::{Applied, Post, Stage};
+use crate::store::{Applied, Stage};
 
 /// How many reports one transaction looks at again at most.
 const BUNCH: i64 = 500;
@@ -21,7 +21,7 @@ impl Service {
     /// records read differently now.
     pub async fn file_reports(&self, form: Form, body: &[u8]) -> Result<usize, Error> {
         let post = Post::read(form, body);
-        let all = post.len();
+        let all = post.pieces.len();
         let applied = self.inner.store.file_reports(post).await?;
         self.inner.metrics.reports("repeated", all.saturating_sub(applied.len()));
         self.note(&applied).await;
@@ -43,7 +43,7 @@ impl Service {
             if one.stage == Stage::Applied && !one.known_word {
                 metrics.unknown_word();
             }
-            if one.stage == Stage::Nobodys {
+            if one.stage == Stage::Unmatched {
                 tracing::warn!(report = %one.id, "a delivery report belongs to no message after 72 hours; it is kept");
             }
             self.forget_stats(&one.moved).await;
@@ -62,7 +62,7 @@ fn outcome(applied: &Applied) -> &'static str {
         Stage::Applied if visible(applied) > 0 => "changed",
         Stage::Applied => "known",
         Stage::Waiting => "parked",
-        Stage::Nobodys => "nobodys",
+        Stage::Unmatched => "nobodys",
         Stage::Unreadable => "unreadable",
     }
 }

@@ -7,21 +7,23 @@ use diesel::{
     ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _, QueryResult, Queryable, Selectable,
     SelectableHelper as _, SqliteConnection,
 };
-use diesel_async::AsyncPgConnection;
+use diesel_async::RunQueryDsl as _;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::rate::Rate;
 use crate::domain::status::Kind;
-use crate::store::batch::Writes;
 use crate::store::columns::{Guid, Instant};
+use crate::store::error::Failure;
 use crate::store::gates::Admissions;
 use crate::store::opt_outs::OptedOut;
+use crate::store::pg_bulk::ClaimKeys;
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::{idempotency_keys as keys, messages};
-use crate::store::unnest::ClaimKeys;
-use crate::store::{Error, Store, run};
+use crate::store::transaction::{Tx, on, transact};
+use crate::store::writes::Writes;
+use crate::store::{Error, Store};
 
 /// What makes a call repeatable. Scoped to the message's owner and the call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +51,7 @@ pub enum Accepted {
 pub(super) const SEND_SINGLE: i16 = 1;
 
 /// One message to accept.
+#[derive(Clone)]
 pub(super) struct Accept {
     pub message: Message,
     pub key: Option<IdempotencyKey>,
@@ -96,26 +99,28 @@ impl Accept {
 
 type Verdicts = HashMap<Uuid, Accepted>;
 
-/// Claims the keys on Postgres; what is not in the answer is new. A key that another transaction is claiming is waited
-/// for, in one order for all, so that two batches cannot wait for each other.
-pub(super) async fn claim_keys_postgres(c: &mut AsyncPgConnection, accepts: &[Accept]) -> QueryResult<Verdicts> {
-    use diesel_async::RunQueryDsl as _;
+/// Claims the keys; what is not in the result is new. A key that another transaction is claiming is waited for, in one
+/// order for all, so that two batches cannot wait for each other.
+pub(super) async fn claim_keys(tx: &mut Tx, accepts: &[Accept]) -> Result<Verdicts, Failure> {
     let mut rows: Vec<KeyRow> = accepts.iter().filter_map(Accept::key_row).collect();
+    let mut verdicts = Verdicts::new();
     if rows.is_empty() {
-        return Ok(Verdicts::new());
+        return Ok(verdicts);
     }
     rows.sort_by(|a, b| (a.owner_id, &a.key).cmp(&(b.owner_id, &b.key)));
-    let won: HashSet<Option<Guid>> = ClaimKeys::of(rows.into_iter()).load(c).await?.into_iter().collect();
-    let mut verdicts = Verdicts::new();
+    let won: Vec<Option<Guid>> = on!(tx, |pg| ClaimKeys::of(rows.into_iter()).load(pg).await?, |lite| {
+        lite.spawn_blocking(move |c| claim_each(c, &rows)).await?
+    });
+    let won: HashSet<Option<Guid>> = won.into_iter().collect();
     for accept in accepts {
-        let Some(mine) = accept.key_row() else { continue };
-        if won.contains(&mine.message_id) {
-            continue;
-        }
-        let query = keys::table.find((mine.owner_id, mine.call, &mine.key)).select(KeyRow::as_select());
-        let record: KeyRow = query.first(c).await?;
+        let Some(mine) = accept.key_row().filter(|row| !won.contains(&row.message_id)) else { continue };
+        let query = keys::table.find((mine.owner_id, mine.call, mine.key));
+        let record = on!(tx, |c| query.select(KeyRow::as_select()).get_result(c).await?);
         let message = match record.message_id {
-            Some(id) => messages::table.find(id).select(MessageRow::as_select()).first(c).await.optional()?,
+            Some(id) => {
+                let query = messages::table.find(id);
+                on!(tx, |c| query.select(MessageRow::as_select()).get_result(c).await.optional()?)
+            }
             None => None,
         };
         verdicts.insert(accept.message.id.0, accept.judge(&record, message.map(MessageRow::into_message)));
@@ -123,24 +128,16 @@ pub(super) async fn claim_keys_postgres(c: &mut AsyncPgConnection, accepts: &[Ac
     Ok(verdicts)
 }
 
-/// Claims the keys on SQLite; what is not in the answer is new.
-pub(super) fn claim_keys_sqlite(c: &mut SqliteConnection, accepts: &[Accept]) -> QueryResult<Verdicts> {
-    use diesel::RunQueryDsl as _;
-    let mut verdicts = Verdicts::new();
-    for accept in accepts {
-        let Some(mine) = accept.key_row() else { continue };
-        if diesel::insert_into(keys::table).values(&mine).on_conflict_do_nothing().execute(c)? == 1 {
-            continue;
+/// As [`ClaimKeys`], one by one.
+fn claim_each(c: &mut SqliteConnection, rows: &[KeyRow]) -> QueryResult<Vec<Option<Guid>>> {
+    let mut won = Vec::with_capacity(rows.len());
+    for row in rows {
+        let insert = diesel::insert_into(keys::table).values(row).on_conflict_do_nothing();
+        if diesel::RunQueryDsl::execute(insert, c)? == 1 {
+            won.push(row.message_id);
         }
-        let query = keys::table.find((mine.owner_id, mine.call, &mine.key)).select(KeyRow::as_select());
-        let record: KeyRow = query.first(c)?;
-        let message = match record.message_id {
-            Some(id) => messages::table.find(id).select(MessageRow::as_select()).first(c).optional()?,
-            None => None,
-        };
-        verdicts.insert(accept.message.id.0, accept.judge(&record, message.map(MessageRow::into_message)));
     }
-    Ok(verdicts)
+    Ok(won)
 }
 
 /// What has to be written for those that are new, and the answer to each.
@@ -166,7 +163,7 @@ pub(super) fn decide(
             }
             (Some(verdict), _) => verdict,
             (None, _) if opted_out.has(&accept.message) => {
-                // Nothing is stored of it, so that the key is free once the recipient has changed his mind.
+                // Nothing is stored of it, so that the key is free once the recipient has changed its mind.
                 writes.free_keys.extend(accept.key_row().map(|row| (row.owner_id, row.call, row.key)));
                 Accepted::OptedOut
             }
@@ -222,10 +219,10 @@ const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 impl Store {
     /// Lets go of keys that are older than a call can be repeated.
     pub async fn forget_old_keys(&self) -> Result<(), Error> {
-        use diesel_async::RunQueryDsl as _;
-        let now = self.clock.now();
-        let old = keys::created_at.lt(Instant(now.checked_sub(KEPT).unwrap_or(now)));
-        run!(&self.db, |c| diesel::delete(keys::table.filter(old)).execute(c).await?);
-        Ok(())
+        transact!(&self.transactions, |tx| {
+            let old = keys::created_at.lt(Instant(tx.now.checked_sub(KEPT).unwrap_or(tx.now)));
+            on!(tx, |c| diesel::delete(keys::table.filter(old)).execute(c).await?);
+            Ok(())
+        })
     }
 }

@@ -11,19 +11,20 @@ pub use plan::Candidate;
 pub use recipients::{Added, Batch};
 
 use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _, QueryResult,
-    Queryable, Selectable, SelectableHelper as _, SqliteConnection,
+    BoolExpressionMethods as _, ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _, Queryable,
+    Selectable, SelectableHelper as _,
 };
-use diesel_async::{AsyncConnection as _, AsyncPgConnection};
+use diesel_async::RunQueryDsl as _;
 use jiff::SignedDuration;
 
 use crate::domain::campaign::{Campaign, CampaignState, NewCampaign};
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::store::accept::KeyRow;
 use crate::store::columns::Instant;
-use crate::store::lane::in_a_task;
+use crate::store::error::Failure;
 use crate::store::rows::guarantee;
 use crate::store::schema::{campaigns, idempotency_keys as keys};
+use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, IdempotencyKey, Store, run};
 
 /// The number of `CreateCampaign` in `idempotency_keys.call`.
@@ -118,54 +119,25 @@ fn key_row(owner: OwnerId, key: &IdempotencyKey, campaign: i64, now: Instant) ->
 }
 
 /// Makes the campaign, or finds the one that the key made; `None` if the key is another call's.
-async fn insert_postgres(
-    c: &mut AsyncPgConnection,
-    row: NewRow,
-    key: Option<IdempotencyKey>,
-) -> QueryResult<Option<CampaignRow>> {
-    use diesel_async::RunQueryDsl as _;
-    c.transaction(async |c| {
-        let insert = diesel::insert_into(campaigns::table).values(&row).returning(CampaignRow::as_returning());
-        let made: CampaignRow = insert.get_result(c).await?;
-        let Some(key) = &key else { return Ok(Some(made)) };
-        let claim = key_row(OwnerId(row.owner_id), key, made.id, row.created_at);
-        let claimed = diesel::insert_into(keys::table).values(&claim).on_conflict_do_nothing().execute(c).await?;
-        if claimed == 1 {
-            return Ok(Some(made));
-        }
-        diesel::delete(campaigns::table.find(made.id)).execute(c).await?;
-        let record = keys::table.find((row.owner_id, CREATE_CAMPAIGN, &key.key)).select(KeyRow::as_select());
-        let Some(earlier) = judge(key, &record.first(c).await?) else { return Ok(None) };
-        campaigns::table.find(earlier).select(CampaignRow::as_select()).first(c).await.optional()
-    })
-    .await
-}
-
-/// As [`insert_postgres`].
-fn insert_sqlite(
-    c: &mut SqliteConnection,
-    row: &NewRow,
-    key: Option<&IdempotencyKey>,
-) -> QueryResult<Option<CampaignRow>> {
-    use diesel::RunQueryDsl as _;
-    if let Some(key) = key {
-        let record = keys::table.find((row.owner_id, CREATE_CAMPAIGN, &key.key)).select(KeyRow::as_select());
-        if let Some(record) = record.first(c).optional()? {
-            let Some(earlier) = judge(key, &record) else { return Ok(None) };
-            return campaigns::table.find(earlier).select(CampaignRow::as_select()).first(c).optional();
-        }
+async fn insert(tx: &mut Tx, row: &NewRow, key: Option<&IdempotencyKey>) -> Result<Option<CampaignRow>, Failure> {
+    let insert = diesel::insert_into(campaigns::table).values(row);
+    let made: CampaignRow = on!(tx, |c| insert.returning(CampaignRow::as_returning()).get_result(c).await?);
+    let Some(key) = key else { return Ok(Some(made)) };
+    let claim = key_row(OwnerId(row.owner_id), key, made.id, row.created_at);
+    let claim = diesel::insert_into(keys::table).values(claim).on_conflict_do_nothing();
+    if on!(tx, |c| claim.execute(c).await?) == 1 {
+        return Ok(Some(made));
     }
-    let insert = diesel::insert_into(campaigns::table).values(row).returning(CampaignRow::as_returning());
-    let made: CampaignRow = insert.get_result(c)?;
-    if let Some(key) = key {
-        let claim = key_row(OwnerId(row.owner_id), key, made.id, row.created_at);
-        diesel::insert_into(keys::table).values(&claim).execute(c)?;
-    }
-    Ok(Some(made))
+    on!(tx, |c| diesel::delete(campaigns::table.find(made.id)).execute(c).await?);
+    let record = keys::table.find((row.owner_id, CREATE_CAMPAIGN, &key.key));
+    let record: KeyRow = on!(tx, |c| record.select(KeyRow::as_select()).get_result(c).await?);
+    let Some(earlier) = judge(key, &record) else { return Ok(None) };
+    let earlier = campaigns::table.find(earlier);
+    Ok(on!(tx, |c| earlier.select(CampaignRow::as_select()).get_result(c).await.optional()?))
 }
 
 impl Store {
-    /// Makes a campaign. It runs in a task of its own: a caller that goes away leaves no transaction open.
+    /// Makes a campaign.
     pub async fn create_campaign(
         &self,
         new: NewCampaign,
@@ -184,27 +156,16 @@ impl Store {
             created_at: now,
             updated_at: now,
         };
-        let db = self.db.clone();
-        let made = in_a_task(async move {
-            let _alone = db.alone().await;
-            let made: Option<CampaignRow> = run!(&db, |pg| insert_postgres(pg, row, key).await?, |lite| {
-                let insert =
-                    move |c: &mut SqliteConnection| c.immediate_transaction(|c| insert_sqlite(c, &row, key.as_ref()));
-                lite.spawn_blocking(insert).await?
-            });
-            Ok(made)
-        });
-        let made = made.await?;
+        let made = transact!(&self.transactions, |tx| insert(tx, &row, key.as_ref()).await)?;
         Ok(made.map_or(CampaignInsert::KeyReused, |row| CampaignInsert::Made(Box::new(row.into()))))
     }
 
     /// The owner's campaign with this id.
     pub async fn campaign(&self, owner: OwnerId, id: CampaignId) -> Result<Option<Campaign>, Error> {
-        use diesel_async::RunQueryDsl as _;
         let mine = campaigns::id.eq(id.0).and(campaigns::owner_id.eq(owner.0));
         let query = campaigns::table.filter(mine);
         let row: Option<CampaignRow> =
-            run!(&self.db, |c| query.select(CampaignRow::as_select()).first(c).await.optional()?);
+            run!(&self.db, |c| query.select(CampaignRow::as_select()).get_result(c).await.optional()?);
         Ok(row.map(Campaign::from))
     }
 
@@ -215,7 +176,6 @@ impl Store {
         before: Option<CampaignId>,
         limit: i64,
     ) -> Result<Vec<Campaign>, Error> {
-        use diesel_async::RunQueryDsl as _;
         let before = before.map_or(i64::MAX, |id| id.0);
         let mine = campaigns::owner_id.eq(owner.0).and(campaigns::id.lt(before));
         let query = campaigns::table.filter(mine).order(campaigns::id.desc()).limit(limit);

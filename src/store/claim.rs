@@ -5,11 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use diesel::dsl::sql;
 use diesel::sql_types::{BigInt, Bool, SmallInt};
-use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult, SelectableHelper as _,
-    SqliteConnection,
-};
-use diesel_async::{AsyncConnection as _, AsyncPgConnection};
+use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, SelectableHelper as _};
+use diesel_async::RunQueryDsl as _;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -17,19 +14,18 @@ use crate::domain::campaign::CampaignState;
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::rate::Rate;
 use crate::domain::status::{self, Event};
-use crate::planted;
-use crate::store::batch::Writes;
 use crate::store::columns::Instant;
 use crate::store::counters::Before;
+use crate::store::error::Failure;
 use crate::store::gates::Admissions;
-use crate::store::lane::in_a_task;
-use crate::store::opt_outs::{self, OptedOut};
-use crate::store::pseudonyms::Keyed;
+use crate::store::opt_outs::OptedOut;
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::messages::{self, dsl};
 use crate::store::streams::Stream;
+use crate::store::transaction::{Tx, on, transact};
 use crate::store::transition::in_state;
-use crate::store::{Error, Store, run};
+use crate::store::writes::Writes;
+use crate::store::{Error, Store};
 
 /// What to take out of the queue, and for whom.
 #[derive(Debug, Clone)]
@@ -65,79 +61,45 @@ pub struct Claimed {
     pub limited: HashSet<String>,
 }
 
-/// The messages of one share, oldest first.
-macro_rules! share {
-    ($stream:expr, $limit:expr, $now:expr) => {
+/// The messages of each share, oldest first. Those that another replica is at are left to it.
+async fn shares(tx: &mut Tx, claim: &Claim) -> Result<Vec<Vec<MessageRow>>, Failure> {
+    let now = Instant(tx.now);
+    let queries = claim.shares.iter().map(|(stream, limit)| {
+        let (lane, limit) = (stream.lane(), i64::try_from(*limit).unwrap_or(i64::MAX));
+        // The list of streams may be some moments old. This names no message: it is asked once for all of them.
+        let runs = sql::<Bool>("(")
+            .bind::<BigInt, _>(lane)
+            .sql(" = 0 OR EXISTS (SELECT 1 FROM campaigns AS c WHERE c.state = ")
+            .bind::<SmallInt, _>(CampaignState::Running as i16)
+            .sql(" AND c.id = ")
+            .bind::<BigInt, _>(lane)
+            .sql("))");
         messages::table
-            .filter(in_state(Dispatch::Queued).and(dsl::lane.eq($stream.lane())).and(dsl::owner_id.eq($stream.owner.0)))
-            .filter(dsl::traffic_account_id.eq(&$stream.account).and(dsl::due_at.le(Instant($now))))
-            // The list of streams may be some moments old. This names no message: it is asked once for all of them.
-            .filter(
-                sql::<Bool>("(")
-                    .bind::<BigInt, _>($stream.lane())
-                    .sql(" = 0 OR EXISTS (SELECT 1 FROM campaigns AS c WHERE c.state = ")
-                    .bind::<SmallInt, _>(CampaignState::Running as i16)
-                    .sql(" AND c.id = ")
-                    .bind::<BigInt, _>($stream.lane())
-                    .sql("))"),
-            )
+            .filter(in_state(Dispatch::Queued).and(dsl::lane.eq(lane)).and(dsl::owner_id.eq(stream.owner.0)))
+            .filter(dsl::traffic_account_id.eq(stream.account.clone()).and(dsl::due_at.le(now)))
+            .filter(runs)
             .order(dsl::due_at)
-            .limit(i64::try_from(*$limit).unwrap_or(i64::MAX))
-            .select(MessageRow::as_select())
-    };
-}
-
-async fn postgres(c: &mut AsyncPgConnection, claim: &Claim, keyed: &Keyed, now: Timestamp) -> QueryResult<Claimed> {
-    use diesel_async::RunQueryDsl as _;
-    c.transaction(async |c| {
-        let mut admissions = Admissions::lock_postgres(c, &claim.rates, now).await?;
-        // Through a shared reference they go out together, one round trip for all.
-        let loads = claim.shares.iter().map(|(stream, limit)| {
-            let (query, mut c) = (share!(stream, limit, now).for_update().skip_locked(), &*c);
-            async move { query.load::<MessageRow>(&mut c).await }
-        });
-        let shares = if planted::bug("double-claim") {
-            without_locks(c, claim, now).await?
-        } else {
+            .limit(limit)
+    });
+    let shares = on!(
+        tx,
+        |pg| {
+            // Through a shared reference they go out together, one round trip for all.
+            let loads = queries.map(|query| {
+                let (query, mut c) = (query.select(MessageRow::as_select()).for_update().skip_locked(), &*pg);
+                async move { query.load(&mut c).await }
+            });
             futures::future::try_join_all(loads).await?
-        };
-        let rows = shares.iter().flatten().map(|row| (row.owner_id, row.destination.as_str()));
-        let opted_out = opt_outs::among_postgres(c, keyed, rows).await?;
-        let mut writes = Writes::default();
-        let claimed = claim.decide(shares, &opted_out, &mut admissions, now, &mut writes);
-        writes.flush_postgres(c).await?;
-        admissions.book_postgres(c, now).await?;
-        Ok(claimed)
-    })
-    .await
-}
-
-/// What a planted bug does instead of locking. One message of each share, because of two that are taken crosswise Postgres
-/// would refuse one taker; and slowly enough for another replica to read the same.
-async fn without_locks(c: &mut AsyncPgConnection, claim: &Claim, now: Timestamp) -> QueryResult<Vec<Vec<MessageRow>>> {
-    use diesel_async::RunQueryDsl as _;
-    let mut shares = Vec::with_capacity(claim.shares.len());
-    for (stream, _) in &claim.shares {
-        shares.push(share!(stream, &1_usize, now).load(c).await?);
-    }
-    tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        },
+        |lite| {
+            let mut shares = Vec::with_capacity(claim.shares.len());
+            for query in queries {
+                shares.push(query.select(MessageRow::as_select()).load(lite).await?);
+            }
+            shares
+        }
+    );
     Ok(shares)
-}
-
-fn sqlite(c: &mut SqliteConnection, claim: &Claim, keyed: &Keyed, now: Timestamp) -> QueryResult<Claimed> {
-    use diesel::RunQueryDsl as _;
-    let mut admissions = Admissions::lock_sqlite(c, &claim.rates, now)?;
-    let mut shares = Vec::with_capacity(claim.shares.len());
-    for (stream, limit) in &claim.shares {
-        shares.push(share!(stream, limit, now).load::<MessageRow>(c)?);
-    }
-    let rows = shares.iter().flatten().map(|row| (row.owner_id, row.destination.as_str()));
-    let opted_out = opt_outs::among_sqlite(c, keyed, rows)?;
-    let mut writes = Writes::default();
-    let claimed = claim.decide(shares, &opted_out, &mut admissions, now, &mut writes);
-    writes.flush_sqlite(c, now)?;
-    admissions.book_sqlite(c, now)?;
-    Ok(claimed)
 }
 
 impl Claim {
@@ -200,20 +162,20 @@ fn happen(message: &mut Message, event: &Event, now: Timestamp, writes: &mut Wri
 }
 
 impl Store {
-    /// Takes messages out of the queue. It runs in a task of its own, beside the writer, so that a large claim does not
-    /// keep single writes waiting.
+    /// Takes messages out of the queue: beside the writer, so that a large claim does not keep single writes waiting.
     pub async fn claim(&self, claim: Claim) -> Result<Claimed, Error> {
         self.keyed.usable()?;
-        let (db, clock, keyed) = (self.db.clone(), self.clock.clone(), self.keyed.clone());
-        let claimed = in_a_task(async move {
-            let _alone = db.alone().await;
-            Ok::<_, Error>(run!(&db, |pg| postgres(pg, &claim, &keyed, clock.now()).await?, |lite| {
-                let now = clock.now();
-                lite.spawn_blocking(move |c| c.immediate_transaction(|c| sqlite(c, &claim, &keyed, now))).await?
-            }))
+        let keyed = self.keyed.clone();
+        transact!(&self.transactions, |tx| {
+            let mut admissions = Admissions::lock(tx, &claim.rates).await?;
+            let shares = shares(tx, &claim).await?;
+            let rows = shares.iter().flatten().map(|row| (row.owner_id, row.destination.as_str()));
+            let opted_out = OptedOut::among(tx, &keyed, rows).await?;
+            let mut writes = Writes::default();
+            let claimed = claim.decide(shares, &opted_out, &mut admissions, tx.now, &mut writes);
+            writes.flush(tx).await?;
+            admissions.book(tx).await?;
+            Ok(claimed)
         })
-        .await;
-        self.written.ring();
-        claimed
     }
 }

@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, HashMap};
 
 use diesel::sql_types::{BigInt, Nullable, SmallInt};
 use diesel::{Insertable, QueryableByName};
+use diesel_async::RunQueryDsl as _;
 use jiff::Timestamp;
 
 use crate::domain::campaign::{CampaignState, Stats};
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::message::{Message, Status};
-use crate::planted;
 use crate::store::columns::Instant;
 use crate::store::columns::sql::Instant as InstantSql;
+use crate::store::error::Failure;
 use crate::store::schema::campaign_counter_changes as changes;
+use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, Store, run};
 
 /// What one batch does to the counters.
@@ -56,7 +58,7 @@ impl Tally {
             *first = at.min(*first);
         }
         let (before, after) = (before.map(|b| b.status), message.status());
-        if before == Some(after) || planted::now_and_then("lost-counter") {
+        if before == Some(after) {
             return;
         }
         if let Some(before) = before {
@@ -71,26 +73,11 @@ impl Tally {
         rows.map(|(&(campaign_id, status), &n)| ChangeRow { campaign_id, status, n }).collect()
     }
 
-    /// Each campaign's first acceptance by the provider in this batch.
-    pub(super) fn first_sent(&self) -> impl Iterator<Item = (i64, Timestamp)> + '_ {
-        self.first_sent.iter().map(|(c, at)| (*c, *at))
+    /// Takes each campaign's first acceptance by the provider out of it.
+    pub(super) fn take_first_sent(&mut self) -> BTreeMap<i64, Timestamp> {
+        std::mem::take(&mut self.first_sent)
     }
 }
-
-/// Sets a campaign's first acceptance unless it is set: a row that is written once in a campaign's life.
-macro_rules! note_first_sent {
-    ($campaign:expr, $at:expr) => {
-        diesel::update(
-            $crate::store::schema::campaigns::table.filter(
-                $crate::store::schema::campaigns::id
-                    .eq($campaign)
-                    .and($crate::store::schema::campaigns::first_sent_at.is_null()),
-            ),
-        )
-        .set($crate::store::schema::campaigns::first_sent_at.eq($crate::store::columns::Instant($at)))
-    };
-}
-pub(super) use note_first_sent;
 
 /// A campaign's row beside one of its counters; without any, beside none.
 #[derive(QueryableByName)]
@@ -116,25 +103,22 @@ const STANDING: &str = "SELECT c.state, c.recipients - c.expanded AS waiting, c.
     UNION ALL SELECT status, n FROM campaign_counter_changes WHERE campaign_id = $1) AS u GROUP BY status) AS s ON TRUE \
     WHERE c.id = $1 AND c.owner_id = $2";
 
-/// How many of a campaign's messages are queued.
-pub(super) const QUEUED: &str = "SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) AS n FROM (\
+const QUEUED: &str = "SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) AS n FROM (\
     SELECT n FROM campaign_counters WHERE campaign_id = $1 AND status = 2 \
     UNION ALL SELECT n FROM campaign_counter_changes WHERE campaign_id = $1 AND status = 2) AS u";
 
-/// The answer to [`QUEUED`].
 #[derive(QueryableByName)]
-pub(super) struct Queued {
+struct Queued {
     #[diesel(sql_type = BigInt)]
-    pub n: i64,
+    n: i64,
 }
 
-/// Asks [`QUEUED`] about a campaign.
-macro_rules! queued {
-    ($campaign:expr) => {
-        diesel::sql_query($crate::store::counters::QUEUED).bind::<diesel::sql_types::BigInt, _>($campaign.0)
-    };
+/// How many of a campaign's messages are queued.
+pub(super) async fn queued(tx: &mut Tx, campaign: CampaignId) -> Result<i64, Failure> {
+    let query = diesel::sql_query(QUEUED).bind::<BigInt, _>(campaign.0);
+    let queued: Queued = on!(tx, |c| query.get_result(c).await?);
+    Ok(queued.n)
 }
-pub(super) use queued;
 
 /// Rolls a bounded number of changes up. Rows that another replica is rolling up are left to it.
 const ROLL_UP_POSTGRES: &str = "WITH gone AS (\
@@ -155,7 +139,6 @@ const ROLL_UP_SQLITE: [&str; 2] = [
 impl Store {
     /// How the owner's campaign stands now; `None` if there is no such campaign.
     pub async fn campaign_stats(&self, owner: OwnerId, campaign: CampaignId) -> Result<Option<Stats>, Error> {
-        use diesel_async::RunQueryDsl as _;
         let query = diesel::sql_query(STANDING).bind::<BigInt, _>(campaign.0).bind::<BigInt, _>(owner.0);
         let rows: Vec<StandingRow> = run!(&self.db, |c| query.load(c).await?);
         let Some(row) = rows.as_slice().first() else { return Ok(None) };
@@ -175,23 +158,19 @@ impl Store {
 
     /// Rolls changes up into the counters, so that reading them stays cheap.
     pub async fn roll_up_counters(&self) -> Result<(), Error> {
-        let _alone = self.db.alone().await;
-        run!(
-            &self.db,
-            |pg| {
-                use diesel_async::RunQueryDsl as _;
-                diesel::sql_query(ROLL_UP_POSTGRES).execute(pg).await?;
-            },
-            |lite| {
-                lite.spawn_blocking(|c| {
-                    c.immediate_transaction(|c| {
-                        use diesel::RunQueryDsl as _;
-                        ROLL_UP_SQLITE.iter().try_for_each(|sql| diesel::sql_query(*sql).execute(c).map(drop))
-                    })
-                })
-                .await?;
-            }
-        );
-        Ok(())
+        transact!(&self.transactions, |tx| {
+            on!(
+                tx,
+                |pg| {
+                    diesel::sql_query(ROLL_UP_POSTGRES).execute(pg).await?;
+                },
+                |lite| {
+                    for statement in ROLL_UP_SQLITE {
+                        diesel::sql_query(statement).execute(lite).await?;
+                    }
+                }
+            );
+            Ok(())
+        })
     }
 }

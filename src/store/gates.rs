@@ -1,21 +1,19 @@
 //! The gates that every send passes, shared by all replicas: read whole, changed one at a time under a row lock.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use diesel::{
-    AsChangeset, ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _, QueryResult, Queryable,
-    Selectable, SelectableHelper as _, SqliteConnection,
+    AsChangeset, ExpressionMethods as _, Insertable, QueryDsl as _, Queryable, Selectable, SelectableHelper as _,
 };
-use diesel_async::{AsyncConnection as _, AsyncPgConnection};
+use diesel_async::RunQueryDsl as _;
 use jiff::Timestamp;
 
 use crate::domain::gate::{Gate, Holding};
 use crate::domain::rate::Rate;
-use crate::planted;
 use crate::store::columns::{Guid, Instant};
-use crate::store::lane::in_a_task;
+use crate::store::error::Failure;
 use crate::store::schema::gates;
+use crate::store::transaction::{Tx, locked, on, transact};
 use crate::store::wake::{self, Topic};
 use crate::store::{Error, Store, run};
 
@@ -74,34 +72,14 @@ impl From<&Gate> for GateRow {
 }
 
 /// The gate's row, locked; made first if there is none.
-async fn lock_postgres(c: &mut AsyncPgConnection, name: &str) -> QueryResult<Gate> {
-    use diesel_async::RunQueryDsl as _;
-    let query = gates::table.find(name).select(GateRow::as_select()).for_update();
-    if let Some(row) = query.first(c).await.optional()? {
+async fn lock(tx: &mut Tx, name: &str) -> Result<Gate, Failure> {
+    if let Some(row) = locked!(tx, GateRow, gates::table.find(name)).pop() {
         return Ok(Gate::from(row));
     }
     let new = GateRow::from(&Gate::open(name));
-    diesel::insert_into(gates::table).values(&new).on_conflict_do_nothing().execute(c).await?;
-    query.first(c).await.map(Gate::from)
-}
-
-/// As [`lock_postgres`]; SQLite's transaction is alone in writing.
-fn lock_sqlite(c: &mut SqliteConnection, name: &str) -> QueryResult<Gate> {
-    use diesel::RunQueryDsl as _;
-    let query = gates::table.find(name).select(GateRow::as_select());
-    if let Some(row) = query.first(c).optional()? {
-        return Ok(Gate::from(row));
-    }
-    diesel::insert_into(gates::table).values(&GateRow::from(&Gate::open(name))).execute(c)?;
-    query.first(c).map(Gate::from)
-}
-
-/// The name of the gate that an account's rate is booked in: the account's own, but for a planted bug.
-fn booked_in(account: &str) -> Cow<'_, str> {
-    if planted::bug("rate-per-process") {
-        return Cow::Owned(format!("{account}-{}", std::process::id()));
-    }
-    Cow::Borrowed(account)
+    on!(tx, |c| diesel::insert_into(gates::table).values(&new).on_conflict_do_nothing().execute(c).await?);
+    let made = locked!(tx, GateRow, gates::table.find(name)).pop();
+    made.map(Gate::from).ok_or_else(|| diesel::result::Error::NotFound.into())
 }
 
 /// What one transaction may let through a limited account.
@@ -137,30 +115,13 @@ pub(super) struct Admissions(Vec<Admission>);
 
 impl Admissions {
     /// Locks the accounts' gates, in the order of their names, so that two transactions never wait crosswise.
-    pub(super) async fn lock_postgres(
-        c: &mut AsyncPgConnection,
-        rates: &BTreeMap<String, Rate>,
-        now: Timestamp,
-    ) -> QueryResult<Self> {
+    pub(super) async fn lock(tx: &mut Tx, rates: &BTreeMap<String, Rate>) -> Result<Self, Failure> {
         let mut all = Vec::with_capacity(rates.len());
         for (account, rate) in rates {
-            let gate = lock_postgres(c, &booked_in(account)).await?;
-            all.push(Admission::of(account, &gate, *rate, now));
+            let gate = lock(tx, account).await?;
+            all.push(Admission::of(account, &gate, *rate, tx.now));
         }
         Ok(Self(all))
-    }
-
-    /// As [`Admissions::lock_postgres`].
-    pub(super) fn lock_sqlite(
-        c: &mut SqliteConnection,
-        rates: &BTreeMap<String, Rate>,
-        now: Timestamp,
-    ) -> QueryResult<Self> {
-        let locked = rates.iter().map(|(account, rate)| {
-            let gate = lock_sqlite(c, &booked_in(account))?;
-            Ok(Admission::of(account, &gate, *rate, now))
-        });
-        locked.collect::<QueryResult<_>>().map(Self)
     }
 
     /// Lets a message of so many parts through, if there is room.
@@ -169,26 +130,11 @@ impl Admissions {
         self.0.iter_mut().find(|a| a.account == account).is_none_or(|a| a.admit(parts))
     }
 
-    /// The accounts that let something through, and until when they are booked now.
-    fn booked(&self, now: Timestamp) -> impl Iterator<Item = (Cow<'_, str>, Instant)> {
-        let used = self.0.iter().filter(|a| a.used > 0);
-        used.map(move |a| (booked_in(&a.account), Instant(a.rate.book(a.booked, now, a.used))))
-    }
-
     /// Writes down what was let through.
-    pub(super) async fn book_postgres(&self, c: &mut AsyncPgConnection, now: Timestamp) -> QueryResult<()> {
-        use diesel_async::RunQueryDsl as _;
-        for (account, until) in self.booked(now) {
-            diesel::update(gates::table.find(&*account)).set(gates::admitted_to.eq(until)).execute(c).await?;
-        }
-        Ok(())
-    }
-
-    /// As [`Admissions::book_postgres`].
-    pub(super) fn book_sqlite(&self, c: &mut SqliteConnection, now: Timestamp) -> QueryResult<()> {
-        use diesel::RunQueryDsl as _;
-        for (account, until) in self.booked(now) {
-            diesel::update(gates::table.find(&*account)).set(gates::admitted_to.eq(until)).execute(c)?;
+    pub(super) async fn book(&self, tx: &mut Tx) -> Result<(), Failure> {
+        for used in self.0.iter().filter(|a| a.used > 0) {
+            let until = gates::admitted_to.eq(Instant(used.rate.book(used.booked, tx.now, used.used)));
+            on!(tx, |c| diesel::update(gates::table.find(&used.account)).set(until).execute(c).await?);
         }
         Ok(())
     }
@@ -197,7 +143,6 @@ impl Admissions {
 impl Store {
     /// Every gate that anything is known of.
     pub async fn gates(&self) -> Result<Vec<Gate>, Error> {
-        use diesel_async::RunQueryDsl as _;
         let query = gates::table.order(gates::name);
         let rows: Vec<GateRow> = run!(&self.db, |c| query.select(GateRow::as_select()).load(c).await?);
         Ok(rows.into_iter().map(Gate::from).collect())
@@ -208,45 +153,19 @@ impl Store {
     pub async fn change_gate<T, F>(&self, name: &str, change: F) -> Result<(Gate, T), Error>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Gate, Timestamp) -> T + Send + 'static,
+        F: Fn(&mut Gate, Timestamp) -> T + Send + Sync + 'static,
     {
-        let (db, clock, name) = (self.db.clone(), self.clock.clone(), name.to_owned());
-        in_a_task(async move {
-            let _alone = db.alone().await;
-            let done: (Gate, T) = run!(
-                &db,
-                |pg| {
-                    pg.transaction(async |c| {
-                        use diesel_async::RunQueryDsl as _;
-                        let mut gate = lock_postgres(c, &name).await?;
-                        let before = gate.clone();
-                        let said = change(&mut gate, clock.now());
-                        if gate != before {
-                            let row = GateRow::from(&gate);
-                            diesel::update(gates::table.find(&name)).set(&row).execute(c).await?;
-                            wake::notify(c, Topic::Gates).await?;
-                        }
-                        Ok::<_, diesel::result::Error>((gate, said))
-                    })
-                    .await?
-                },
-                |lite| {
-                    let now = clock.now();
-                    let write = move |c: &mut SqliteConnection| {
-                        use diesel::RunQueryDsl as _;
-                        let mut gate = lock_sqlite(c, &name)?;
-                        let before = gate.clone();
-                        let said = change(&mut gate, now);
-                        if gate != before {
-                            diesel::update(gates::table.find(&name)).set(&GateRow::from(&gate)).execute(c)?;
-                        }
-                        Ok::<_, diesel::result::Error>((gate, said))
-                    };
-                    lite.spawn_blocking(move |c| c.immediate_transaction(write)).await?
-                }
-            );
-            Ok::<_, Error>(done)
+        let name = name.to_owned();
+        transact!(&self.transactions, |tx| {
+            let mut gate = lock(tx, &name).await?;
+            let before = gate.clone();
+            let said = change(&mut gate, tx.now);
+            if gate != before {
+                let row = GateRow::from(&gate);
+                on!(tx, |c| diesel::update(gates::table.find(&name)).set(&row).execute(c).await?);
+                wake::notify(tx, Topic::Gates).await?;
+            }
+            Ok((gate, said))
         })
-        .await
     }
 }

@@ -2,10 +2,10 @@
 
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{
-    ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _, QueryResult, Queryable, QueryableByName,
-    Selectable, SelectableHelper as _, SqliteConnection,
+    ExpressionMethods as _, Insertable, QueryDsl as _, QueryResult, Queryable, QueryableByName, Selectable,
+    SelectableHelper as _, SqliteConnection,
 };
-use diesel_async::{AsyncConnection as _, AsyncPgConnection};
+use diesel_async::RunQueryDsl as _;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -16,9 +16,10 @@ use crate::domain::report::{Form, Inbound, pieces};
 use crate::domain::sender::SenderId;
 use crate::store::columns::sql::Guid as GuidSql;
 use crate::store::columns::{Guid, Instant};
-use crate::store::lane::in_a_task;
+use crate::store::error::Failure;
 use crate::store::pseudonyms::Keyed;
 use crate::store::schema::{inbound, opt_outs};
+use crate::store::transaction::{Tx, locked, on, transact};
 use crate::store::{Error, OptOutSource, Store, run};
 
 /// How a message stands. The numbers are what the database holds.
@@ -68,9 +69,9 @@ pub struct ToReview {
     pub message: Option<Inbound>,
 }
 
-/// A user, his sender and his last message to a number.
+/// A user, its sender and its last message to a number.
 #[derive(QueryableByName)]
-struct Talk {
+struct LastContact {
     #[diesel(sql_type = BigInt)]
     id: i64,
     #[diesel(sql_type = Nullable<Text>)]
@@ -80,46 +81,45 @@ struct Talk {
 }
 
 /// One probe of an index for each user: an index over all messages by number alone would cost every send.
-const TALKS: &str = "SELECT u.id, u.sender_name, (SELECT m.id FROM messages AS m WHERE m.owner_id = u.id \
+const LAST_CONTACTS: &str = "SELECT u.id, u.sender_name, (SELECT m.id FROM messages AS m WHERE m.owner_id = u.id \
     AND m.destination = $1 ORDER BY m.id DESC LIMIT 1) AS last FROM users AS u";
 
-/// Everybody's last message to a number, plain and erased; `$query` loads the talks of one form.
-macro_rules! talks {
-    ($forms:expr, |$form:ident| $query:expr) => {{
-        let mut talks: Vec<Talk> = Vec::new();
-        for $form in $forms {
-            let of_this: Vec<Talk> = $query;
-            talks = if talks.is_empty() { of_this } else { later(talks, &of_this) };
-        }
-        talks
-    }};
+/// Everybody's last message to a number, plain and erased.
+async fn last_contacts(tx: &mut Tx, forms: Vec<String>) -> Result<Vec<LastContact>, Failure> {
+    let mut contacts: Vec<LastContact> = Vec::new();
+    for form in forms {
+        let query = diesel::sql_query(LAST_CONTACTS).bind::<Text, _>(form);
+        let of_this: Vec<LastContact> = on!(tx, |c| query.load(c).await?);
+        contacts = if contacts.is_empty() { of_this } else { later(contacts, &of_this) };
+    }
+    Ok(contacts)
 }
 
 /// The same users, each with the later one of two last messages.
-fn later(mut talks: Vec<Talk>, others: &[Talk]) -> Vec<Talk> {
-    for talk in &mut talks {
-        let other = others.iter().find(|other| other.id == talk.id).and_then(|other| other.last);
-        talk.last = talk.last.map(|id| id.0).max(other.map(|id| id.0)).map(Guid);
+fn later(mut contacts: Vec<LastContact>, others: &[LastContact]) -> Vec<LastContact> {
+    for contact in &mut contacts {
+        let other = others.iter().find(|other| other.id == contact.id).and_then(|other| other.last);
+        contact.last = contact.last.map(|id| id.0).max(other.map(|id| id.0)).map(Guid);
     }
-    talks
+    contacts
 }
 
 /// Whom a message to this sender of ours concerns: the owner of the sender; if several have it or none, whoever of
 /// them, or of all, wrote to its author last. Never more than one.
-fn concerned(talks: &[Talk], to: &str) -> Option<OwnerId> {
+fn concerned(contacts: &[LastContact], to: &str) -> Option<OwnerId> {
     let names = [to.to_owned(), format!("+{to}")].map(|name| SenderId::parse(&name).ok());
-    let is_his = |talk: &&Talk| {
-        let his = talk.sender_name.as_deref();
-        names.iter().flatten().any(|name| his.is_some_and(|his| his.eq_ignore_ascii_case(name.as_str())))
+    let is_theirs = |contact: &&LastContact| {
+        let theirs = contact.sender_name.as_deref();
+        names.iter().flatten().any(|name| theirs.is_some_and(|theirs| theirs.eq_ignore_ascii_case(name.as_str())))
     };
-    let mut owners = talks.iter().filter(is_his);
+    let mut owners = contacts.iter().filter(is_theirs);
     if let (Some(only), None) = (owners.next(), owners.next()) {
         return Some(OwnerId(only.id));
     }
-    let last = |talk: &&Talk| talk.last.map(|id| id.0);
-    let latest = talks.iter().filter(is_his).filter(|talk| talk.last.is_some()).max_by_key(last);
-    let latest = latest.or_else(|| talks.iter().filter(|talk| talk.last.is_some()).max_by_key(last));
-    latest.map(|talk| OwnerId(talk.id))
+    let last = |contact: &&LastContact| contact.last.map(|id| id.0);
+    let latest = contacts.iter().filter(is_theirs).filter(|contact| contact.last.is_some()).max_by_key(last);
+    let latest = latest.or_else(|| contacts.iter().filter(|contact| contact.last.is_some()).max_by_key(last));
+    latest.map(|contact| OwnerId(contact.id))
 }
 
 /// The author's number, whether or not the provider writes it with a `+`.
@@ -127,52 +127,53 @@ fn author(message: &Inbound) -> Option<Msisdn> {
     Msisdn::parse(&message.from).or_else(|_| Msisdn::parse(&format!("+{}", message.from))).ok()
 }
 
-/// The oldest message that waits.
-macro_rules! next {
-    () => {
-        inbound::table
-            .filter(inbound::due_at.is_not_null())
-            .order((inbound::due_at, inbound::id))
-            .limit(1)
-            .select(InboundRow::as_select())
-    };
+/// Does what the author of a message asks an owner for.
+async fn obey(tx: &mut Tx, keyed: &Keyed, read: ReadInbound, number: &str) -> Result<(), Failure> {
+    // Whoever was erased is on the list under a pseudonym, and comes off it under either form.
+    match (read.verdict, read.owner) {
+        (Some(Verdict::Stop), Some(owner)) => {
+            let row = (
+                opt_outs::owner_id.eq(owner.0),
+                opt_outs::destination.eq(number),
+                opt_outs::source.eq(OptOutSource::Recipient as i16),
+                opt_outs::created_at.eq(Instant(tx.now)),
+            );
+            let insert = diesel::insert_into(opt_outs::table).values(row).on_conflict_do_nothing();
+            on!(tx, |c| insert.execute(c).await?);
+        }
+        (Some(Verdict::Start), Some(owner)) => {
+            // What the owner put on the list, the recipient does not take off it.
+            let theirs = opt_outs::source.eq(OptOutSource::Recipient as i16);
+            for form in keyed.forms(number) {
+                let delete = diesel::delete(opt_outs::table.find((owner.0, form)).filter(theirs));
+                on!(tx, |c| delete.execute(c).await?);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
-/// What is written of a message that was read; `$execute` runs a statement.
-macro_rules! settle {
-    ($row:expr, $read:expr, $number:expr, $keyed:expr, $now:expr, |$statement:ident| $execute:expr) => {{
-        let number = $number.as_ref().map(Msisdn::as_str).unwrap_or_default();
-        // Whoever was erased is on the list under a pseudonym, and comes off it under either form.
-        match ($read.verdict, $read.owner) {
-            (Some(Verdict::Stop), Some(owner)) => {
-                let row = (
-                    opt_outs::owner_id.eq(owner.0),
-                    opt_outs::destination.eq(number),
-                    opt_outs::source.eq(OptOutSource::Recipient as i16),
-                    opt_outs::created_at.eq(Instant($now)),
-                );
-                let $statement = diesel::insert_into(opt_outs::table).values(row).on_conflict_do_nothing();
-                $execute;
-            }
-            (Some(Verdict::Start), Some(owner)) => {
-                // What the owner himself put on the list, the recipient does not take off it.
-                let his = opt_outs::source.eq(OptOutSource::Recipient as i16);
-                for form in $keyed.forms(number) {
-                    let $statement = diesel::delete(opt_outs::table.find((owner.0, form)).filter(his));
-                    $execute;
-                }
-            }
-            _ => {}
-        }
-        let set = (
-            inbound::state.eq($read.stage() as i16),
-            inbound::due_at.eq(None::<Instant>),
-            inbound::verdict.eq($read.verdict.map(|verdict| verdict as i16)),
-            inbound::owner_id.eq($read.owner.map(|owner| owner.0)),
-        );
-        let $statement = diesel::update(inbound::table.find($row.id)).set(set);
-        $execute;
-    }};
+/// Reads the oldest message that waits and that no other replica is at, and does what it asks for.
+async fn read_next(tx: &mut Tx, keywords: &Keywords, keyed: &Keyed) -> Result<Option<ReadInbound>, Failure> {
+    let waiting = inbound::table.filter(inbound::due_at.is_not_null()).order((inbound::due_at, inbound::id)).limit(1);
+    let Some(row) = locked!(free tx, InboundRow, waiting).pop() else { return Ok(None) };
+    let message = row.message();
+    let number = message.as_ref().and_then(author);
+    let mut read = ReadInbound { verdict: None, owner: None };
+    if let (Some(message), Some(number)) = (&message, &number) {
+        let contacts = last_contacts(tx, keyed.forms(number.as_str())).await?;
+        read = ReadInbound { verdict: Some(keywords.verdict(&message.text)), owner: concerned(&contacts, &message.to) };
+    }
+    obey(tx, keyed, read, number.as_ref().map(Msisdn::as_str).unwrap_or_default()).await?;
+    let done = diesel::update(inbound::table.find(row.id)).set((
+        inbound::state.eq(read.stage() as i16),
+        inbound::due_at.eq(None::<Instant>),
+        inbound::verdict.eq(read.verdict.map(|verdict| verdict as i16)),
+        inbound::owner_id.eq(read.owner.map(|owner| owner.0)),
+    ));
+    on!(tx, |c| done.execute(c).await?);
+    Ok(Some(read))
 }
 
 impl ReadInbound {
@@ -191,62 +192,14 @@ impl InboundRow {
     }
 }
 
-async fn postgres(
-    c: &mut AsyncPgConnection,
-    words: &Keywords,
-    keyed: &Keyed,
-    now: Timestamp,
-) -> QueryResult<Option<ReadInbound>> {
-    use diesel_async::RunQueryDsl as _;
-    c.transaction(async |c| {
-        let row: Option<InboundRow> = next!().for_update().skip_locked().first(c).await.optional()?;
-        let Some(row) = row else { return Ok(None) };
-        let message = row.message();
-        let number = message.as_ref().and_then(author);
-        let mut read = ReadInbound { verdict: None, owner: None };
-        if let (Some(message), Some(number)) = (&message, &number) {
-            let talks = talks!(keyed.forms(number.as_str()), |form| diesel::sql_query(TALKS)
-                .bind::<Text, _>(form)
-                .load(c)
-                .await?);
-            read = ReadInbound { verdict: Some(words.verdict(&message.text)), owner: concerned(&talks, &message.to) };
-        }
-        settle!(row, read, number, keyed, now, |statement| statement.execute(c).await?);
-        Ok(Some(read))
-    })
-    .await
-}
-
-fn sqlite(
-    c: &mut SqliteConnection,
-    words: &Keywords,
-    keyed: &Keyed,
-    now: Timestamp,
-) -> QueryResult<Option<ReadInbound>> {
-    use diesel::RunQueryDsl as _;
-    let row: Option<InboundRow> = next!().first(c).optional()?;
-    let Some(row) = row else { return Ok(None) };
-    let message = row.message();
-    let number = message.as_ref().and_then(author);
-    let mut read = ReadInbound { verdict: None, owner: None };
-    if let (Some(message), Some(number)) = (&message, &number) {
-        let talks =
-            talks!(keyed.forms(number.as_str()), |form| diesel::sql_query(TALKS).bind::<Text, _>(form).load(c)?);
-        read = ReadInbound { verdict: Some(words.verdict(&message.text)), owner: concerned(&talks, &message.to) };
-    }
-    settle!(row, read, number, keyed, now, |statement| statement.execute(c)?);
-    Ok(Some(read))
-}
-
-fn insert_sqlite(c: &mut SqliteConnection, rows: &[InboundRow]) -> QueryResult<()> {
-    use diesel::RunQueryDsl as _;
-    rows.iter().try_for_each(|row| diesel::insert_into(inbound::table).values(row).execute(c).map(drop))
+fn insert_each(c: &mut SqliteConnection, rows: &[InboundRow]) -> QueryResult<()> {
+    let insert = |row: &InboundRow| diesel::RunQueryDsl::execute(diesel::insert_into(inbound::table).values(row), c);
+    rows.iter().map(insert).try_for_each(|done| done.map(drop))
 }
 
 impl Store {
-    /// Stores the messages of a post as they are. When this answers, they are on the disk.
+    /// Stores the messages of a post as they are. When this returns, they are on the disk.
     pub async fn file_inbound(&self, form: Form, body: &[u8]) -> Result<(), Error> {
-        use diesel_async::RunQueryDsl as _;
         let now = self.clock.now();
         let row = |piece: &[u8]| InboundRow {
             // Ordered by time: they are read in the order in which they came.
@@ -260,41 +213,30 @@ impl Store {
             owner_id: None,
         };
         let rows: Vec<InboundRow> = pieces(form, body).into_iter().map(row).collect();
-        let db = self.db.clone();
-        in_a_task(async move {
-            let _alone = db.alone().await;
-            run!(
-                &db,
+        transact!(&self.transactions, |tx| {
+            on!(
+                tx,
                 |pg| {
                     diesel::insert_into(inbound::table).values(&rows).execute(pg).await?;
                 },
                 |lite| {
-                    lite.spawn_blocking(move |c| c.immediate_transaction(|c| insert_sqlite(c, &rows))).await?;
+                    let rows = rows.clone();
+                    lite.spawn_blocking(move |c| insert_each(c, &rows)).await?;
                 }
             );
             Ok(())
         })
-        .await
     }
 
     /// Reads the oldest message that waits and that no other replica is at, and does what it asks for, in one
     /// transaction. `None` if nothing waits.
     pub async fn read_next_inbound(&self, keywords: Keywords) -> Result<Option<ReadInbound>, Error> {
-        let (db, clock, keyed) = (self.db.clone(), self.clock.clone(), self.keyed.clone());
-        in_a_task(async move {
-            let _alone = db.alone().await;
-            let read = run!(&db, |pg| postgres(pg, &keywords, &keyed, clock.now()).await?, |lite| {
-                let now = clock.now();
-                lite.spawn_blocking(move |c| c.immediate_transaction(|c| sqlite(c, &keywords, &keyed, now))).await?
-            });
-            Ok(read)
-        })
-        .await
+        let keyed = self.keyed.clone();
+        transact!(&self.transactions, |tx| read_next(tx, &keywords, &keyed).await)
     }
 
     /// Up to `limit` messages that a person has to look at, oldest first.
     pub async fn inbound_to_review(&self, limit: i64) -> Result<Vec<ToReview>, Error> {
-        use diesel_async::RunQueryDsl as _;
         let review = diesel::dsl::sql::<diesel::sql_types::Bool>("state = 5");
         let query = inbound::table.filter(review).order((inbound::received_at, inbound::id)).limit(limit);
         let rows: Vec<InboundRow> = run!(&self.db, |c| query.select(InboundRow::as_select()).load(c).await?);
@@ -309,10 +251,10 @@ impl Store {
 
     /// Takes a message off the list of those to look at. True if it was on it.
     pub async fn reviewed_inbound(&self, id: Uuid) -> Result<bool, Error> {
-        use diesel_async::RunQueryDsl as _;
-        let _alone = self.db.alone().await;
-        let on_the_list = inbound::table.find(Guid(id)).filter(inbound::state.eq(Stage::Review as i16));
-        let update = diesel::update(on_the_list).set(inbound::state.eq(Stage::Done as i16));
-        Ok(run!(&self.db, |c| update.execute(c).await?) == 1)
+        transact!(&self.transactions, |tx| {
+            let on_the_list = inbound::table.find(Guid(id)).filter(inbound::state.eq(Stage::Review as i16));
+            let update = diesel::update(on_the_list).set(inbound::state.eq(Stage::Done as i16));
+            Ok(on!(tx, |c| update.execute(c).await?) == 1)
+        })
     }
 }

@@ -159,7 +159,7 @@ pub(super) fn next_place(c: &mut SqliteConnection, now: jiff::Timestamp) -> Quer
     query.get_result::<PlaceRow>(c).map(|row| row.n)
 }
 
-/// Rung after every commit of this process that may have written events.
+/// Rung after every commit of this process that wrote events.
 #[derive(Clone, Default)]
 pub(super) struct Written(Arc<Notify>);
 
@@ -170,7 +170,7 @@ impl Written {
 }
 
 impl Store {
-    /// Ends when this process has committed something after this call.
+    /// Ends when this process has committed events after this call.
     pub fn written(&self) -> tokio::sync::futures::Notified<'_> {
         self.written.0.notified()
     }
@@ -208,32 +208,30 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<JournalEntry>, Error> {
         use diesel_async::RunQueryDsl as _;
-        macro_rules! rest {
-            ($query:expr) => {
-                $query
-                    .bind::<BigInt, _>(after.place)
-                    .bind::<GuidSql, _>(Guid(after.message))
-                    .bind::<Integer, _>(after.version)
-                    .bind::<BigInt, _>(settled)
-                    .bind::<BigInt, _>(limit)
-            };
-        }
-        let rows: Vec<EntryRow> = if let [owner] = owners {
-            let query = rest!(diesel::sql_query(PAGE_OF_ONE).bind::<BigInt, _>(owner.0));
-            run!(&self.db, |c| query.load(c).await?)
-        } else {
-            let ids: Vec<i64> = owners.iter().map(|owner| owner.0).collect();
-            run!(
+        let ids: Vec<i64> = owners.iter().map(|owner| owner.0).collect();
+        let rows: Vec<EntryRow> = match ids.as_slice() {
+            &[owner] => {
+                let query = diesel::sql_query(PAGE_OF_ONE).bind::<BigInt, _>(owner);
+                let query = query.bind::<BigInt, _>(after.place).bind::<GuidSql, _>(Guid(after.message));
+                let query = query.bind::<Integer, _>(after.version).bind::<BigInt, _>(settled).bind::<BigInt, _>(limit);
+                run!(&self.db, |c| query.load(c).await?)
+            }
+            _ => run!(
                 &self.db,
                 |pg| {
                     let query = diesel::sql_query(PAGE_OF_SOME_POSTGRES).bind::<Array<BigInt>, _>(ids);
-                    rest!(query).load(pg).await?
+                    let query = query.bind::<BigInt, _>(after.place).bind::<GuidSql, _>(Guid(after.message));
+                    let query = query.bind::<Integer, _>(after.version).bind::<BigInt, _>(settled);
+                    query.bind::<BigInt, _>(limit).load(pg).await?
                 },
                 |lite| {
                     let ids = serde_json::to_string(&ids).unwrap_or_default();
-                    rest!(diesel::sql_query(PAGE_OF_SOME_SQLITE).bind::<Text, _>(ids)).load(lite).await?
+                    let query = diesel::sql_query(PAGE_OF_SOME_SQLITE).bind::<Text, _>(ids);
+                    let query = query.bind::<BigInt, _>(after.place).bind::<GuidSql, _>(Guid(after.message));
+                    let query = query.bind::<Integer, _>(after.version).bind::<BigInt, _>(settled);
+                    query.bind::<BigInt, _>(limit).load(lite).await?
                 }
-            )
+            ),
         };
         Ok(rows.into_iter().map(JournalEntry::from).collect())
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::domain::ids::OwnerId;
 use crate::store::columns::Instant;
 use crate::store::schema::api_keys as keys;
+use crate::store::transaction::{on, transact};
 use crate::store::{Error, Store, run};
 
 /// An API key, without what it is made of.
@@ -50,31 +51,35 @@ struct KeyRow {
 impl Store {
     /// Stores a key by its digest.
     pub async fn create_key(&self, user: OwnerId, hash: &[u8], hint: &str, scopes: &str) -> Result<i64, Error> {
-        let values = (
-            keys::user_id.eq(user.0),
-            keys::hash.eq(hash),
-            keys::hint.eq(hint),
-            keys::scopes.eq(scopes),
-            keys::created_at.eq(Instant(self.clock.now())),
-        );
-        let insert = diesel::insert_into(keys::table).values(values).returning(keys::id);
-        Ok(run!(&self.db, |c| insert.get_result(c).await?))
+        let (hash, hint, scopes) = (hash.to_vec(), hint.to_owned(), scopes.to_owned());
+        transact!(&self.transactions, |tx| {
+            let values = (
+                keys::user_id.eq(user.0),
+                keys::hash.eq(&hash),
+                keys::hint.eq(&hint),
+                keys::scopes.eq(&scopes),
+                keys::created_at.eq(Instant(tx.now)),
+            );
+            let insert = diesel::insert_into(keys::table).values(values).returning(keys::id);
+            Ok(on!(tx, |c| insert.get_result(c).await?))
+        })
     }
 
     /// Whom the key with this digest stands for; `None` if there is none or it is revoked.
     pub async fn key_owner(&self, hash: &[u8]) -> Result<Option<KeyOwner>, Error> {
-        let live = keys::hash.eq(hash).and(keys::revoked_at.is_null());
+        let live = keys::hash.eq(hash.to_vec()).and(keys::revoked_at.is_null());
         let query = keys::table.filter(live).select((keys::user_id, keys::scopes));
-        let row: Option<(i64, String)> = run!(&self.db, |c| query.first(c).await.optional()?);
+        let row: Option<(i64, String)> = run!(&self.db, |c| query.get_result(c).await.optional()?);
         Ok(row.map(|(user, scopes)| KeyOwner { user: OwnerId(user), scopes }))
     }
 
     /// Revokes a key; false if there is none with this id that was not revoked before.
     pub async fn revoke_key(&self, id: i64) -> Result<bool, Error> {
-        let live = keys::table.filter(keys::id.eq(id).and(keys::revoked_at.is_null()));
-        let update = diesel::update(live).set(keys::revoked_at.eq(Instant(self.clock.now())));
-        let changed: usize = run!(&self.db, |c| update.execute(c).await?);
-        Ok(changed == 1)
+        transact!(&self.transactions, |tx| {
+            let live = keys::table.filter(keys::id.eq(id).and(keys::revoked_at.is_null()));
+            let update = diesel::update(live).set(keys::revoked_at.eq(Instant(tx.now)));
+            Ok(on!(tx, |c| update.execute(c).await?) == 1)
+        })
     }
 
     /// All keys, or one user's, oldest first.

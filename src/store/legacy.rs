@@ -12,10 +12,8 @@ use std::collections::{BTreeMap, HashSet};
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Nullable, SmallInt};
-use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, Insertable, QueryDsl as _, QueryResult, SqliteConnection,
-};
-use diesel_async::{AsyncConnection as _, AsyncPgConnection};
+use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, Insertable, QueryDsl as _, QueryResult};
+use diesel_async::RunQueryDsl as _;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -24,14 +22,15 @@ use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::message::{Guarantee, Message};
 use crate::domain::sender::SenderId;
 use crate::domain::status::Kind;
-use crate::store::batch::Writes;
 use crate::store::columns::sql::Guid as GuidSql;
 use crate::store::columns::{Guid, Instant};
-use crate::store::lane::in_a_task;
+use crate::store::error::Failure;
+use crate::store::pg_bulk::unnest;
 use crate::store::rows::EventRow;
 use crate::store::schema::{campaigns, chores, legacy_imports as imports, users};
-use crate::store::unnest::unnest;
-use crate::store::{Error, Store, run};
+use crate::store::transaction::{Tx, on, transact};
+use crate::store::writes::Writes;
+use crate::store::{Error, Store};
 
 /// What can be taken over. The numbers are what the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,54 +87,65 @@ pub(super) struct ImportRow {
     message_id: Option<Guid>,
 }
 
+impl ImportRow {
+    fn of(kind: OldKind, legacy_id: i64, our_id: i64) -> Self {
+        Self { kind: kind as i16, legacy_id, our_id: Some(our_id), message_id: None }
+    }
+}
+
 /// The lock that one import holds on Postgres: "legacy" in ASCII.
 const LOCK: i64 = 0x6c65_6761_6379;
 /// The largest id that is kept: programs that read ids as floating point numbers know all integers up to here.
 const LARGEST_KEPT: i64 = (1 << 53) - 1;
 
-/// Waits until no other import is in a transaction. The statements after it see what that one wrote.
-async fn alone(c: &mut AsyncPgConnection) -> QueryResult<()> {
-    use diesel_async::RunQueryDsl as _;
-    diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(LOCK).execute(c).await.map(drop)
+/// Waits until no other import is in a transaction, and finds those of the ids that were taken before. SQLite's transaction
+/// is alone as it is.
+async fn taken(tx: &mut Tx, kind: OldKind, ids: Vec<i64>) -> Result<HashSet<i64>, Failure> {
+    let alone = diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(LOCK);
+    on!(
+        tx,
+        |pg| {
+            alone.execute(pg).await?;
+        },
+        |_lite| ()
+    );
+    let query = imports::table
+        .filter(imports::kind.eq(kind as i16).and(imports::legacy_id.eq_any(ids)))
+        .select(imports::legacy_id);
+    let known: Vec<i64> = on!(tx, |c| query.load(c).await?);
+    Ok(known.into_iter().collect())
 }
 
-/// Those of the ids that were taken before.
-macro_rules! known {
-    ($kind:expr, $ids:expr) => {
-        imports::table
-            .filter(imports::kind.eq($kind as i16).and(imports::legacy_id.eq_any($ids)))
-            .select(imports::legacy_id)
-    };
-}
-
-/// Inserts what was not taken before, under its own id if that is free, and remembers it; comes to how many those were. The
-/// last argument is `.await`, or nothing.
-macro_rules! bring {
-    ($c:ident, $kind:expr, $table:ident, $rows:expr, $values:expr, [$($wait:tt)*]) => {{
-        let ids: Vec<i64> = $rows.iter().map(|row| row.legacy_id).collect();
-        let before: Vec<i64> = known!($kind, ids).load($c)$($wait)*?;
-        let before: HashSet<i64> = before.into_iter().collect();
-        let mut new = 0;
-        for row in $rows.iter().filter(|row| !before.contains(&row.legacy_id)) {
-            let kept = if (1..=LARGEST_KEPT).contains(&row.legacy_id) {
-                diesel::insert_into($table::table)
-                    .values(($table::id.eq(row.legacy_id), $values(row)))
-                    .on_conflict_do_nothing()
-                    .execute($c)$($wait)*?
-            } else {
-                0
-            };
-            let our_id: i64 = if kept == 1 {
-                row.legacy_id
-            } else {
-                diesel::insert_into($table::table).values($values(row)).returning($table::id).get_result($c)$($wait)*?
-            };
-            let import =
-                ImportRow { kind: $kind as i16, legacy_id: row.legacy_id, our_id: Some(our_id), message_id: None };
-            diesel::insert_into(imports::table).values(&import).execute($c)$($wait)*?;
-            new += 1;
+/// Remembers what was taken.
+async fn remember(tx: &mut Tx, rows: Vec<ImportRow>) -> Result<(), Failure> {
+    on!(
+        tx,
+        |pg| {
+            InsertImports::of(rows.into_iter()).execute(pg).await?;
+        },
+        |lite| {
+            for row in rows {
+                diesel::insert_into(imports::table).values(row).execute(lite).await?;
+            }
         }
-        Ok::<usize, diesel::result::Error>(new)
+    );
+    Ok(())
+}
+
+/// Inserts a row under the id that it had if that is free, else under a new one; comes to its id here.
+macro_rules! bring {
+    ($tx:expr, $table:ident, $legacy_id:expr, $values:expr) => {{
+        let kept = (1..=LARGEST_KEPT).contains(&$legacy_id) && {
+            let values = ($table::id.eq($legacy_id), $values);
+            let insert = diesel::insert_into($table::table).values(values).on_conflict_do_nothing();
+            on!($tx, |c| insert.execute(c).await?) == 1
+        };
+        if kept {
+            $legacy_id
+        } else {
+            let insert = diesel::insert_into($table::table).values($values).returning($table::id);
+            on!($tx, |c| insert.get_result(c).await?)
+        }
     }};
 }
 
@@ -215,44 +225,22 @@ fn decide(old: &[(i64, Message)], before: &HashSet<i64>) -> (Writes, Vec<ImportR
     (writes, rows, first_sent)
 }
 
-/// Old messages do not come in the order in which they were sent: an earlier one moves the campaign's first back.
-macro_rules! move_back {
-    ($campaign:expr, $at:expr) => {
-        diesel::update(campaigns::table.find($campaign).filter(campaigns::first_sent_at.gt(Instant($at))))
-            .set(campaigns::first_sent_at.eq(Instant($at)))
-    };
-}
-
-async fn messages_postgres(c: &mut AsyncPgConnection, old: &[(i64, Message)]) -> QueryResult<usize> {
-    use diesel_async::RunQueryDsl as _;
-    alone(c).await?;
-    let ids: Vec<i64> = old.iter().map(|(id, _)| *id).collect();
-    let before: Vec<i64> = known!(OldKind::Message, ids).load(c).await?;
-    let (writes, rows, first_sent) = decide(old, &before.into_iter().collect());
-    writes.flush_postgres(c).await?;
+async fn bring_messages(tx: &mut Tx, old: &[(i64, Message)]) -> Result<usize, Failure> {
+    let ids = old.iter().map(|(id, _)| *id).collect();
+    let before = taken(tx, OldKind::Message, ids).await?;
+    let (writes, rows, first_sent) = decide(old, &before);
+    writes.flush(tx).await?;
     for (campaign, at) in first_sent {
-        move_back!(campaign, at).execute(c).await?;
+        // Old messages do not come in the order in which they were sent: an earlier one moves the campaign's first back.
+        let later = campaigns::table.find(campaign).filter(campaigns::first_sent_at.gt(Instant(at)));
+        let move_back = diesel::update(later).set(campaigns::first_sent_at.eq(Instant(at)));
+        on!(tx, |c| move_back.execute(c).await?);
     }
     let new = rows.len();
     if new > 0 {
-        InsertImports::of(rows.into_iter()).execute(c).await?;
+        remember(tx, rows).await?;
     }
     Ok(new)
-}
-
-fn messages_sqlite(c: &mut SqliteConnection, old: &[(i64, Message)], now: Timestamp) -> QueryResult<usize> {
-    use diesel::RunQueryDsl as _;
-    let ids = old.iter().map(|(id, _)| *id);
-    let before: Vec<i64> = known!(OldKind::Message, ids).load(c)?;
-    let (writes, rows, first_sent) = decide(old, &before.into_iter().collect());
-    writes.flush_sqlite(c, now)?;
-    for (campaign, at) in first_sent {
-        move_back!(campaign, at).execute(c)?;
-    }
-    for row in &rows {
-        diesel::insert_into(imports::table).values(row).execute(c)?;
-    }
-    Ok(rows.len())
 }
 
 unnest! {
@@ -273,98 +261,66 @@ impl Store {
     /// SQLite looks at the ids that are there, and one transaction writes at a time.
     pub async fn reserve_old_ids(&self, users: i64, campaigns: i64) -> Result<(), Error> {
         let to = |largest: i64| largest.min(LARGEST_KEPT);
-        run!(
-            &self.db,
-            |pg| {
-                use diesel_async::RunQueryDsl as _;
-                for (sequence, largest) in [("users_id_seq", to(users)), ("campaigns_id_seq", to(campaigns))] {
-                    let advance = format!(
-                        "SELECT setval('{sequence}', $1::bigint) FROM {sequence} WHERE last_value < $1::bigint"
-                    );
-                    diesel::sql_query(advance).bind::<BigInt, _>(largest).execute(pg).await?;
-                }
-            },
-            |_lite| {}
-        );
-        Ok(())
+        let sequences = [("users_id_seq".to_owned(), to(users)), ("campaigns_id_seq".to_owned(), to(campaigns))];
+        transact!(&self.transactions, |tx| {
+            for (sequence, largest) in &sequences {
+                let advance =
+                    format!("SELECT setval('{sequence}', $1::bigint) FROM {sequence} WHERE last_value < $1::bigint");
+                let advance = diesel::sql_query(advance).bind::<BigInt, _>(*largest);
+                on!(
+                    tx,
+                    |pg| {
+                        advance.execute(pg).await?;
+                    },
+                    |_lite| ()
+                );
+            }
+            Ok(())
+        })
     }
 
-    /// Lets the house-keeping begin anew: what was taken over is old, and may lie behind where it is.
+    /// Lets retention begin anew: what was taken over is old, and may lie behind where it is.
     pub async fn tidy_from_the_beginning(&self) -> Result<(), Error> {
-        use diesel_async::RunQueryDsl as _;
-        let anew = (chores::after_id.eq(Guid(uuid::Uuid::nil())), chores::due_at.eq(Instant(self.clock.now())));
-        let _alone = self.db.alone().await;
-        run!(&self.db, |c| diesel::update(chores::table).set(anew).execute(c).await?);
-        Ok(())
+        transact!(&self.transactions, |tx| {
+            let anew = (chores::after_id.eq(Guid(uuid::Uuid::nil())), chores::due_at.eq(Instant(tx.now)));
+            on!(tx, |c| diesel::update(chores::table).set(anew).execute(c).await?);
+            Ok(())
+        })
     }
 
-    /// Takes users over; answers how many of them were not taken before.
+    /// Takes users over. Returns how many of them were not taken before.
     pub async fn import_users(&self, old: Vec<OldUser>) -> Result<usize, Error> {
-        let (db, now) = (self.db.clone(), self.clock.now());
-        in_a_task(async move {
-            let _alone = db.alone().await;
-            let values = move |old: &OldUser| user_values(old, now);
-            Ok(run!(
-                &db,
-                |pg| {
-                    pg.transaction(async |c| {
-                        use diesel_async::RunQueryDsl as _;
-                        alone(c).await?;
-                        bring!(c, OldKind::User, users, old, values, [.await])
-                    })
-                    .await?
-                },
-                |lite| {
-                    lite.spawn_blocking(move |c| {
-                        use diesel::RunQueryDsl as _;
-                        c.immediate_transaction(|c| bring!(c, OldKind::User, users, old, values, []))
-                    })
-                    .await?
-                }
-            ))
+        transact!(&self.transactions, |tx| {
+            let before = taken(tx, OldKind::User, old.iter().map(|old| old.legacy_id).collect()).await?;
+            let mut new = Vec::new();
+            for old in old.iter().filter(|old| !before.contains(&old.legacy_id)) {
+                let our_id: i64 = bring!(tx, users, old.legacy_id, user_values(old, tx.now));
+                new.push(ImportRow::of(OldKind::User, old.legacy_id, our_id));
+            }
+            let count = new.len();
+            remember(tx, new).await?;
+            Ok(count)
         })
-        .await
     }
 
-    /// Takes campaigns over; answers how many of them were not taken before.
+    /// Takes campaigns over. Returns how many of them were not taken before.
     pub async fn import_campaigns(&self, old: Vec<OldCampaign>) -> Result<usize, Error> {
-        let (db, now) = (self.db.clone(), self.clock.now());
-        in_a_task(async move {
-            let _alone = db.alone().await;
-            let values = move |old: &OldCampaign| campaign_values(old, now);
-            Ok(run!(
-                &db,
-                |pg| {
-                    pg.transaction(async |c| {
-                        use diesel_async::RunQueryDsl as _;
-                        alone(c).await?;
-                        bring!(c, OldKind::Campaign, campaigns, old, values, [.await])
-                    })
-                    .await?
-                },
-                |lite| {
-                    lite.spawn_blocking(move |c| {
-                        use diesel::RunQueryDsl as _;
-                        c.immediate_transaction(|c| bring!(c, OldKind::Campaign, campaigns, old, values, []))
-                    })
-                    .await?
-                }
-            ))
+        transact!(&self.transactions, |tx| {
+            let before = taken(tx, OldKind::Campaign, old.iter().map(|old| old.legacy_id).collect()).await?;
+            let mut new = Vec::new();
+            for old in old.iter().filter(|old| !before.contains(&old.legacy_id)) {
+                let our_id: i64 = bring!(tx, campaigns, old.legacy_id, campaign_values(old, tx.now));
+                new.push(ImportRow::of(OldKind::Campaign, old.legacy_id, our_id));
+            }
+            let count = new.len();
+            remember(tx, new).await?;
+            Ok(count)
         })
-        .await
     }
 
-    /// Takes messages over, each with its id there: rows, events and counters. Answers how many of them were not taken
+    /// Takes messages over, each with its id there: rows, events and counters. Returns how many of them were not taken
     /// before. Nothing of them is due.
     pub async fn import_messages(&self, old: Vec<(i64, Message)>) -> Result<usize, Error> {
-        let (db, now) = (self.db.clone(), self.clock.now());
-        in_a_task(async move {
-            let _alone = db.alone().await;
-            Ok(run!(&db, |pg| pg.transaction(async |c| messages_postgres(c, &old).await).await?, |lite| {
-                let import = move |c: &mut SqliteConnection| c.immediate_transaction(|c| messages_sqlite(c, &old, now));
-                lite.spawn_blocking(import).await?
-            }))
-        })
-        .await
+        transact!(&self.transactions, |tx| bring_messages(tx, &old).await)
     }
 }

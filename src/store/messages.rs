@@ -47,7 +47,7 @@ impl Store {
     /// The owner's message with this id.
     pub async fn message(&self, owner: OwnerId, id: MessageId) -> Result<Option<Message>, Error> {
         let query = dsl::messages.filter(dsl::id.eq(Guid(id.0)).and(dsl::owner_id.eq(owner.0)));
-        let row = run!(&self.db, |c| query.select(MessageRow::as_select()).first(c).await.optional()?);
+        let row = run!(&self.db, |c| query.select(MessageRow::as_select()).get_result(c).await.optional()?);
         Ok(row.map(MessageRow::into_message))
     }
 
@@ -80,6 +80,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Message>, Error> {
         let before = Guid(before.map_or(uuid::Uuid::max(), |id| id.0));
+        let (filter, number) = (filter.clone(), number.map(str::to_owned));
         let rows: Vec<MessageRow> = run!(&self.db, |c| {
             let mut query = messages::table.filter(dsl::owner_id.eq(owner.0).and(dsl::id.lt(before))).into_boxed();
             if let Some(campaign) = filter.campaign {
@@ -99,7 +100,7 @@ impl Store {
     /// The message with this id, whoever's it is: for operators alone.
     pub async fn message_of_anyone(&self, id: MessageId) -> Result<Option<Message>, Error> {
         let query = dsl::messages.find(Guid(id.0));
-        let row = run!(&self.db, |c| query.select(MessageRow::as_select()).first(c).await.optional()?);
+        let row = run!(&self.db, |c| query.select(MessageRow::as_select()).get_result(c).await.optional()?);
         Ok(row.map(MessageRow::into_message))
     }
 
@@ -113,7 +114,7 @@ impl Store {
 
     /// Whether the owner has a message with this id of the provider's.
     pub async fn owns_provider_id(&self, owner: OwnerId, id: &ProviderMessageId) -> Result<bool, Error> {
-        let mine = dsl::owner_id.eq(owner.0).and(dsl::provider_message_id.eq(id.as_str()));
+        let mine = dsl::owner_id.eq(owner.0).and(dsl::provider_message_id.eq(id.as_str().to_owned()));
         let query = diesel::select(diesel::dsl::exists(dsl::messages.filter(mine)));
         Ok(run!(&self.db, |c| query.get_result(c).await?))
     }

@@ -8,7 +8,7 @@ use diesel::{Connection as _, SqliteConnection};
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 
-use crate::store::{Config, Error, Url, pools};
+use crate::store::{Config, Error, Url, pg_pool, sqlite_threads};
 
 /// The migrations for Postgres.
 pub const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -21,7 +21,7 @@ const LOCK: i64 = 0x6d65_7373_6167_696e;
 /// Brings a Postgres database up to date. The lock is the session's, and goes with its connection.
 pub(super) async fn postgres(url: &str) -> Result<(), Error> {
     let unreachable = |e: diesel::ConnectionError| Error::Unavailable(e.to_string().into());
-    let mut connection = pools::connect(url.to_owned()).await.map_err(unreachable)?;
+    let (mut connection, _) = pg_pool::open(url).await.map_err(unreachable)?;
     // Building an index, or waiting for the process that builds it, may take longer than a query ever should.
     connection.batch_execute("SET statement_timeout = 0").await.map_err(Error::setup)?;
     let lock = diesel::sql_query("SELECT pg_advisory_lock($1)").bind::<diesel::sql_types::BigInt, _>(LOCK);
@@ -38,7 +38,7 @@ pub(super) async fn sqlite(path: &str) -> Result<(), Error> {
         let lock = std::fs::File::create(format!("{path}.migrate-lock")).map_err(Error::setup)?;
         lock.lock().map_err(Error::setup)?;
         let mut connection = SqliteConnection::establish(&path).map_err(Error::setup)?;
-        connection.batch_execute(&pools::pragmas()).map_err(Error::setup)?;
+        connection.batch_execute(&sqlite_threads::pragmas()).map_err(Error::setup)?;
         connection.run_pending_migrations(SQLITE).map_err(Error::setup)?;
         Ok(())
     });
@@ -49,7 +49,7 @@ pub(super) async fn sqlite(path: &str) -> Result<(), Error> {
 pub async fn probe(config: &Config) -> Result<String, Error> {
     let missing = match &config.url {
         Url::Postgres(url) => {
-            let connection = pools::connect(url.clone()).await.map_err(Error::setup)?;
+            let (connection, _) = pg_pool::open(url).await.map_err(Error::setup)?;
             let mut harness: AsyncMigrationHarness<AsyncPgConnection> = AsyncMigrationHarness::new(connection);
             pending(&mut harness, &POSTGRES)?
         }

@@ -6,22 +6,25 @@ use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult,
     SqliteConnection,
 };
-use diesel_async::AsyncPgConnection;
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use jiff::Timestamp;
 
 use crate::domain::ids::OwnerId;
 use crate::domain::message::Message;
 use crate::domain::phone::Msisdn;
 use crate::store::columns::Instant;
+use crate::store::error::Failure;
 use crate::store::pseudonyms::Keyed;
 use crate::store::schema::opt_outs;
+use crate::store::sqlite_threads::Lite;
+use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, Store, run};
 
 /// Who put a number on the list. The numbers are what the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i16)]
 pub enum OptOutSource {
-    /// The owner, or an operator for him.
+    /// The owner, or an operator for it.
     Owner = 1,
     /// The recipient, by a message.
     Recipient = 2,
@@ -52,91 +55,128 @@ impl OptedOut {
     }
 }
 
-/// Asks about some owners and numbers on Postgres.
-pub(super) async fn among_postgres(
-    c: &mut AsyncPgConnection,
-    keyed: &Keyed,
-    asked: impl Iterator<Item = (i64, &str)>,
-) -> QueryResult<OptedOut> {
-    use diesel_async::RunQueryDsl as _;
-    let (owners, mut numbers): (Vec<i64>, Vec<&str>) = asked.unzip();
-    if owners.is_empty() {
-        return Ok(OptedOut(HashSet::new()));
-    }
-    // Whoever was erased is on the list under a pseudonym.
-    let erased: HashMap<String, &str> =
-        numbers.iter().filter_map(|number| Some((keyed.other_form(number)?, *number))).collect();
-    numbers.extend(erased.keys().map(String::as_str));
-    let query = opt_outs::table
-        .filter(opt_outs::owner_id.eq_any(owners).and(opt_outs::destination.eq_any(numbers)))
-        .select((opt_outs::owner_id, opt_outs::destination));
-    let found: Vec<(i64, String)> = query.load(c).await?;
-    let plain = |(owner, form): (i64, String)| match erased.get(&form) {
-        Some(number) => (owner, (*number).to_owned()),
-        None => (owner, form),
-    };
-    Ok(OptedOut(found.into_iter().map(plain).collect()))
+/// Owners and numbers to ask about, in all the forms in which they may be on the list.
+struct Asked {
+    names: Vec<(i64, String)>,
+    /// The numbers of the pseudonyms among the names: whoever was erased is on the list under one.
+    erased: HashMap<(i64, String), String>,
 }
 
-/// As [`among_postgres`].
-pub(super) fn among_sqlite<'a>(
-    c: &mut SqliteConnection,
-    keyed: &Keyed,
-    asked: impl Iterator<Item = (i64, &'a str)>,
-) -> QueryResult<OptedOut> {
-    use diesel::RunQueryDsl as _;
-    let mut found = HashSet::new();
-    for (owner, number) in asked {
-        for form in std::iter::once(number).chain(keyed.other_form(number).as_deref()) {
-            let query = opt_outs::table.find((owner, form)).select(opt_outs::owner_id);
-            let on_the_list = query.first::<i64>(c).optional()?;
-            found.extend(on_the_list.map(|owner| (owner, number.to_owned())));
-        }
+impl Asked {
+    fn of<'a>(keyed: &Keyed, asked: impl Iterator<Item = (i64, &'a str)>) -> Self {
+        let mut names: Vec<(i64, String)> = asked.map(|(owner, number)| (owner, number.to_owned())).collect();
+        let form = |(owner, number): &(i64, String)| Some(((*owner, keyed.other_form(number)?), number.clone()));
+        let erased: HashMap<(i64, String), String> = names.iter().filter_map(form).collect();
+        names.extend(erased.keys().cloned());
+        Self { names, erased }
     }
-    Ok(OptedOut(found))
+
+    fn take_names(&mut self) -> Vec<(i64, String)> {
+        std::mem::take(&mut self.names)
+    }
+
+    fn opted_out(self, found: Vec<(i64, String)>) -> OptedOut {
+        let plain = |found: (i64, String)| match self.erased.get(&found) {
+            Some(number) => (found.0, number.clone()),
+            None => found,
+        };
+        OptedOut(found.into_iter().map(plain).collect())
+    }
+}
+
+/// Those of the owners and numbers that are on the list.
+async fn on_postgres(c: &mut AsyncPgConnection, names: Vec<(i64, String)>) -> QueryResult<Vec<(i64, String)>> {
+    let (owners, numbers): (Vec<i64>, Vec<String>) = names.into_iter().unzip();
+    let listed = opt_outs::owner_id.eq_any(owners).and(opt_outs::destination.eq_any(numbers));
+    opt_outs::table.filter(listed).select((opt_outs::owner_id, opt_outs::destination)).load(c).await
+}
+
+/// As [`on_postgres`], by one probe of the index each: a list of names would be another statement for each length.
+async fn on_sqlite(c: &mut Lite, names: Vec<(i64, String)>) -> QueryResult<Vec<(i64, String)>> {
+    let probe = move |c: &mut SqliteConnection| {
+        let mut found = Vec::new();
+        for (owner, number) in names {
+            let query = opt_outs::table.find((owner, &number)).select(opt_outs::owner_id);
+            if diesel::RunQueryDsl::get_result::<i64>(query, c).optional()?.is_some() {
+                found.push((owner, number));
+            }
+        }
+        Ok(found)
+    };
+    c.spawn_blocking(probe).await
+}
+
+impl OptedOut {
+    /// Asks about some owners and numbers.
+    pub(super) async fn among(
+        tx: &mut Tx,
+        keyed: &Keyed,
+        asked: impl Iterator<Item = (i64, &str)>,
+    ) -> Result<Self, Failure> {
+        let mut asked = Asked::of(keyed, asked);
+        let names = asked.take_names();
+        if names.is_empty() {
+            return Ok(Self(HashSet::new()));
+        }
+        let found = on!(tx, |pg| on_postgres(pg, names).await?, |lite| on_sqlite(lite, names).await?);
+        Ok(asked.opted_out(found))
+    }
 }
 
 impl Store {
+    /// Which of these numbers are on the owner's list.
+    pub(super) async fn opted_out(
+        &self,
+        owner: OwnerId,
+        numbers: impl Iterator<Item = &str>,
+    ) -> Result<OptedOut, Error> {
+        let mut asked = Asked::of(&self.keyed, numbers.map(|number| (owner.0, number)));
+        let names = asked.take_names();
+        let found = run!(&self.db, |pg| on_postgres(pg, names).await?, |lite| on_sqlite(lite, names).await?);
+        Ok(asked.opted_out(found))
+    }
+
     /// Puts a number on the owner's list. True if it was not there.
     pub async fn add_opt_out(&self, owner: OwnerId, number: &Msisdn, source: OptOutSource) -> Result<bool, Error> {
-        use diesel_async::RunQueryDsl as _;
-        let row = (
-            opt_outs::owner_id.eq(owner.0),
-            opt_outs::destination.eq(number.as_str()),
-            opt_outs::source.eq(source as i16),
-            opt_outs::created_at.eq(Instant(self.clock.now())),
-        );
-        if let Some(erased) = self.keyed.other_form(number.as_str()) {
-            let there = diesel::select(diesel::dsl::exists(opt_outs::table.find((owner.0, erased))));
-            if run!(&self.db, |c| there.get_result::<bool>(c).await?) {
-                return Ok(false);
+        let (number, erased) = (number.as_str().to_owned(), self.keyed.other_form(number.as_str()));
+        transact!(&self.transactions, |tx| {
+            if let Some(erased) = &erased {
+                let there = diesel::select(diesel::dsl::exists(opt_outs::table.find((owner.0, erased))));
+                if on!(tx, |c| there.get_result::<bool>(c).await?) {
+                    return Ok(false);
+                }
             }
-        }
-        let _alone = self.db.alone().await;
-        let insert = diesel::insert_into(opt_outs::table).values(row).on_conflict_do_nothing();
-        Ok(run!(&self.db, |c| insert.execute(c).await?) == 1)
+            let row = (
+                opt_outs::owner_id.eq(owner.0),
+                opt_outs::destination.eq(&number),
+                opt_outs::source.eq(source as i16),
+                opt_outs::created_at.eq(Instant(tx.now)),
+            );
+            let insert = diesel::insert_into(opt_outs::table).values(row).on_conflict_do_nothing();
+            Ok(on!(tx, |c| insert.execute(c).await?) == 1)
+        })
     }
 
     /// Takes a number off the owner's list. True if it was there.
     pub async fn remove_opt_out(&self, owner: OwnerId, number: &Msisdn) -> Result<bool, Error> {
-        use diesel_async::RunQueryDsl as _;
-        let _alone = self.db.alone().await;
-        let mut gone = 0;
-        // One after the other: the number's row may be turning into the pseudonym's at this moment.
-        for form in self.keyed.forms(number.as_str()) {
-            let delete = diesel::delete(opt_outs::table.find((owner.0, form)));
-            gone += run!(&self.db, |c| delete.execute(c).await?);
-        }
-        Ok(gone > 0)
+        let forms = self.keyed.forms(number.as_str());
+        transact!(&self.transactions, |tx| {
+            let mut gone = 0;
+            // One after the other: the number's row may be turning into the pseudonym's at this moment.
+            for form in &forms {
+                let delete = diesel::delete(opt_outs::table.find((owner.0, form)));
+                gone += on!(tx, |c| delete.execute(c).await?);
+            }
+            Ok(gone > 0)
+        })
     }
 
     /// The owner's entry for this number, with the number also if it was erased.
     pub async fn opt_out(&self, owner: OwnerId, number: &Msisdn) -> Result<Option<OptOut>, Error> {
-        use diesel_async::RunQueryDsl as _;
         for form in self.keyed.forms(number.as_str()) {
             let query = opt_outs::table.find((owner.0, form));
             let query = query.select((opt_outs::destination, opt_outs::source, opt_outs::created_at));
-            let row: Option<(String, i16, Instant)> = run!(&self.db, |c| query.first(c).await.optional()?);
+            let row: Option<(String, i16, Instant)> = run!(&self.db, |c| query.get_result(c).await.optional()?);
             if let Some(row) = row {
                 return Ok(Some(OptOut { destination: number.clone(), ..entry(row) }));
             }
@@ -146,8 +186,7 @@ impl Store {
 
     /// Up to `limit` numbers on the owner's list, in their order, from right after `after` on.
     pub async fn opt_outs(&self, owner: OwnerId, after: Option<&Msisdn>, limit: i64) -> Result<Vec<OptOut>, Error> {
-        use diesel_async::RunQueryDsl as _;
-        let after = after.map_or("", Msisdn::as_str);
+        let after = after.map_or("", Msisdn::as_str).to_owned();
         let query = opt_outs::table
             .filter(opt_outs::owner_id.eq(owner.0).and(opt_outs::destination.gt(after)))
             .order(opt_outs::destination)

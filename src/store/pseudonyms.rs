@@ -83,7 +83,7 @@ impl Store {
         use diesel::{OptionalExtension as _, QueryDsl as _};
         use diesel_async::RunQueryDsl as _;
         let query = pseudonym_key::table.select(pseudonym_key::check_value);
-        let known: Option<Vec<u8>> = run!(&self.db, |c| query.first(c).await.optional()?);
+        let known: Option<Vec<u8>> = run!(&self.db, |c| query.get_result(c).await.optional()?);
         self.keyed.judge(known.as_deref())
     }
 }

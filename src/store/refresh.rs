@@ -38,7 +38,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<ProviderMessageId>, Error> {
         let query = targets!(owner, campaign, only_pending)
-            .filter(dsl::provider_message_id.gt(after))
+            .filter(dsl::provider_message_id.gt(after.to_owned()))
             .select(dsl::provider_message_id)
             .distinct()
             .order(dsl::provider_message_id)
@@ -54,7 +54,7 @@ impl Store {
         ids: &[ProviderMessageId],
         only_final: bool,
     ) -> Result<HashSet<ProviderMessageId>, Error> {
-        let names: Vec<&str> = ids.iter().map(ProviderMessageId::as_str).collect();
+        let names: Vec<String> = ids.iter().map(|id| id.as_str().to_owned()).collect();
         let query = messages::table
             .filter(dsl::owner_id.eq(owner.0).and(dsl::provider_message_id.eq_any(names)))
             .filter(dsl::delivery_rank.ge(if only_final { Rank::Failed as i16 } else { 0 }))

@@ -10,7 +10,7 @@ pub use apply::Applied;
 pub(super) use intake::Intake;
 pub use replay::Standing;
 
-use crate::domain::report::{Form, Report, pieces};
+use crate::domain::report::{Form, Report};
 use crate::store::columns::{Guid, Instant};
 use crate::store::schema::reports;
 
@@ -23,7 +23,7 @@ pub enum Stage {
     /// It was applied.
     Applied = 2,
     /// Its message did not come in 72 hours.
-    Nobodys = 3,
+    Unmatched = 3,
     /// It cannot be read.
     Unreadable = 4,
 }
@@ -51,32 +51,4 @@ impl ReportRow {
 }
 
 /// A report as it is stored, and what it says; nothing, if it cannot be read.
-type Said = (ReportRow, Option<Report>);
-
-/// What a post holds, as it is to be stored.
-#[derive(Debug, Clone)]
-pub struct Post {
-    form: Form,
-    pieces: Vec<(Vec<u8>, Option<Report>)>,
-}
-
-impl Post {
-    /// Reads a post's body. What cannot be read is kept as well.
-    #[must_use]
-    pub fn read(form: Form, body: &[u8]) -> Self {
-        let piece = |piece: &[u8]| (piece.to_vec(), Report::read(form, piece));
-        Self { form, pieces: pieces(form, body).into_iter().map(piece).collect() }
-    }
-
-    /// How many pieces it has.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.pieces.len()
-    }
-
-    /// Whether it is an empty array.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
-    }
-}
+type ParsedReport = (ReportRow, Option<Report>);

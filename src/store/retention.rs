@@ -8,7 +8,7 @@ mod request;
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _};
-use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _};
+use diesel_async::RunQueryDsl as _;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -16,11 +16,11 @@ pub use request::Requested;
 
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
-use crate::store::lane::in_a_task;
-use crate::store::pools::{Db, Lite};
+use crate::store::error::Failure;
 use crate::store::pseudonyms::Keyed;
 use crate::store::schema::{chores, pseudonym_key};
-use crate::store::{Error, Store, run};
+use crate::store::transaction::{Tx, on, transact};
+use crate::store::{Error, Store};
 
 /// What is done to what is old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,58 +76,6 @@ pub struct Erased {
     pub more: bool,
 }
 
-/// A connection in a transaction, on either database.
-enum Conn<'a> {
-    Pg(&'a mut AsyncPgConnection),
-    Lite(&'a mut Lite),
-}
-
-impl Conn<'_> {
-    /// Which of two forms of a statement is this database's.
-    fn dialect<'b>(&self, postgres: &'b str, sqlite: &'b str) -> &'b str {
-        match self {
-            Self::Pg(_) => postgres,
-            Self::Lite(_) => sqlite,
-        }
-    }
-}
-
-/// Runs one query on either, type-checked for both.
-macro_rules! on {
-    ($conn:expr, |$c:ident| $body:expr) => {
-        match $conn {
-            $crate::store::retention::Conn::Pg($c) => $body,
-            $crate::store::retention::Conn::Lite($c) => $body,
-        }
-    };
-}
-use on;
-
-/// Runs `$work` in a transaction whose first statement writes: on SQLite one that began with reading could not write any
-/// more once somebody else has.
-macro_rules! transact {
-    ($db:expr, |$conn:ident| $work:expr) => {{
-        let _alone = $db.alone().await;
-        run!(
-            $db,
-            |pg| pg
-                .transaction(async |c| {
-                    let $conn = &mut Conn::Pg(c);
-                    $work
-                })
-                .await,
-            |lite| {
-                lite.transaction(async |c| {
-                    let $conn = &mut Conn::Lite(c);
-                    $work
-                })
-                .await
-            }
-        )
-    }};
-}
-use transact;
-
 /// Takes a chore whose time has come, unless another replica is at it.
 const TAKE_POSTGRES: &str = "UPDATE chores SET due_at = $2 WHERE name = (SELECT name FROM chores WHERE name = $1 \
     AND due_at <= $2 FOR UPDATE SKIP LOCKED) RETURNING after_id";
@@ -146,45 +94,44 @@ struct Task {
     chore: Chore,
     before: Timestamp,
     limit: i64,
-    now: Timestamp,
 }
 
 /// Notes the key by which erased numbers are found, or finds that it is another one.
-async fn confirm_key(conn: &mut Conn<'_>, keyed: &Keyed) -> Result<(), Error> {
+async fn confirm_key(tx: &mut Tx, keyed: &Keyed) -> Result<(), Failure> {
     let mine = keyed.required()?.check().to_vec();
     let row = (pseudonym_key::id.eq(1_i16), pseudonym_key::check_value.eq(mine));
     let note = diesel::insert_into(pseudonym_key::table).values(row).on_conflict_do_nothing();
-    on!(conn, |c| note.execute(c).await?);
+    on!(tx, |c| note.execute(c).await?);
     let query = pseudonym_key::table.select(pseudonym_key::check_value);
-    let known: Vec<u8> = on!(conn, |c| query.first(c).await?);
-    keyed.judge(Some(&known))
+    let known: Vec<u8> = on!(tx, |c| query.get_result(c).await?);
+    Ok(keyed.judge(Some(&known))?)
 }
 
 /// One page of a chore; `None` if it is not its time, or another replica's.
-async fn page(conn: &mut Conn<'_>, keyed: &Keyed, task: Task) -> Result<Option<Erased>, Error> {
-    let take = diesel::sql_query(conn.dialect(TAKE_POSTGRES, TAKE_SQLITE).to_owned())
+async fn page(tx: &mut Tx, keyed: &Keyed, task: Task) -> Result<Option<Erased>, Failure> {
+    let take = diesel::sql_query(tx.dialect(TAKE_POSTGRES, TAKE_SQLITE).to_owned())
         .bind::<Text, _>(task.chore.name())
-        .bind::<InstantSql, _>(Instant(task.now));
-    let taken: Option<Taken> = on!(conn, |c| take.get_result(c).await.optional()?);
+        .bind::<InstantSql, _>(Instant(tx.now));
+    let taken: Option<Taken> = on!(tx, |c| take.get_result(c).await.optional()?);
     let Some(Taken { after_id }) = taken else { return Ok(None) };
     let (erased, after) = match task.chore {
         Chore::Texts | Chore::TextsLeft => {
-            confirm_key(conn, keyed).await?;
-            messages::page(conn, Some(keyed.required()?), task, after_id).await?
+            confirm_key(tx, keyed).await?;
+            messages::page(tx, Some(keyed.required()?), task, after_id).await?
         }
-        Chore::Rows | Chore::RowsLeft => messages::page(conn, None, task, after_id).await?,
+        Chore::Rows | Chore::RowsLeft => messages::page(tx, None, task, after_id).await?,
         Chore::Bodies => {
             if keyed.pseudonyms().is_some() {
-                confirm_key(conn, keyed).await?;
+                confirm_key(tx, keyed).await?;
             }
-            (bodies::page(conn, keyed.pseudonyms(), task).await?, Guid(Uuid::nil()))
+            (bodies::page(tx, keyed.pseudonyms(), task).await?, Guid(Uuid::nil()))
         }
     };
     let rest = if erased.more { SignedDuration::ZERO } else { task.chore.rest() };
-    let due_at = Instant(task.now.checked_add(rest).unwrap_or(task.now));
+    let due_at = Instant(tx.now.checked_add(rest).unwrap_or(tx.now));
     let done = diesel::update(chores::table.find(task.chore.name()));
     let done = done.set((chores::after_id.eq(after), chores::due_at.eq(due_at)));
-    on!(conn, |c| done.execute(c).await?);
+    on!(tx, |c| done.execute(c).await?);
     Ok(Some(erased))
 }
 
@@ -192,8 +139,7 @@ impl Store {
     /// Does up to `limit` rows of a chore to what was there before `before`, in one short transaction. `None` if there is
     /// nothing to do now, or another replica is at it.
     pub async fn tidy(&self, chore: Chore, before: Timestamp, limit: i64) -> Result<Option<Erased>, Error> {
-        let (db, keyed, now): (Db, Keyed, _) = (self.db.clone(), self.keyed.clone(), self.clock.now());
-        let task = Task { chore, before, limit, now };
-        in_a_task(async move { transact!(&db, |conn| page(conn, &keyed, task).await) }).await
+        let (keyed, task) = (self.keyed.clone(), Task { chore, before, limit });
+        transact!(&self.transactions, |tx| page(tx, &keyed, task).await)
     }
 }

@@ -7,6 +7,7 @@ use diesel::sql_types::{BigInt, Nullable, SmallInt, Text};
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult, QueryableByName, SqliteConnection,
 };
+use diesel_async::RunQueryDsl as _;
 use jiff::Timestamp;
 
 use crate::domain::campaign::CampaignState;
@@ -16,6 +17,7 @@ use crate::store::columns::Instant;
 use crate::store::columns::sql::Instant as InstantSql;
 use crate::store::rows::SINGLES;
 use crate::store::schema::campaigns;
+use crate::store::sqlite_threads::Lite;
 use crate::store::{Error, Store, run};
 
 /// Messages that wait in one lane, of one owner, for one route account.
@@ -93,32 +95,16 @@ impl From<Found> for Stream {
     }
 }
 
-/// The heads of all streams that are due, on SQLite.
-fn heads(c: &mut SqliteConnection, now: Timestamp) -> QueryResult<Vec<Head>> {
-    use diesel::RunQueryDsl as _;
-    let mut due = Vec::new();
-    let mut at = (i64::MIN, i64::MIN, String::new());
-    while due.len() < MOST {
-        let query = diesel::sql_query(SQLITE).bind::<BigInt, _>(at.0).bind::<BigInt, _>(at.1).bind::<Text, _>(&at.2);
-        let Some(head) = query.load::<Head>(c)?.pop() else { break };
-        at = (head.lane, head.owner_id, head.traffic_account_id.clone());
-        if head.due_at.0 <= now {
-            due.push(head);
-        }
-    }
-    Ok(due)
-}
-
-fn sqlite(c: &mut SqliteConnection, now: Timestamp) -> QueryResult<Vec<Found>> {
-    use diesel::RunQueryDsl as _;
-    let heads = heads(c, now)?;
+/// As [`POSTGRES`], in the same order, step by step.
+async fn on_sqlite(lite: &mut Lite, now: Timestamp) -> QueryResult<Vec<Found>> {
+    let heads = lite.spawn_blocking(move |c| heads(c, now)).await?;
     let lanes: Vec<i64> = heads.iter().map(|h| h.lane).filter(|lane| *lane != SINGLES).collect();
-    let mut running = HashMap::new();
+    let mut running: HashMap<i64, i16> = HashMap::new();
     for lanes in lanes.chunks(1000) {
         let query = campaigns::table
             .filter(campaigns::id.eq_any(lanes).and(campaigns::state.eq(CampaignState::Running as i16)))
             .select((campaigns::id, campaigns::delivery_guarantee));
-        running.extend(query.load::<(i64, i16)>(c)?);
+        running.extend(query.load::<(i64, i16)>(lite).await?);
     }
     let sent = |h: &Head| h.lane == SINGLES || running.contains_key(&h.lane);
     let found = heads.into_iter().filter(sent).map(|h| Found {
@@ -130,6 +116,21 @@ fn sqlite(c: &mut SqliteConnection, now: Timestamp) -> QueryResult<Vec<Found>> {
     Ok(found.collect())
 }
 
+/// The heads of all streams that are due.
+fn heads(c: &mut SqliteConnection, now: Timestamp) -> QueryResult<Vec<Head>> {
+    let mut due = Vec::new();
+    let mut at = (i64::MIN, i64::MIN, String::new());
+    while due.len() < MOST {
+        let query = diesel::sql_query(SQLITE).bind::<BigInt, _>(at.0).bind::<BigInt, _>(at.1).bind::<Text, _>(&at.2);
+        let Some(head) = diesel::RunQueryDsl::load::<Head>(query, c)?.pop() else { break };
+        at = (head.lane, head.owner_id, head.traffic_account_id.clone());
+        if head.due_at.0 <= now {
+            due.push(head);
+        }
+    }
+    Ok(due)
+}
+
 impl Store {
     /// The streams that have something due now, single sends first; those of campaigns that do not run are left out.
     pub async fn streams(&self) -> Result<Vec<Stream>, Error> {
@@ -137,14 +138,13 @@ impl Store {
         let found: Vec<Found> = run!(
             &self.db,
             |pg| {
-                use diesel_async::RunQueryDsl as _;
                 let query = diesel::sql_query(POSTGRES)
                     .bind::<InstantSql, _>(Instant(now))
                     .bind::<SmallInt, _>(CampaignState::Running as i16)
                     .bind::<BigInt, _>(i64::try_from(MOST).unwrap_or(i64::MAX));
                 query.load(pg).await?
             },
-            |lite| lite.spawn_blocking(move |c| sqlite(c, now)).await?
+            |lite| on_sqlite(lite, now).await?
         );
         Ok(found.into_iter().map(Stream::from).collect())
     }

@@ -9,17 +9,18 @@ use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult, SelectableHelper as _,
     SqliteConnection,
 };
-use diesel_async::AsyncPgConnection;
-use jiff::Timestamp;
+use diesel_async::RunQueryDsl as _;
 
 use crate::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::status::{self, Change, Event, Refused};
-use crate::store::batch::Writes;
 use crate::store::columns::{Guid, Instant};
 use crate::store::counters::Before;
+use crate::store::error::Failure;
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::messages::{self, dsl};
+use crate::store::transaction::{Tx, locked, on};
+use crate::store::writes::Writes;
 
 /// An event and the messages that it happens to.
 #[derive(Debug, Clone)]
@@ -69,16 +70,8 @@ pub struct Moved {
     pub result: Result<Change, Refused>,
 }
 
-/// Whether [`Pick::Known`] is believed. What is written then is written only if the row still has the version that was
-/// known; if not, nothing of the batch is, and it is done again with every message read first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trust {
-    Known,
-    Nothing,
-}
-
-/// What ends a transaction in which something known turned out to be out of date.
-pub(super) const OUTDATED: diesel::result::Error = diesel::result::Error::RollbackTransaction;
+/// The ids of messages by their owner and the provider's id.
+type ByProvider = HashMap<(i64, String), Vec<MessageId>>;
 
 /// The messages of a batch's jobs, each loaded once, and which job picked which.
 #[derive(Default)]
@@ -93,6 +86,27 @@ impl Loaded {
     /// Messages that were loaded already, and which of them each job picked.
     pub(super) fn of(messages: HashMap<MessageId, Message>, picked: Vec<Vec<MessageId>>) -> Self {
         Self { messages, picked, due: Vec::new() }
+    }
+
+    /// Loads the messages that jobs name by an owner and an id of the provider's.
+    async fn add_named(&mut self, tx: &mut Tx, jobs: &[Job]) -> Result<ByProvider, Failure> {
+        let named = |job: &Job| match &job.pick {
+            Pick::Provider(owner, id) => Some((owner.0, id.as_str().to_owned())),
+            _ => None,
+        };
+        let (owners, names): (Vec<i64>, Vec<String>) = jobs.iter().filter_map(named).unzip();
+        let mut by_provider = ByProvider::new();
+        if owners.is_empty() {
+            return Ok(by_provider);
+        }
+        let mine = dsl::owner_id.eq_any(owners).and(dsl::provider_message_id.eq_any(names));
+        let rows = locked!(tx, MessageRow, messages::table.filter(mine).order(dsl::id));
+        for row in &rows {
+            let name = (row.owner_id, row.provider_message_id.clone().unwrap_or_default());
+            by_provider.entry(name).or_default().push(MessageId(row.id.0));
+        }
+        self.add(rows);
+        Ok(by_provider)
     }
 
     fn add(&mut self, rows: Vec<MessageRow>) -> Vec<MessageId> {
@@ -128,79 +142,24 @@ pub(super) fn in_state(dispatch: Dispatch) -> SqlLiteral<Bool> {
     sql(&format!("dispatch = {}{not_queued}", dispatch as i16))
 }
 
-/// What is due in a state, but for those that are taken.
-macro_rules! due {
-    ($dispatch:expr, $now:expr, $taken:expr, $limit:expr) => {
-        messages::table
-            .filter(in_state($dispatch).and(dsl::due_at.le(Instant($now))))
-            .filter(dsl::id.ne_all($taken))
-            .order(dsl::due_at)
-            .limit($limit)
-            .select(MessageRow::as_select())
-    };
-}
-
-/// What waits and is not worth sending any more, but for those that are taken.
-macro_rules! expired {
-    ($now:expr, $taken:expr, $limit:expr) => {
-        messages::table
-            .filter(sql::<Bool>("dispatch IN (0, 1) AND lane = 0").and(dsl::expires_at.le(Instant($now))))
-            .filter(dsl::id.ne_all($taken))
-            .order(dsl::expires_at)
-            .limit($limit)
-            .select(MessageRow::as_select())
-    };
-}
-
-/// What waits in a campaign's lane, but for those that are taken.
-macro_rules! waiting {
-    ($campaign:expr, $taken:expr, $limit:expr) => {
-        messages::table
-            .filter(in_state(Dispatch::Queued).and(dsl::lane.eq($campaign.0)))
-            .filter(dsl::id.ne_all($taken))
-            .order((dsl::lane, dsl::owner_id, dsl::traffic_account_id))
-            .limit($limit)
-            .select(MessageRow::as_select())
-    };
-}
-
-/// Loads and locks the jobs' messages on Postgres.
+/// Loads the jobs' messages, locked.
 ///
 /// Those named by id or provider id are locked in the order of their ids, in one statement each, so that batches of
-/// two replicas rarely wait for each other crosswise; where they do, Postgres ends one and the writer repeats it.
-pub(super) async fn load_postgres(
-    c: &mut AsyncPgConnection,
-    jobs: &[Job],
-    trust: Trust,
-    now: Timestamp,
-) -> QueryResult<Loaded> {
-    use diesel_async::RunQueryDsl as _;
+/// two replicas rarely wait for each other crosswise; where they do, Postgres ends one, which is then repeated.
+pub(super) async fn load(tx: &mut Tx, jobs: &[Job]) -> Result<Loaded, Failure> {
     let mut loaded = Loaded::default();
+    let outdated = tx.outdated;
     let id = |job: &Job| match &job.pick {
         Pick::Id(id) => Some(Guid(id.0)),
-        Pick::Known(message) if trust == Trust::Nothing => Some(Guid(message.id.0)),
+        Pick::Known(message) if outdated => Some(Guid(message.id.0)),
         _ => None,
     };
     let ids: Vec<Guid> = jobs.iter().filter_map(id).collect();
     if !ids.is_empty() {
-        let query = messages::table.filter(dsl::id.eq_any(ids)).order(dsl::id).select(MessageRow::as_select());
-        let rows = query.for_update().load(c).await?;
-        loaded.add(rows);
+        loaded.add(by_ids(tx, ids).await?);
     }
-    let named = jobs.iter().filter_map(|j| if let Pick::Provider(o, id) = &j.pick { Some((o, id)) } else { None });
-    let (owners, provider_ids): (Vec<i64>, Vec<&str>) = named.map(|(o, id)| (o.0, id.as_str())).unzip();
-    let mut by_provider: HashMap<(i64, String), Vec<MessageId>> = HashMap::new();
-    if !owners.is_empty() {
-        let mine = dsl::owner_id.eq_any(owners).and(dsl::provider_message_id.eq_any(provider_ids));
-        let query = messages::table.filter(mine).order(dsl::id).select(MessageRow::as_select());
-        let rows: Vec<MessageRow> = query.for_update().load(c).await?;
-        for row in &rows {
-            let name = (row.owner_id, row.provider_message_id.clone().unwrap_or_default());
-            by_provider.entry(name).or_default().push(MessageId(row.id.0));
-        }
-        loaded.add(rows);
-    }
-    loaded.believe(if trust == Trust::Known { jobs } else { &[] });
+    let by_provider = loaded.add_named(tx, jobs).await?;
+    loaded.believe(if outdated { &[] } else { jobs });
     for job in jobs {
         let picked = match &job.pick {
             Pick::Id(id) => vec![*id],
@@ -209,19 +168,21 @@ pub(super) async fn load_postgres(
                 by_provider.get(&(owner.0, id.as_str().to_owned())).cloned().unwrap_or_default()
             }
             Pick::Due { dispatch, limit } => {
-                let query = due!(*dispatch, now, loaded.due.clone(), *limit);
-                let rows = query.for_update().skip_locked().load(c).await?;
-                loaded.add_due(rows)
+                let due = messages::table.filter(in_state(*dispatch).and(dsl::due_at.le(Instant(tx.now))));
+                let query = due.filter(dsl::id.ne_all(loaded.due.clone())).order(dsl::due_at).limit(*limit);
+                loaded.add_due(locked!(free tx, MessageRow, query))
             }
             Pick::Expired { limit } => {
-                let query = expired!(now, loaded.due.clone(), *limit);
-                let rows = query.for_update().skip_locked().load(c).await?;
-                loaded.add_due(rows)
+                let waits = sql::<Bool>("dispatch IN (0, 1) AND lane = 0");
+                let expired = messages::table.filter(waits.and(dsl::expires_at.le(Instant(tx.now))));
+                let query = expired.filter(dsl::id.ne_all(loaded.due.clone())).order(dsl::expires_at).limit(*limit);
+                loaded.add_due(locked!(free tx, MessageRow, query))
             }
             Pick::Waiting { campaign, limit } => {
-                let query = waiting!(campaign, loaded.due.clone(), *limit);
-                let rows = query.for_update().skip_locked().load(c).await?;
-                loaded.add_due(rows)
+                let waits = messages::table.filter(in_state(Dispatch::Queued).and(dsl::lane.eq(campaign.0)));
+                let query = waits.filter(dsl::id.ne_all(loaded.due.clone()));
+                let query = query.order((dsl::lane, dsl::owner_id, dsl::traffic_account_id, dsl::due_at)).limit(*limit);
+                loaded.add_due(locked!(free tx, MessageRow, query))
             }
         };
         loaded.picked.push(picked);
@@ -229,44 +190,39 @@ pub(super) async fn load_postgres(
     Ok(loaded)
 }
 
-/// Loads the jobs' messages on SQLite, whose transaction is alone in writing.
-pub(super) fn load_sqlite(c: &mut SqliteConnection, jobs: &[Job], trust: Trust, now: Timestamp) -> QueryResult<Loaded> {
-    use diesel::RunQueryDsl as _;
-    let mut loaded = Loaded::default();
-    loaded.believe(if trust == Trust::Known { jobs } else { &[] });
-    for job in jobs {
-        let picked = match &job.pick {
-            Pick::Known(message) if trust == Trust::Known => vec![message.id],
-            Pick::Known(message) => {
-                loaded.add(messages::table.find(Guid(message.id.0)).select(MessageRow::as_select()).load(c)?)
-            }
-            Pick::Id(id) => loaded.add(messages::table.find(Guid(id.0)).select(MessageRow::as_select()).load(c)?),
-            Pick::Provider(owner, id) => {
-                let mine = dsl::owner_id.eq(owner.0).and(dsl::provider_message_id.eq(id.as_str()));
-                let query = messages::table.filter(mine).order(dsl::id).select(MessageRow::as_select());
-                loaded.add(query.load(c)?)
-            }
-            Pick::Due { dispatch, limit } => loaded.add_due(due!(*dispatch, now, loaded.due.clone(), *limit).load(c)?),
-            Pick::Expired { limit } => loaded.add_due(expired!(now, loaded.due.clone(), *limit).load(c)?),
-            Pick::Waiting { campaign, limit } => {
-                loaded.add_due(waiting!(campaign, loaded.due.clone(), *limit).load(c)?)
-            }
-        };
-        loaded.picked.push(picked);
+/// The messages with these ids, locked in the order of the ids. On SQLite one by one: a list is another statement for each
+/// length of it.
+pub(super) async fn by_ids(tx: &mut Tx, ids: Vec<Guid>) -> Result<Vec<MessageRow>, Failure> {
+    Ok(on!(
+        tx,
+        |pg| {
+            let query = messages::table.filter(dsl::id.eq_any(ids)).order(dsl::id);
+            query.select(MessageRow::as_select()).for_update().load(pg).await?
+        },
+        |lite| lite.spawn_blocking(move |c| each(c, &ids)).await?
+    ))
+}
+
+fn each(c: &mut SqliteConnection, ids: &[Guid]) -> QueryResult<Vec<MessageRow>> {
+    use diesel::{OptionalExtension as _, RunQueryDsl};
+    let mut rows = Vec::with_capacity(ids.len());
+    for id in ids {
+        let query = messages::table.find(*id).select(MessageRow::as_select());
+        rows.extend(RunQueryDsl::get_result(query, c).optional()?);
     }
-    Ok(loaded)
+    Ok(rows)
 }
 
 /// Lets each job's event happen to its messages, in the order of the jobs, and collects what has to be written.
 ///
-/// What only memory knows is not refused on its word: [`OUTDATED`] asks for the row itself.
+/// What only memory knows is not refused on its word: [`Failure::Outdated`] asks for the row itself.
 pub(super) fn decide(
     jobs: &[Job],
     mut loaded: Loaded,
-    trust: Trust,
-    now: Timestamp,
+    tx: &Tx,
     writes: &mut Writes,
-) -> QueryResult<Vec<Vec<Moved>>> {
+) -> Result<Vec<Vec<Moved>>, Failure> {
+    let now = tx.now;
     let mut answers = Vec::with_capacity(jobs.len());
     for (job, picked) in jobs.iter().zip(std::mem::take(&mut loaded.picked)) {
         let mut moved = Vec::with_capacity(picked.len());
@@ -276,7 +232,7 @@ pub(super) fn decide(
             let result = status::apply(message, &job.event, now);
             match &result {
                 Ok(change) => writes.change(message, before, EventRow::of(message, change, now)),
-                Err(_) if trust == Trust::Known && matches!(job.pick, Pick::Known(_)) => return Err(OUTDATED),
+                Err(_) if !tx.outdated && matches!(job.pick, Pick::Known(_)) => return Err(Failure::Outdated),
                 Err(_) => {}
             }
             moved.push(Moved { message: message.clone(), result });

@@ -7,6 +7,7 @@ use crate::domain::ids::OwnerId;
 use crate::domain::sender::SenderId;
 use crate::store::columns::Instant;
 use crate::store::schema::users;
+use crate::store::transaction::{on, transact};
 use crate::store::{Error, Store, run};
 
 /// A user.
@@ -46,27 +47,30 @@ impl From<UserRow> for User {
 impl Store {
     /// Makes a user.
     pub async fn create_user(&self, name: &str, sender: Option<&SenderId>) -> Result<OwnerId, Error> {
-        let values = (
-            users::name.eq(name),
-            users::sender_name.eq(sender.map(SenderId::as_str)),
-            users::created_at.eq(Instant(self.clock.now())),
-        );
-        let insert = diesel::insert_into(users::table).values(values).returning(users::id);
-        Ok(OwnerId(run!(&self.db, |c| insert.get_result(c).await?)))
+        let (name, sender) = (name.to_owned(), sender.map(|sender| sender.as_str().to_owned()));
+        transact!(&self.transactions, |tx| {
+            let values = (users::name.eq(&name), users::sender_name.eq(&sender), users::created_at.eq(Instant(tx.now)));
+            let insert = diesel::insert_into(users::table).values(values).returning(users::id);
+            Ok(OwnerId(on!(tx, |c| insert.get_result(c).await?)))
+        })
     }
 
     /// The user with this id.
     pub async fn user(&self, id: OwnerId) -> Result<Option<User>, Error> {
         let query = users::table.find(id.0);
-        let row: Option<UserRow> = run!(&self.db, |c| query.select(UserRow::as_select()).first(c).await.optional()?);
+        let row: Option<UserRow> =
+            run!(&self.db, |c| query.select(UserRow::as_select()).get_result(c).await.optional()?);
         Ok(row.map(User::from))
     }
 
     /// Sets how many of the user's queued messages one process has in flight at most; `None` is the configured default.
     /// False if there is no such user.
     pub async fn limit_user(&self, id: OwnerId, max_in_flight: Option<u16>) -> Result<bool, Error> {
-        let update = diesel::update(users::table.find(id.0)).set(users::max_in_flight.eq(max_in_flight.map(i32::from)));
-        Ok(run!(&self.db, |c| update.execute(c).await?) == 1)
+        transact!(&self.transactions, |tx| {
+            let limit = users::max_in_flight.eq(max_in_flight.map(i32::from));
+            let update = diesel::update(users::table.find(id.0)).set(limit);
+            Ok(on!(tx, |c| update.execute(c).await?) == 1)
+        })
     }
 
     /// All users, oldest first.

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use diesel::QueryResult;
 use diesel::sql_types::Text;
-use diesel_async::AsyncPgConnection;
+use diesel_async::RunQueryDsl as _;
 use futures::StreamExt as _;
 use tokio_postgres::AsyncMessage;
 
-use crate::store::{Error, Store, Url, pools};
+use crate::store::error::Failure;
+use crate::store::transaction::{Tx, on};
+use crate::store::{Error, Store, Url};
 
 /// The channel that all replicas listen to.
 const CHANNEL: &str = "messaging";
@@ -34,10 +35,16 @@ impl Topic {
 }
 
 /// Tells everyone, when and if the transaction commits.
-pub(super) async fn notify(c: &mut AsyncPgConnection, topic: Topic) -> QueryResult<()> {
-    use diesel_async::RunQueryDsl as _;
+pub(super) async fn notify(tx: &mut Tx, topic: Topic) -> Result<(), Failure> {
     let notify = diesel::sql_query("SELECT pg_notify($1, $2)").bind::<Text, _>(CHANNEL).bind::<Text, _>(topic.word());
-    notify.execute(c).await.map(drop)
+    on!(
+        tx,
+        |pg| {
+            notify.execute(pg).await?;
+        },
+        |_lite| ()
+    );
+    Ok(())
 }
 
 impl Store {
@@ -55,7 +62,7 @@ impl Store {
     }
 
     async fn listen_once(&self, url: &str, heard: &impl Fn(Topic)) -> Result<(), Error> {
-        let (client, mut words) = pools::listener(url).await.map_err(Error::setup)?;
+        let (client, mut words) = crate::postgres::listener(url).await.map_err(Error::setup)?;
         let listen = client.batch_execute("LISTEN messaging");
         tokio::pin!(listen);
         let mut listening = false;

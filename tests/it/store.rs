@@ -13,4 +13,5 @@ mod reports;
 mod retention;
 mod setup;
 mod timers;
+mod transaction;
 mod trouble;

@@ -4,26 +4,26 @@
 use diesel::dsl::sql;
 use diesel::sql_types::{BigInt, Bool};
 use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, NullableExpressionMethods as _, OptionalExtension as _,
-    QueryDsl as _, QueryResult, Queryable, QueryableByName, Selectable, SelectableHelper as _, SqliteConnection,
+    BoolExpressionMethods as _, ExpressionMethods as _, NullableExpressionMethods as _, QueryDsl as _, Queryable,
+    QueryableByName, Selectable, SelectableHelper as _,
 };
-use diesel_async::{AsyncConnection as _, AsyncPgConnection};
+use diesel_async::RunQueryDsl as _;
 use jiff::Timestamp;
 
 use super::CampaignRow;
-use super::moves::write_campaign;
-use super::plan::{Candidate, CandidateRow, mark_postgres, mark_sqlite, page};
-use crate::domain::campaign::{Action, Campaign, CampaignState};
+use super::moves::write;
+use super::plan::{Candidate, CandidateRow, page};
+use crate::domain::campaign::{Action, Campaign, CampaignState, NextStep};
 use crate::domain::expansion::Expansion;
 use crate::domain::ids::{CampaignId, OwnerId};
-use crate::planted;
 use crate::store::accept;
-use crate::store::batch::Writes;
 use crate::store::columns::Instant;
-use crate::store::counters::{Queued, queued};
-use crate::store::lane::in_a_task;
+use crate::store::counters::queued;
+use crate::store::error::Failure;
 use crate::store::pseudonyms::Keyed;
 use crate::store::schema::campaigns;
+use crate::store::transaction::{Tx, locked, on, transact};
+use crate::store::writes::Writes;
 use crate::store::{Error, Store, Topic, run, wake};
 
 /// How a campaign is expanded.
@@ -54,7 +54,7 @@ pub struct ToTend {
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = campaigns)]
 #[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
-struct Standing {
+struct StandingRow {
     #[diesel(embed)]
     campaign: CampaignRow,
     expanded: i64,
@@ -73,67 +73,22 @@ struct Busy {
     busy: bool,
 }
 
-macro_rules! standing {
-    ($id:expr) => {
-        campaigns::table.find($id.0).select(Standing::as_select())
-    };
-}
-
-macro_rules! busy {
-    ($id:expr) => {
-        diesel::sql_query(BUSY).bind::<BigInt, _>($id.0)
-    };
-}
-
-macro_rules! move_cursor {
-    ($id:expr, $cursor:expr) => {
-        diesel::update(campaigns::table.find($id.0))
-            .set((campaigns::expanded.eq($cursor.expanded), campaigns::expanded_to.eq(&$cursor.expanded_to)))
-    };
-}
-
-/// What is next for a campaign.
-enum Next {
-    Nothing,
-    /// Its time has come.
-    Begin,
-    /// Recipients are to become messages.
-    Expand,
-    /// It is over, once nothing of it is under way.
-    Finish,
-}
-
-impl Standing {
-    fn next(&self, now: Timestamp) -> Next {
-        let row = &self.campaign;
-        match CampaignState::from_number(row.state) {
-            _ if row.ended_at.is_some() => Next::Nothing,
-            Some(CampaignState::Scheduled) if row.scheduled_at.is_none_or(|at| at.0 <= now) => Next::Begin,
-            Some(CampaignState::Running) if self.expanded < row.recipients => Next::Expand,
-            Some(CampaignState::Running | CampaignState::Cancelled) => Next::Finish,
-            _ => Next::Nothing,
-        }
-    }
-
-    /// The campaign after `action`; `None` where it means nothing.
-    fn after(self, action: Action, now: Timestamp) -> Option<Campaign> {
-        let mut campaign = Campaign::from(self.campaign);
-        campaign.apply(action, now).is_ok_and(|changed| changed).then_some(campaign)
-    }
-}
-
-/// Where the expansion is after a page.
+/// Where the expansion is.
 struct Cursor {
     expanded: i64,
     expanded_to: String,
 }
 
 /// The messages of a page, and where the cursor goes; `None` if the campaign has not been started as it should.
-fn expand(standing: Standing, candidates: Vec<CandidateRow>, pace: &Pace, now: Timestamp) -> Option<(Writes, Cursor)> {
-    let campaign = Campaign::from(standing.campaign);
-    let expansion = Expansion::of(&campaign, &pace.traffic_account_id)?;
+fn messages(
+    campaign: &Campaign,
+    mut cursor: Cursor,
+    candidates: Vec<CandidateRow>,
+    pace: &Pace,
+    now: Timestamp,
+) -> Option<(Writes, Cursor)> {
+    let expansion = Expansion::of(campaign, &pace.traffic_account_id)?;
     let mut writes = Writes::default();
-    let mut cursor = Cursor { expanded: standing.expanded, expanded_to: standing.expanded_to };
     if candidates.is_empty() {
         // Somebody deleted recipients: those that are gone must not be waited for.
         cursor.expanded = campaign.recipients;
@@ -142,94 +97,66 @@ fn expand(standing: Standing, candidates: Vec<CandidateRow>, pace: &Pace, now: T
         cursor.expanded += 1;
         cursor.expanded_to.clone_from(&row.destination);
         let Candidate { recipient, opted_out } = row.into();
-        if planted::now_and_then("lost-recipient") {
-            continue;
-        }
         let message = expansion.message(recipient, opted_out, now);
         writes.accept(&message, accept::event(&message, now));
     }
     Some((writes, cursor))
 }
 
-/// One step of one campaign; how much it did.
-async fn in_postgres(
-    c: &mut AsyncPgConnection,
-    keyed: &Keyed,
-    id: CampaignId,
-    pace: Pace,
-    now: Timestamp,
-) -> QueryResult<usize> {
-    use diesel_async::RunQueryDsl as _;
-    c.transaction(async |c| {
-        // A campaign that another replica is at is left to it.
-        let standing: Option<Standing> = standing!(id).for_update().skip_locked().first(c).await.optional()?;
-        let Some(standing) = standing else { return Ok(0) };
-        let action = match standing.next(now) {
-            Next::Nothing => return Ok(0),
-            Next::Begin => Action::Begin,
-            Next::Finish if busy!(id).get_result::<Busy>(c).await?.busy => return Ok(0),
-            Next::Finish => Action::Finish,
-            Next::Expand => {
-                if queued!(id).get_result::<Queued>(c).await?.n > pace.ceiling {
-                    return Ok(0);
-                }
-                let owner = OwnerId(standing.campaign.owner_id);
-                let mut rows: Vec<CandidateRow> =
-                    page!(owner, id, standing.expanded_to.clone(), pace.page).load(c).await?;
-                mark_postgres(c, keyed, owner, &mut rows).await?;
-                let made = rows.len();
-                let Some((writes, cursor)) = expand(standing, rows, &pace, now) else { return Ok(0) };
-                writes.flush_postgres(c).await?;
-                move_cursor!(id, cursor).execute(c).await?;
-                wake::notify(c, Topic::Queue).await?;
-                return Ok(made);
-            }
-        };
-        let Some(campaign) = standing.after(action, now) else { return Ok(0) };
-        write_campaign!(campaign).execute(c).await
-    })
-    .await
+/// Whether something of the campaign is under way.
+async fn busy(tx: &mut Tx, id: CampaignId) -> Result<bool, Failure> {
+    let query = diesel::sql_query(BUSY).bind::<BigInt, _>(id.0);
+    let busy: Busy = on!(tx, |c| query.get_result(c).await?);
+    Ok(busy.busy)
 }
 
-/// As [`in_postgres`].
-fn in_sqlite(
-    c: &mut SqliteConnection,
+/// The campaign's next recipients become messages. Returns how many did.
+async fn expand(
+    tx: &mut Tx,
     keyed: &Keyed,
-    id: CampaignId,
+    campaign: &Campaign,
+    cursor: Cursor,
     pace: &Pace,
-    now: Timestamp,
-) -> QueryResult<usize> {
-    use diesel::RunQueryDsl as _;
-    let standing: Option<Standing> = standing!(id).first(c).optional()?;
-    let Some(standing) = standing else { return Ok(0) };
-    let action = match standing.next(now) {
-        Next::Nothing => return Ok(0),
-        Next::Begin => Action::Begin,
-        Next::Finish if busy!(id).get_result::<Busy>(c)?.busy => return Ok(0),
-        Next::Finish => Action::Finish,
-        Next::Expand => {
-            if queued!(id).get_result::<Queued>(c)?.n > pace.ceiling {
-                return Ok(0);
-            }
-            let owner = OwnerId(standing.campaign.owner_id);
-            let rows: Vec<CandidateRow> = page!(owner, id, standing.expanded_to.clone(), pace.page).load(c)?;
-            let rows = mark_sqlite(c, keyed, owner, rows)?;
-            let made = rows.len();
-            let Some((writes, cursor)) = expand(standing, rows, pace, now) else { return Ok(0) };
-            writes.flush_sqlite(c, now)?;
-            move_cursor!(id, cursor).execute(c)?;
-            return Ok(made);
-        }
+) -> Result<usize, Failure> {
+    let id = campaign.id;
+    if queued(tx, id).await? > pace.ceiling {
+        return Ok(0);
+    }
+    let rows = page(tx, keyed, (campaign.content.owner, id), &cursor.expanded_to, pace.page).await?;
+    let made = rows.len();
+    let Some((writes, cursor)) = messages(campaign, cursor, rows, pace, tx.now) else { return Ok(0) };
+    writes.flush(tx).await?;
+    let move_cursor = diesel::update(campaigns::table.find(id.0))
+        .set((campaigns::expanded.eq(cursor.expanded), campaigns::expanded_to.eq(cursor.expanded_to)));
+    on!(tx, |c| move_cursor.execute(c).await?);
+    wake::notify(tx, Topic::Queue).await?;
+    Ok(made)
+}
+
+/// One step of one campaign. Returns how much it did.
+async fn step(tx: &mut Tx, keyed: &Keyed, id: CampaignId, pace: &Pace) -> Result<usize, Failure> {
+    // A campaign that another replica is at is left to it.
+    let Some(row) = locked!(free tx, StandingRow, campaigns::table.find(id.0)).pop() else { return Ok(0) };
+    let cursor = Cursor { expanded: row.expanded, expanded_to: row.expanded_to };
+    let mut campaign = Campaign::from(row.campaign);
+    let action = match campaign.next_step(cursor.expanded, tx.now) {
+        NextStep::Nothing => return Ok(0),
+        NextStep::Begin => Action::Begin,
+        NextStep::Expand => return expand(tx, keyed, &campaign, cursor, pace).await,
+        NextStep::Finish if busy(tx, id).await? => return Ok(0),
+        NextStep::Finish => Action::Finish,
     };
-    let Some(campaign) = standing.after(action, now) else { return Ok(0) };
-    write_campaign!(campaign).execute(c)
+    let changed = campaign.apply(action, tx.now).is_ok_and(|changed| changed);
+    if changed {
+        write(tx, &campaign).await?;
+    }
+    Ok(usize::from(changed))
 }
 
 impl Store {
     /// The campaigns that there may be something to do for: their time has come, they run, are paused, or were
     /// cancelled and are not over.
     pub async fn campaigns_to_tend(&self) -> Result<Vec<ToTend>, Error> {
-        use diesel_async::RunQueryDsl as _;
         let now = self.clock.now();
         let running = [CampaignState::Running as i16, CampaignState::Paused as i16, CampaignState::Cancelled as i16];
         let due = campaigns::scheduled_at.le(Instant(now)).assume_not_null();
@@ -252,20 +179,9 @@ impl Store {
     }
 
     /// Takes one campaign one step further: begins it, makes messages of its next recipients, or finds that it is over.
-    /// Answers how much was done; 0 also if another replica is at it.
+    /// Returns how much was done; 0 also if another replica is at it.
     pub async fn tend(&self, campaign: CampaignId, pace: Pace) -> Result<usize, Error> {
-        let (db, keyed, now) = (self.db.clone(), self.keyed.clone(), self.clock.now());
-        let done = in_a_task(async move {
-            let _alone = db.alone().await;
-            Ok(run!(&db, |pg| in_postgres(pg, &keyed, campaign, pace, now).await?, |lite| {
-                let step = move |c: &mut SqliteConnection| {
-                    c.immediate_transaction(|c| in_sqlite(c, &keyed, campaign, &pace, now))
-                };
-                lite.spawn_blocking(step).await?
-            }))
-        })
-        .await;
-        self.written.ring();
-        done
+        let keyed = self.keyed.clone();
+        transact!(&self.transactions, |tx| step(tx, &keyed, campaign, &pace).await)
     }
 }

@@ -1,18 +1,21 @@
 //! What a campaign's plan is made from: its recipients page by page, and those who opted out.
 
+use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Text};
-use diesel::{QueryResult, QueryableByName, SqliteConnection};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::phone::Msisdn;
 use crate::domain::recipient::Recipient;
 use crate::domain::template::Variables;
+use crate::store::error::Failure;
+use crate::store::opt_outs::OptedOut;
 use crate::store::pseudonyms::Keyed;
-use crate::store::{Error, Store, opt_outs, run};
+use crate::store::transaction::{Tx, on};
+use crate::store::{Error, Store, run};
 
 /// A page of a campaign's recipients, in the order of their numbers.
-pub(super) const PAGE: &str = "SELECT r.destination, r.variables, o.owner_id IS NOT NULL AS opted_out \
+const PAGE: &str = "SELECT r.destination, r.variables, o.owner_id IS NOT NULL AS opted_out \
     FROM recipients AS r LEFT JOIN opt_outs AS o ON o.owner_id = $1 AND o.destination = r.destination \
     WHERE r.campaign_id = $2 AND r.destination > $3 ORDER BY r.destination LIMIT $4";
 
@@ -52,57 +55,37 @@ impl From<CandidateRow> for Candidate {
 /// How many numbers are looked at together while they are counted.
 const COUNTED: i64 = 1000;
 
-/// Marks those as well that opted out and were erased then: they are on the list under a pseudonym.
-pub(super) async fn mark_postgres(
-    c: &mut AsyncPgConnection,
-    keyed: &Keyed,
-    owner: OwnerId,
-    rows: &mut [CandidateRow],
-) -> QueryResult<()> {
-    if keyed.pseudonyms().is_some() {
-        let asked = rows.iter().map(|row| (owner.0, row.destination.as_str()));
-        let found = opt_outs::among_postgres(c, keyed, asked).await?;
-        for row in rows.iter_mut() {
-            row.opted_out |= found.names(owner, &row.destination);
-        }
-    }
-    Ok(())
-}
-
-/// As [`mark_postgres`].
-pub(super) fn mark_sqlite(
-    c: &mut SqliteConnection,
-    keyed: &Keyed,
-    owner: OwnerId,
-    mut rows: Vec<CandidateRow>,
-) -> QueryResult<Vec<CandidateRow>> {
-    if keyed.pseudonyms().is_some() {
-        let asked = rows.iter().map(|row| (owner.0, row.destination.as_str()));
-        let found = opt_outs::among_sqlite(c, keyed, asked)?;
-        for row in &mut rows {
-            row.opted_out |= found.names(owner, &row.destination);
-        }
-    }
-    Ok(rows)
-}
-
 #[derive(QueryableByName)]
 struct Count {
     #[diesel(sql_type = BigInt)]
     n: i64,
 }
 
-/// The statement for a page of recipients after `after`.
-macro_rules! page {
-    ($owner:expr, $campaign:expr, $after:expr, $limit:expr) => {
-        diesel::sql_query($crate::store::campaigns::plan::PAGE)
-            .bind::<diesel::sql_types::BigInt, _>($owner.0)
-            .bind::<diesel::sql_types::BigInt, _>($campaign.0)
-            .bind::<diesel::sql_types::Text, _>($after)
-            .bind::<diesel::sql_types::BigInt, _>($limit)
-    };
+/// Whether those opted out as well that were erased then, who are on the list under a pseudonym.
+fn mark(rows: &mut [CandidateRow], owner: OwnerId, opted_out: &OptedOut) {
+    for row in rows {
+        row.opted_out |= opted_out.names(owner, &row.destination);
+    }
 }
-pub(super) use page;
+
+/// Up to `limit` of the campaign's recipients, in the order of their numbers, after `after`.
+pub(super) async fn page(
+    tx: &mut Tx,
+    keyed: &Keyed,
+    (owner, campaign): (OwnerId, CampaignId),
+    after: &str,
+    limit: i64,
+) -> Result<Vec<CandidateRow>, Failure> {
+    let query = diesel::sql_query(PAGE).bind::<BigInt, _>(owner.0).bind::<BigInt, _>(campaign.0);
+    let query = query.bind::<Text, _>(after).bind::<BigInt, _>(limit);
+    let mut rows: Vec<CandidateRow> = on!(tx, |c| query.load(c).await?);
+    if keyed.pseudonyms().is_some() {
+        let asked = rows.iter().map(|row| (owner.0, row.destination.as_str()));
+        let opted_out = OptedOut::among(tx, keyed, asked).await?;
+        mark(&mut rows, owner, &opted_out);
+    }
+    Ok(rows)
+}
 
 impl Store {
     /// Up to `limit` of the campaign's recipients, in the order of their numbers, after `after`.
@@ -113,20 +96,13 @@ impl Store {
         after: &str,
         limit: i64,
     ) -> Result<Vec<Candidate>, Error> {
-        let query = page!(owner, campaign, after, limit);
-        let rows: Vec<CandidateRow> = run!(
-            &self.db,
-            |pg| {
-                let mut rows = query.load(pg).await?;
-                mark_postgres(pg, &self.keyed, owner, &mut rows).await?;
-                rows
-            },
-            |lite| {
-                let rows: Vec<CandidateRow> = query.load(lite).await?;
-                let keyed = self.keyed.clone();
-                lite.spawn_blocking(move |c| mark_sqlite(c, &keyed, owner, rows)).await?
-            }
-        );
+        let query = diesel::sql_query(PAGE).bind::<BigInt, _>(owner.0).bind::<BigInt, _>(campaign.0);
+        let query = query.bind::<Text, _>(after.to_owned()).bind::<BigInt, _>(limit);
+        let mut rows: Vec<CandidateRow> = run!(&self.db, |c| query.load(c).await?);
+        if self.keyed.pseudonyms().is_some() {
+            let opted_out = self.opted_out(owner, rows.iter().map(|row| row.destination.as_str())).await?;
+            mark(&mut rows, owner, &opted_out);
+        }
         Ok(rows.into_iter().map(Candidate::from).collect())
     }
 

@@ -7,15 +7,16 @@ use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _, QueryResult,
     QueryableByName, SqliteConnection,
 };
-use diesel_async::{AsyncConnection as _, AsyncPgConnection};
+use diesel_async::RunQueryDsl as _;
 
 use crate::domain::campaign::CampaignState;
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::recipient::Recipient;
 use crate::store::columns::Instant;
-use crate::store::lane::in_a_task;
+use crate::store::error::Failure;
+use crate::store::pg_bulk::unnest;
 use crate::store::schema::{campaigns, recipients};
-use crate::store::unnest::unnest;
+use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, Store, run};
 
 /// Recipients to add together, a thousand at most, and how many beside them could not be used.
@@ -60,27 +61,6 @@ unnest! {
     }
 }
 
-/// The campaign's state.
-macro_rules! state_of {
-    ($batch:expr) => {
-        campaigns::table
-            .filter(campaigns::id.eq($batch.campaign.0).and(campaigns::owner_id.eq($batch.owner.0)))
-            .select(campaigns::state)
-    };
-}
-
-/// Counts what a batch came to.
-macro_rules! count {
-    ($batch:expr, $added:expr, $now:expr) => {
-        diesel::update(campaigns::table.find($batch.campaign.0)).set((
-            campaigns::recipients.eq(campaigns::recipients + $added),
-            campaigns::duplicates.eq(campaigns::duplicates + ($batch.len() - $added)),
-            campaigns::invalid.eq(campaigns::invalid + $batch.invalid),
-            campaigns::updated_at.eq($now),
-        ))
-    };
-}
-
 impl Batch {
     fn len(&self) -> i64 {
         i64::try_from(self.recipients.len()).unwrap_or(i64::MAX)
@@ -105,35 +85,40 @@ fn counted(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
-async fn in_postgres(c: &mut AsyncPgConnection, batch: Batch, now: Instant) -> QueryResult<Option<Added>> {
-    use diesel_async::RunQueryDsl as _;
-    c.transaction(async |c| {
-        // The lock keeps a start waiting until this batch is in, or this batch out if the start was first.
-        let state: Option<i16> = state_of!(batch).for_update().first(c).await.optional()?;
-        let Some(state) = state else { return Ok(None) };
-        if let Some(started) = started(state) {
-            return Ok(Some(started));
-        }
-        let added = counted(InsertRecipients::of(batch.rows()).execute(c).await?);
-        count!(batch, added, now).execute(c).await?;
-        Ok(Some(Added::Added(added)))
-    })
-    .await
-}
-
-fn in_sqlite(c: &mut SqliteConnection, batch: &Batch, now: Instant) -> QueryResult<Option<Added>> {
-    use diesel::RunQueryDsl as _;
-    let state: Option<i16> = state_of!(batch).first(c).optional()?;
+async fn add(tx: &mut Tx, batch: &Batch) -> Result<Option<Added>, Failure> {
+    let mine = campaigns::id.eq(batch.campaign.0).and(campaigns::owner_id.eq(batch.owner.0));
+    let state = campaigns::table.filter(mine).select(campaigns::state);
+    // The lock keeps a start waiting until this batch is in, or this batch out if the start was first.
+    let state: Option<i16> = on!(tx, |pg| state.for_update().get_result(pg).await.optional()?, |lite| {
+        state.get_result(lite).await.optional()?
+    });
     let Some(state) = state else { return Ok(None) };
     if let Some(started) = started(state) {
         return Ok(Some(started));
     }
-    let mut added = 0;
-    for row in batch.rows() {
-        added += counted(diesel::insert_into(recipients::table).values(&row).on_conflict_do_nothing().execute(c)?);
-    }
-    count!(batch, added, now).execute(c)?;
+    let rows: Vec<RecipientRow> = batch.rows().collect();
+    let added = on!(tx, |pg| InsertRecipients::of(rows.into_iter()).execute(pg).await?, |lite| {
+        lite.spawn_blocking(move |c| insert_each(c, &rows)).await?
+    });
+    let added = counted(added);
+    let count = diesel::update(campaigns::table.find(batch.campaign.0)).set((
+        campaigns::recipients.eq(campaigns::recipients + added),
+        campaigns::duplicates.eq(campaigns::duplicates + (batch.len() - added)),
+        campaigns::invalid.eq(campaigns::invalid + batch.invalid),
+        campaigns::updated_at.eq(Instant(tx.now)),
+    ));
+    on!(tx, |c| count.execute(c).await?);
     Ok(Some(Added::Added(added)))
+}
+
+/// As [`InsertRecipients`], one by one.
+fn insert_each(c: &mut SqliteConnection, rows: &[RecipientRow]) -> QueryResult<usize> {
+    let mut added = 0;
+    for row in rows {
+        let insert = diesel::insert_into(recipients::table).values(row).on_conflict_do_nothing();
+        added += diesel::RunQueryDsl::execute(insert, c)?;
+    }
+    Ok(added)
 }
 
 /// A campaign that is over and still has recipients. The walk over the campaigns that have some goes from one to the
@@ -156,22 +141,17 @@ struct Over {
 impl Store {
     /// Adds recipients to a draft, in one transaction with its counters. `None` if there is no such campaign.
     pub async fn add_recipients(&self, batch: Batch) -> Result<Option<Added>, Error> {
-        let (db, now) = (self.db.clone(), Instant(self.clock.now()));
-        in_a_task(async move {
-            let _alone = db.alone().await;
-            Ok(run!(&db, |pg| in_postgres(pg, batch, now).await?, |lite| {
-                lite.spawn_blocking(move |c| c.immediate_transaction(|c| in_sqlite(c, &batch, now))).await?
-            }))
-        })
-        .await
+        transact!(&self.transactions, |tx| add(tx, &batch).await)
     }
 
-    /// Lets go of up to 5,000 recipients of a campaign that is over: the messages hold what they came to. Answers how
+    /// Lets go of up to 5,000 recipients of a campaign that is over: the messages hold what they came to. Returns how
     /// many went.
     pub async fn forget_recipients(&self) -> Result<usize, Error> {
-        use diesel_async::RunQueryDsl as _;
         let over: Option<Over> = run!(&self.db, |c| diesel::sql_query(OVER).get_result(c).await.optional()?);
         let Some(Over { id }) = over else { return Ok(0) };
-        Ok(run!(&self.db, |c| diesel::sql_query(FORGET).bind::<BigInt, _>(id).execute(c).await?))
+        transact!(&self.transactions, |tx| {
+            let forget = diesel::sql_query(FORGET).bind::<BigInt, _>(id);
+            Ok(on!(tx, |c| forget.execute(c).await?))
+        })
     }
 }

@@ -1,12 +1,15 @@
 //! Whether the counters of the campaigns that were taken over are what their messages come to.
 
+use std::time::Duration;
+
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, SmallInt};
-use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
+use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
 
 use crate::domain::ids::CampaignId;
 use crate::domain::message::Status;
-use crate::store::{Error, Store, run};
+use crate::store::transaction::{on, transact};
+use crate::store::{Error, Store};
 
 /// A campaign and a status whose counter is not the number of its messages.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,25 +48,17 @@ const DIFFERING: &str = "SELECT campaign_id, status, CAST(SUM(here) AS BIGINT) A
     GROUP BY campaign_id, status HAVING SUM(here) <> SUM(n) ORDER BY campaign_id, status LIMIT 100";
 
 /// It reads every message once, which is what nothing else here does.
-const PATIENCE: &str = "SET LOCAL statement_timeout = '30min'; SET LOCAL enable_seqscan = on";
+const PATIENCE: Duration = Duration::from_mins(30);
+const PATIENT: &str = "SET LOCAL statement_timeout = '30min'; SET LOCAL enable_seqscan = on";
 
 impl Store {
     /// Where the counters of campaigns that were taken over are not what their messages come to: none, if all is well; at
     /// most a hundred.
     pub async fn differing_old_counters(&self) -> Result<Vec<Differing>, Error> {
-        use diesel_async::RunQueryDsl as _;
-        let query = diesel::sql_query(DIFFERING);
-        let rows: Vec<Row> = run!(
-            &self.db,
-            |pg| {
-                pg.transaction(async |c| {
-                    c.batch_execute(PATIENCE).await?;
-                    query.load(c).await
-                })
-                .await?
-            },
-            |lite| query.load(lite).await?
-        );
+        let rows: Vec<Row> = transact!(&self.transactions.within(PATIENCE), |tx| {
+            on!(tx, |pg| pg.batch_execute(PATIENT).await?, |_lite| ());
+            Ok(on!(tx, |c| diesel::sql_query(DIFFERING).load(c).await?))
+        })?;
         let differing = |row: Row| Differing {
             campaign: CampaignId(row.campaign_id),
             status: Status::from_number(i32::from(row.status)),

@@ -28,7 +28,7 @@ impl Store {
     /// Which of these were taken over, by their ids there.
     pub async fn known_old(&self, kind: OldKind, ids: &[i64]) -> Result<HashSet<i64>, Error> {
         let query = imports::table
-            .filter(imports::kind.eq(kind as i16).and(imports::legacy_id.eq_any(ids.iter().copied())))
+            .filter(imports::kind.eq(kind as i16).and(imports::legacy_id.eq_any(ids.to_vec())))
             .select(imports::legacy_id);
         let known: Vec<i64> = run!(&self.db, |c| query.load(c).await?);
         Ok(known.into_iter().collect())
@@ -37,7 +37,7 @@ impl Store {
     /// Our ids of what was taken over, by the ids there.
     async fn ids_of(&self, kind: OldKind, ids: &[i64]) -> Result<Vec<(i64, i64)>, Error> {
         let query = imports::table
-            .filter(imports::kind.eq(kind as i16).and(imports::legacy_id.eq_any(ids.iter().copied())))
+            .filter(imports::kind.eq(kind as i16).and(imports::legacy_id.eq_any(ids.to_vec())))
             .select((imports::legacy_id, imports::our_id));
         let rows: Vec<(i64, Option<i64>)> = run!(&self.db, |c| query.load(c).await?);
         Ok(rows.into_iter().filter_map(|(old, ours)| Some((old, ours?))).collect())
@@ -65,7 +65,8 @@ impl Store {
     pub async fn old_campaigns(&self, ids: &[i64]) -> Result<HashMap<i64, OldHome>, Error> {
         type Row = (i64, i64, String, Option<String>);
         let ids = self.ids_of(OldKind::Campaign, ids).await?;
-        let query = campaigns::table.filter(campaigns::id.eq_any(ids.iter().map(|(_, ours)| *ours))).select((
+        let ours: Vec<i64> = ids.iter().map(|(_, ours)| *ours).collect();
+        let query = campaigns::table.filter(campaigns::id.eq_any(ours)).select((
             campaigns::id,
             campaigns::owner_id,
             campaigns::text,

@@ -1,35 +1,30 @@
 //! What reports do to their messages: whom each concerns, what became of it, and those that waited for their time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Array, Nullable, SmallInt};
-use diesel::{
-    ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult, SelectableHelper as _, SqliteConnection,
-};
-use diesel_async::{AsyncConnection as _, AsyncPgConnection};
+use diesel::{ExpressionMethods as _, QueryDsl as _, QueryResult, SelectableHelper as _, SqliteConnection};
+use diesel_async::RunQueryDsl as _;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{ReportRow, Said, Stage};
-use crate::clock::Clock;
+use super::{ParsedReport, ReportRow, Stage};
 use crate::domain::ids::MessageId;
 use crate::domain::message::Message;
 use crate::domain::report::{Report, next_look};
 use crate::domain::status::Event;
-use crate::planted;
-use crate::store::batch::Writes;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
-use crate::store::lane::in_a_task;
-use crate::store::pools::{Db, run};
+use crate::store::error::Failure;
+use crate::store::pg_bulk::unnest;
 use crate::store::rows::MessageRow;
 use crate::store::schema::{messages, reports};
-use crate::store::transition::{self, Job, Loaded, Moved, Pick, Trust};
-use crate::store::unnest::unnest;
-use crate::store::writer::Races;
-use crate::store::{Error, Store};
+use crate::store::transaction::{Tx, locked, on, transact};
+use crate::store::transition::{self, Job, Loaded, Moved, Pick};
+use crate::store::writes::Writes;
+use crate::store::{Error, Store, run};
 
 /// When a report is tried again that the database refused to apply.
 const PUT_OFF: SignedDuration = SignedDuration::from_mins(10);
@@ -100,55 +95,36 @@ struct Matched {
 }
 
 /// Reports that can be applied: what is said of which messages, locked and as they are now.
-pub(super) struct Bunch {
+pub(super) struct ReportBatch {
     matched: Vec<Matched>,
     messages: HashMap<MessageId, Message>,
 }
 
-impl Bunch {
-    fn new(reports: Vec<Said>, named: Named) -> Self {
-        let matched = |(row, report): Said| Matched { targets: named.by(&row), report, row };
+impl ReportBatch {
+    fn new(reports: Vec<ParsedReport>, named: Named) -> Self {
+        let matched = |(row, report): ParsedReport| Matched { targets: named.by(&row), report, row };
         Self { matched: reports.into_iter().map(matched).collect(), messages: named.messages }
     }
 
     /// Finds and locks whom these reports concern; mostly they carry our id, and the provider's is not asked for.
-    pub(super) async fn load_postgres(c: &mut AsyncPgConnection, reports: Vec<Said>) -> QueryResult<Self> {
-        use diesel_async::RunQueryDsl as _;
+    pub(super) async fn load(tx: &mut Tx, reports: Vec<ParsedReport>) -> Result<Self, Failure> {
         let mut named = Named::default();
-        let rows = || reports.iter().map(|(row, _)| row);
-        let ours: Vec<Guid> = rows().filter_map(|row| row.message_id).collect();
+        let mut ours: Vec<Guid> = reports.iter().filter_map(|(row, _)| row.message_id).collect();
+        ours.sort_unstable_by_key(|id| id.0);
+        ours.dedup();
         if !ours.is_empty() {
-            let query = messages::table.filter(messages::id.eq_any(ours)).order(messages::id);
-            named.add(query.select(MessageRow::as_select()).for_update().load(c).await?);
+            named.add(transition::by_ids(tx, ours).await?);
         }
-        let rest = rows().filter(|row| named.ours(row).is_none());
-        let theirs: Vec<&str> = rest.filter_map(|row| row.provider_message_id.as_deref()).collect();
+        let rest = reports.iter().filter(|(row, _)| named.ours(row).is_none());
+        let theirs: BTreeSet<String> = rest.filter_map(|(row, _)| row.provider_message_id.clone()).collect();
         if !theirs.is_empty() {
-            let query = messages::table.filter(messages::provider_message_id.eq_any(theirs)).order(messages::id);
-            named.add_theirs(query.select(MessageRow::as_select()).for_update().load(c).await?);
+            let carried = messages::provider_message_id.eq_any(theirs);
+            named.add_theirs(locked!(tx, MessageRow, messages::table.filter(carried).order(messages::id)));
         }
         Ok(Self::new(reports, named))
     }
 
-    /// As [`Bunch::load_postgres`].
-    pub(super) fn load_sqlite(c: &mut SqliteConnection, reports: Vec<Said>) -> QueryResult<Self> {
-        use diesel::RunQueryDsl as _;
-        let mut named = Named::default();
-        for (row, _) in &reports {
-            if let Some(id) = row.message_id {
-                let found = messages::table.find(id).select(MessageRow::as_select()).first(c).optional()?;
-                named.add(found.into_iter().collect());
-            }
-            let Some(name) = row.provider_message_id.as_deref().filter(|_| named.ours(row).is_none()) else { continue };
-            if !named.theirs.contains_key(name) {
-                let query = messages::table.filter(messages::provider_message_id.eq(name)).order(messages::id);
-                named.add_theirs(query.select(MessageRow::as_select()).load(c)?);
-            }
-        }
-        Ok(Self::new(reports, named))
-    }
-
-    /// The rows as they are to be stored once the bunch is applied.
+    /// The rows as they are to be stored once the batch is applied.
     pub(super) fn rows(&self, now: Timestamp) -> Vec<ReportRow> {
         let row = |matched: &Matched| {
             let note = matched.note(now);
@@ -163,14 +139,14 @@ impl Bunch {
     }
 
     /// Lets every report happen to its messages.
-    pub(super) fn decide(self, now: Timestamp, writes: &mut Writes) -> QueryResult<Vec<Applied>> {
+    pub(super) fn decide(self, tx: &Tx, writes: &mut Writes) -> Result<Vec<Applied>, Failure> {
         let mut applied: Vec<Applied> = Vec::with_capacity(self.matched.len());
         let (mut jobs, mut picked) = (Vec::new(), Vec::new());
         for matched in self.matched {
-            let stage = matched.note(now).stage;
+            let stage = matched.note(tx.now).stage;
             let known_word = matched.report.as_ref().is_some_and(|report| report.known_word);
             applied.push(Applied { id: matched.row.id.0, stage, known_word, moved: Vec::new() });
-            let report = matched.report.filter(|_| !planted::now_and_then("lost-report"));
+            let report = matched.report;
             for (id, report) in matched.targets.into_iter().zip(std::iter::repeat(report)) {
                 let Some(Report { evidence, .. }) = report else { continue };
                 picked.push(vec![id]);
@@ -179,7 +155,7 @@ impl Bunch {
         }
         let (of, jobs): (Vec<usize>, Vec<Job>) = jobs.into_iter().unzip();
         let loaded = Loaded::of(self.messages, picked);
-        for (at, moved) in of.into_iter().zip(transition::decide(&jobs, loaded, Trust::Nothing, now, writes)?) {
+        for (at, moved) in of.into_iter().zip(transition::decide(&jobs, loaded, tx, writes)?) {
             if let Some(one) = applied.get_mut(at) {
                 one.moved.extend(moved);
             }
@@ -200,7 +176,7 @@ impl Matched {
             (None, _) => (Stage::Unreadable, None),
             (Some(_), _) if !self.targets.is_empty() => (Stage::Applied, None),
             (Some(_), Some(next)) => (Stage::Waiting, Some(Instant(next))),
-            (Some(_), None) => (Stage::Nobodys, None),
+            (Some(_), None) => (Stage::Unmatched, None),
         };
         NoteRow { id: self.row.id, state: stage as i16, tries: self.row.tries.saturating_add(1), due_at, stage }
     }
@@ -229,21 +205,7 @@ unnest! {
     }
 }
 
-/// The reports to take.
-macro_rules! taken {
-    (this $id:expr) => {
-        reports::table.find($id).filter(reports::due_at.is_not_null()).select(ReportRow::as_select())
-    };
-    (due $now:expr, $limit:expr) => {
-        reports::table
-            .filter(reports::due_at.le(Instant($now)))
-            .order(reports::due_at)
-            .limit($limit)
-            .select(ReportRow::as_select())
-    };
-}
-
-fn said(rows: Vec<ReportRow>) -> Vec<Said> {
+fn parsed(rows: Vec<ReportRow>) -> Vec<ParsedReport> {
     let read = |row: ReportRow| {
         let report = row.report();
         (row, report)
@@ -251,85 +213,67 @@ fn said(rows: Vec<ReportRow>) -> Vec<Said> {
     rows.into_iter().map(read).collect()
 }
 
-async fn postgres(c: &mut AsyncPgConnection, which: Which, now: Timestamp) -> QueryResult<Vec<Applied>> {
-    use diesel_async::RunQueryDsl as _;
-    c.transaction(async |c| {
-        let rows: Vec<ReportRow> = match which {
-            Which::This(id) => taken!(this id).for_update().skip_locked().load(c).await?,
-            Which::Due(limit) => taken!(due now, limit).for_update().skip_locked().load(c).await?,
-        };
-        if rows.is_empty() {
-            return Ok(Vec::new());
-        }
-        let bunch = Bunch::load_postgres(c, said(rows)).await?;
-        let notes = bunch.notes(now);
-        let mut writes = Writes::default();
-        let applied = bunch.decide(now, &mut writes)?;
-        writes.flush_postgres(c).await?;
-        NoteReports::of(notes.into_iter()).execute(c).await?;
-        Ok(applied)
-    })
-    .await
-}
-
-fn sqlite(c: &mut SqliteConnection, which: Which, now: Timestamp) -> QueryResult<Vec<Applied>> {
-    use diesel::RunQueryDsl as _;
-    let rows: Vec<ReportRow> = match which {
-        Which::This(id) => taken!(this id).load(c)?,
-        Which::Due(limit) => taken!(due now, limit).load(c)?,
-    };
-    let bunch = Bunch::load_sqlite(c, said(rows))?;
-    let notes = bunch.notes(now);
-    let mut writes = Writes::default();
-    let applied = bunch.decide(now, &mut writes)?;
-    writes.flush_sqlite(c, now)?;
-    for note in &notes {
+/// As [`NoteReports`], one by one.
+fn note_each(c: &mut SqliteConnection, notes: &[NoteRow]) -> QueryResult<()> {
+    for note in notes {
         let set = (reports::state.eq(note.state), reports::tries.eq(note.tries), reports::due_at.eq(note.due_at));
-        diesel::update(reports::table.find(note.id)).set(set).execute(c)?;
+        diesel::RunQueryDsl::execute(diesel::update(reports::table.find(note.id)).set(set), c)?;
     }
-    Ok(applied)
+    Ok(())
 }
 
-async fn attempt(db: &Db, clock: &Clock, which: Which) -> Result<Vec<Applied>, Error> {
-    let mut races = Races::default();
-    loop {
-        let _alone = db.alone().await;
-        let done = run!(db, |pg| postgres(pg, which, clock.now()).await, |lite| {
-            let now = clock.now();
-            lite.spawn_blocking(move |c| c.immediate_transaction(|c| sqlite(c, which, now))).await
-        });
-        match done {
-            Ok(applied) => return Ok(applied),
-            Err(e) => races.lost(e).await?,
+/// Takes reports that wait and applies them.
+async fn apply(tx: &mut Tx, which: Which) -> Result<Vec<Applied>, Failure> {
+    let rows = match which {
+        Which::This(id) => locked!(free tx, ReportRow, reports::table.find(id).filter(reports::due_at.is_not_null())),
+        Which::Due(limit) => {
+            let due = reports::table.filter(reports::due_at.le(Instant(tx.now)));
+            locked!(free tx, ReportRow, due.order(reports::due_at).limit(limit))
         }
+    };
+    if rows.is_empty() {
+        return Ok(Vec::new());
     }
+    let batch = ReportBatch::load(tx, parsed(rows)).await?;
+    let notes = batch.notes(tx.now);
+    let mut writes = Writes::default();
+    let applied = batch.decide(tx, &mut writes)?;
+    writes.flush(tx).await?;
+    on!(
+        tx,
+        |pg| {
+            NoteReports::of(notes.into_iter()).execute(pg).await?;
+        },
+        |lite| {
+            lite.spawn_blocking(move |c| note_each(c, &notes)).await?;
+        }
+    );
+    Ok(applied)
 }
 
 impl Store {
     /// Applies up to `limit` reports whose time has come: those of messages that were not there before, and those that
-    /// could only be stored. Answers what became of them; when it does, that is on the disk.
+    /// could only be stored. Returns what became of them once that is on the disk.
     ///
     /// One that the database refuses to apply holds up no other: it is put off.
     pub async fn apply_due_reports(&self, limit: i64) -> Result<Vec<Applied>, Error> {
-        let store = self.clone();
-        let applied = in_a_task(async move {
-            match attempt(&store.db, &store.clock, Which::Due(limit)).await {
-                Err(Error::Query(_)) => store.apply_each_due(limit).await,
-                done => done,
-            }
-        });
-        let applied = applied.await;
-        self.written.ring();
-        applied
+        match self.apply_reports(Which::Due(limit)).await {
+            Err(Error::Query(_)) => self.apply_each_due(limit).await,
+            done => done,
+        }
+    }
+
+    async fn apply_reports(&self, which: Which) -> Result<Vec<Applied>, Error> {
+        transact!(&self.transactions, |tx| apply(tx, which).await)
     }
 
     async fn apply_each_due(&self, limit: i64) -> Result<Vec<Applied>, Error> {
-        use diesel_async::RunQueryDsl as _;
         let due = reports::table.filter(reports::due_at.le(Instant(self.clock.now()))).order(reports::due_at);
-        let ids: Vec<Guid> = run!(&self.db, |c| due.limit(limit).select(reports::id).load(c).await?);
+        let query = due.limit(limit).select(reports::id);
+        let ids: Vec<Guid> = run!(&self.db, |c| query.load(c).await?);
         let mut applied = Vec::new();
         for id in ids {
-            match attempt(&self.db, &self.clock, Which::This(id)).await {
+            match self.apply_reports(Which::This(id)).await {
                 Ok(one) => applied.extend(one),
                 Err(Error::Query(e)) => {
                     tracing::error!(report = %id.0, error = %e, "a report cannot be applied; it is tried again later");
@@ -342,11 +286,11 @@ impl Store {
     }
 
     async fn put_off(&self, id: Guid) -> Result<(), Error> {
-        use diesel_async::RunQueryDsl as _;
-        let later = self.clock.now().checked_add(PUT_OFF).ok().map(Instant);
-        let update = diesel::update(reports::table.find(id)).set(reports::due_at.eq(later));
-        let _alone = self.db.alone().await;
-        run!(&self.db, |c| update.execute(c).await?);
-        Ok(())
+        transact!(&self.transactions, |tx| {
+            let later = tx.now.checked_add(PUT_OFF).ok().map(Instant);
+            let update = diesel::update(reports::table.find(id)).set(reports::due_at.eq(later));
+            on!(tx, |c| update.execute(c).await?);
+            Ok(())
+        })
     }
 }

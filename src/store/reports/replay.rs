@@ -102,12 +102,12 @@ impl Store {
         for (name, id) in page.iter().filter_map(carried) {
             by_name.entry(name).or_default().push(id);
         }
-        let names: Vec<&str> = by_name.keys().map(String::as_str).collect();
+        let names: Vec<String> = by_name.keys().cloned().collect();
         let readable = || reports::table.filter(reports::state.ne(Stage::Unreadable as i16));
-        let of_ids = readable().filter(reports::message_id.eq_any(&ids));
-        let of_names = readable().filter(reports::provider_message_id.eq_any(&names));
+        let of_ids = readable().filter(reports::message_id.eq_any(ids.clone()));
+        let of_names = readable().filter(reports::provider_message_id.eq_any(names));
         let recordings = events::table
-            .filter(events::message_id.eq_any(&ids).and(events::kind.eq(Kind::Reported as i16)))
+            .filter(events::message_id.eq_any(ids).and(events::kind.eq(Kind::Reported as i16)))
             .select((events::message_id, events::evidence));
         let (of_ids, of_names, recordings): (Vec<ReportRow>, Vec<ReportRow>, Vec<(Guid, String)>) =
             run!(&self.db, |c| {
@@ -117,7 +117,7 @@ impl Store {
             });
         // Our own id decides where it names a message: then the provider's id is not asked.
         let others: Vec<Guid> = of_names.iter().filter_map(|row| row.message_id).collect();
-        let query = messages::table.filter(messages::id.eq_any(&others)).select(messages::id);
+        let query = messages::table.filter(messages::id.eq_any(others)).select(messages::id);
         let existing: Vec<Guid> = run!(&self.db, |c| query.load(c).await?);
         let existing: HashSet<Guid> = existing.into_iter().collect();
 

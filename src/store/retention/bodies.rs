@@ -5,13 +5,14 @@ use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl as _;
 use serde_json::json;
 
-use super::{Conn, Erased, Task, on};
+use super::{Erased, Task};
 use crate::domain::phone::Msisdn;
 use crate::domain::pseudonym::Pseudonyms;
 use crate::domain::retention;
-use crate::store::Error;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
+use crate::store::error::Failure;
+use crate::store::transaction::{Tx, on};
 
 /// Reports that nothing waits for.
 const REPORTS: &str = "DELETE FROM reports WHERE id IN (SELECT id FROM reports WHERE due_at IS NULL \
@@ -55,10 +56,10 @@ struct Entry {
 
 /// Puts pseudonyms in the place of these owners' entries.
 pub(super) async fn replace_opt_outs(
-    conn: &mut Conn<'_>,
+    tx: &mut Tx,
     pseudonyms: &Pseudonyms,
     entries: Vec<(i64, String)>,
-) -> Result<(), Error> {
+) -> Result<(), Failure> {
     if entries.is_empty() {
         return Ok(());
     }
@@ -67,31 +68,34 @@ pub(super) async fn replace_opt_outs(
         json!({"owner_id": owner, "destination": number, "pseudonym": pseudonym.as_str()})
     };
     let list = entries.into_iter().map(entry).collect::<serde_json::Value>().to_string();
-    match conn {
-        Conn::Pg(c) => drop(diesel::sql_query(REPLACE_POSTGRES).bind::<Text, _>(list).execute(c).await?),
-        Conn::Lite(c) => {
+    on!(
+        tx,
+        |pg| {
+            diesel::sql_query(REPLACE_POSTGRES).bind::<Text, _>(list).execute(pg).await?;
+        },
+        |lite| {
             for statement in REPLACE_SQLITE {
-                diesel::sql_query(statement).bind::<Text, _>(&list).execute(c).await?;
+                diesel::sql_query(statement).bind::<Text, _>(&list).execute(lite).await?;
             }
         }
-    }
+    );
     Ok(())
 }
 
 /// One page of each; numbers of opt-outs only with `pseudonyms`.
-pub(super) async fn page(conn: &mut Conn<'_>, pseudonyms: Option<&Pseudonyms>, task: Task) -> Result<Erased, Error> {
+pub(super) async fn page(tx: &mut Tx, pseudonyms: Option<&Pseudonyms>, task: Task) -> Result<Erased, Failure> {
     let (before, limit) = (Instant(task.before), task.limit);
     let by_time = |sql: &'static str| diesel::sql_query(sql).bind::<InstantSql, _>(before).bind::<BigInt, _>(limit);
-    let mut erased = Erased { reports: on!(conn, |c| by_time(REPORTS).execute(c).await?), ..Erased::default() };
+    let mut erased = Erased { reports: on!(tx, |c| by_time(REPORTS).execute(c).await?), ..Erased::default() };
     let first = Guid(retention::first_id(task.before));
     let inbound = diesel::sql_query(INBOUND).bind::<GuidSql, _>(first).bind::<BigInt, _>(limit);
-    erased.inbound = on!(conn, |c| inbound.execute(c).await?);
-    erased.campaigns = on!(conn, |c| by_time(CAMPAIGNS).execute(c).await?);
+    erased.inbound = on!(tx, |c| inbound.execute(c).await?);
+    erased.campaigns = on!(tx, |c| by_time(CAMPAIGNS).execute(c).await?);
     if let Some(pseudonyms) = pseudonyms {
-        let entries: Vec<Entry> = on!(conn, |c| by_time(OPT_OUTS).load(c).await?);
+        let entries: Vec<Entry> = on!(tx, |c| by_time(OPT_OUTS).load(c).await?);
         erased.opt_outs = entries.len();
         let entries = entries.into_iter().map(|entry| (entry.owner_id, entry.destination)).collect();
-        replace_opt_outs(conn, pseudonyms, entries).await?;
+        replace_opt_outs(tx, pseudonyms, entries).await?;
     }
     let full = |n: usize| i64::try_from(n).is_ok_and(|n| n >= limit);
     erased.more = [erased.reports, erased.inbound, erased.campaigns, erased.opt_outs].into_iter().any(full);

@@ -12,15 +12,16 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Chore, Conn, Erased, Task, on};
+use super::{Chore, Erased, Task};
 use crate::domain::phone::Msisdn;
 use crate::domain::pseudonym::Pseudonyms;
 use crate::domain::retention;
-use crate::store::Error;
 use crate::store::columns::sql::Guid as GuidSql;
 use crate::store::columns::{Guid, Instant};
+use crate::store::error::Failure;
 use crate::store::rows;
 use crate::store::schema::{chores_left, events, messages};
+use crate::store::transaction::{Tx, on};
 
 /// What has to be known of a message to erase it.
 #[derive(Queryable, Selectable)]
@@ -57,7 +58,7 @@ struct Done {
     id: Guid,
 }
 
-/// Empties messages. The version counts on, so that nobody writes what he has in memory over it.
+/// Empties messages. The version counts on, so that nobody writes what they have in memory over it.
 const EMPTY_POSTGRES: &str = "UPDATE messages AS m SET destination = n.destination, text = '', error = NULL, \
     provider_status = n.provider_status, version = m.version + 1 FROM json_to_recordset($1::json) \
     AS n(id uuid, version integer, destination text, provider_status text) \
@@ -84,12 +85,8 @@ const LEAVE_POSTGRES: &str = "INSERT INTO chores_left (chore, message_id) SELECT
 const LEAVE_SQLITE: &str = "INSERT INTO chores_left (chore, message_id) SELECT $1, unhex(value) FROM json_each($2) \
     WHERE true ON CONFLICT DO NOTHING";
 
-/// Empties these, which are at rest and not erased, and strips what was recorded of them. Answers those that it did.
-pub(super) async fn empty(
-    conn: &mut Conn<'_>,
-    pseudonyms: &Pseudonyms,
-    rows: &[&OldRow],
-) -> Result<HashSet<Guid>, Error> {
+/// Empties these, which are at rest and not erased, and strips what was recorded of them. Returns those that it did.
+pub(super) async fn empty(tx: &mut Tx, pseudonyms: &Pseudonyms, rows: &[&OldRow]) -> Result<HashSet<Guid>, Failure> {
     if rows.is_empty() {
         return Ok(HashSet::new());
     }
@@ -100,19 +97,19 @@ pub(super) async fn empty(
             "provider_status": word})
     };
     let list = rows.iter().map(entry).collect::<serde_json::Value>().to_string();
-    let update = diesel::sql_query(conn.dialect(EMPTY_POSTGRES, EMPTY_SQLITE).to_owned()).bind::<Text, _>(list);
-    let done: Vec<Done> = on!(conn, |c| update.load(c).await?);
+    let update = diesel::sql_query(tx.dialect(EMPTY_POSTGRES, EMPTY_SQLITE).to_owned()).bind::<Text, _>(list);
+    let done: Vec<Done> = on!(tx, |c| update.load(c).await?);
     let done: HashSet<Guid> = done.into_iter().map(|one| one.id).collect();
-    strip(conn, &done).await?;
+    strip(tx, &done).await?;
     Ok(done)
 }
 
 /// Takes what may quote a number or a text out of the records of these messages.
-async fn strip(conn: &mut Conn<'_>, ids: &HashSet<Guid>) -> Result<(), Error> {
+async fn strip(tx: &mut Tx, ids: &HashSet<Guid>) -> Result<(), Failure> {
     let query = events::table
         .filter(events::message_id.eq_any(ids.iter().copied().collect::<Vec<Guid>>()).and(events::evidence.ne("null")))
         .select((events::message_id, events::version, events::evidence));
-    let records: Vec<(Guid, i32, String)> = on!(conn, |c| query.load(c).await?);
+    let records: Vec<(Guid, i32, String)> = on!(tx, |c| query.load(c).await?);
     let entry = |(id, version, evidence): (Guid, i32, String)| {
         let evidence = retention::stripped(&evidence)?;
         Some(json!({"id": id.0.simple().to_string(), "version": version, "evidence": evidence}))
@@ -120,36 +117,36 @@ async fn strip(conn: &mut Conn<'_>, ids: &HashSet<Guid>) -> Result<(), Error> {
     let list: Vec<serde_json::Value> = records.into_iter().filter_map(entry).collect();
     if !list.is_empty() {
         let list = serde_json::Value::from(list).to_string();
-        let update = diesel::sql_query(conn.dialect(STRIP_POSTGRES, STRIP_SQLITE).to_owned()).bind::<Text, _>(list);
-        on!(conn, |c| update.execute(c).await?);
+        let update = diesel::sql_query(tx.dialect(STRIP_POSTGRES, STRIP_SQLITE).to_owned()).bind::<Text, _>(list);
+        on!(tx, |c| update.execute(c).await?);
     }
     Ok(())
 }
 
-/// Deletes these, which are at rest, and what was recorded of them. Answers those that it did.
-async fn delete(conn: &mut Conn<'_>, rows: &[&OldRow]) -> Result<HashSet<Guid>, Error> {
+/// Deletes these, which are at rest, and what was recorded of them. Returns those that it did.
+async fn delete(tx: &mut Tx, rows: &[&OldRow]) -> Result<HashSet<Guid>, Failure> {
     if rows.is_empty() {
         return Ok(HashSet::new());
     }
     let entry = |row: &&OldRow| json!({"id": row.id.0.simple().to_string(), "version": row.version});
     let list = rows.iter().map(entry).collect::<serde_json::Value>().to_string();
-    let update = diesel::sql_query(conn.dialect(DELETE_POSTGRES, DELETE_SQLITE).to_owned()).bind::<Text, _>(list);
-    let done: Vec<Done> = on!(conn, |c| update.load(c).await?);
+    let update = diesel::sql_query(tx.dialect(DELETE_POSTGRES, DELETE_SQLITE).to_owned()).bind::<Text, _>(list);
+    let done: Vec<Done> = on!(tx, |c| update.load(c).await?);
     let ids: Vec<Guid> = done.iter().map(|one| one.id).collect();
-    on!(conn, |c| diesel::delete(events::table.filter(events::message_id.eq_any(&ids))).execute(c).await?);
+    on!(tx, |c| diesel::delete(events::table.filter(events::message_id.eq_any(&ids))).execute(c).await?);
     let left = chores_left::table.filter(chores_left::chore.eq(Chore::TextsLeft.name()));
     let left = left.filter(chores_left::message_id.eq_any(&ids));
-    on!(conn, |c| diesel::delete(left).execute(c).await?);
+    on!(tx, |c| diesel::delete(left).execute(c).await?);
     Ok(ids.into_iter().collect())
 }
 
 /// The next messages, in the order of their ids: of all, or of those that were left.
-async fn next(conn: &mut Conn<'_>, task: Task, after: Guid) -> Result<(Vec<Guid>, Vec<OldRow>), Error> {
+async fn next(tx: &mut Tx, task: Task, after: Guid) -> Result<(Vec<Guid>, Vec<OldRow>), Failure> {
     let in_order = messages::table.order(messages::id);
     if matches!(task.chore, Chore::Texts | Chore::Rows) {
         let end = Guid(retention::first_id(task.before));
         let query = in_order.filter(messages::id.gt(after).and(messages::id.lt(end))).limit(task.limit);
-        let rows: Vec<OldRow> = on!(conn, |c| query.select(OldRow::as_select()).load(c).await?);
+        let rows: Vec<OldRow> = on!(tx, |c| query.select(OldRow::as_select()).load(c).await?);
         return Ok((rows.iter().map(|row| row.id).collect(), rows));
     }
     let left = chores_left::table
@@ -157,32 +154,32 @@ async fn next(conn: &mut Conn<'_>, task: Task, after: Guid) -> Result<(Vec<Guid>
         .order(chores_left::message_id)
         .limit(task.limit)
         .select(chores_left::message_id);
-    let ids: Vec<Guid> = on!(conn, |c| left.load(c).await?);
+    let ids: Vec<Guid> = on!(tx, |c| left.load(c).await?);
     let query = in_order.filter(messages::id.eq_any(ids.clone()));
-    let rows: Vec<OldRow> = on!(conn, |c| query.select(OldRow::as_select()).load(c).await?);
+    let rows: Vec<OldRow> = on!(tx, |c| query.select(OldRow::as_select()).load(c).await?);
     Ok((ids, rows))
 }
 
-/// Erases a page of messages: their texts and numbers with `pseudonyms`, without them the whole. Answers what was done,
+/// Erases a page of messages: their texts and numbers with `pseudonyms`, without them the whole. Returns what was done,
 /// and from where to go on.
 pub(super) async fn page(
-    conn: &mut Conn<'_>,
+    tx: &mut Tx,
     pseudonyms: Option<&Pseudonyms>,
     task: Task,
     after: Guid,
-) -> Result<(Erased, Guid), Error> {
-    let (ids, rows) = next(conn, task, after).await?;
+) -> Result<(Erased, Guid), Failure> {
+    let (ids, rows) = next(tx, task, after).await?;
     let more = i64::try_from(ids.len()).is_ok_and(|seen| seen >= task.limit);
     let ripe: Vec<&OldRow> = rows.iter().filter(|row| row.ripe(task.before)).collect();
     let mut erased = Erased { more, ..Erased::default() };
     let done = if let Some(pseudonyms) = pseudonyms {
         let plain: Vec<&OldRow> = ripe.iter().copied().filter(|row| !row.number().is_erased()).collect();
-        let mut done = empty(conn, pseudonyms, &plain).await?;
+        let mut done = empty(tx, pseudonyms, &plain).await?;
         erased.texts = done.len();
         done.extend(ripe.iter().filter(|row| row.number().is_erased()).map(|row| row.id));
         done
     } else {
-        let done = delete(conn, &ripe).await?;
+        let done = delete(tx, &ripe).await?;
         erased.rows = done.len();
         done
     };
@@ -193,11 +190,11 @@ pub(super) async fn page(
             let gone: Vec<Guid> = ids.iter().copied().filter(|id| !left.contains(id)).collect();
             let gone = chores_left::table
                 .filter(chores_left::chore.eq(task.chore.name()).and(chores_left::message_id.eq_any(gone)));
-            on!(conn, |c| diesel::delete(gone).execute(c).await?);
+            on!(tx, |c| diesel::delete(gone).execute(c).await?);
             end.unwrap_or(Guid(Uuid::nil()))
         }
         Chore::Texts | Chore::Rows | Chore::Bodies => {
-            leave(conn, task.chore, &left).await?;
+            leave(tx, task.chore, &left).await?;
             ids.last().copied().unwrap_or(after)
         }
     };
@@ -205,15 +202,15 @@ pub(super) async fn page(
 }
 
 /// Leaves these to the chore that comes back to them.
-async fn leave(conn: &mut Conn<'_>, chore: Chore, left: &HashSet<Guid>) -> Result<(), Error> {
+async fn leave(tx: &mut Tx, chore: Chore, left: &HashSet<Guid>) -> Result<(), Failure> {
     if left.is_empty() {
         return Ok(());
     }
     let heir = if chore == Chore::Texts { Chore::TextsLeft } else { Chore::RowsLeft };
     let ids = left.iter().map(|id| id.0.simple().to_string());
     let list = ids.collect::<serde_json::Value>().to_string();
-    let insert = diesel::sql_query(conn.dialect(LEAVE_POSTGRES, LEAVE_SQLITE).to_owned());
+    let insert = diesel::sql_query(tx.dialect(LEAVE_POSTGRES, LEAVE_SQLITE).to_owned());
     let insert = insert.bind::<Text, _>(heir.name()).bind::<Text, _>(list);
-    on!(conn, |c| insert.execute(c).await?);
+    on!(tx, |c| insert.execute(c).await?);
     Ok(())
 }

@@ -2,26 +2,26 @@
 
 use diesel::QueryableByName;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Text};
-use diesel_async::{AsyncConnection as _, RunQueryDsl};
+use diesel::sql_types::{BigInt, Binary, Nullable, SmallInt, Text};
+use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::bodies::replace_opt_outs;
+use super::confirm_key;
 use super::messages::{OldRow, empty};
-use super::{Conn, confirm_key, on, transact};
 use crate::domain::ids::OwnerId;
 use crate::domain::phone::Msisdn;
 use crate::domain::retention;
+use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
-use crate::store::lane::in_a_task;
+use crate::store::error::Failure;
 use crate::store::pseudonyms::Keyed;
-use crate::store::schema::{inbound, messages, opt_outs, reports};
+use crate::store::schema::{messages, opt_outs, reports};
+use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, Store, run};
 
 /// How many rows one transaction takes at most.
 const PAGE: i64 = 500;
-/// An inbound message that a person has to look at.
-const REVIEW: i16 = 5;
 
 /// What erasing a number came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,20 +53,21 @@ const CAMPAIGNS: &str = "SELECT count(*) AS n FROM campaigns AS c JOIN recipient
 const FORGET_LAST: &str = "UPDATE campaigns SET expanded_to = '' WHERE owner_id = $1 AND expanded_to = $2 \
     AND ended_at IS NOT NULL";
 
-/// A page of one owner's messages to the number, with the reports that name them. Answers from where to go on.
+/// A page of one owner's messages to the number, with the reports that name them. Returns from where to go on.
 async fn messages_of(
-    conn: &mut Conn<'_>,
+    tx: &mut Tx,
     keyed: &Keyed,
-    (owner, number): (OwnerId, &Msisdn),
+    owner: OwnerId,
+    number: &Msisdn,
     after: Guid,
     sum: &mut Requested,
-) -> Result<Option<Guid>, Error> {
-    confirm_key(conn, keyed).await?;
-    let his = messages::owner_id.eq(owner.0).and(messages::destination.eq(number.as_str()));
-    let query = messages::table.filter(his.and(messages::id.gt(after))).order(messages::id).limit(PAGE);
-    let rows: Vec<OldRow> = on!(conn, |c| query.select(OldRow::as_select()).load(c).await?);
+) -> Result<Option<Guid>, Failure> {
+    confirm_key(tx, keyed).await?;
+    let theirs = messages::owner_id.eq(owner.0).and(messages::destination.eq(number.as_str()));
+    let query = messages::table.filter(theirs.and(messages::id.gt(after))).order(messages::id).limit(PAGE);
+    let rows: Vec<OldRow> = on!(tx, |c| query.select(OldRow::as_select()).load(c).await?);
     let resting: Vec<&OldRow> = rows.iter().filter(|row| row.at_rest()).collect();
-    let done = empty(conn, keyed.required()?, &resting).await?;
+    let done = empty(tx, keyed.required()?, &resting).await?;
     sum.messages += done.len();
     sum.under_way += rows.len() - done.len();
     let ids: Vec<Guid> = done.iter().copied().collect();
@@ -74,54 +75,85 @@ async fn messages_of(
     let names: Vec<String> = gone.filter_map(|row| row.provider_message_id.clone()).collect();
     let of_ids = reports::table.filter(reports::message_id.eq_any(ids)).filter(reports::due_at.is_null());
     let of_names = reports::table.filter(reports::provider_message_id.eq_any(names)).filter(reports::due_at.is_null());
-    sum.bodies += on!(conn, |c| diesel::delete(of_ids).execute(c).await?);
-    sum.bodies += on!(conn, |c| diesel::delete(of_names).execute(c).await?);
+    sum.bodies += on!(tx, |c| diesel::delete(of_ids).execute(c).await?);
+    sum.bodies += on!(tx, |c| diesel::delete(of_names).execute(c).await?);
     let full = i64::try_from(rows.len()).is_ok_and(|seen| seen >= PAGE);
     Ok(rows.last().map(|row| row.id).filter(|_| full))
 }
 
-/// The owner's entry, and what his campaigns hold of the number.
+/// The owner's entry, and what its campaigns hold of the number.
 async fn lists_of(
-    conn: &mut Conn<'_>,
+    tx: &mut Tx,
     keyed: &Keyed,
-    (owner, number): (OwnerId, &Msisdn),
+    owner: OwnerId,
+    number: &Msisdn,
     sum: &mut Requested,
-) -> Result<(), Error> {
-    confirm_key(conn, keyed).await?;
+) -> Result<(), Failure> {
+    confirm_key(tx, keyed).await?;
     let entry = opt_outs::table.find((owner.0, number.as_str())).select((opt_outs::owner_id, opt_outs::destination));
-    let entries: Vec<(i64, String)> = on!(conn, |c| entry.load(c).await?);
+    let entries: Vec<(i64, String)> = on!(tx, |c| entry.load(c).await?);
     sum.opt_outs += entries.len();
-    replace_opt_outs(conn, keyed.required()?, entries).await?;
+    replace_opt_outs(tx, keyed.required()?, entries).await?;
     let forget = diesel::sql_query(FORGET_LAST).bind::<BigInt, _>(owner.0).bind::<Text, _>(number.as_str());
-    on!(conn, |c| forget.execute(c).await?);
+    on!(tx, |c| forget.execute(c).await?);
     let count = diesel::sql_query(CAMPAIGNS).bind::<Text, _>(number.as_str()).bind::<BigInt, _>(owner.0);
-    let count: Count = on!(conn, |c| count.get_result(c).await?);
+    let count: Count = on!(tx, |c| count.get_result(c).await?);
     sum.campaigns += usize::try_from(count.n).unwrap_or(0);
     Ok(())
 }
 
-/// Goes through those of a table of bodies that `$narrow` leaves, and deletes those that hold the number. `$open` says of a row's state and time whether
-/// it is not done with.
-macro_rules! search_bodies {
-    ($db:expr, $table:ident, $narrow:expr, $digits:expr, $open:expr, $sum:expr) => {{
-        let mut after = Guid(Uuid::nil());
-        loop {
-            let columns = ($table::id, $table::body, $table::state, $table::due_at);
-            let query = $table::table.filter($table::id.gt(after)).filter($narrow).order($table::id).limit(PAGE);
-            let rows: Vec<(Guid, Vec<u8>, i16, Option<Instant>)> = run!($db, |c| query.select(columns).load(c).await?);
-            let Some(last) = rows.last().map(|row| row.0) else { break };
-            after = last;
-            let found = rows.iter().filter(|row| retention::mentions(&row.1, $digits));
-            let (open, done): (Vec<_>, Vec<_>) = found.partition(|row| $open(row.2, row.3));
-            $sum.waiting += open.len();
-            let ids: Vec<Guid> = done.into_iter().map(|row| row.0).collect();
-            if !ids.is_empty() {
-                let _alone = $db.alone().await;
-                let delete = diesel::delete($table::table.filter($table::id.eq_any(ids)));
-                $sum.bodies += run!($db, |c| delete.execute(c).await?);
-            }
-        }
-    }};
+/// A row of a table of bodies.
+#[derive(QueryableByName)]
+struct Body {
+    #[diesel(sql_type = GuidSql)]
+    id: Guid,
+    #[diesel(sql_type = Binary)]
+    body: Vec<u8>,
+    #[diesel(sql_type = SmallInt)]
+    state: i16,
+    #[diesel(sql_type = Nullable<InstantSql>)]
+    due_at: Option<Instant>,
+}
+
+/// A table of bodies as they came, which is read as a whole, page by page; `$2` is the owner, or 0 for all.
+struct Bodies {
+    page: &'static str,
+    delete: &'static str,
+    /// The state in which a person has to look at one, if there is such.
+    review: Option<i16>,
+}
+
+const REPORTS: Bodies = Bodies {
+    page: "SELECT id, body, state, due_at FROM reports WHERE id > $1 AND $2 = 0 ORDER BY id LIMIT $3",
+    delete: "DELETE FROM reports WHERE id = $1",
+    review: None,
+};
+const INBOUND: Bodies = Bodies {
+    page: "SELECT id, body, state, due_at FROM inbound WHERE id > $1 AND ($2 = 0 OR owner_id = $2) ORDER BY id LIMIT $3",
+    delete: "DELETE FROM inbound WHERE id = $1",
+    review: Some(5),
+};
+
+impl Bodies {
+    /// Of a page, how many bodies hold the number and are not done with, and which do and are.
+    fn holding(&self, page: &[Body], number: &Msisdn) -> (usize, Vec<Guid>) {
+        let digits = number.as_str().trim_start_matches('+').as_bytes();
+        let found = page.iter().filter(|row| retention::mentions(&row.body, digits));
+        let open = |row: &&Body| row.due_at.is_some() || self.review == Some(row.state);
+        let (open, done): (Vec<&Body>, Vec<&Body>) = found.partition(open);
+        (open.len(), done.into_iter().map(|row| row.id).collect())
+    }
+}
+
+impl Requested {
+    fn add(&mut self, more: Self) {
+        self.messages += more.messages;
+        self.under_way += more.under_way;
+        self.campaigns += more.campaigns;
+        self.opt_outs += more.opt_outs;
+        self.bodies += more.bodies;
+        self.waiting += more.waiting;
+    }
 }
 
 impl Store {
@@ -133,33 +165,66 @@ impl Store {
             Some(owner) => vec![owner],
             None => self.users().await?.into_iter().map(|user| user.id).collect(),
         };
-        let (db, keyed, number) = (self.db.clone(), self.keyed.clone(), number.clone());
-        in_a_task(async move {
-            let mut sum = Requested::default();
-            for his in owners {
-                let mut after = Some(Guid(Uuid::nil()));
-                while let Some(from) = after {
-                    let mut page = Requested::default();
-                    after = transact!(&db, |conn| messages_of(conn, &keyed, (his, &number), from, &mut page).await)?;
-                    sum.messages += page.messages;
-                    sum.under_way += page.under_way;
-                    sum.bodies += page.bodies;
+        let mut sum = Requested::default();
+        for owner in owners {
+            self.erase_of_owner(owner, number, &mut sum).await?;
+        }
+        self.erase_bodies(&INBOUND, owner, number, &mut sum).await?;
+        if owner.is_none() {
+            self.erase_bodies(&REPORTS, None, number, &mut sum).await?;
+        }
+        Ok(sum)
+    }
+
+    async fn erase_of_owner(&self, owner: OwnerId, number: &Msisdn, sum: &mut Requested) -> Result<(), Error> {
+        let mut after = Some(Guid(Uuid::nil()));
+        while let Some(from) = after {
+            let (keyed, number) = (self.keyed.clone(), number.clone());
+            let (next, page) = transact!(&self.transactions, |tx| {
+                let mut page = Requested::default();
+                let next = messages_of(tx, &keyed, owner, &number, from, &mut page).await?;
+                Ok((next, page))
+            })?;
+            after = next;
+            sum.add(page);
+        }
+        let (keyed, number) = (self.keyed.clone(), number.clone());
+        sum.add(transact!(&self.transactions, |tx| {
+            let mut lists = Requested::default();
+            lists_of(tx, &keyed, owner, &number, &mut lists).await?;
+            Ok(lists)
+        })?);
+        Ok(())
+    }
+
+    /// Goes through a table of bodies, of all owners or of one, and deletes those that hold the number and are done with.
+    async fn erase_bodies(
+        &self,
+        table: &'static Bodies,
+        owner: Option<OwnerId>,
+        number: &Msisdn,
+        sum: &mut Requested,
+    ) -> Result<(), Error> {
+        let mut after = Guid(Uuid::nil());
+        loop {
+            let query = diesel::sql_query(table.page).bind::<GuidSql, _>(after);
+            let query = query.bind::<BigInt, _>(owner.map_or(0, |owner| owner.0)).bind::<BigInt, _>(PAGE);
+            let page: Vec<Body> = run!(&self.db, |c| query.load(c).await?);
+            let Some(last) = page.last().map(|row| row.id) else { return Ok(()) };
+            after = last;
+            let (open, ids) = table.holding(&page, number);
+            sum.waiting += open;
+            if ids.is_empty() {
+                continue;
+            }
+            sum.bodies += transact!(&self.transactions, |tx| {
+                let mut gone = 0;
+                for id in &ids {
+                    let delete = diesel::sql_query(table.delete).bind::<GuidSql, _>(*id);
+                    gone += on!(tx, |c| delete.execute(c).await?);
                 }
-                transact!(&db, |conn| lists_of(conn, &keyed, (his, &number), &mut sum).await)?;
-            }
-            let digits = number.as_str().trim_start_matches('+').as_bytes();
-            let all = || diesel::dsl::sql::<Bool>("true");
-            let unread = |_: i16, due: Option<Instant>| due.is_some();
-            let open = |state: i16, due: Option<Instant>| due.is_some() || state == REVIEW;
-            if let Some(his) = owner {
-                let of_his = || inbound::owner_id.eq(his.0).assume_not_null();
-                search_bodies!(&db, inbound, of_his(), digits, open, sum);
-            } else {
-                search_bodies!(&db, reports, all(), digits, unread, sum);
-                search_bodies!(&db, inbound, all(), digits, open, sum);
-            }
-            Ok(sum)
-        })
-        .await
+                Ok(gone)
+            })?;
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use jiff::SignedDuration;
 use messaging::domain::message::{Message, Status};
-use messaging::domain::report::Form;
-use messaging::store::{Applied, Job, Post, Stage};
+use messaging::domain::report::{Form, Post};
+use messaging::store::{Applied, Job, Stage};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree as _;
@@ -96,7 +96,7 @@ async fn a_report_that_stays_nobodys_is_looked_at_for_72_hours_and_kept(rig: Rig
     rig.clock.advance(SignedDuration::from_hours(71));
     assert_eq!(due(&rig).await[0].stage, Stage::Waiting);
     rig.clock.advance(SignedDuration::from_hours(1));
-    assert_eq!(due(&rig).await[0].stage, Stage::Nobodys);
+    assert_eq!(due(&rig).await[0].stage, Stage::Unmatched);
     assert_eq!(rig.count("reports WHERE state = 3 AND due_at IS NULL").await, 1);
     rig.sent(owner, None, "p-1").await;
     rig.clock.advance(SignedDuration::from_hours(100));

@@ -7,11 +7,11 @@ use messaging::domain::keyword::Keywords;
 use messaging::domain::message::{Dispatch, Guarantee, Message, Status};
 use messaging::domain::outcome::{Acceptance, Outcome};
 use messaging::domain::phone::Msisdn;
-use messaging::domain::report::Form;
+use messaging::domain::report::{Form, Post};
 use messaging::domain::status::{Event, Refused};
 use messaging::domain::text::MessageText;
 use messaging::store::{
-    Accepted, Chore, Config, Erased, Error, Filter, IdempotencyKey, KeyProblem, OptOutSource, Position, Post, Store,
+    Accepted, Chore, Config, Erased, Error, Filter, IdempotencyKey, KeyProblem, OptOutSource, Position, Store,
 };
 use serde_json::json;
 use tokio_util::sync::CancellationToken;

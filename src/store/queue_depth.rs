@@ -1,12 +1,12 @@
 //! How full the queue is, and what waits beside it: read for those who watch, at most every few seconds.
 
+use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, SmallInt};
-use diesel::{QueryResult, QueryableByName};
+use diesel_async::RunQueryDsl as _;
 
 use crate::domain::message::Dispatch;
 use crate::store::columns::Instant;
 use crate::store::columns::sql::Instant as InstantSql;
-use crate::store::pools::Db;
 use crate::store::{Error, Store, run};
 
 /// How the messages stand that are not done with.
@@ -52,20 +52,8 @@ const STATES: &str = "SELECT dispatch, count(*) AS n FROM messages \
 impl Store {
     /// How full the queue is now.
     pub async fn depths(&self) -> Result<Depths, Error> {
-        let (lanes, states): (Vec<Lane>, Vec<State>) = run!(
-            &self.db,
-            |pg| {
-                use diesel_async::RunQueryDsl as _;
-                (diesel::sql_query(QUEUE).load(pg).await?, diesel::sql_query(STATES).load(pg).await?)
-            },
-            |lite| {
-                let read = |c: &mut diesel::SqliteConnection| -> QueryResult<_> {
-                    use diesel::RunQueryDsl as _;
-                    Ok((diesel::sql_query(QUEUE).load(c)?, diesel::sql_query(STATES).load(c)?))
-                };
-                lite.spawn_blocking(read).await?
-            }
-        );
+        let (lanes, states): (Vec<Lane>, Vec<State>) =
+            run!(&self.db, |c| { (diesel::sql_query(QUEUE).load(c).await?, diesel::sql_query(STATES).load(c).await?) });
         let lane = |campaign| {
             let lane = lanes.iter().find(|lane| lane.campaign == campaign);
             lane.map_or((0, None), |lane| (lane.n, lane.oldest.map(|at| at.0)))
@@ -81,10 +69,6 @@ impl Store {
     /// use and how many idle.
     #[must_use]
     pub fn pulse(&self) -> ((u64, u64), (usize, usize)) {
-        let status = match &self.db {
-            Db::Pg(pool) => pool.status(),
-            Db::Lite(pool, _) => pool.status(),
-        };
-        (self.writer.written(), (status.size.saturating_sub(status.available), status.available))
+        (self.writer.written(), self.db.status())
     }
 }

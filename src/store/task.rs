@@ -8,10 +8,10 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::store::Error;
 
-/// What is asked of a lane, in order.
+/// What is asked of a task, in order.
 pub(super) type Commands<C> = Arc<Mutex<mpsc::Receiver<C>>>;
 
-/// Starts a lane: `work` takes commands, of which up to `length` wait, until there is nobody left to give any. A lane that
+/// Starts a task: `work` takes commands, of which up to `length` wait, until there is nobody left to give any. One that
 /// panics is replaced: its callers are told that their commands failed, and the next ones find it working.
 pub(super) fn start<C, W>(
     name: &'static str,
@@ -29,13 +29,12 @@ where
             if e.is_cancelled() {
                 return;
             }
-            tracing::error!(lane = name, "a lane panicked; another takes its place");
+            tracing::error!(task = name, "a task panicked; another takes its place");
         }
     });
     queue
 }
-
-/// How a lane gathers a batch. One of few commands waits a little for more, if the one before it had so much company that
+/// How a task gathers a batch. One of few commands waits a little for more, if the one before it had so much company that
 /// more are likely. A single caller's commands never wait; among many, three milliseconds are little next to a commit.
 #[derive(Default)]
 pub(super) struct Gathering {
@@ -61,8 +60,8 @@ impl Gathering {
     }
 }
 
-/// Runs a transaction's task to its end.
-pub(super) async fn in_a_task<T: Send + 'static>(
+/// Runs work to its end, whatever becomes of its caller.
+pub(super) async fn run_to_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
     tokio::spawn(work).await.map_err(|e| Error::Query(e.to_string().into()))?

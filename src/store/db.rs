@@ -1,0 +1,52 @@
+//! The two databases behind one enum, and the macro that writes each read once.
+
+use crate::store::pg_pool::PgPool;
+use crate::store::sqlite_threads::SqliteThreads;
+
+/// The database, whichever it is. Cheap to clone.
+#[derive(Clone)]
+pub(super) enum Db {
+    /// Postgres, shared by a fleet.
+    Pg(PgPool),
+    /// SQLite, embedded.
+    Lite(SqliteThreads),
+}
+
+impl Db {
+    /// How many connections are in use, and how many idle.
+    pub(super) fn status(&self) -> (usize, usize) {
+        match self {
+            Self::Pg(pool) => pool.status(),
+            Self::Lite(threads) => threads.status(),
+        }
+    }
+}
+
+/// `run!(db, |c| query)` reads by one query on either database, type-checked for both; `run!(db, |pg| …, |lite| …)` is for
+/// the few that differ. The body ends with `?` applied, and owns what it names: on SQLite it moves to another thread.
+/// Nothing is written by it: that is what `transact!` is for.
+macro_rules! run {
+    ($db:expr, |$c:ident| $body:expr) => {
+        run!($db, |$c| $body, |$c| $body)
+    };
+    ($db:expr, |$p:ident| $pg:expr, |$l:ident| $lite:expr $(,)?) => {
+        match $db {
+            $crate::store::db::Db::Pg(pool) => {
+                let mut lent = pool.lend().await?;
+                let read = async {
+                    let $p = lent.connection()?;
+                    Ok::<_, $crate::store::error::Failure>($pg)
+                };
+                let read = tokio::time::timeout($crate::store::pg_pool::READ, read).await;
+                lent.finish(read)?
+            }
+            $crate::store::db::Db::Lite(threads) => {
+                let read = async move |$l: &mut $crate::store::sqlite_threads::Lite| {
+                    Ok::<_, $crate::store::error::Failure>($lite)
+                };
+                threads.read(read).await?
+            }
+        }
+    };
+}
+pub(super) use run;

@@ -1,0 +1,135 @@
+//! What can go wrong with the database, in words for operators, and which of it may be tried again.
+
+use std::sync::Arc;
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+use crate::postgres::{Class, SqlState};
+use crate::store::pseudonyms::KeyProblem;
+
+/// What can go wrong with the database. The words are for operators and never leave the process.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// It cannot be reached or does not answer: trying again may help. A write may have been committed nevertheless.
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(Arc<str>),
+    /// It refused a statement: a fault of ours.
+    #[error("the database refused a statement: {0}")]
+    Query(Arc<str>),
+    /// It cannot be used as it is.
+    #[error("{0}")]
+    Setup(Arc<str>),
+    /// Another process serves this SQLite file.
+    #[error("the database {path} is being served by another process (pid {holder})")]
+    Serving {
+        /// The file.
+        path: String,
+        /// What the other process wrote into the lock.
+        holder: String,
+    },
+    /// The key of the pseudonyms is not the one that numbers in this database were erased with.
+    #[error("PSEUDONYM_KEY {0}")]
+    Key(KeyProblem),
+    /// The caller went away before anything was stored.
+    #[error("the caller went away before anything was stored")]
+    Cancelled,
+}
+
+impl Error {
+    pub(super) fn setup(e: impl std::fmt::Display) -> Self {
+        Self::Setup(e.to_string().into())
+    }
+
+    pub(super) fn unavailable(e: impl std::fmt::Display) -> Self {
+        Self::Unavailable(e.to_string().into())
+    }
+}
+
+/// Why a query, or a transaction's story, ended without a result.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The database said so, or could not be asked.
+    Database(DieselError),
+    /// Another transaction won, as a test asked for.
+    Race,
+    /// A row was not as the process believed it to be: the story is told again, and reads everything.
+    Outdated,
+    /// The story itself refused.
+    Refused(Error),
+}
+
+impl From<DieselError> for Failure {
+    fn from(e: DieselError) -> Self {
+        Self::Database(e)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(e: Error) -> Self {
+        Self::Refused(e)
+    }
+}
+
+impl Failure {
+    /// Whether the transaction lost a race with another one and is to be tried again.
+    pub(super) fn is_race(&self, state: Option<SqlState>) -> bool {
+        match self {
+            Self::Race => true,
+            Self::Database(e) => class(e, state) == Class::Race,
+            Self::Outdated | Self::Refused(_) => false,
+        }
+    }
+
+    /// The failure as the store's callers are told, with the SQLSTATE that the connection saw.
+    pub(super) fn into_error(self, state: Option<SqlState>) -> Error {
+        match self {
+            Self::Refused(e) => e,
+            Self::Race => Error::Unavailable("every race was lost".into()),
+            Self::Outdated => Error::Query("a row changed under its lock".into()),
+            Self::Database(e) => {
+                let text: Arc<str> = match state {
+                    Some(state) => format!("{e} (SQLSTATE {})", state.as_str()).into(),
+                    None => e.to_string().into(),
+                };
+                match class(&e, state) {
+                    // A race that was lost many times is a database that cannot keep up.
+                    Class::Race | Class::Unavailable => Error::Unavailable(text),
+                    Class::Fault => Error::Query(text),
+                }
+            }
+        }
+    }
+}
+
+/// What a failure means. On Postgres its SQLSTATE says so; without one the server did not answer at all. SQLite has no
+/// such code in Diesel's errors, but its texts are compiled in and in one language.
+fn class(e: &DieselError, state: Option<SqlState>) -> Class {
+    use DatabaseErrorKind as Kind;
+    match (e, state) {
+        (DieselError::DatabaseError(..), Some(state)) => state.class(),
+        (
+            DieselError::DatabaseError(
+                Kind::ClosedConnection | Kind::UnableToSendCommand | Kind::ReadOnlyTransaction,
+                _,
+            )
+            | DieselError::BrokenTransactionManager,
+            None,
+        ) => Class::Unavailable,
+        (DieselError::DatabaseError(Kind::SerializationFailure, _), None) => Class::Race,
+        (DieselError::DatabaseError(Kind::Unknown, info), None) if SQLITE_UNAVAILABLE.contains(&info.message()) => {
+            Class::Unavailable
+        }
+        _ => Class::Fault,
+    }
+}
+
+/// SQLite's own texts (`sqlite3ErrStr` in its source) for SQLITE_BUSY, SQLITE_FULL, SQLITE_IOERR, SQLITE_CANTOPEN,
+/// SQLITE_READONLY and SQLITE_INTERRUPT.
+const SQLITE_UNAVAILABLE: [&str; 6] = [
+    "database is locked",
+    "database or disk is full",
+    "disk I/O error",
+    "unable to open database file",
+    "attempt to write a readonly database",
+    "interrupted",
+];

@@ -1,0 +1,147 @@
+//! The pool of connections to Postgres, each with what it heard of the server's faults.
+
+use std::time::Duration;
+
+use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, QueueMode, RecycleError, RecycleResult, Timeouts};
+use diesel::{ConnectionError, ConnectionResult};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
+
+use crate::postgres::{CONNECT_WAIT, Faults, configuration, connect};
+use crate::store::error::{Error, Failure};
+
+/// No statement of ours runs longer; one that would is a fault, and must not hold its locks for ever.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Every statement of ours finds its rows by an index. A plan that was made while a table was small would scan it, and
+/// a prepared statement keeps its plan until new statistics come: minutes, in which the table grows to a million rows.
+/// Compiling a plan takes longer than any statement of ours runs.
+const SETTINGS: &str =
+    "SET timezone = 'UTC'; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; SET jit = off";
+/// How long a caller waits for a connection before the database counts as out of reach.
+const POOL_WAIT: Duration = CONNECT_WAIT;
+/// How long a read may take, its way there and back included. The server ends a statement after [`STATEMENT_TIMEOUT`]; this
+/// ends one whose answer does not come.
+pub(super) const READ: Duration = Duration::from_secs(35);
+/// The connection that was used last goes out first: its statements are prepared and its pages are in memory, while
+/// those that are rarely needed stay small.
+const QUEUE: QueueMode = QueueMode::Lifo;
+const RUNTIME: deadpool::Runtime = deadpool::Runtime::Tokio1;
+const TIMEOUTS: Timeouts = Timeouts { wait: Some(POOL_WAIT), create: Some(POOL_WAIT), recycle: Some(POOL_WAIT) };
+
+/// One connection to Postgres, set up as all of ours are. TLS is used if the URL says `sslmode=require`, and the certificate
+/// is then verified against the system's roots.
+pub(super) async fn open(url: &str) -> ConnectionResult<(AsyncPgConnection, Faults)> {
+    let (mut connection, faults) = connect(&configuration(url)?).await?;
+    let setup = format!("SET statement_timeout = {}; {SETTINGS}", STATEMENT_TIMEOUT.as_millis());
+    connection.batch_execute(&setup).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok((connection, faults))
+}
+
+/// A connection of the pool.
+pub(super) struct Pooled {
+    pub connection: AsyncPgConnection,
+    pub faults: Faults,
+}
+
+/// Opens connections for the pool, and looks at those that come back.
+struct Connections {
+    url: String,
+}
+
+impl Manager for Connections {
+    type Type = Pooled;
+    type Error = ConnectionError;
+
+    async fn create(&self) -> Result<Pooled, ConnectionError> {
+        let (connection, faults) = open(&self.url).await?;
+        Ok(Pooled { connection, faults })
+    }
+
+    /// No query on every checkout: a dead connection shows itself on its first real query, or by being closed.
+    async fn recycle(&self, pooled: &mut Pooled, _: &Metrics) -> RecycleResult<ConnectionError> {
+        use diesel_async::pooled_connection::PoolableConnection as _;
+        pooled.faults.take();
+        if pooled.connection.is_broken() { Err(RecycleError::message("the connection is broken")) } else { Ok(()) }
+    }
+}
+
+/// The connections to one Postgres server. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct PgPool(Pool<Connections>);
+
+/// A connection that is lent out. It goes back to the pool when it is dropped, unless it is in a transaction then.
+pub(super) struct Lent {
+    /// `None` once it was discarded.
+    object: Option<Object<Connections>>,
+    in_transaction: bool,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if self.in_transaction {
+            self.discard();
+        }
+    }
+}
+
+impl PgPool {
+    /// A pool of up to `size` connections to the server at `url`. None is opened yet.
+    pub(super) fn new(url: &str, size: usize) -> Result<Self, Error> {
+        let connections = Connections { url: url.to_owned() };
+        let pool = Pool::builder(connections).max_size(size).queue_mode(QUEUE).timeouts(TIMEOUTS).runtime(RUNTIME);
+        Ok(Self(pool.build().map_err(Error::setup)?))
+    }
+
+    /// A connection.
+    pub(super) async fn lend(&self) -> Result<Lent, Error> {
+        let lent = self.0.get().await.map_err(|e| match e {
+            PoolError::Backend(e) => Error::unavailable(e),
+            e => Error::unavailable(e),
+        })?;
+        Ok(Lent { object: Some(lent), in_transaction: false })
+    }
+
+    /// How many connections are in use, and how many idle.
+    pub(super) fn status(&self) -> (usize, usize) {
+        let status = self.0.status();
+        (status.size.saturating_sub(status.available), status.available)
+    }
+}
+
+impl Lent {
+    /// The connection; an error if it was discarded.
+    pub(super) fn connection(&mut self) -> Result<&mut AsyncPgConnection, Error> {
+        let pooled = self.object.as_mut().ok_or_else(|| Error::Unavailable("the connection was given up".into()))?;
+        Ok(&mut pooled.connection)
+    }
+
+    /// Closes the connection instead of giving it back: nobody knows what is still under way on it.
+    fn discard(&mut self) {
+        // Dropped outside of the pool, it is closed.
+        drop(self.object.take().map(Object::take));
+    }
+
+    /// Notes whether a transaction is open on it.
+    pub(super) fn in_transaction(&mut self, open: bool) {
+        self.in_transaction = open;
+    }
+
+    /// The SQLSTATE of the first fault since this was last asked.
+    pub(super) fn state(&self) -> Option<crate::postgres::SqlState> {
+        self.object.as_ref().and_then(|pooled| pooled.faults.take())
+    }
+
+    /// What a read came to. One whose answer did not come in time takes its connection with it.
+    pub(super) fn finish<T>(
+        mut self,
+        read: Result<Result<T, Failure>, tokio::time::error::Elapsed>,
+    ) -> Result<T, Error> {
+        match read {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(failure)) => Err(failure.into_error(self.state())),
+            Err(_) => {
+                self.discard();
+                Err(Error::Unavailable("no answer to a read".into()))
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Which database, and how much of it.
+
+use secrecy::SecretString;
+
+/// Which database, and how much of it.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `postgres://…`, `postgresql://…` or `sqlite://path`.
+    pub url: Url,
+    /// How many connections there are at most. On SQLite one of them writes, and no more than four read.
+    pub pool_size: usize,
+    /// The key of the pseudonyms that stand for erased numbers (`PSEUDONYM_KEY`), of
+    /// [`crate::domain::pseudonym::Pseudonyms::MIN_KEY`] bytes or more; without one nothing can be erased.
+    pub pseudonym_key: Option<SecretString>,
+}
+
+/// A database's address, which may hold a password: its `Debug` shows the scheme alone.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Url {
+    /// A Postgres server's URL.
+    Postgres(String),
+    /// An SQLite file's path.
+    Sqlite(String),
+}
+
+impl std::fmt::Debug for Url {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Postgres(_) => "Postgres(…)",
+            Self::Sqlite(_) => "Sqlite(…)",
+        })
+    }
+}
+
+impl Url {
+    /// Reads the URL; anything else is `None`.
+    #[must_use]
+    pub fn parse(url: &str) -> Option<Self> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let valid = url.parse::<tokio_postgres::Config>().is_ok();
+            return valid.then(|| Self::Postgres(url.to_owned()));
+        }
+        let path = url.strip_prefix("sqlite://")?;
+        let usable = !path.is_empty() && !path.contains([':', '?']);
+        usable.then(|| Self::Sqlite(path.to_owned()))
+    }
+}

@@ -1,0 +1,135 @@
+//! What the decisions of a transaction come to in rows, and how they are written.
+
+use std::collections::{BTreeMap, HashSet};
+
+use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult, SqliteConnection};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::domain::message::Message;
+use crate::store::columns::Instant;
+use crate::store::counters::{Before, Tally};
+use crate::store::error::Failure;
+use crate::store::journal;
+use crate::store::pg_bulk::{InsertCounts, InsertEvents, InsertMessages, UpdateHolds, UpdateStates};
+use crate::store::rows::{EventRow, MessageRow, StateRow};
+use crate::store::schema::{campaign_counter_changes, campaigns, events, idempotency_keys, messages};
+use crate::store::sqlite_update::UpdateState;
+use crate::store::transaction::{Tx, on};
+
+/// What the decisions of a transaction come to in rows.
+#[derive(Default)]
+pub(super) struct Writes {
+    new: Vec<MessageRow>,
+    /// In the order of their ids, so that two transactions rarely wait for each other crosswise.
+    changed: BTreeMap<Uuid, StateRow>,
+    /// Those of the changed whose hold alone changed.
+    held: HashSet<Uuid>,
+    events: Vec<EventRow>,
+    tally: Tally,
+    /// Idempotency keys that this transaction claimed, and that are to be free again.
+    pub free_keys: Vec<(i64, i16, String)>,
+}
+
+impl Writes {
+    /// A new message, and the record of it.
+    pub(super) fn accept(&mut self, message: &Message, event: EventRow) {
+        self.new.push(MessageRow::of(message));
+        self.events.push(event);
+        self.tally.moved(message, None);
+    }
+
+    /// As [`Writes::change`], of a claim or a fence, which change who holds the message and nothing else.
+    pub(super) fn hold(&mut self, message: &Message, before: Before, event: Option<EventRow>) {
+        self.change(message, before, event);
+        self.held.insert(message.id.0);
+    }
+
+    /// A message that changed, what it was before, and the record of it.
+    pub(super) fn change(&mut self, message: &Message, before: Before, event: Option<EventRow>) {
+        let was = self.changed.get(&message.id.0).map_or(before.version, |row| row.was);
+        self.changed.insert(message.id.0, StateRow { was, ..StateRow::of(message) });
+        self.held.remove(&message.id.0);
+        self.events.extend(event);
+        self.tally.moved(message, Some(before));
+    }
+
+    /// Whether a message of these waits in the queue from the beginning.
+    pub(super) fn queues(&self) -> bool {
+        self.new.iter().any(|row| row.dispatch == crate::domain::message::Dispatch::Queued as i16)
+    }
+
+    /// Writes everything; [`Failure::Outdated`] if a row was not as it was believed to be.
+    pub(super) async fn flush(mut self, tx: &mut Tx) -> Result<(), Failure> {
+        tx.journaled |= !self.events.is_empty();
+        let (first_sent, free_keys) = (self.tally.take_first_sent(), std::mem::take(&mut self.free_keys));
+        let now = tx.now;
+        let as_believed = on!(tx, |pg| self.to_postgres(pg).await?, |lite| {
+            lite.spawn_blocking(move |c| self.to_sqlite(c, now)).await?
+        });
+        if !as_believed {
+            return Err(Failure::Outdated);
+        }
+        for (campaign, at) in first_sent {
+            // Written once in a campaign's life.
+            let unset = campaigns::id.eq(campaign).and(campaigns::first_sent_at.is_null());
+            let note = diesel::update(campaigns::table.filter(unset)).set(campaigns::first_sent_at.eq(Instant(at)));
+            on!(tx, |c| note.execute(c).await?);
+        }
+        for key in free_keys {
+            on!(tx, |c| diesel::delete(idempotency_keys::table.find(key)).execute(c).await?);
+        }
+        Ok(())
+    }
+
+    /// Whether all the changed rows were still as they were believed to be.
+    async fn to_postgres(self, c: &AsyncPgConnection) -> QueryResult<bool> {
+        // Through a shared reference they go out together, one round trip for all. The first fault is the true one:
+        // the statements behind it fail because the transaction has.
+        macro_rules! unless_empty {
+            ($rows:expr, $statement:ident) => {{
+                let (rows, mut c) = ($rows, c);
+                async move { if rows.len() == 0 { Ok(0) } else { $statement::of(rows).execute(&mut c).await } }
+            }};
+        }
+        let expected = self.changed.len();
+        let (held, changed): (Vec<StateRow>, Vec<StateRow>) =
+            self.changed.into_values().partition(|row| self.held.contains(&row.id.0));
+        let (new, held, changed, events, counted) = futures::join!(
+            unless_empty!(self.new.into_iter(), InsertMessages),
+            unless_empty!(held.into_iter(), UpdateHolds),
+            unless_empty!(changed.into_iter(), UpdateStates),
+            unless_empty!(self.events.into_iter(), InsertEvents),
+            unless_empty!(self.tally.rows().into_iter(), InsertCounts),
+        );
+        if new.and(held)? + changed? != expected {
+            return Ok(false);
+        }
+        events.and(counted).map(|_| true)
+    }
+
+    /// As [`Writes::to_postgres`], row by row in one call.
+    fn to_sqlite(self, c: &mut SqliteConnection, now: Timestamp) -> QueryResult<bool> {
+        use diesel::RunQueryDsl;
+        for row in &self.new {
+            RunQueryDsl::execute(diesel::insert_into(messages::table).values(row), c)?;
+        }
+        for row in self.changed.values() {
+            if RunQueryDsl::execute(UpdateState(row), c)? != 1 {
+                return Ok(false);
+            }
+        }
+        if !self.events.is_empty() {
+            let place = journal::next_place(c, now)?;
+            for row in &self.events {
+                let values = (row, events::place.eq(place));
+                RunQueryDsl::execute(diesel::insert_into(events::table).values(values), c)?;
+            }
+        }
+        for row in &self.tally.rows() {
+            RunQueryDsl::execute(diesel::insert_into(campaign_counter_changes::table).values(row), c)?;
+        }
+        Ok(true)
+    }
+}
