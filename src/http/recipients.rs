@@ -18,7 +18,6 @@ use tokio_util::io::StreamReader;
 
 use crate::auth::Caller;
 use crate::contract::campaigns::Recipients;
-use crate::error::Error;
 use crate::http::endpoint::{About, Endpoint};
 use crate::http::entry::{self, Door, Named};
 use crate::http::openapi::operations;
