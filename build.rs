@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = compiler.encode_file_descriptor_set();
     std::fs::write(out.join("descriptors.bin"), &descriptors)?;
 
-    // The HTTP door finds a message's descriptor by its name.
+    // The HTTP API finds a message's descriptor by its name.
     let mut names = tonic_prost_build::Config::new();
     names.enable_type_names();
     let set = tonic_prost_build::FileDescriptorSet::decode(descriptors.as_slice())?;

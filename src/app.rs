@@ -38,7 +38,7 @@ pub async fn build(config: &Config) -> Result<Service, Error> {
             lease: config.work.lease,
             refresh_concurrency: config.work.refresh_concurrency,
             send_concurrency: config.work.send_concurrency,
-            tenant_in_flight: config.work.tenant_in_flight,
+            owner_in_flight: config.work.owner_in_flight,
             bulk_concurrency: config.work.bulk_concurrency,
             bulk_chunk: config.work.bulk_chunk,
             rate: config.work.rate,

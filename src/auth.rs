@@ -1,4 +1,4 @@
-//! Who is calling, and what they may do: one identity for both doors.
+//! Who is calling, and what they may do: one identity for both APIs.
 
 pub mod keys;
 pub mod tokens;
@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use crate::domain::ids::OwnerId;
 use crate::error::Error;
 
-/// What credentials allow.
+/// The scopes of credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// Send messages.
@@ -27,7 +27,7 @@ pub enum Scope {
 impl Scope {
     /// Every scope.
     pub const ALL: [Self; 5] = [Self::MessagesSend, Self::MessagesRead, Self::Campaigns, Self::ActAs, Self::Admin];
-    /// What credentials allow that name no scope: an ordinary user's own work.
+    /// The scopes of credentials that name none: an ordinary user's own work.
     pub const ORDINARY: &'static str = "messages:send messages:read campaigns";
 
     /// Its name in a token.
@@ -91,7 +91,7 @@ impl Caller {
     }
 }
 
-/// What a caller showed.
+/// The credentials that a caller showed.
 #[derive(Debug, Clone)]
 pub enum Credentials {
     /// `authorization: Bearer …`
@@ -101,7 +101,7 @@ pub enum Credentials {
 }
 
 impl Credentials {
-    /// What the headers show; a token before a key. A scheme other than Bearer is worth nothing.
+    /// The credentials in the headers; a token before a key. A scheme other than Bearer is worth nothing.
     #[must_use]
     pub fn shown(headers: &HeaderMap) -> Option<Self> {
         let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());

@@ -30,12 +30,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve both doors and run the workers
+    /// Serve both APIs and run the workers
     Serve(serve::Serve),
     /// Run the Mitto sandbox alone: Mitto's API on this machine, without an account
     Sandbox(sandbox::Sandbox),
     /// Bring the database up to date
-    Migrate(admin::Place),
+    Migrate(admin::DatabaseArgs),
     /// Check the configuration, the database and the files it names, and change nothing
     CheckConfig,
     /// Users, who own messages and campaigns
@@ -46,7 +46,7 @@ enum Command {
     Key(admin::Key),
     /// Print a token for a user
     Token(admin::Token),
-    /// Send what is queued, without a gRPC door
+    /// Send what is queued, without a gRPC listener
     Worker,
     /// Route accounts: their limits, and what holds them
     #[command(subcommand)]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// What time it is, to the microsecond, which is what both databases keep.
+/// The time, to the microsecond, which is what both databases keep.
 #[derive(Clone, Debug)]
 pub enum Clock {
     /// The system's clock, moved by the offset to the database's clock (microseconds), so that the leases of

@@ -29,9 +29,9 @@ pub struct Config {
     pub provider: Provider,
     /// The database.
     pub database: store::Config,
-    /// The gRPC door.
+    /// The gRPC listener.
     pub grpc: Grpc,
-    /// `HTTP_ADDR`: the address of the HTTP door.
+    /// `HTTP_ADDR`: the address of the HTTP listener.
     pub http_addr: SocketAddr,
     /// `CORS_ALLOWLIST`: the origins whose pages may call.
     pub origins: Vec<HeaderValue>,
@@ -39,7 +39,7 @@ pub struct Config {
     pub jwt_secret: SecretString,
     /// `WEBHOOK_SECRET`, `STOP_WORDS`: what the provider may post.
     pub webhooks: Webhooks,
-    /// `SANDBOX_REPORTS`: whether the sandbox of `serve --sandbox` posts its reports to the HTTP door.
+    /// `SANDBOX_REPORTS`: whether the sandbox of `serve --sandbox` posts its reports to the HTTP listener.
     pub sandbox_reports: bool,
     /// The work in the background.
     pub work: Work,
@@ -58,7 +58,7 @@ pub struct Provider {
     pub sender: Option<SenderId>,
 }
 
-/// The gRPC door.
+/// The gRPC listener.
 #[derive(Debug)]
 pub struct Grpc {
     /// `GRPC_ADDR`.
@@ -71,7 +71,7 @@ pub struct Grpc {
     pub watch_streams: usize,
 }
 
-/// The files of the gRPC door's TLS.
+/// The files of the gRPC listener's TLS.
 #[derive(Debug, Clone)]
 pub struct TlsFiles {
     /// `GRPC_TLS_CERT`: the certificate chain, PEM.
@@ -89,8 +89,8 @@ pub struct Work {
     pub enabled: bool,
     /// `SEND_CONCURRENCY`: how many queued messages are in flight.
     pub send_concurrency: usize,
-    /// `TENANT_IN_FLIGHT`: how many of them one user can have.
-    pub tenant_in_flight: usize,
+    /// `TENANT_IN_FLIGHT`: how many of them one owner can have.
+    pub owner_in_flight: usize,
     /// `BULK_CONCURRENCY`: how many bulk calls are in flight.
     pub bulk_concurrency: usize,
     /// `BULK_CHUNK`: how many messages go into one.

@@ -1,10 +1,11 @@
-//! What a message is and what may become of it: pure rules, no I/O, no async, no neighbours.
+//! A message and everything that may become of it: pure rules, no I/O, no async, no neighbours.
 
 pub mod breaker;
 pub mod budget;
 pub mod campaign;
 pub mod evidence;
 pub mod expansion;
+pub mod fair_share;
 pub mod gate;
 pub mod ids;
 pub mod imported;
@@ -25,4 +26,3 @@ pub mod sender;
 pub mod status;
 pub mod template;
 pub mod text;
-pub mod turns;

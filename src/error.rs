@@ -1,4 +1,4 @@
-//! What the service tells its callers when it cannot do what they ask: one type, rendered by each door.
+//! The service's errors, as callers are told them: one type, rendered by each API.
 //!
 //! A variant's public words and its internal cause are different fields; causes go to the log and never to a caller.
 
@@ -12,7 +12,7 @@ use crate::store;
 pub struct Violation {
     /// The field's path, for example `destination`.
     pub field: String,
-    /// What is wrong with it, without its value.
+    /// The fault, without the field's value.
     pub description: String,
 }
 
@@ -93,7 +93,7 @@ impl Error {
         Self::Invalid(vec![Violation::new(field, description)])
     }
 
-    /// A stable upper-snake word for machines, the same at both doors.
+    /// A stable upper-snake word for machines, the same at both APIs.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
@@ -174,7 +174,7 @@ impl From<store::Error> for Error {
 }
 
 impl Error {
-    /// What a failed read at the provider means for the caller who asked about `id`.
+    /// The meaning of a failed read at the provider for the caller who asked about `id`.
     #[must_use]
     pub fn of_read(e: &provider::ReadError, id: &str) -> Self {
         let later =

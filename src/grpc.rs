@@ -1,4 +1,4 @@
-//! The gRPC door: decodes, asks the service, encodes. It holds no rule and no query.
+//! The gRPC API: decodes, asks the service, encodes. It holds no rule and no query.
 
 mod campaigns;
 mod entry;
@@ -21,11 +21,11 @@ const MAX_REQUEST: usize = 4 * 1024 * 1024;
 
 /// The services, each under its own name in health and reflection.
 #[derive(Clone)]
-pub struct Door {
+pub struct GrpcApi {
     service: Service,
 }
 
-/// Says to the health service how the door stands.
+/// Says to the health service how the API stands.
 #[derive(Clone)]
 pub struct Health {
     reporter: HealthReporter,
@@ -49,9 +49,9 @@ impl Health {
     }
 }
 
-/// All routes of the door: the services, health, and reflection in both its versions.
+/// All routes of the API: the services, health, and reflection in both its versions.
 pub async fn routes(service: Service) -> Result<(Routes, Health), tonic_reflection::server::Error> {
-    let door = Door { service };
+    let api = GrpcApi { service };
     let (reporter, health) = tonic_health::server::health_reporter();
     let health_of = Health { reporter };
     health_of.set(true).await;
@@ -63,8 +63,8 @@ pub async fn routes(service: Service) -> Result<(Routes, Health), tonic_reflecti
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
-    let routes = Routes::new(MessagingServiceServer::new(door.clone()).max_decoding_message_size(MAX_REQUEST))
-        .add_service(CampaignServiceServer::new(door).max_decoding_message_size(MAX_REQUEST))
+    let routes = Routes::new(MessagingServiceServer::new(api.clone()).max_decoding_message_size(MAX_REQUEST))
+        .add_service(CampaignServiceServer::new(api).max_decoding_message_size(MAX_REQUEST))
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);

@@ -1,4 +1,4 @@
-//! The HTTP door: the API for browsers, what the provider posts, and whether the process lives and can work.
+//! The HTTP API: the API for browsers, what the provider posts, and whether the process lives and can work.
 
 mod campaigns;
 mod delivery_report;
@@ -6,6 +6,7 @@ mod endpoint;
 mod entry;
 mod events;
 mod guard;
+mod health;
 mod inbound;
 mod messages;
 mod mitto;
@@ -16,10 +17,9 @@ mod recipients;
 mod signature;
 mod stream_urls;
 mod transcode;
-mod watched;
 mod webhook;
 
-pub use crate::contract::Places;
+pub use crate::contract::CallPermits;
 pub use guard::cors;
 pub use problem::Problem;
 
@@ -29,9 +29,9 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::service::Service;
-use entry::Door;
+use entry::HttpApi;
 
-/// How the door treats those who come.
+/// How the API treats those who call.
 #[derive(Debug, Clone, Default)]
 pub struct Front {
     /// The origins whose pages may call (`CORS_ALLOWLIST`).
@@ -39,21 +39,21 @@ pub struct Front {
     /// Set when the process stops: streams end.
     pub stop: CancellationToken,
     /// How many calls are served at once.
-    pub places: Places,
+    pub permits: CallPermits,
 }
 
-/// All routes of the door. What it does not know it says so, in JSON.
+/// All routes of the API. What it does not know it says so, in JSON.
 pub fn routes(service: &Service, front: Front) -> Router {
-    let door = Door { service: service.clone(), stop: front.stop };
+    let api = HttpApi { service: service.clone(), stop: front.stop };
     let prompt = endpoint::router(endpoint::prompt()).layer(middleware::from_fn(guard::in_time));
-    let api = prompt.merge(endpoint::router(recipients::endpoints())).with_state(door);
-    let api = api.layer(middleware::from_fn_with_state(front.places, guard::in_place));
-    finish(watched::routes(service).merge(api).merge(openapi::routes()), service, &front.origins)
+    let api = prompt.merge(endpoint::router(recipients::endpoints())).with_state(api);
+    let api = api.layer(middleware::from_fn_with_state(front.permits, guard::with_permit));
+    finish(health::routes(service).merge(api).merge(openapi::routes()), service, &front.origins)
 }
 
 /// The routes of a process that serves no callers: a worker's.
 pub fn worker_routes(service: &Service) -> Router {
-    finish(watched::routes(service), service, &[])
+    finish(health::routes(service), service, &[])
 }
 
 fn finish(router: Router, service: &Service, origins: &[HeaderValue]) -> Router {

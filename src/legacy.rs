@@ -36,7 +36,7 @@ pub enum Error {
 pub struct User {
     /// The id.
     pub id: i64,
-    /// What people call it: its name, else its address.
+    /// The name for people: its name, else its address.
     pub name: Option<String>,
     /// The sender of its messages.
     pub sender: Option<String>,
@@ -49,7 +49,7 @@ pub struct User {
 pub struct Campaign {
     /// The id.
     pub id: i64,
-    /// The user that it belongs to.
+    /// The owner: the user that it belongs to.
     pub user_id: Option<i64>,
     /// Its name.
     pub name: Option<String>,
@@ -80,7 +80,7 @@ pub struct Message {
     pub text: Option<String>,
     /// Its sender, if it has one of its own.
     pub sender: Option<String>,
-    /// What the old system said of it.
+    /// The old system's words on it.
     pub status: Option<String>,
     /// The provider's id.
     pub provider_message_id: Option<String>,

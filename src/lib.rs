@@ -1,4 +1,4 @@
-//! The messaging service: a gRPC door to the SMS provider Mitto that loses nothing and counts every duplicate.
+//! The messaging service: a gRPC API to the SMS provider Mitto that loses nothing and counts every duplicate.
 
 mod app;
 pub mod auth;

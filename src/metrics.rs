@@ -1,4 +1,4 @@
-//! What the process counts, for Prometheus: one registry that is passed along, no globals. Labels come from closed sets,
+//! The process's counters, for Prometheus: one registry that is passed along, no globals. Labels come from closed sets,
 //! and never hold a number, a text or an account.
 
 use std::fmt;
@@ -120,7 +120,7 @@ impl Inner {
         );
         r.register("timer_moves", "What time did to messages, by the status after", self.timers.clone());
         r.register("provider_seconds", "How long provider calls took, by call", self.provider_seconds.clone());
-        r.register("rate_limited_looks", "Looks at the queue that a rate limit cut short", self.limited.clone());
+        r.register("rate_limited_passes", "Passes over the queue that a rate limit cut short", self.limited.clone());
         r.register("webhook_posts", "Posts to the webhooks, by hook and outcome", self.webhooks.clone());
         r.register("http_requests", "HTTP requests, by route, method and status", self.requests.clone());
         r.register(
@@ -137,7 +137,7 @@ impl Inner {
         r.register("watch_streams", "Streams of WatchMessages that are open here", self.watches.clone());
         r.register(
             "gates_held",
-            "Gates that hold sends back, by reason; unwell is the open breaker",
+            "Gates that hold sends back, by reason; unhealthy is the open breaker",
             self.gates.clone(),
         );
         r.register("queue_depth", "Messages in the queue, by lane; of all replicas", self.waiting.clone());
@@ -153,7 +153,7 @@ impl Inner {
     }
 }
 
-/// What a reading of the database and its pool gives.
+/// A reading of the database and its pool.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Reading {
     /// How many messages wait in each lane, and how many seconds the oldest of them has been due.
@@ -210,7 +210,7 @@ impl Metrics {
         self.inner.provider_seconds.get_or_create(&[("call", call)]).observe(took.as_secs_f64());
     }
 
-    /// A rate limit cut a look at the queue short.
+    /// A rate limit cut a pass over the queue short.
     pub fn limited(&self) {
         self.inner.limited.inc();
     }

@@ -3,7 +3,7 @@
 
 /// Whether the program is to have this bug: the one that `MESSAGING_PLANTED_BUG` names.
 ///
-/// Read from the environment and kept for the whole process, against the rule of the house, because the places that ask
+/// Read from the environment and kept for the whole process, against the rule of the project, because the places that ask
 /// must not be handed anything for it: their signatures are those of the program without bugs.
 #[cfg(feature = "planted-bugs")]
 pub(crate) fn bug(name: &str) -> bool {

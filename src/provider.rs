@@ -46,9 +46,9 @@ pub struct Snapshot {
     pub delivery_status: Option<String>,
     /// Its explanation.
     pub description: Option<String>,
-    /// How many parts; `None` means 1.
+    /// How many segments; `None` means 1.
     pub message_parts: Option<i32>,
-    /// What was asked for: sender and text.
+    /// The content that was asked for: sender and text.
     pub request_sms: Option<SnapshotSms>,
     /// The whole answer as it came.
     pub raw: serde_json::Value,
@@ -74,7 +74,7 @@ pub struct SnapshotConversation {
     pub participants: Vec<String>,
 }
 
-/// What the provider was asked to send.
+/// The content that the provider was asked to send.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SnapshotSms {
     /// The sender that was asked for.
@@ -89,7 +89,7 @@ pub enum ReadError {
     /// The provider does not know the id (404), or the id cannot be asked for.
     #[error("the provider does not know this message")]
     NotFound,
-    /// The provider cannot be reached, is unwell, or answered what cannot be read. The code is stable, upper snake.
+    /// The provider cannot be reached, is unhealthy, or answered what cannot be read. The code is stable, upper snake.
     #[error("the provider did not answer: {code}")]
     Unavailable {
         /// For example `PROVIDER_TIMEOUT`.

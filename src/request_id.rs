@@ -1,4 +1,4 @@
-//! What a call is named by in the log and in the answer: the caller's `x-request-id` if it can be used, else a new one.
+//! The name of a call in the log and in the answer: the caller's `x-request-id` if it can be used, else a new one.
 
 use std::sync::Arc;
 

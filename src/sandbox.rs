@@ -1,6 +1,6 @@
 //! The Mitto sandbox: a real HTTP server that plays Mitto's Messaging API, so that everything runs without an account.
 //!
-//! What a message does is chosen by the last four digits of its destination (`behaviour`); what was accepted is in a
+//! The behaviour of a message is chosen by the last four digits of its destination (`behaviour`); what was accepted is in a
 //! **ledger** that can be read over HTTP, which is what proves "no duplicate, none lost". `docs/sandbox.md` is the
 //! manual. The way of a send: `server` → `gate` (key, outages, latency) → `send` (`request`, then `ledger`) →
 //! `reports`. Everything under `/sandbox/` is `control`.
@@ -18,12 +18,12 @@ mod journal;
 mod ledger;
 mod ledger_view;
 mod message;
-mod parts;
 mod problem;
 mod rate;
 mod read;
 mod reports;
 mod request;
+mod segments;
 mod send;
 mod server;
 mod settings;

@@ -33,21 +33,21 @@ pub enum ServeError {
     /// The descriptors do not make a reflection service.
     #[error("reflection cannot be served: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// The gRPC door.
-    #[error("the gRPC door failed: {0}")]
+    /// The gRPC listener.
+    #[error("the gRPC listener failed: {0}")]
     Grpc(#[from] tonic::transport::Error),
 }
 
-/// The doors, open and not yet served.
+/// The listeners, open and not yet served.
 #[derive(Debug)]
-pub struct Doors {
+pub struct Listeners {
     grpc: TcpListener,
     http: TcpListener,
     tls: Option<tls::Tls>,
     addresses: (SocketAddr, SocketAddr),
 }
 
-impl Doors {
+impl Listeners {
     /// Takes the addresses and reads the certificates.
     pub async fn open(config: &Grpc, http_addr: SocketAddr) -> Result<Self, Error> {
         let tls = config.tls.clone().map(|files| tls::Tls::load(files.into())).transpose();
@@ -57,7 +57,7 @@ impl Doors {
         Ok(Self { grpc, http, tls, addresses: (grpc_at, http_at) })
     }
 
-    /// The addresses that the doors got: gRPC, HTTP.
+    /// The addresses that the listeners got: gRPC, HTTP.
     #[must_use]
     pub fn addresses(&self) -> (SocketAddr, SocketAddr) {
         self.addresses
@@ -79,7 +79,7 @@ impl Doors {
         Ok(())
     }
 
-    /// Serves until `stop`, up to `max_calls` at once, then lets calls in flight finish, within a limit. Pages of `origins` may call both doors.
+    /// Serves until `stop`, up to `max_calls` at once, then lets calls in flight finish, within a limit. Pages of `origins` may call both APIs.
     pub async fn serve(
         self,
         service: Service,
@@ -88,7 +88,7 @@ impl Doors {
         stop: CancellationToken,
     ) -> Result<(), ServeError> {
         let (routes, health) = grpc::routes(service.clone()).await?;
-        let places = http::Places::new(max_calls);
+        let permits = http::CallPermits::new(max_calls);
         let watching = tokio::spawn(watch(service.clone(), health.clone(), stop.clone()));
         let grpc = Server::builder()
             // gRPC-web comes by HTTP/1 as well.
@@ -98,10 +98,10 @@ impl Doors {
             .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
             .layer(tower::util::option_layer(http::cors(&origins)))
             .layer(GrpcWebLayer::new())
-            .layer(ObserveLayer(places.clone(), service.metrics().clone()))
+            .layer(ObserveLayer(permits.clone(), service.metrics().clone()))
             .add_routes(routes)
             .serve_with_incoming_shutdown(tls::incoming(self.grpc, self.tls), stop.clone().cancelled_owned());
-        let front = http::Front { origins, stop: stop.clone(), places };
+        let front = http::Front { origins, stop: stop.clone(), permits };
         let http = http1::serve(self.http, http::routes(&service, front), http1::Limits::default(), stop.clone());
         let both = async {
             let http = async {
@@ -119,21 +119,21 @@ impl Doors {
     }
 }
 
-/// The HTTP door alone: a worker's.
+/// The HTTP listener alone: a worker's.
 #[derive(Debug)]
-pub struct HttpDoor {
+pub struct HttpListener {
     listener: TcpListener,
     address: SocketAddr,
 }
 
-impl HttpDoor {
+impl HttpListener {
     /// Takes the address.
     pub async fn open(addr: SocketAddr) -> Result<Self, Error> {
         let (listener, address) = listen("HTTP_ADDR", addr).await?;
         Ok(Self { listener, address })
     }
 
-    /// The address that the door got.
+    /// The address that the listener got.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -163,7 +163,7 @@ async fn watch(service: Service, health: Health, stop: CancellationToken) {
             () = tokio::time::sleep(HEALTH) => {}
             () = stop.cancelled() => return health.set(false).await,
         }
-        if service.provider_open() != open {
+        if service.provider_available() != open {
             open = !open;
             health.set_provider(open).await;
         }

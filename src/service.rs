@@ -1,4 +1,4 @@
-//! The corridor: what the service does for its doors, whichever of them asks.
+//! The service layer: what the service does for its callers, whichever API they come through.
 
 mod access;
 mod campaigns;
@@ -6,11 +6,13 @@ mod deliver;
 mod deliver_bulk;
 mod explain;
 mod gates;
+mod health;
 mod inbound;
 mod lookup;
 mod opt_outs;
 mod poll;
 mod queue;
+mod reconcile;
 mod refresh;
 mod refresh_bulk;
 mod report;
@@ -18,9 +20,7 @@ mod retention;
 mod send;
 mod sharing;
 mod stream_urls;
-mod tend;
 mod timers;
-mod watch;
 mod watch_messages;
 
 use std::fmt;
@@ -42,9 +42,9 @@ pub use send::{SendSingle, Sent, is_account};
 pub use stream_urls::{OpenedStream, StreamGrant};
 pub use watch_messages::{MessageWatch, WatchMessages, Watched, WatchedChange, Watching};
 
-/// The provider's live view, for the doors, which never see the provider.
+/// The provider's live view, for the APIs, which never see the provider.
 pub use crate::provider::Snapshot;
-/// An entry of an owner's list, for the doors, which never see the store.
+/// An entry of an owner's list, for the APIs, which never see the store.
 pub use crate::store::{OptOut, OptOutSource};
 
 use moka::future::Cache;
@@ -79,8 +79,8 @@ pub struct Settings {
     pub refresh_concurrency: usize,
     /// How many queued messages one process has in flight.
     pub send_concurrency: usize,
-    /// How many of them one tenant can have, unless the user has a number of its own.
-    pub tenant_in_flight: usize,
+    /// How many of them one owner can have, unless the user has a number of its own.
+    pub owner_in_flight: usize,
     /// How many bulk calls one process has in flight.
     pub bulk_concurrency: usize,
     /// How many messages go into one bulk call.
@@ -93,7 +93,7 @@ pub struct Settings {
     pub provider_timeout: Duration,
     /// How long a repeated send waits for the first one when its caller sets no deadline.
     pub repeat_patience: Duration,
-    /// What the provider may post, and how that is told from what others post.
+    /// The provider's posts, and how they are told from others'.
     pub webhooks: Webhooks,
     /// How streams of changes are bounded.
     pub watching: Watching,
@@ -101,7 +101,7 @@ pub struct Settings {
     pub retention: Retention,
 }
 
-/// What the provider may post here.
+/// The provider's posts that are taken here.
 #[derive(Debug, Clone, Default)]
 pub struct Webhooks {
     /// The secrets, each a token and a key (`WEBHOOK_SECRET`); without one nothing is taken.
@@ -113,7 +113,7 @@ pub struct Webhooks {
 /// A source of random numbers from 0 to 1, passed in so that tests decide.
 pub type Random = Arc<dyn Fn() -> f64 + Send + Sync>;
 
-/// What the service is made of.
+/// The parts of the service.
 pub struct Parts {
     /// The database.
     pub store: Store,
@@ -145,22 +145,22 @@ struct Inner {
     slots: Arc<Semaphore>,
     /// One for each bulk call that may be in flight.
     bulk_slots: Arc<Semaphore>,
-    /// What is known of the gates that every send passes.
+    /// The known state of the gates that every send passes.
     gates: gates::Gates,
-    /// The streams of the queue, as they were a moment ago.
-    roster: queue::Roster,
-    /// How many messages of each tenant are in flight.
+    /// The partitions of the queue, as they were a moment ago.
+    cached_partitions: queue::CachedPartitions,
+    /// How many messages of each owner are in flight.
     in_flight: queue::InFlight,
     sharing: sharing::Sharing,
-    /// How much the lane of questions may still ask.
+    /// How much the polls may still ask.
     polls: poll::PollBudget,
-    /// Who begins when the capacity is dealt out.
+    /// Who begins when the capacity is allotted.
     turn: AtomicUsize,
     /// Reports that are stored and not applied yet.
-    /// What is counted.
+    /// The counters.
     metrics: Metrics,
     /// How full the queue was when somebody last asked.
-    depths: watch::Kept,
+    depths: health::Kept,
     /// Where streams of changes meet the tail of the journal.
     hub: watch_messages::Hub,
     /// Rung when something was put into the queue, or may be sent now.
@@ -202,13 +202,13 @@ impl Service {
             slots: Arc::new(Semaphore::new(parts.settings.send_concurrency)),
             bulk_slots: Arc::new(Semaphore::new(parts.settings.bulk_concurrency)),
             gates: gates::Gates::new(parts.clock.now()),
-            roster: queue::Roster::default(),
+            cached_partitions: queue::CachedPartitions::default(),
             in_flight: queue::InFlight::default(),
             sharing: sharing::Sharing::default(),
             polls: poll::PollBudget::default(),
             turn: AtomicUsize::new(0),
             metrics: Metrics::default(),
-            depths: watch::Kept::default(),
+            depths: health::Kept::default(),
             hub: watch_messages::Hub::default(),
             wake: Notify::new(),
             gates_changed: Notify::new(),

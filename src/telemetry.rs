@@ -16,7 +16,7 @@ pub enum Format {
     Json,
 }
 
-/// What the logs' shape is, by `LOG_FORMAT` and `LOG_LEVEL`.
+/// The shape of the logs, by `LOG_FORMAT` and `LOG_LEVEL`.
 #[derive(Debug, Clone)]
 pub struct Settings {
     format: Format,

@@ -1,4 +1,4 @@
-//! The worker: decides when queued messages are sent, when timers run and when the house is cleaned. What happens then
+//! The worker: decides when queued messages are sent, when timers and maintenance run. What happens then
 //! is the service's.
 
 use std::time::Duration;
@@ -9,23 +9,23 @@ use tokio_util::task::TaskTracker;
 use crate::error::Error;
 use crate::service::{Pass, Service};
 
-/// How often the queue is looked at while it is empty.
+/// How often the queue is polled while it is empty.
 const POLL: Duration = Duration::from_millis(500);
-/// How soon the queue is looked at again while a rate limit holds messages back: long enough for a batch to gather, short
+/// How soon the queue is polled again while a rate limit holds messages back: long enough for a batch to gather, short
 /// enough to use the rate.
 const SOON: Duration = Duration::from_millis(50);
 /// How often the gates are read, unless somebody says that one has changed.
 const GATES: Duration = Duration::from_secs(1);
-/// How often reports and inbound messages are looked at that wait; most are applied as they come.
+/// How often reports and inbound messages that wait are polled; most are applied as they come.
 const REPORTS: Duration = Duration::from_secs(1);
-/// How often timers are looked at.
+/// How often timers are polled.
 const TIMERS: Duration = Duration::from_secs(1);
-/// How often messages are looked for that nobody reported on.
+/// How often messages that nobody reported on are polled.
 const POLLS: Duration = Duration::from_secs(1);
 /// How often it is looked whether something is older than it is to be kept.
 const RETENTION: Duration = Duration::from_secs(10);
-/// How often the house is cleaned.
-const HOUSE: Duration = Duration::from_secs(10);
+/// How often maintenance runs.
+const MAINTENANCE: Duration = Duration::from_secs(10);
 
 /// When a job is to run again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts the loops. Without `sending` only the house is kept: the rest is other processes' work.
+    /// Starts the loops. Without `sending` only maintenance runs: the rest is other processes' work.
     #[must_use]
     pub fn start(service: &Service, sending: bool) -> Self {
         let worker = Self { tasks: TaskTracker::new(), stop: CancellationToken::new(), service: service.clone() };
@@ -100,9 +100,9 @@ impl Worker {
                 }
             });
             let s = service.clone();
-            worker.repeat((POLL, false), "looking after campaigns", move || {
+            worker.repeat((POLL, false), "reconciling campaigns", move || {
                 let s = s.clone();
-                async move { s.tend_campaigns().await.map(Next::if_any) }
+                async move { s.reconcile_campaigns().await.map(Next::if_any) }
             });
         }
         let s = service.clone();
@@ -115,7 +115,7 @@ impl Worker {
             let s = s.clone();
             async move {
                 s.refresh_gates().await?;
-                // Whoever changes one says so; the next look is at the latest after the period.
+                // Whoever changes one says so; the next reading is at the latest after the period.
                 let _ = tokio::time::timeout(GATES, s.gates_changed()).await;
                 Ok(Next::AtOnce)
             }
@@ -134,9 +134,9 @@ impl Worker {
             async move { s.erase_old().await.map(|more| if more { Next::Soon } else { Next::Later }) }
         });
         let s = service.clone();
-        worker.repeat((HOUSE, false), "keeping house", move || {
+        worker.repeat((MAINTENANCE, false), "maintenance", move || {
             let s = s.clone();
-            async move { s.keep_house().await.map(|()| Next::Later) }
+            async move { s.run_maintenance().await.map(|()| Next::Later) }
         });
         worker
     }
@@ -151,7 +151,7 @@ impl Worker {
         let (stop, service) = (self.stop.clone(), self.service.clone());
         self.tasks.spawn(async move {
             while !stop.is_cancelled() {
-                // Before the look for work: a word that comes during it is not missed.
+                // Before the search for work: a signal that comes during it is not missed.
                 let woken = service.woken();
                 tokio::pin!(woken);
                 woken.as_mut().enable();

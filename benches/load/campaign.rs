@@ -16,7 +16,7 @@ use tonic::transport::Channel;
 use crate::client::{TEXT, Target};
 use crate::database::{Database, FillAs, Kind};
 use crate::process::{Peak, cpu, micros_each};
-use crate::program::Place;
+use crate::program::Installation;
 use crate::report::{Report, Target as Limit};
 use crate::{Databases, floors, start};
 
@@ -45,7 +45,7 @@ const ROWS: [u32; 2] = [10_000, 1_000_000];
 /// How many recipients go into one message of the stream.
 const PAGE: u32 = 1000;
 /// How often the counters are asked for.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_EVERY: Duration = Duration::from_millis(100);
 /// The longest that one campaign may take.
 const LIMIT: Duration = Duration::from_mins(10);
 
@@ -64,11 +64,11 @@ pub async fn run(options: &Options, report: &mut Report) {
 }
 
 async fn one(kind: Kind, rows: u32, options: &Options, report: &mut Report) {
-    let place = Place::new(Database::create(kind).await);
-    let sandbox = place.sandbox();
-    let token = place.token();
-    let service = place.serve(&sandbox.url("sandbox"));
-    place.database.fill(&place.url(), rows, FillAs::Delivered).await;
+    let installation = Installation::new(Database::create(kind).await);
+    let sandbox = installation.sandbox();
+    let token = installation.token();
+    let service = installation.serve(&sandbox.url("sandbox"));
+    installation.database.fill(&installation.url(), rows, FillAs::Delivered).await;
     let settings = reqwest::Client::new().put(format!("{}/sandbox/settings", sandbox.url("sandbox")));
     let changed = settings.json(&json!({"latency_ms": options.latency_ms})).send().await.unwrap();
     assert!(changed.status().is_success());
@@ -83,16 +83,17 @@ async fn one(kind: Kind, rows: u32, options: &Options, report: &mut Report) {
         }
         let group = format!("campaign {} {way}, {rows} rows", kind.name());
         let mut client = CampaignServiceClient::new(target.channel().await);
-        place.database.settle().await;
+        installation.database.settle().await;
         let peak = Peak::of(service.pid());
-        let clocks = || (cpu(service.pid()), place.database.cpu());
+        let clocks = || (cpu(service.pid()), installation.database.cpu());
         let (before, begun) = (clocks(), Instant::now());
         let id = filled(&mut client, &target, guarantee, messages).await;
-        let (added, adding, bytes) = (clocks(), begun.elapsed(), place.database.bytes(&place.url()).await);
+        let (added, adding, bytes) =
+            (clocks(), begun.elapsed(), installation.database.bytes(&installation.url()).await);
         let begun = Instant::now();
         sent(&mut client, &target, id, messages).await;
         let (after, took) = (clocks(), begun.elapsed());
-        let bytes = (place.database.bytes(&place.url()).await - bytes) / f64::from(messages);
+        let bytes = (installation.database.bytes(&installation.url()).await - bytes) / f64::from(messages);
         let each = |from: Duration, to: Duration| micros_each(from, to, messages);
         let (server, database) = (each(added.0, after.0), each(added.1, after.1));
         let mut add = |name, value, unit, limit| report.add(&group, name, value, unit, limit);
@@ -110,11 +111,11 @@ async fn one(kind: Kind, rows: u32, options: &Options, report: &mut Report) {
     // SQLite has one writer: the floor is measured once the service has let go of the file.
     drop(service);
     drop(sandbox);
-    let floor = floors::rows(&place, options.messages).await;
+    let floor = floors::rows(&installation, options.messages).await;
     let group = format!("campaign {}, {rows} rows", kind.name());
     report.add(&group, "floor: rows in bulk, client's and database's CPU", floor.micros, "µs/message", Limit::None);
     report.add(&group, "floor: rows in bulk, throughput", floor.per_second, "messages/s", Limit::None);
-    place.end().await;
+    installation.end().await;
 }
 
 fn with_token<T>(target: &Target, body: T) -> Request<T> {
@@ -164,6 +165,6 @@ async fn sent(client: &mut CampaignServiceClient<Channel>, target: &Target, camp
             return;
         }
         assert!(begun.elapsed() < LIMIT, "{stats:?}");
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_EVERY).await;
     }
 }

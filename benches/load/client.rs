@@ -29,7 +29,7 @@ pub struct Target {
     pub keys: bool,
 }
 
-/// What a run came to.
+/// The result of a run.
 pub struct Load {
     pub calls: u32,
     pub took: Duration,

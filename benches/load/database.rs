@@ -35,7 +35,7 @@ pub enum Database {
 /// Postgres's own defaults, named so that a distribution's file cannot change them.
 const SETTINGS: [&str; 3] = ["fsync=on", "synchronous_commit=on", "shared_buffers=128MB"];
 
-/// What is known of the messages that fill a table.
+/// The state of the messages that fill a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FillAs {
     /// The provider took them.

@@ -1,4 +1,4 @@
-//! What the parts of a send cost alone: a unary call, a call to the provider, rows in the database; and those of a report:
+//! The cost of each part of a send alone: a unary call, a call to the provider, rows in the database; and those of a report:
 //! a post, a row.
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::client::{TEXT, Target};
 use crate::posts::Posts;
 use crate::process::{cpu, micros_each};
-use crate::program::{ACCOUNT, KEY, Place, SENDER};
+use crate::program::{ACCOUNT, Installation, KEY, SENDER};
 use crate::rows;
 
 /// A floor: processor time for each, and how many there were in a second.
@@ -23,8 +23,14 @@ pub struct Floor {
 }
 
 /// The server's part of a bare tonic call with messages of the same size.
-pub async fn unary(place: &Place, target: &Target, answer: &SendSingleResponse, calls: u32, in_flight: usize) -> Floor {
-    let server = place.echo(&answer.encode_to_vec());
+pub async fn unary(
+    installation: &Installation,
+    target: &Target,
+    answer: &SendSingleResponse,
+    calls: u32,
+    in_flight: usize,
+) -> Floor {
+    let server = installation.echo(&answer.encode_to_vec());
     let target = Target { url: server.url("grpc"), ..target.clone() };
     target.send(calls / 10, in_flight, Duration::from_secs(10)).await.check();
     let before = cpu(server.pid());
@@ -73,12 +79,12 @@ async fn send_all(client: &reqwest::Client, url: &Arc<str>, calls: u32, in_fligh
 
 /// Bulk inserts of what sends leave behind, in transactions of 1,000 messages with their two events each: the
 /// client's part and the database's.
-pub async fn rows(place: &Place, messages: u32) -> Floor {
-    let mut sink = rows::Sink::open(&place.url()).await;
+pub async fn rows(installation: &Installation, messages: u32) -> Floor {
+    let mut sink = rows::Sink::open(&installation.url()).await;
     let batches = (messages / rows::BATCH).max(1);
     sink.write(rows::batch()).await;
     let work: Vec<_> = (0..batches).map(|_| rows::batch()).collect();
-    let spent = || cpu(std::process::id()) + place.database.cpu();
+    let spent = || cpu(std::process::id()) + installation.database.cpu();
     let (before, begun) = (spent(), Instant::now());
     for batch in work {
         sink.write(batch).await;
@@ -88,8 +94,8 @@ pub async fn rows(place: &Place, messages: u32) -> Floor {
 }
 
 /// The server's part of a bare post to axum, of the same bytes.
-pub async fn post(place: &Place, count: u32, in_flight: usize) -> Floor {
-    let server = place.take_posts();
+pub async fn post(installation: &Installation, count: u32, in_flight: usize) -> Floor {
+    let server = installation.take_posts();
     let mut posts = Posts::new(&server.url("http"), count);
     posts.all(count / 10, in_flight).await.check();
     let before = cpu(server.pid());
@@ -100,14 +106,14 @@ pub async fn post(place: &Place, count: u32, in_flight: usize) -> Floor {
 
 /// Inserts of reports as they come, as many to a transaction as there are posts in flight: the client's part and the
 /// database's.
-pub async fn reports(place: &Place, count: u32, in_flight: usize) -> Floor {
-    let mut sink = rows::Sink::open(&place.url()).await;
+pub async fn reports(installation: &Installation, count: u32, in_flight: usize) -> Floor {
+    let mut sink = rows::Sink::open(&installation.url()).await;
     let batch = u32::try_from(in_flight).unwrap();
     let of = |from: u32| rows::reports(from, batch);
     let batches = (count / batch).max(1);
     sink.write_reports(of(0)).await;
     let work: Vec<_> = (1..=batches).map(|n| of(n * batch)).collect();
-    let spent = || cpu(std::process::id()) + place.database.cpu();
+    let spent = || cpu(std::process::id()) + installation.database.cpu();
     let (before, begun) = (spent(), Instant::now());
     for batch in work {
         sink.write_reports(batch).await;

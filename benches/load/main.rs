@@ -1,4 +1,4 @@
-//! What the service costs, next to what its parts cost alone: `cargo bench --bench load -- send --database sqlite`.
+//! The cost of the service, next to what its parts cost alone: `cargo bench --bench load -- send --database sqlite`.
 //!
 //! Every figure is printed as one line of JSON as soon as it is known, and all of them as a table at the end. The exit
 //! status is 1 if a target is missed. The program under test is the release binary, run as child processes on loopback.
@@ -50,7 +50,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Debug, Parser)]
 #[command(about = "Measures the service against its targets and against what its parts cost alone")]
 struct Arguments {
-    /// What `cargo bench` adds to every bench's arguments
+    /// The flag that `cargo bench` adds to every bench's arguments
     #[arg(long, hide = true, global = true)]
     bench: bool,
     #[command(subcommand)]
@@ -67,7 +67,7 @@ enum Command {
     Campaign(campaign::Options),
     /// Delivery reports, one to a post, at saturation and at a steady rate, beside tables of two sizes
     Reports(reports::Options),
-    /// The same calls through the gRPC door and the REST door
+    /// The same calls through the gRPC API and the HTTP API
     Rest(rest::Options),
     /// Start-up time, size of the binary, memory at rest
     Start(start::Options),

@@ -96,7 +96,7 @@ impl Posts {
     }
 }
 
-/// What one poster needs.
+/// The means of one poster.
 struct One {
     client: reqwest::Client,
     url: Arc<str>,
@@ -105,7 +105,7 @@ struct One {
 }
 
 impl One {
-    /// Answers `OK`, or what was answered instead.
+    /// Returns `OK`, or what was answered instead.
     async fn post(&self, number: u32) -> String {
         let body = body(number, self.messages, self.begun);
         let request = self.client.post(&*self.url).header("x-webhook-token", SECRET);

@@ -1,4 +1,4 @@
-//! What `/proc` says of processes: processor time and memory.
+//! Readings of `/proc` for processes: processor time and memory.
 
 use std::collections::BTreeSet;
 use std::fs;

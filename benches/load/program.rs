@@ -76,12 +76,12 @@ impl Drop for Running {
 }
 
 /// A directory, a database and the binary between them.
-pub struct Place {
+pub struct Installation {
     pub database: Database,
     directory: tempfile::TempDir,
 }
 
-impl Place {
+impl Installation {
     pub fn new(database: Database) -> Self {
         Self { database, directory: tempfile::Builder::new().prefix("messaging-bench-").tempdir().unwrap() }
     }
@@ -90,7 +90,7 @@ impl Place {
         self.directory.path().join(name)
     }
 
-    /// What `DATABASE_URL` is.
+    /// The value of `DATABASE_URL`.
     pub fn url(&self) -> String {
         self.database.url(self.directory.path())
     }

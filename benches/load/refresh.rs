@@ -14,7 +14,7 @@ use tonic::Request;
 use crate::client::{TEXT, Target};
 use crate::database::{Database, Kind};
 use crate::process::{Peak, cpu, micros_each};
-use crate::program::Place;
+use crate::program::Installation;
 use crate::report::{Report, Target as Limit};
 use crate::{Databases, start};
 
@@ -60,10 +60,10 @@ pub async fn run(options: &Options, report: &mut Report) {
 
 async fn one(kind: Kind, options: &Options, report: &mut Report) {
     let group = format!("refresh {}", kind.name());
-    let place = Place::new(Database::create(kind).await);
-    let sandbox = place.sandbox();
-    let token = place.token();
-    let service = place.serve(&sandbox.url("sandbox"));
+    let installation = Installation::new(Database::create(kind).await);
+    let sandbox = installation.sandbox();
+    let token = installation.token();
+    let service = installation.serve(&sandbox.url("sandbox"));
     let mut target = Target { url: service.url("grpc"), token, campaign: None, keys: false };
     target.campaign = Some(campaign(&target).await);
     let sent = target.send(options.messages, IN_FLIGHT, LIMIT).await;
@@ -72,13 +72,13 @@ async fn one(kind: Kind, options: &Options, report: &mut Report) {
     let settings = reqwest::Client::new().put(format!("{}/sandbox/settings", sandbox.url("sandbox")));
     let changed = settings.json(&json!({"latency_ms": options.latency_ms})).send().await.unwrap();
     assert!(changed.status().is_success());
-    place.database.settle().await;
+    installation.database.settle().await;
 
     let peak = Peak::of(service.pid());
-    let before = (cpu(service.pid()), place.database.cpu());
+    let before = (cpu(service.pid()), installation.database.cpu());
     let pass = stream(&target).await;
     let server = micros_each(before.0, cpu(service.pid()), sent.calls);
-    let database = micros_each(before.1, place.database.cpu(), sent.calls);
+    let database = micros_each(before.1, installation.database.cpu(), sent.calls);
     let total = i64::from(sent.calls);
     let done = Summary { total, updated: total, unchanged: 0, failed: 0 };
     assert_eq!(pass.summary, done, "every message was to become DELIVERED");
@@ -96,7 +96,7 @@ async fn one(kind: Kind, options: &Options, report: &mut Report) {
     add("server memory, highest", peak.end(), "MB", Limit::AtMost(start::BUSY_MB));
     drop(service);
     drop(sandbox);
-    place.end().await;
+    installation.end().await;
 }
 
 async fn campaign(target: &Target) -> i64 {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-/// What a figure is held to.
+/// The bound of a figure.
 #[derive(Debug, Clone, Copy)]
 pub enum Target {
     /// Told, and held to nothing.
@@ -21,7 +21,7 @@ struct Figure {
     target: Target,
 }
 
-/// What was measured so far.
+/// The measurements so far.
 #[derive(Default)]
 pub struct Report {
     figures: Vec<Figure>,

@@ -10,7 +10,7 @@ use crate::database::{Database, FillAs, Kind};
 use crate::floors::{self, Floor};
 use crate::posts::{Posts, SECRET};
 use crate::process::{Peak, cpu, micros_each};
-use crate::program::Place;
+use crate::program::Installation;
 use crate::report::{Report, Target as Limit};
 use crate::{Databases, start};
 
@@ -44,7 +44,7 @@ const ROWS: [u32; 2] = [2000, 1_000_000];
 /// The longest that all that was acknowledged may take to be applied.
 const LIMIT: Duration = Duration::from_mins(5);
 /// How often it is looked at.
-const LOOK: Duration = Duration::from_millis(200);
+const POLL_EVERY: Duration = Duration::from_millis(200);
 
 impl Options {
     pub fn new(database: Databases) -> Self {
@@ -63,34 +63,34 @@ pub async fn run(options: &Options, report: &mut Report) {
 
 async fn one(kind: Kind, rows: u32, options: &Options, report: &mut Report) {
     let group = format!("reports {}, {rows} rows", kind.name());
-    let place = Place::new(Database::create(kind).await);
+    let installation = Installation::new(Database::create(kind).await);
     // Nothing is sent and nothing asked: the messages were taken long ago.
-    let service = place.serve_with("http://127.0.0.1:9", &[("WEBHOOK_SECRET", SECRET)]);
-    place.database.fill(&place.url(), rows, FillAs::Sent).await;
+    let service = installation.serve_with("http://127.0.0.1:9", &[("WEBHOOK_SECRET", SECRET)]);
+    installation.database.fill(&installation.url(), rows, FillAs::Sent).await;
     let mut posts = Posts::new(&service.url("http"), rows);
 
     posts.all(options.reports / 10, options.in_flight).await.check();
-    applied(&place).await;
-    place.database.settle().await;
+    applied(&installation).await;
+    installation.database.settle().await;
     let peak = Peak::of(service.pid());
-    let clocks = || (cpu(service.pid()), place.database.cpu());
+    let clocks = || (cpu(service.pid()), installation.database.cpu());
     let (before, begun) = (clocks(), Instant::now());
     let load = posts.all(options.reports, options.in_flight).await;
-    applied(&place).await;
+    applied(&installation).await;
     let (after, took) = (clocks(), begun.elapsed());
     load.check();
     let each = |from: Duration, to: Duration| micros_each(from, to, load.calls);
     let (server, database) = (each(before.0, after.0), each(before.1, after.1));
 
-    place.database.settle().await;
+    installation.database.settle().await;
     let steady = posts.steadily(options.rate, options.seconds).await;
     steady.check();
-    applied(&place).await;
+    applied(&installation).await;
     let peak = peak.end();
     drop(service);
 
-    let post = floors::post(&place, options.reports, options.in_flight).await;
-    let empty = Place::new(Database::create(kind).await);
+    let post = floors::post(&installation, options.reports, options.in_flight).await;
+    let empty = Installation::new(Database::create(kind).await);
     drop(empty.serve("http://127.0.0.1:9"));
     let rows = floors::reports(&empty, options.reports, options.in_flight).await;
     tell(report, &group, &load, (server, database), &post, &rows);
@@ -103,7 +103,7 @@ async fn one(kind: Kind, rows: u32, options: &Options, report: &mut Report) {
     add("steady rate: acknowledged, max", steady.millis(1.0), "ms", Limit::None);
     add("server memory, highest", peak, "MB", Limit::AtMost(start::BUSY_MB));
     empty.end().await;
-    place.end().await;
+    installation.end().await;
 }
 
 fn tell(report: &mut Report, group: &str, load: &Load, (server, database): (f64, f64), post: &Floor, rows: &Floor) {
@@ -124,10 +124,10 @@ fn tell(report: &mut Report, group: &str, load: &Load, (server, database): (f64,
 }
 
 /// Waits until nothing that was acknowledged waits to be applied.
-async fn applied(place: &Place) {
+async fn applied(installation: &Installation) {
     let begun = Instant::now();
-    while place.database.waiting_reports(&place.url()).await > 0 {
+    while installation.database.waiting_reports(&installation.url()).await > 0 {
         assert!(begun.elapsed() < LIMIT, "reports are not applied");
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_EVERY).await;
     }
 }

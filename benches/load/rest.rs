@@ -1,4 +1,4 @@
-//! What the REST door costs over the gRPC door: the same calls through both, in turns, to one server.
+//! The cost of the HTTP API over the gRPC API: the same calls through both, in turns, to one server.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::Databases;
 use crate::client::{Load, TEXT, Target, destination, histogram};
 use crate::database::{Database, Kind};
 use crate::process::{cpu, micros_each};
-use crate::program::{Place, Running};
+use crate::program::{Installation, Running};
 use crate::report::{Report, Target as Limit};
 
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ pub struct Options {
     /// Which database
     #[arg(long, value_enum, default_value_t)]
     database: Databases,
-    /// How many calls of a kind go through a door in each of its turns
+    /// How many calls of a kind go through an API in each of its turns
     #[arg(long, default_value_t = CALLS)]
     calls: u32,
     /// How many calls are in flight
@@ -35,7 +35,7 @@ pub struct Options {
 
 const CALLS: u32 = 10_000;
 const IN_FLIGHT: usize = 64;
-/// How many turns each door has; the first is not measured.
+/// How many turns each API has; the first is not measured.
 const TURNS: u32 = 4;
 /// The longest that one call may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -47,7 +47,7 @@ impl Options {
 }
 
 #[derive(Clone, Copy)]
-enum Door {
+enum Api {
     Grpc,
     Rest,
 }
@@ -58,7 +58,7 @@ enum Asked {
     Get,
 }
 
-/// What a caller needs for either door.
+/// The means of a caller of either API.
 #[derive(Clone)]
 struct Caller {
     target: Target,
@@ -75,20 +75,20 @@ pub async fn run(options: &Options, report: &mut Report) {
 }
 
 async fn one(kind: Kind, options: &Options, report: &mut Report) {
-    let place = Place::new(Database::create(kind).await);
-    let sandbox = place.sandbox();
-    let token = place.token();
+    let installation = Installation::new(Database::create(kind).await);
+    let sandbox = installation.sandbox();
+    let token = installation.token();
     // Nothing is asked beside the calls, and what they read stays as it is.
-    let service = place.serve_with(&sandbox.url("sandbox"), &[("POLL_RATE", "0")]);
+    let service = installation.serve_with(&sandbox.url("sandbox"), &[("POLL_RATE", "0")]);
     let caller = Caller::new(&service, token).await;
     for (asked, name) in [(Asked::Send, "send"), (Asked::Get, "get")] {
         let mut spent: [Vec<f64>; 2] = [Vec::new(), Vec::new()];
         let mut took = [Duration::ZERO; 2];
         for turn in 0..TURNS {
-            for (at, door) in [Door::Grpc, Door::Rest].into_iter().enumerate() {
-                place.database.settle().await;
+            for (at, api) in [Api::Grpc, Api::Rest].into_iter().enumerate() {
+                installation.database.settle().await;
                 let before = cpu(service.pid());
-                let load = caller.all(door, asked, options.calls, options.in_flight).await;
+                let load = caller.all(api, asked, options.calls, options.in_flight).await;
                 load.check();
                 if turn > 0 {
                     spent[at].push(micros_each(before, cpu(service.pid()), load.calls));
@@ -109,7 +109,7 @@ async fn one(kind: Kind, options: &Options, report: &mut Report) {
     }
     drop(service);
     drop(sandbox);
-    place.end().await;
+    installation.end().await;
 }
 
 impl Caller {
@@ -125,7 +125,7 @@ impl Caller {
         Self { target, channels, http, base, message: sent.message.unwrap().id.into() }
     }
 
-    async fn all(&self, door: Door, asked: Asked, calls: u32, in_flight: usize) -> Load {
+    async fn all(&self, api: Api, asked: Asked, calls: u32, in_flight: usize) -> Load {
         let next = Arc::new(AtomicU32::new(0));
         let begun = Instant::now();
         let mut tasks = JoinSet::new();
@@ -140,7 +140,7 @@ impl Caller {
                         return (latency, codes);
                     }
                     let at = Instant::now();
-                    let status = caller.call(door, asked, place, number).await.unwrap_or_else(|e| e);
+                    let status = caller.call(api, asked, place, number).await.unwrap_or_else(|e| e);
                     latency.saturating_record(u64::try_from(at.elapsed().as_micros()).unwrap());
                     let code = if status == "MESSAGE_STATUS_SENT" { "OK".to_owned() } else { status };
                     *codes.entry(code).or_default() += 1;
@@ -159,11 +159,11 @@ impl Caller {
         load
     }
 
-    /// Answers the status of the message, or what went wrong.
-    async fn call(&self, door: Door, asked: Asked, place: usize, number: u32) -> Result<String, String> {
-        match door {
-            Door::Grpc => self.grpc(asked, place, number).await.map_err(|e| e.to_string()),
-            Door::Rest => self.rest(asked, number).await.map_err(|e| e.to_string()),
+    /// Returns the status of the message, or what went wrong.
+    async fn call(&self, api: Api, asked: Asked, place: usize, number: u32) -> Result<String, String> {
+        match api {
+            Api::Grpc => self.grpc(asked, place, number).await.map_err(|e| e.to_string()),
+            Api::Rest => self.rest(asked, number).await.map_err(|e| e.to_string()),
         }
     }
 

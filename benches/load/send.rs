@@ -8,7 +8,7 @@ use crate::client::{Load, Target};
 use crate::database::{Database, Kind};
 use crate::floors::{self, Floor};
 use crate::process::{Peak, cpu, micros_each};
-use crate::program::Place;
+use crate::program::Installation;
 use crate::report::{Report, Target as Limit};
 use crate::{Databases, start};
 
@@ -47,35 +47,35 @@ pub async fn run(options: &Options, report: &mut Report) {
 
 async fn one(kind: Kind, options: &Options, report: &mut Report) {
     let group = format!("send {}", kind.name());
-    let place = Place::new(Database::create(kind).await);
-    let sandbox = place.sandbox();
-    let token = place.token();
-    let service = place.serve(&sandbox.url("sandbox"));
+    let installation = Installation::new(Database::create(kind).await);
+    let sandbox = installation.sandbox();
+    let token = installation.token();
+    let service = installation.serve(&sandbox.url("sandbox"));
     let target = Target { url: service.url("grpc"), token, campaign: None, keys: options.keys };
     let answer = target.send_one(0).await.expect("the first message is sent");
 
     target.send(options.calls / 10, options.in_flight, LIMIT).await.check();
-    place.database.settle().await;
+    installation.database.settle().await;
     let peak = Peak::of(service.pid());
-    let before = (cpu(service.pid()), place.database.cpu());
+    let before = (cpu(service.pid()), installation.database.cpu());
     let load = target.send(options.calls, options.in_flight, LIMIT).await;
     let server = micros_each(before.0, cpu(service.pid()), load.calls);
-    let database = micros_each(before.1, place.database.cpu(), load.calls);
+    let database = micros_each(before.1, installation.database.cpu(), load.calls);
     let peak = peak.end();
     load.check();
     drop(service);
 
     let provider = floors::provider(&sandbox.url("sandbox"), options.calls, options.in_flight).await;
     drop(sandbox);
-    let unary = floors::unary(&place, &target, &answer, options.calls, options.in_flight).await;
-    let empty = Place::new(Database::create(kind).await);
+    let unary = floors::unary(&installation, &target, &answer, options.calls, options.in_flight).await;
+    let empty = Installation::new(Database::create(kind).await);
     empty.token();
     let rows = floors::rows(&empty, options.calls).await;
 
     tell(report, &group, &load, (server, database), &unary, &provider, &rows);
     report.add(&group, "server memory, highest", peak, "MB", Limit::AtMost(start::BUSY_MB));
     empty.end().await;
-    place.end().await;
+    installation.end().await;
 }
 
 fn tell(

@@ -1,4 +1,4 @@
-//! What the service costs before anybody calls it: its start, its size, its memory.
+//! The cost of the service before anybody calls it: its start, its size, its memory.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use clap::Args;
 use crate::Databases;
 use crate::database::Database;
 use crate::process::resident;
-use crate::program::{BINARY, Place};
+use crate::program::{BINARY, Installation};
 use crate::report::{Report, Target as Limit};
 
 #[derive(Debug, Args)]
@@ -38,9 +38,9 @@ pub async fn run(options: &Options, report: &mut Report) {
     report.add("program", "size of the binary", size / 1e6, "MB", Limit::None);
     for kind in options.database.kinds() {
         let group = format!("start {}", kind.name());
-        let place = Place::new(Database::create(*kind).await);
+        let installation = Installation::new(Database::create(*kind).await);
         // The provider is not asked for anything before a message is sent.
-        let serve = || place.serve("http://127.0.0.1:9");
+        let serve = || installation.serve("http://127.0.0.1:9");
         let first = serve().took;
         let mut times: Vec<_> = (0..STARTS).map(|_| serve().took).collect();
         times.sort();
@@ -51,6 +51,6 @@ pub async fn run(options: &Options, report: &mut Report) {
         tokio::time::sleep(REST).await;
         report.add(&group, "server memory at rest", resident(service.pid()), "MB", Limit::AtMost(IDLE_MB));
         drop(service);
-        place.end().await;
+        installation.end().await;
     }
 }

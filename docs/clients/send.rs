@@ -5,7 +5,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 
-/// Sends one SMS, refreshes it as a stream and reads an error. Answers what it saw.
+/// Sends one SMS, refreshes it as a stream and reads an error. Returns what it saw.
 pub async fn send(address: String, token: &str) -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let bearer: tonic::metadata::AsciiMetadataValue = format!("Bearer {token}").parse()?;
     let credentials = move |mut request: Request<()>| {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-/// What every key begins with, so that one is recognised where it does not belong.
+/// The prefix of every key, so that one is recognised where it does not belong.
 pub const PREFIX: &str = "msk_";
 /// How many characters of a key people may see to tell keys apart.
 const HINT: usize = 10;
@@ -15,7 +15,7 @@ const HINT: usize = 10;
 pub struct NewKey {
     /// The key, to be shown once.
     pub secret: SecretString,
-    /// What is stored.
+    /// The stored digest.
     pub hash: [u8; 32],
     /// Its first characters.
     pub hint: String,
@@ -30,7 +30,7 @@ pub fn create(random: [u8; 32]) -> NewKey {
     NewKey { hash: hash(&secret), secret, hint }
 }
 
-/// What is stored of a key, and what it is found by: comparing digests in an index tells nothing about the key.
+/// The stored part of a key, by which it is found: comparing digests in an index tells nothing about the key.
 #[must_use]
 pub fn hash(key: &SecretString) -> [u8; 32] {
     Sha256::digest(key.expose_secret().as_bytes()).into()

@@ -26,7 +26,7 @@ pub struct Tokens {
     decoding: DecodingKey,
     /// Signs what is no token and must never pass for one: a key of its own, made from the secret.
     signing: Hmac<Sha256>,
-    /// What tokens with a good signature say, by their digest: callers show the same one again and again. Whether it
+    /// The claims of tokens with a good signature, by their digest: callers show the same one again and again. Whether it
     /// is their time, and whether the user still exists, is asked at every call.
     seen: Arc<RwLock<HashMap<[u8; 32], Arc<Claims>>>>,
 }
@@ -45,7 +45,7 @@ impl fmt::Debug for Tokens {
 #[error("the token is not valid")]
 pub struct Invalid;
 
-/// What a token that we make says.
+/// The claims of a token that we make.
 #[derive(Serialize)]
 struct Issued<'a> {
     sub: String,
@@ -54,7 +54,7 @@ struct Issued<'a> {
     exp: i64,
 }
 
-/// What a token that we are shown says. Times may have fractions (RFC 7519, section 2).
+/// The claims of a token that we are shown. Times may have fractions (RFC 7519, section 2).
 #[derive(Deserialize)]
 struct Claims {
     sub: Subject,
@@ -122,7 +122,7 @@ impl Tokens {
         token.map(SecretString::from).map_err(|_| Invalid)
     }
 
-    /// What a token says whose signature is ours.
+    /// The claims of a token whose signature is ours.
     fn claims(&self, token: &str) -> Result<Arc<Claims>, Invalid> {
         let name = Sha256::digest(token).into();
         if let Some(claims) = self.seen.read().unwrap_or_else(PoisonError::into_inner).get(&name) {

@@ -19,13 +19,13 @@ use crate::store::Store;
 
 /// Which database a command is about.
 #[derive(Debug, Args)]
-pub(super) struct Place {
+pub(super) struct DatabaseArgs {
     /// Use the database and secret that `serve --sandbox` uses
     #[arg(long)]
     sandbox: bool,
 }
 
-impl Place {
+impl DatabaseArgs {
     fn env(&self, env: Env) -> Result<Env, Failure> {
         if self.sandbox { Ok(serve::sandbox_env(env)?) } else { Ok(env) }
     }
@@ -51,14 +51,14 @@ pub(super) enum User {
         #[arg(long)]
         sender: Option<String>,
         #[command(flatten)]
-        place: Place,
+        database: DatabaseArgs,
     },
     /// List the users: id, name, sender
     List {
         #[command(flatten)]
-        place: Place,
+        database: DatabaseArgs,
     },
-    /// Limit how many of a user's queued messages one process has in flight
+    /// Limit how many of an owner's queued messages one process has in flight
     Limit {
         /// Whose messages
         user: i64,
@@ -66,32 +66,33 @@ pub(super) enum User {
         #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
         in_flight: Option<u16>,
         #[command(flatten)]
-        place: Place,
+        database: DatabaseArgs,
     },
 }
 
 impl User {
     pub(super) async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
         match self {
-            Self::Create { name, sender, place } => {
+            Self::Create { name, sender, database } => {
                 let name = name.trim().to_owned();
                 if name.is_empty() || name.chars().any(char::is_control) {
                     return Err(config::Error::of("--name", "must not be empty or hold control characters").into());
                 }
                 let sender = sender.as_deref().map(SenderId::parse).transpose();
                 let sender = sender.map_err(|e| config::Error::of("--sender", e))?;
-                let id = place.store(env).await?.create_user(&name, sender.as_ref()).await.map_err(Failure::other)?;
+                let id =
+                    database.store(env).await?.create_user(&name, sender.as_ref()).await.map_err(Failure::other)?;
                 writeln!(out, "{id}").map_err(Failure::other)
             }
-            Self::List { place } => {
-                for user in place.store(env).await?.users().await.map_err(Failure::other)? {
+            Self::List { database } => {
+                for user in database.store(env).await?.users().await.map_err(Failure::other)? {
                     let sender = user.sender.as_ref().map_or("-", SenderId::as_str);
                     writeln!(out, "{}\t{}\t{sender}", user.id, user.name).map_err(Failure::other)?;
                 }
                 Ok(())
             }
-            Self::Limit { user, in_flight, place } => {
-                let limited = place.store(env).await?.limit_user(OwnerId(user), in_flight).await;
+            Self::Limit { user, in_flight, database } => {
+                let limited = database.store(env).await?.limit_user(OwnerId(user), in_flight).await;
                 if limited.map_err(Failure::other)? {
                     writeln!(out, "limited").map_err(Failure::other)
                 } else {
@@ -109,18 +110,18 @@ pub(super) enum Key {
         /// Whose key
         #[arg(long)]
         user: i64,
-        /// What it allows, separated by spaces
+        /// Its scopes, separated by spaces
         #[arg(long, default_value = Scope::ORDINARY)]
         scope: String,
         #[command(flatten)]
-        place: Place,
+        database: DatabaseArgs,
     },
     /// Revoke a key by its id; it is refused from then on
     Revoke {
         /// The key's id, as `key list` gives it
         id: i64,
         #[command(flatten)]
-        place: Place,
+        database: DatabaseArgs,
     },
     /// List the keys: id, user, first characters, scopes, state
     List {
@@ -128,30 +129,30 @@ pub(super) enum Key {
         #[arg(long)]
         user: Option<i64>,
         #[command(flatten)]
-        place: Place,
+        database: DatabaseArgs,
     },
 }
 
 impl Key {
     pub(super) async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
         match self {
-            Self::Create { user, scope, place } => {
+            Self::Create { user, scope, database } => {
                 check_scope(&scope)?;
-                let store = place.store(env).await?;
+                let store = database.store(env).await?;
                 existing(&store, user).await?;
                 let key = keys::create(rand::rng().random());
                 store.create_key(OwnerId(user), &key.hash, &key.hint, &scope).await.map_err(Failure::other)?;
                 writeln!(out, "{}", key.secret.expose_secret()).map_err(Failure::other)
             }
-            Self::Revoke { id, place } => {
-                if place.store(env).await?.revoke_key(id).await.map_err(Failure::other)? {
+            Self::Revoke { id, database } => {
+                if database.store(env).await?.revoke_key(id).await.map_err(Failure::other)? {
                     writeln!(out, "revoked").map_err(Failure::other)
                 } else {
                     Err(Failure::Other(format!("there is no key {id} that is not revoked; see messaging key list")))
                 }
             }
-            Self::List { user, place } => {
-                for key in place.store(env).await?.keys(user.map(OwnerId)).await.map_err(Failure::other)? {
+            Self::List { user, database } => {
+                for key in database.store(env).await?.keys(user.map(OwnerId)).await.map_err(Failure::other)? {
                     let state = if key.revoked_at.is_some() { "revoked" } else { "live" };
                     let line = format!("{}\t{}\t{}…\t{}\t{state}", key.id, key.user, key.hint, key.scopes);
                     writeln!(out, "{line}").map_err(Failure::other)?;
@@ -167,20 +168,20 @@ pub(super) struct Token {
     /// Whom the token stands for
     #[arg(long)]
     user: i64,
-    /// What it allows, separated by spaces
+    /// Its scopes, separated by spaces
     #[arg(long, default_value = Scope::ORDINARY)]
     scope: String,
     /// How many hours it is valid
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(i64).range(1..=87_600))]
     hours: i64,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArgs,
 }
 
 impl Token {
     pub(super) async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
         check_scope(&self.scope)?;
-        let env = self.place.env(env)?;
+        let env = self.database.env(env)?;
         let tokens = app::tokens(&config::jwt_secret(&env)?)?;
         let store = app::open_store(&config::database(&env)?).await?;
         existing(&store, self.user).await?;

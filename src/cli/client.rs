@@ -19,7 +19,7 @@ pub use watch::Watch;
 use std::io::{IsTerminal as _, Read, Write};
 use std::process::ExitCode;
 
-/// What can be asked of a running service. It holds credentials, numbers and texts, so it has no `Debug`.
+/// The commands that call a running service. It holds credentials, numbers and texts, so it has no `Debug`.
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Send one message
@@ -61,7 +61,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// What surrounds a command, passed in so that tests can watch it.
+/// The surroundings of a command, passed in so that tests can watch it.
 pub struct Console<'a> {
     /// Looks a variable of the environment up.
     pub env: &'a dyn Fn(&str) -> Option<String>,

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::app;
 use crate::cli::Failure;
-use crate::cli::admin::{Place, existing};
+use crate::cli::admin::{DatabaseArgs, existing};
 use crate::config::{self, Env};
 use crate::domain::ids::OwnerId;
 use crate::domain::phone::Msisdn;
@@ -21,13 +21,13 @@ pub(super) struct Erase {
     #[arg(long)]
     user: Option<i64>,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArgs,
 }
 
 impl Erase {
     pub(super) async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
         let number = Msisdn::parse(&self.number).map_err(|e| config::Error::of("--number", e))?;
-        let store = self.place.store(env).await?;
+        let store = self.database.store(env).await?;
         if let Some(user) = self.user {
             existing(&store, user).await?;
         }

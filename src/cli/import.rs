@@ -10,7 +10,7 @@ use std::io::Write;
 use clap::{Args, ValueEnum};
 
 use crate::cli::Failure;
-use crate::cli::admin::Place;
+use crate::cli::admin::DatabaseArgs;
 use crate::config::{self, Env};
 use crate::domain::imported::Queued;
 use crate::legacy::{self, Mapping, Source, Table, Url};
@@ -18,7 +18,7 @@ use crate::store::{OldHome, OldKind, Store};
 use convert::Defaults;
 use report::Count;
 
-/// What becomes of messages that were queued there.
+/// The treatment of messages that were queued there.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum QueuedAs {
     /// CANCELLED, with the error code `LEGACY_NOT_SENT`
@@ -39,17 +39,17 @@ pub(super) struct Import {
     /// How many rows one transaction takes
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(i64).range(1..=10_000))]
     batch: i64,
-    /// What a table or column is called there, if it is not found: Table=name or Table.column=name
+    /// The name of a table or column there, if it is not found: Table=name or Table.column=name
     #[arg(long = "map", value_name = "TABLE.COLUMN=NAME")]
     maps: Vec<String>,
-    /// What becomes of messages that are queued there and have no sign of having been sent
+    /// The treatment of messages that are queued there and have no sign of having been sent
     #[arg(long, value_enum, default_value = "cancelled")]
     queued_as: QueuedAs,
     /// Read numbers without + or 00 as if they had one
     #[arg(long)]
     add_plus: bool,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArgs,
 }
 
 impl From<legacy::Error> for Failure {
@@ -89,13 +89,13 @@ impl Import {
         };
         // Before our own is opened, which brings it up to date.
         let source = Source::open(&url, &maps).await?;
-        let store = self.place.store(env).await?;
+        let store = self.database.store(env).await?;
         let pretend = self.dry_run.then(Pretended::default);
         Taking { source, store, defaults, batch: self.batch, pretend, out, err }.all().await
     }
 }
 
-/// What a dry run would have taken by now, by the ids there.
+/// Everything that a dry run would have taken by now, by the ids there.
 #[derive(Default)]
 struct Pretended {
     users: HashSet<i64>,
@@ -251,6 +251,6 @@ fn distinct(ids: impl Iterator<Item = i64>) -> Vec<i64> {
 /// In a dry run the messages of what would have been taken belong somewhere, too.
 fn pretend_homes(homes: &mut HashMap<i64, OldHome>, taken: &HashSet<i64>, wanted: &[i64]) {
     for id in wanted.iter().filter(|id| taken.contains(id)) {
-        homes.entry(*id).or_insert_with(OldHome::nobodys);
+        homes.entry(*id).or_insert_with(OldHome::unowned);
     }
 }

@@ -1,4 +1,4 @@
-//! What operators do by hand: route accounts, messages that were given up, numbers that opted out. The commands open the
+//! Operators' commands: route accounts, messages that were given up, numbers that opted out. The commands open the
 //! database themselves, and may run beside a serving process.
 
 use std::io::Write;
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::cli::Failure;
-use crate::cli::admin::{Place, existing};
+use crate::cli::admin::{DatabaseArgs, existing};
 use crate::config;
 use crate::config::Env;
 use crate::domain::gate::{Gate, Holding, PROVIDER};
@@ -24,60 +24,60 @@ pub(super) enum Account {
     /// List what is known of route accounts, and of the provider as a whole (*): name, state, reason, until, rate, burst
     List {
         #[command(flatten)]
-        place: Place,
+        database: DatabaseArgs,
     },
     /// Limit an account's rate over all replicas, at once
     Limit {
         /// The account
         id: String,
-        /// Parts a second; 0 for no limit
+        /// Segments a second; 0 for no limit
         #[arg(long, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
         rate: Option<u32>,
-        /// Parts at once; the rate unless told
+        /// Segments at once; the rate unless told
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         burst: Option<u32>,
         /// Go back to the configured default
         #[arg(long, conflicts_with_all = ["rate", "burst"])]
         default: bool,
         #[command(flatten)]
-        place: Place,
+        database: DatabaseArgs,
     },
     /// Let sends pass again by an account that is blocked, or by the provider as a whole (*)
     Unblock {
         /// The account, or *
         id: String,
         #[command(flatten)]
-        place: Place,
+        database: DatabaseArgs,
     },
 }
 
 impl Account {
     pub(super) async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
         match self {
-            Self::List { place } => {
-                for gate in place.store(env).await?.gates().await.map_err(Failure::other)? {
+            Self::List { database } => {
+                for gate in database.store(env).await?.gates().await.map_err(Failure::other)? {
                     writeln!(out, "{}", line(&gate)).map_err(Failure::other)?;
                 }
                 Ok(())
             }
-            Self::Limit { id, rate, burst, default, place } => {
+            Self::Limit { id, rate, burst, default, database } => {
                 let id = account(&id)?;
                 if rate.is_none() && !default {
                     return Err(config::Error::of("--rate", "is required, or --default").into());
                 }
                 let set = move |gate: &mut Gate, _: Timestamp| (gate.rate, gate.burst) = (rate, burst);
-                let (gate, ()) = place.store(env).await?.change_gate(&id, set).await.map_err(Failure::other)?;
+                let (gate, ()) = database.store(env).await?.change_gate(&id, set).await.map_err(Failure::other)?;
                 writeln!(out, "{}", line(&gate)).map_err(Failure::other)
             }
-            Self::Unblock { id, place } => {
+            Self::Unblock { id, database } => {
                 let id = if id == PROVIDER { id } else { account(&id)? };
-                let lift = |gate: &mut Gate, _: Timestamp| {
+                let reset = |gate: &mut Gate, _: Timestamp| {
                     let was = gate.holding;
-                    gate.lift();
+                    gate.reset();
                     was
                 };
-                let (gate, was) = place.store(env).await?.change_gate(&id, lift).await.map_err(Failure::other)?;
-                if was == Holding::Open {
+                let (gate, was) = database.store(env).await?.change_gate(&id, reset).await.map_err(Failure::other)?;
+                if was == Holding::Free {
                     return Err(Failure::Other(format!("{id} is not held; see messaging account list")));
                 }
                 writeln!(out, "{}", line(&gate)).map_err(Failure::other)
@@ -96,8 +96,8 @@ fn account(id: &str) -> Result<String, Failure> {
 fn line(gate: &Gate) -> String {
     let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let number = |value: Option<u32>| text(value.map(|n| n.to_string()));
-    let until = gate.until.filter(|_| gate.holding != Holding::Open).map(|at| at.to_string());
-    let code = gate.code.clone().filter(|_| gate.holding != Holding::Open);
+    let until = gate.until.filter(|_| gate.holding != Holding::Free).map(|at| at.to_string());
+    let code = gate.code.clone().filter(|_| gate.holding != Holding::Free);
     let (rate, burst) = (number(gate.rate), number(gate.burst));
     format!("{}\t{}\t{}\t{}\t{rate}\t{burst}", gate.name, gate.holding.name(), text(code), text(until))
 }
@@ -113,14 +113,14 @@ pub(super) enum Dead {
         #[arg(long)]
         after: Option<String>,
         #[command(flatten)]
-        place: Place,
+        database: DatabaseArgs,
     },
     /// Show one message's history, a JSON line for each thing that happened; never its number or its text
     Show {
         /// The message's id
         id: String,
         #[command(flatten)]
-        place: Place,
+        database: DatabaseArgs,
     },
     /// Put a message that was given up, or whose state stays unknown, back into the queue
     Requeue(Requeue),
@@ -134,15 +134,15 @@ pub(super) struct Requeue {
     #[arg(long)]
     may_duplicate: bool,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArgs,
 }
 
 impl Dead {
     pub(super) async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
         match self {
-            Self::List { limit, after, place } => {
+            Self::List { limit, after, database } => {
                 let after = after.as_deref().map(id).transpose()?;
-                for m in place.store(env).await?.dead(after, limit).await.map_err(Failure::other)? {
+                for m in database.store(env).await?.dead(after, limit).await.map_err(Failure::other)? {
                     let reason = m.state.error_code.as_deref().unwrap_or("-");
                     let at = m.state.failed_at.unwrap_or(m.state.updated_at);
                     let line = format!("{}\t{}\t{}\t{reason}\t{at}", m.id, m.owner, m.state.attempts);
@@ -150,8 +150,8 @@ impl Dead {
                 }
                 Ok(())
             }
-            Self::Show { id: text, place } => {
-                let store = place.store(env).await?;
+            Self::Show { id: text, database } => {
+                let store = database.store(env).await?;
                 let message = found(&store, id(&text)?).await?;
                 for entry in store.history(message.owner, message.id).await.map_err(Failure::other)? {
                     // What the provider answered or reported may quote what was sent.
@@ -170,7 +170,7 @@ impl Dead {
 
 impl Requeue {
     async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
-        let store = self.place.store(env).await?;
+        let store = self.database.store(env).await?;
         let message = found(&store, id(&self.id)?).await?;
         let job = Job { pick: Pick::Id(message.id), event: Event::Requeue { may_duplicate: self.may_duplicate } };
         let moved = store.apply(job).await.map_err(Failure::other)?;
@@ -210,7 +210,7 @@ pub(super) enum OptOut {
         #[arg(long)]
         user: i64,
         #[command(flatten)]
-        place: Place,
+        database: DatabaseArgs,
     },
 }
 
@@ -222,7 +222,7 @@ pub(super) struct Entry {
     #[arg(long)]
     user: i64,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArgs,
 }
 
 /// How many numbers are read at once.
@@ -234,7 +234,7 @@ impl OptOut {
         match self {
             Self::Add(entry) => {
                 let number = number(&entry.number)?;
-                let store = entry.place.store(env).await?;
+                let store = entry.database.store(env).await?;
                 existing(&store, entry.user).await?;
                 let added = store.add_opt_out(OwnerId(entry.user), &number, OptOutSource::Owner).await;
                 let said = if added.map_err(Failure::other)? { "added" } else { "it was there already" };
@@ -242,15 +242,15 @@ impl OptOut {
             }
             Self::Remove(entry) => {
                 let number = number(&entry.number)?;
-                let removed = entry.place.store(env).await?.remove_opt_out(OwnerId(entry.user), &number).await;
+                let removed = entry.database.store(env).await?.remove_opt_out(OwnerId(entry.user), &number).await;
                 if removed.map_err(Failure::other)? {
                     writeln!(out, "removed").map_err(Failure::other)
                 } else {
                     Err(Failure::Other("the number is not on the list".to_owned()))
                 }
             }
-            Self::List { user, place } => {
-                let store = place.store(env).await?;
+            Self::List { user, database } => {
+                let store = database.store(env).await?;
                 let mut after = None;
                 loop {
                     let page = store.opt_outs(OwnerId(user), after.as_ref(), PAGE).await.map_err(Failure::other)?;

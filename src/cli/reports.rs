@@ -1,4 +1,4 @@
-//! What operators do with what the provider posted: `messaging replay-reports` reads all that was said of all messages
+//! Operators' commands on what the provider posted: `messaging replay-reports` reads all that was said of all messages
 //! again, and tells or mends how the records differ; `messaging inbound` shows the recipients' messages to look at.
 
 use std::io::Write;
@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use sha2::{Digest as _, Sha256};
 
 use crate::cli::Failure;
-use crate::cli::admin::Place;
+use crate::cli::admin::DatabaseArgs;
 use crate::config::{self, Env};
 use crate::store::{Standing, Store};
 
@@ -20,7 +20,7 @@ pub(super) struct Replay {
     #[arg(long)]
     apply: bool,
     #[command(flatten)]
-    place: Place,
+    database: DatabaseArgs,
 }
 
 /// How all messages stand.
@@ -51,13 +51,13 @@ impl Sum {
 impl Replay {
     /// Counts first, in any case; then mends, and counts again.
     pub(super) async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
-        let store = self.place.store(env).await?;
-        let should_be = look(&store, false).await?.tell(out)?;
+        let store = self.database.store(env).await?;
+        let should_be = replay(&store, false).await?.tell(out)?;
         if !self.apply {
             return writeln!(out, "digest {should_be}").map_err(Failure::other);
         }
-        look(&store, true).await?;
-        let is = look(&store, false).await?;
+        replay(&store, true).await?;
+        let is = replay(&store, false).await?;
         let differing = is.differing;
         let digest = is.tell(out)?;
         writeln!(out, "digest {digest}").map_err(Failure::other)?;
@@ -76,22 +76,22 @@ pub(super) enum Inbound {
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=10_000))]
         limit: i64,
         #[command(flatten)]
-        place: Place,
+        database: DatabaseArgs,
     },
     /// Take one off the list, once somebody has acted on it
     Done {
         /// The message's id
         id: uuid::Uuid,
         #[command(flatten)]
-        place: Place,
+        database: DatabaseArgs,
     },
 }
 
 impl Inbound {
     pub(super) async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
         match self {
-            Self::Review { limit, place } => {
-                let all = place.store(env).await?.inbound_to_review(limit).await.map_err(Failure::other)?;
+            Self::Review { limit, database } => {
+                let all = database.store(env).await?.inbound_to_review(limit).await.map_err(Failure::other)?;
                 for one in all {
                     let owner = one.owner.map_or_else(|| "-".to_owned(), |owner| owner.to_string());
                     let (from, text) = one.message.map(|m| (m.from, m.text)).unwrap_or_default();
@@ -101,8 +101,8 @@ impl Inbound {
                 }
                 Ok(())
             }
-            Self::Done { id, place } => {
-                if place.store(env).await?.reviewed_inbound(id).await.map_err(Failure::other)? {
+            Self::Done { id, database } => {
+                if database.store(env).await?.reviewed_inbound(id).await.map_err(Failure::other)? {
                     writeln!(out, "done").map_err(Failure::other)
                 } else {
                     Err(config::Error::of("<ID>", "names no message that is to be looked at").into())
@@ -113,7 +113,7 @@ impl Inbound {
 }
 
 /// Goes through all messages, and mends them if wanted.
-async fn look(store: &Store, mend: bool) -> Result<Sum, Failure> {
+async fn replay(store: &Store, mend: bool) -> Result<Sum, Failure> {
     let (mut sum, mut after) = (Sum::default(), None);
     while let Some(page) = store.replay(after, PAGE).await.map_err(Failure::other)? {
         sum.add(&page);

@@ -1,4 +1,4 @@
-//! `messaging serve`: both doors, the workers and, with `--sandbox`, a provider inside.
+//! `messaging serve`: both APIs, the workers and, with `--sandbox`, a provider inside.
 
 use std::io::Write;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::config::{self, Config, Env};
 use crate::domain::ids::OwnerId;
 use crate::domain::sender::SenderId;
 use crate::sandbox::{self, Sandbox};
-use crate::server::{Doors, ServeError};
+use crate::server::{Listeners, ServeError};
 use crate::service::Service;
 use crate::shutdown;
 use crate::worker::Worker;
@@ -47,25 +47,25 @@ impl Serve {
     pub(super) async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
         crate::telemetry::Settings::load(&env)?.install();
         let stop_sandbox = CancellationToken::new();
-        let (config, doors, sandbox) = if self.sandbox {
-            // The doors first: the sandbox posts its reports to one of them, and the rest sends to where it listens.
+        let (config, listeners, sandbox) = if self.sandbox {
+            // The listeners first: the sandbox posts its reports to one of them, and the rest sends to where it listens.
             let env = sandbox_env(env)?.with("MITTO_API_BASE", NOWHERE.to_owned());
             let config = Config::load(&env)?;
-            let doors = Doors::open(&config.grpc, config.http_addr).await?;
-            let sandbox = start_sandbox(&env, &config, doors.addresses().1, &stop_sandbox).await?;
-            (Config::load(&env.with("MITTO_API_BASE", format!("http://{sandbox}")))?, doors, Some(sandbox))
+            let listeners = Listeners::open(&config.grpc, config.http_addr).await?;
+            let sandbox = start_sandbox(&env, &config, listeners.addresses().1, &stop_sandbox).await?;
+            (Config::load(&env.with("MITTO_API_BASE", format!("http://{sandbox}")))?, listeners, Some(sandbox))
         } else {
             let config = Config::load(&env)?;
-            let doors = Doors::open(&config.grpc, config.http_addr).await?;
-            (config, doors, None)
+            let listeners = Listeners::open(&config.grpc, config.http_addr).await?;
+            (config, listeners, None)
         };
         let service = app::build(&config).await?;
         let stop = shutdown::signal().map_err(Failure::other)?;
-        doors.reload_on_hangup().map_err(Failure::other)?;
+        listeners.reload_on_hangup().map_err(Failure::other)?;
 
         // Before the addresses are told: whoever reads them finds everything in place.
         let token = if self.sandbox { Some(demo(&config).await?) } else { None };
-        let (grpc, http) = doors.addresses();
+        let (grpc, http) = listeners.addresses();
         let mut addresses = json!({"grpc": grpc.to_string(), "http": http.to_string()});
         if let Some(sandbox) = sandbox {
             addresses.as_object_mut().map(|all| all.insert("sandbox".to_owned(), json!(sandbox.to_string())));
@@ -82,7 +82,7 @@ impl Serve {
         }
 
         let worker = Worker::start(&service, config.work.enabled);
-        let serving = doors.serve(service.clone(), config.grpc.max_in_flight, config.origins.clone(), stop.clone());
+        let serving = listeners.serve(service.clone(), config.grpc.max_in_flight, config.origins.clone(), stop.clone());
         Box::pin(until_stopped(serving, worker, service, stop)).await?;
         stop_sandbox.cancel();
         Ok(())
@@ -153,14 +153,14 @@ fn kept_secret(path: &Path) -> std::io::Result<String> {
     Ok(secret)
 }
 
-/// The provider's stand-in, which reports to the HTTP door unless `SANDBOX_REPORTS` says no.
+/// The provider's stand-in, which reports to the HTTP listener unless `SANDBOX_REPORTS` says no.
 async fn start_sandbox(
     env: &Env,
     config: &Config,
-    door: std::net::SocketAddr,
+    http: std::net::SocketAddr,
     stop: &CancellationToken,
 ) -> Result<std::net::SocketAddr, Failure> {
-    let hook = |name: &str| Some(format!("http://{door}/webhooks/mitto/{name}"));
+    let hook = |name: &str| Some(format!("http://{http}/webhooks/mitto/{name}"));
     let token = config.webhooks.secrets.first().filter(|_| config.sandbox_reports);
     let reports = token.map(|token| ("x-webhook-token".to_owned(), token.expose_secret().to_owned()));
     let addr = env.get("SANDBOX_ADDR").unwrap_or("127.0.0.1:0").to_owned();
@@ -195,13 +195,13 @@ async fn demo(config: &Config) -> Result<String, Failure> {
 }
 
 fn welcome(grpc: std::net::SocketAddr, certificate: Option<&Path>, token: &str) -> String {
-    let door = certificate.map_or("-plaintext".to_owned(), |cert| format!("-cacert {}", cert.display()));
+    let flags = certificate.map_or("-plaintext".to_owned(), |cert| format!("-cacert {}", cert.display()));
     format!(
         "\nThe sandbox plays the provider: nothing leaves this machine. Send the first SMS:\n\n\
-         grpcurl {door} -H 'authorization: Bearer {token}' \
+         grpcurl {flags} -H 'authorization: Bearer {token}' \
          -d '{{\"destination\":\"+306900000001\",\"text\":\"Hello\"}}' {grpc} messaging.v1.MessagingService/SendSingle\n\n\
          and ask what became of it, with the messageId of the answer:\n\n\
-         grpcurl {door} -H 'authorization: Bearer {token}' \
+         grpcurl {flags} -H 'authorization: Bearer {token}' \
          -d '{{\"message_id\":\"…\"}}' {grpc} messaging.v1.MessagingService/GetMessageStatus\n\n"
     )
 }

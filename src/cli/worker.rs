@@ -1,4 +1,4 @@
-//! `messaging worker`: sends what is queued, without a gRPC door.
+//! `messaging worker`: sends what is queued, without a gRPC listener.
 
 use std::io::Write;
 
@@ -10,11 +10,11 @@ use crate::app;
 use crate::cli::Failure;
 use crate::cli::serve::until_stopped;
 use crate::config::{Config, Env, Error};
-use crate::server::HttpDoor;
+use crate::server::HttpListener;
 use crate::shutdown;
 use crate::worker::Worker;
 
-/// Runs until it is told to stop. Its HTTP door tells whether it lives, and what it counts.
+/// Runs until it is told to stop. Its HTTP listener tells whether it lives, and what it counts.
 pub(super) async fn run(env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
     crate::telemetry::Settings::load(&env)?.install();
     // It checks nobody's tokens.
@@ -23,13 +23,13 @@ pub(super) async fn run(env: Env, out: &mut (dyn Write + Send)) -> Result<(), Fa
     if !config.work.enabled {
         return Err(Error::of("WORKERS", "is 0, which leaves a worker nothing to do: leave it out").into());
     }
-    let door = HttpDoor::open(config.http_addr).await?;
+    let listener = HttpListener::open(config.http_addr).await?;
     let service = app::build(&config).await?;
     let stop = shutdown::signal().map_err(Failure::other)?;
-    writeln!(out, "{}", json!({"http": door.address().to_string()})).map_err(Failure::other)?;
+    writeln!(out, "{}", json!({"http": listener.address().to_string()})).map_err(Failure::other)?;
     out.flush().map_err(Failure::other)?;
-    tracing::info!(http = %door.address(), "working");
+    tracing::info!(http = %listener.address(), "working");
     let worker = Worker::start(&service, true);
-    let serving = door.serve(service.clone(), stop.clone()).map(Ok);
+    let serving = listener.serve(service.clone(), stop.clone()).map(Ok);
     until_stopped(serving, worker, service, stop).await
 }

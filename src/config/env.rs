@@ -16,7 +16,7 @@ impl fmt::Debug for Env {
     }
 }
 
-/// What is wrong with the configuration: one line, with the variable's name and what to do.
+/// A fault of the configuration: one line, with the variable's name and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Error(String);
@@ -28,7 +28,7 @@ impl Error {
         Self(line.into().replace(['\n', '\r'], " "))
     }
 
-    /// What is wrong with a variable, and what it should be.
+    /// The fault of a variable, and what it should be.
     pub fn of(variable: &str, problem: impl fmt::Display) -> Self {
         Self::new(format!("{variable} {problem}"))
     }

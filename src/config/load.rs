@@ -63,7 +63,7 @@ pub(crate) fn jwt_secret(env: &Env) -> Result<SecretString, Error> {
     Ok(SecretString::from(secret))
 }
 
-/// What a variable lists, separated by commas.
+/// The list in a variable, separated by commas.
 fn list(env: &Env, name: &str) -> Vec<String> {
     let words = env.get(name).unwrap_or_default().split(',').map(str::trim);
     words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
@@ -218,7 +218,7 @@ fn grpc(env: &Env) -> Result<Grpc, Error> {
     if tls.is_none() && !addr.ip().is_loopback() && !env.switch("GRPC_PLAINTEXT", false)? {
         return Err(Error::of(
             "GRPC_ADDR",
-            "is not loopback and the door has no TLS: set GRPC_TLS_CERT and GRPC_TLS_KEY, or GRPC_PLAINTEXT=1 behind a proxy",
+            "is not loopback and the listener has no TLS: set GRPC_TLS_CERT and GRPC_TLS_KEY, or GRPC_PLAINTEXT=1 behind a proxy",
         ));
     }
     let max_in_flight = usize::try_from(env.number("MAX_IN_FLIGHT", 1024, 1..=1_000_000)?).unwrap_or(1024);
@@ -245,12 +245,8 @@ fn work(env: &Env, provider_timeout: Duration) -> Result<Work, Error> {
     Ok(Work {
         enabled: env.switch("WORKERS", true)?,
         send_concurrency,
-        // One tenant alone can use nearly all: an eighth is left for the next one to come.
-        tenant_in_flight: size(
-            "TENANT_IN_FLIGHT",
-            u64::try_from(send_concurrency.div_ceil(8) * 7).unwrap_or(28),
-            1000,
-        )?,
+        // One owner alone can use nearly all: an eighth is left for the next one to come.
+        owner_in_flight: size("TENANT_IN_FLIGHT", u64::try_from(send_concurrency.div_ceil(8) * 7).unwrap_or(28), 1000)?,
         bulk_concurrency: size("BULK_CONCURRENCY", 4, 100)?,
         bulk_chunk: size("BULK_CHUNK", 500, 10_000)?,
         rate: Rate::new(per_second, burst),

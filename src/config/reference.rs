@@ -5,9 +5,9 @@
 pub struct Variable {
     /// Its name.
     pub name: &'static str,
-    /// What counts if it is not set; `required` if it has to be.
+    /// The default if it is not set; `required` if it has to be.
     pub default: &'static str,
-    /// What it is.
+    /// Its meaning.
     pub meaning: &'static str,
 }
 
@@ -34,20 +34,20 @@ pub const REFERENCE: &[Variable] = &[
     v("LEGACY_DATABASE_URL", "–", "the old database that `messaging import-legacy` reads without `--from`"),
     v("DATABASE_POOL_SIZE", "10", "how many database connections the process holds at most, 2 to 200"),
     v("DATA_DIR", "~/.local/share/messaging", "where the embedded database is, and what the sandbox keeps"),
-    v("GRPC_ADDR", "127.0.0.1:50051", "the address of the gRPC door; port 0 takes a free one"),
-    v("GRPC_TLS_CERT", "–", "the gRPC door's certificate chain, a PEM file, read again on SIGHUP"),
+    v("GRPC_ADDR", "127.0.0.1:50051", "the address of the gRPC listener; port 0 takes a free one"),
+    v("GRPC_TLS_CERT", "–", "the gRPC listener's certificate chain, a PEM file, read again on SIGHUP"),
     v("GRPC_TLS_KEY", "–", "its key, a PEM file, read again on SIGHUP"),
     v(
         "GRPC_TLS_CLIENT_CA",
         "–",
         "the authority whose certificates clients must show, a PEM file, read again on SIGHUP",
     ),
-    v("GRPC_PLAINTEXT", "0", "1 allows a gRPC door without TLS on an address that is not loopback"),
-    v("HTTP_ADDR", "127.0.0.1:8080", "the address of the HTTP door; port 0 takes a free one"),
+    v("GRPC_PLAINTEXT", "0", "1 allows a gRPC listener without TLS on an address that is not loopback"),
+    v("HTTP_ADDR", "127.0.0.1:8080", "the address of the HTTP listener; port 0 takes a free one"),
     v(
         "CORS_ALLOWLIST",
         "–",
-        "the origins whose pages may call both doors, separated by commas, for example `https://app.example.com`",
+        "the origins whose pages may call both APIs, separated by commas, for example `https://app.example.com`",
     ),
     v("JWT_SECRET", "required", "what tokens are signed with (HS256), 32 bytes or more"),
     v(
@@ -63,28 +63,28 @@ pub const REFERENCE: &[Variable] = &[
     v(
         "MAX_IN_FLIGHT",
         "1024",
-        "how many calls both doors serve at once; over it UNAVAILABLE with RetryInfo, or 503 with Retry-After",
+        "how many calls both APIs serve at once; over it UNAVAILABLE with RetryInfo, or 503 with Retry-After",
     ),
     v(
         "WATCH_STREAMS",
         "2000",
-        "how many streams of `WatchMessages` are open at once, beside MAX_IN_FLIGHT; one user can have half of them",
+        "how many streams of `WatchMessages` are open at once, beside MAX_IN_FLIGHT; one owner can have half of them",
     ),
     v("WORKERS", "1", "0 leaves queued messages and timers to other processes"),
     v("SEND_CONCURRENCY", "32", "how many queued messages this process has in flight: a kill leaves no more unknown"),
     v(
         "TENANT_IN_FLIGHT",
         "7 of 8",
-        "how many of them one user can have here; `messaging user limit` sets it for one user",
+        "how many of them one owner can have here; `messaging user limit` sets it for one user",
     ),
     v("BULK_CONCURRENCY", "4", "how many bulk calls of campaigns this process has in flight"),
     v("BULK_CHUNK", "500", "how many messages go into one bulk call"),
     v(
         "SEND_RATE",
         "0",
-        "parts a second on a route account over all replicas, 0 for no limit; `messaging account limit` sets it for one account",
+        "segments a second on a route account over all replicas, 0 for no limit; `messaging account limit` sets it for one account",
     ),
-    v("SEND_BURST", "SEND_RATE", "parts at once on a route account"),
+    v("SEND_BURST", "SEND_RATE", "segments at once on a route account"),
     v(
         "POLL_RATE",
         "20",

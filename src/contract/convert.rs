@@ -157,7 +157,7 @@ impl proto::GetMessageStatusResponse {
 }
 
 impl proto::RefreshStatusResponse {
-    /// What refreshing the message that was asked for as `id` came to.
+    /// The result of refreshing the message that was asked for as `id`.
     #[must_use]
     pub fn of(id: &str, r: Refreshed) -> Self {
         Self {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 const SHARE: f64 = 0.1;
 /// Retries a second that are always allowed: what failed must come to an end even if nothing new is sent.
 const FLOOR: f64 = 10.0;
-/// What can be saved up: a minute of first tries at a high rate must not become a storm of retries.
+/// The most that can be saved up: a minute of first tries at a high rate must not become a storm of retries.
 const SAVINGS: f64 = 600.0;
 
 /// The budget of one process, in calls. A bulk call is as much of each kind as its messages are.

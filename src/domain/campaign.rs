@@ -74,7 +74,7 @@ impl CampaignState {
     }
 }
 
-/// What happens to a campaign.
+/// The events of a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Its owner starts it.
@@ -100,10 +100,10 @@ pub enum Refused {
     Empty,
 }
 
-/// What a campaign is made of.
+/// The arguments of a new campaign.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewCampaign {
-    /// The user that it belongs to.
+    /// The owner: the user that it belongs to.
     pub owner: OwnerId,
     /// Its name.
     pub name: String,
@@ -111,7 +111,7 @@ pub struct NewCampaign {
     pub text: String,
     /// The sender ID, if it has one of its own.
     pub sender: Option<String>,
-    /// What may happen when an answer is lost.
+    /// The guarantee when an answer is lost.
     pub guarantee: Guarantee,
     /// When it is to be sent, if not at once.
     pub scheduled_at: Option<Timestamp>,
@@ -124,7 +124,7 @@ pub struct NewCampaign {
 pub struct Campaign {
     /// Its id.
     pub id: CampaignId,
-    /// What it is made of.
+    /// Its content.
     pub content: NewCampaign,
     /// Where it is.
     pub state: CampaignState,
@@ -154,7 +154,7 @@ impl Campaign {
         Some(begins.checked_add(self.content.validity).unwrap_or(begins))
     }
 
-    /// Lets `action` happen at `now`. Answers whether anything changed.
+    /// Lets `action` happen at `now`. Returns whether anything changed.
     pub fn apply(&mut self, action: Action, now: Timestamp) -> Result<bool, Refused> {
         let waits = self.content.scheduled_at.is_some_and(|at| at > now);
         let after = self.state.after(action, waits).ok_or(Refused::State(self.state))?;
@@ -177,7 +177,7 @@ impl Campaign {
     }
 }
 
-/// What is next for a campaign, when somebody looks after it.
+/// The next step of a campaign, when it is reconciled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextStep {
     /// Nothing, until its owner or the time does something.
@@ -191,7 +191,7 @@ pub enum NextStep {
 }
 
 impl Campaign {
-    /// What is next at `now` for a campaign of which `expanded` recipients are messages.
+    /// The next step at `now` of a campaign of which `expanded` recipients are messages.
     #[must_use]
     pub fn next_step(&self, expanded: i64, now: Timestamp) -> NextStep {
         match self.state {

@@ -1,4 +1,4 @@
-//! What the carrier says of a message, ranked, so that order and repetition of reports cannot matter.
+//! The carrier's statements on a message, ranked, so that order and repetition of reports cannot matter.
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -23,7 +23,7 @@ impl Rank {
     /// Every rank, lowest first.
     pub const ALL: [Self; 5] = [Self::None, Self::Sent, Self::NoReport, Self::Failed, Self::Delivered];
 
-    /// What a word of the provider's read model stands for, without case: `Delivered`; `Failure` or `Failed`;
+    /// The rank of a word of the provider's read model, without case: `Delivered`; `Failure` or `Failed`;
     /// everything else is on its way.
     #[must_use]
     pub fn of_read_model(word: &str) -> Self {

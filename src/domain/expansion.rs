@@ -11,7 +11,7 @@ use crate::domain::status::{OPTED_OUT, OPTED_OUT_WHY};
 use crate::domain::template::Template;
 use crate::domain::text::MessageText;
 
-/// What all messages of one campaign have in common.
+/// Everything that all messages of one campaign have in common.
 #[derive(Debug, Clone)]
 pub struct Expansion<'a> {
     campaign: &'a Campaign,

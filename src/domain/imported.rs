@@ -19,14 +19,14 @@ pub const FAILED: &str = "LEGACY_FAILED";
 /// The error code of a message of which nobody can say whether the provider has it.
 pub const UNKNOWN: &str = "LEGACY_UNKNOWN";
 
-/// What the old system's words stand for, in lower case and letters alone.
-pub const WORDS: [(Word, &[&str]); 5] = [
-    (Word::Delivered, &["delivered", "delivrd"]),
-    (Word::Failed, &["failed", "failure", "error", "undelivered", "rejected", "expired"]),
-    (Word::Cancelled, &["cancelled", "canceled"]),
-    (Word::Sent, &["sent", "accepted", "submitted"]),
+/// The old system's words for each status, in lower case and letters alone.
+pub const WORDS: [(OldStatus, &[&str]); 5] = [
+    (OldStatus::Delivered, &["delivered", "delivrd"]),
+    (OldStatus::Failed, &["failed", "failure", "error", "undelivered", "rejected", "expired"]),
+    (OldStatus::Cancelled, &["cancelled", "canceled"]),
+    (OldStatus::Sent, &["sent", "accepted", "submitted"]),
     (
-        Word::Queued,
+        OldStatus::Queued,
         &[
             "queued",
             "pending",
@@ -42,9 +42,9 @@ pub const WORDS: [(Word, &[&str]); 5] = [
     ),
 ];
 
-/// What a word of the old system stands for.
+/// The meaning of a status of the old system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
+pub enum OldStatus {
     /// On the handset.
     Delivered,
     /// Refused or failed.
@@ -59,8 +59,8 @@ pub enum Word {
     Other,
 }
 
-impl Word {
-    /// What a word stands for, whatever its case and signs.
+impl OldStatus {
+    /// The meaning of a word, whatever its case and signs.
     #[must_use]
     pub fn read(word: &str) -> Self {
         let plain: String = word.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase()).collect();
@@ -77,7 +77,7 @@ impl Word {
     }
 }
 
-/// What becomes of a message that the old system calls queued, and that has no sign of having been sent.
+/// The treatment of a message that the old system calls queued, and that has no sign of having been sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queued {
     /// CANCELLED, with [`NOT_SENT`].
@@ -99,12 +99,12 @@ pub struct Past {
     pub destination: Msisdn,
     /// The text; empty if nobody knows it.
     pub text: String,
-    /// What the recipient saw as the origin; empty if nobody knows it.
+    /// The sender ID that the recipient saw; empty if nobody knows it.
     pub sender: String,
     /// The route account; empty if nobody knows it.
     pub traffic_account_id: String,
-    /// What its status was called.
-    pub word: Word,
+    /// The name of its status.
+    pub status: OldStatus,
     /// The provider's id, which refreshes and reports name.
     pub provider_message_id: Option<ProviderMessageId>,
     /// The provider's own word, if the old system kept it.
@@ -163,7 +163,7 @@ impl Past {
         })
     }
 
-    /// What its columns say, the surest first: the old system wrote `sent` also of what was delivered, and `queued` also of
+    /// The evidence in its columns, the surest first: the old system wrote `sent` also of what was delivered, and `queued` also of
     /// what it had sent.
     fn state(&self, queued: Queued) -> State {
         let changed = self.updated_at.unwrap_or(self.created_at);
@@ -174,20 +174,20 @@ impl Past {
         state.attempts = 1;
         let said = self.provider_status.as_deref().map(Rank::of_read_model);
         let taken = self.provider_message_id.is_some() || self.sent_at.is_some();
-        if self.delivered_at.is_some() || said == Some(Rank::Delivered) || self.word == Word::Delivered {
+        if self.delivered_at.is_some() || said == Some(Rank::Delivered) || self.status == OldStatus::Delivered {
             (state.dispatch, state.rank) = (Dispatch::Accepted, Rank::Delivered);
             state.delivered_at = Some(self.delivered_at.unwrap_or(changed));
-        } else if self.failed_at.is_some() || said == Some(Rank::Failed) || self.word == Word::Failed {
+        } else if self.failed_at.is_some() || said == Some(Rank::Failed) || self.status == OldStatus::Failed {
             state.dispatch = if taken { Dispatch::Accepted } else { Dispatch::Rejected };
             state.rank = if taken { Rank::Failed } else { Rank::None };
             state.failed_at = Some(self.failed_at.unwrap_or(changed));
             self.explain(&mut state, FAILED, "it failed in the system before this one");
-        } else if self.word == Word::Sent || (taken && self.word == Word::Queued) {
+        } else if self.status == OldStatus::Sent || (taken && self.status == OldStatus::Queued) {
             state.dispatch = Dispatch::Accepted;
-        } else if self.word == Word::Cancelled {
+        } else if self.status == OldStatus::Cancelled {
             state.dispatch = Dispatch::Cancelled;
             state.attempts = 0;
-        } else if self.word == Word::Queued && queued == Queued::Cancelled {
+        } else if self.status == OldStatus::Queued && queued == Queued::Cancelled {
             state.dispatch = Dispatch::Cancelled;
             state.attempts = 0;
             self.explain(&mut state, NOT_SENT, "the system before this one had it queued; this one does not send it");

@@ -1,11 +1,11 @@
-//! What a recipient's words ask for: to stop, to start again, or something that a person has to read.
+//! The request in a recipient's words: to stop, to start again, or something that a person has to read.
 
 /// The words that ask for no more messages, unless more are configured (`STOP_WORDS`).
 const STOP: [&str; 7] = ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "ΣΤΟΠ"];
 /// The words that undo them.
 const START: [&str; 3] = ["START", "UNSTOP", "SUBSCRIBE"];
 
-/// What a text asks for. The numbers are what the database holds.
+/// The request in a text. The numbers are what the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i16)]
 pub enum Verdict {
@@ -42,7 +42,7 @@ impl Keywords {
         Self { stop: phrases(&stop), start: phrases(&START) }
     }
 
-    /// What the text asks for. A keyword counts if it is the whole text, or its first sentence; anywhere else it may be
+    /// The text's request. A keyword counts if it is the whole text, or its first sentence; anywhere else it may be
     /// a part of something: "stop by tomorrow?" is no wish to be left alone.
     #[must_use]
     pub fn verdict(&self, text: &str) -> Verdict {

@@ -9,7 +9,7 @@ use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
 use crate::domain::text::{Encoding, MessageText};
 
-/// What we did about a message: the first of the two axes that its public status is derived from.
+/// Our own action on a message: the first of the two axes that its public status is derived from.
 /// The numbers are what the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(i16)]
@@ -69,7 +69,7 @@ impl Dispatch {
     ];
 }
 
-/// What the owner reads. The numbers are those of the contract's `MessageStatus`.
+/// The status that the owner reads. The numbers are those of the contract's `MessageStatus`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i16)]
 pub enum Status {
@@ -130,7 +130,7 @@ impl Status {
     }
 }
 
-/// What may happen when the answer to a send is lost. The numbers are those of the contract.
+/// The guarantee when the answer to a send is lost. The numbers are those of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(i16)]
 pub enum Guarantee {
@@ -160,12 +160,12 @@ impl Lane {
     }
 }
 
-/// Who holds a message, and which of its holds this is: what a settle has to prove.
+/// Who holds a message, and which of its leases this is: what a settle has to prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hold {
+pub struct Lease {
     /// The process that holds it.
     pub by: Uuid,
-    /// Counts the holds on the message; a late holder's is smaller.
+    /// Counts the leases of the message; a late holder's is smaller.
     pub epoch: i32,
 }
 
@@ -174,7 +174,7 @@ pub struct Hold {
 pub struct Message {
     /// Our id.
     pub id: MessageId,
-    /// The user that it belongs to.
+    /// The owner: the user that it belongs to.
     pub owner: OwnerId,
     /// The campaign that it is counted in.
     pub campaign: Option<CampaignId>,
@@ -186,11 +186,11 @@ pub struct Message {
     pub sender: SenderId,
     /// The route account.
     pub traffic_account_id: String,
-    /// How many parts the text takes.
+    /// How many segments the text takes.
     pub segments: i16,
     /// How the text travels.
     pub encoding: Encoding,
-    /// What may happen when an answer is lost.
+    /// The guarantee when an answer is lost.
     pub guarantee: Guarantee,
     /// When it was accepted.
     pub created_at: Timestamp,
@@ -200,16 +200,16 @@ pub struct Message {
     pub expires_at: Timestamp,
     /// The queue that it waits in.
     pub lane: Lane,
-    /// What became of it so far.
+    /// Its state so far.
     pub state: State,
 }
 
 /// The part of a message that changes, and only through [`crate::domain::status::apply`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
-    /// What we did.
+    /// Our own action.
     pub dispatch: Dispatch,
-    /// What the carrier says: the rank of the best evidence,
+    /// The carrier's statement: the rank of the best evidence,
     pub rank: Rank,
     /// its time by the provider's clock,
     pub evidence_at: Option<Timestamp>,
@@ -235,7 +235,7 @@ pub struct State {
     pub possible_duplicate: bool,
     /// The process that holds it, while one does.
     pub held_by: Option<Uuid>,
-    /// Counts the holds.
+    /// Counts the leases.
     pub epoch: i32,
     /// When something has to be done next: queued, its next try; held, the end of the lease; unknown, the resend.
     pub due_at: Option<Timestamp>,
@@ -264,16 +264,16 @@ impl Message {
         self
     }
 
-    /// What the owner reads.
+    /// The status that the owner reads.
     #[must_use]
     pub fn status(&self) -> Status {
         crate::domain::status::public(self.state.dispatch, self.state.rank)
     }
 
-    /// The hold that is on it now, if there is one.
+    /// The lease that is on it now, if there is one.
     #[must_use]
-    pub fn hold(&self) -> Option<Hold> {
-        self.state.held_by.map(|by| Hold { by, epoch: self.state.epoch })
+    pub fn lease(&self) -> Option<Lease> {
+        self.state.held_by.map(|by| Lease { by, epoch: self.state.epoch })
     }
 }
 

@@ -1,10 +1,10 @@
-//! What a call to the provider came to: four classes, so that every caller has to choose what each means to it.
+//! The outcome of a call to the provider: four classes, so that every caller has to choose what each means to it.
 
 use std::time::Duration;
 
 use crate::domain::ids::ProviderMessageId;
 
-/// What an attempt to send one message came to.
+/// The outcome of an attempt to send one message.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// The provider took the message.
@@ -71,15 +71,15 @@ pub struct Reason {
 pub struct NotSent {
     /// Why.
     pub reason: Reason,
-    /// Whom it concerns and how long to hold back.
-    pub hold: Hold,
+    /// Whom it concerns and how long to back off.
+    pub backoff: Backoff,
 }
 
-/// What a certain non-delivery says about the next send.
+/// The consequence of a certain non-delivery for the next send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
-    /// The provider is unwell (connect failure, 5xx): the breaker counts it.
-    Unwell,
+pub enum Backoff {
+    /// The provider is unhealthy (connect failure, 5xx): the breaker counts it.
+    Unhealthy,
     /// Too many requests: nobody sends on this account before `retry_after`, if the provider said so.
     Throttled {
         /// The provider's `Retry-After`, bounded to an hour.

@@ -92,7 +92,7 @@ impl std::fmt::Debug for Msisdn {
     }
 }
 
-/// What is left to dial once the decoration is gone: `+` and digits.
+/// The dialled part once the decoration is gone: `+` and digits.
 fn dialled(text: &str) -> Result<String, Invalid> {
     let text = text.trim();
     if text.is_empty() {
@@ -165,7 +165,7 @@ fn ascii_digit(c: char) -> Option<char> {
     char::from_digit(value, 10)
 }
 
-/// What people put between digits, and the invisible marks that address books put around a number.
+/// The signs that people put between digits, and the invisible marks that address books put around a number.
 fn is_decoration(c: char) -> bool {
     let dash = matches!(c, '-' | '\u{00AD}' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FE63}' | '\u{FF0D}');
     let invisible = matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}');

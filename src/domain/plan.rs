@@ -1,11 +1,11 @@
-//! What a campaign would come to: how many messages, in which alphabet, and how many parts they cost.
+//! A campaign's plan: how many messages, in which alphabet, and how many segments they cost.
 
 use crate::domain::text::{Encoding, MessageText};
 
 /// How many of the characters that force messages into UCS-2 are told.
 const MAX_FORCING: usize = 100;
 
-/// What starting a campaign would come to.
+/// The plan of starting a campaign.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
     /// How many messages would go out.
@@ -18,7 +18,7 @@ pub struct Plan {
     pub opted_out: i64,
     /// How many recipients' texts cannot be sent.
     pub unsendable: i64,
-    /// The parts of all messages.
+    /// The segments of all messages.
     pub segments: i64,
     /// How many messages travel as GSM-7.
     pub gsm7: i64,
@@ -26,7 +26,7 @@ pub struct Plan {
     pub ucs2: i64,
     /// The characters that GSM-7 lacks, the first 100.
     pub forcing: Vec<char>,
-    /// The rate limit of the route account, in parts a second; 0 if there is none.
+    /// The rate limit of the route account, in segments a second; 0 if there is none.
     pub parts_per_second: i64,
 }
 

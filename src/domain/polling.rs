@@ -33,19 +33,19 @@ pub(super) fn long_unreported(m: &Message, now: Timestamp) -> bool {
     m.state.rank < Rank::NoReport && unreported_from(m).checked_add(PUT_OFF).is_ok_and(|at| at <= now)
 }
 
-/// When a message that the provider has is looked at next; `None` if nothing is left to find out.
-pub(super) fn next_look(m: &Message, now: Timestamp) -> Option<Timestamp> {
+/// When the provider is asked next about a message that it has; `None` if nothing is left to find out.
+pub(super) fn next_poll_at(m: &Message, now: Timestamp) -> Option<Timestamp> {
     if m.state.rank >= Rank::Failed {
         return None;
     }
     let taken = m.state.sent_at.unwrap_or(now);
     let step = next_step(now.duration_since(taken).as_micros(), jitter(m));
     let step = step.and_then(|after| taken.checked_add(SignedDuration::from_micros(after)).ok());
-    step.into_iter().chain(last_look(m, now)).min()
+    step.into_iter().chain(last_poll_at(m, now)).min()
 }
 
-/// When it is looked at to note that no report came; `None` if that is noted, or one came.
-pub(super) fn last_look(m: &Message, now: Timestamp) -> Option<Timestamp> {
+/// When it is polled to note that no report came; `None` if that is noted, or one came.
+pub(super) fn last_poll_at(m: &Message, now: Timestamp) -> Option<Timestamp> {
     if m.state.rank >= Rank::NoReport {
         return None;
     }

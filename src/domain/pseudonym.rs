@@ -1,5 +1,5 @@
 //! Pseudonyms: what stands for a phone number once it is erased. Whoever holds the key finds an erased number again that
-//! he asks for; nobody can read it back.
+//! they ask for; nobody can read it back.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -7,11 +7,11 @@ use sha2::Sha256;
 
 use crate::domain::phone::Msisdn;
 
-/// What every pseudonym begins with, and no number does.
+/// The prefix of every pseudonym and of no number.
 pub const MARK: char = '~';
 /// How many bytes of the digest are kept: 128 bits, so that no two numbers meet.
 const KEPT: usize = 16;
-/// What the check value is made from: no number, and no secret.
+/// The material of the check value: no number, and no secret.
 const LABEL: &[u8] = b"messaging: the key of pseudonyms";
 
 /// Makes pseudonyms under one key.
@@ -29,7 +29,7 @@ impl Pseudonyms {
         (key.len() >= Self::MIN_KEY).then(|| Hmac::new_from_slice(key).ok().map(Self)).flatten()
     }
 
-    /// What stands for this number: `~` and 32 hexadecimal digits. An erased number stands for itself.
+    /// The pseudonym of this number: `~` and 32 hexadecimal digits. An erased number stands for itself.
     #[must_use]
     pub fn of(&self, number: &Msisdn) -> Msisdn {
         if number.is_erased() {
@@ -40,7 +40,7 @@ impl Pseudonyms {
         Msisdn::from_stored(kept.fold(MARK.to_string(), |text, byte| format!("{text}{byte:02x}")))
     }
 
-    /// What the key is known by. It tells nothing of the key.
+    /// The key's public id. It tells nothing of the key.
     #[must_use]
     pub fn check(&self) -> [u8; 32] {
         self.digest(LABEL)

@@ -2,12 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How many parts may pass.
+/// How many segments may pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// Parts a second, 1 or more.
+    /// Segments a second, 1 or more.
     pub per_second: u32,
-    /// Parts at once, 1 or more.
+    /// Segments at once, 1 or more.
     pub burst: u32,
 }
 
@@ -22,7 +22,7 @@ impl Rate {
         (per_second > 0).then(|| Self { per_second, burst: burst.max(1) })
     }
 
-    /// How many parts may pass now, if the gate is booked until `booked`.
+    /// How many segments may pass now, if the gate is booked until `booked`.
     #[must_use]
     pub fn allowance(self, booked: Option<Timestamp>, now: Timestamp) -> u32 {
         let ahead = booked.map_or(SignedDuration::ZERO, |at| at.duration_since(now)).max(SignedDuration::ZERO);
@@ -31,11 +31,11 @@ impl Rate {
         u32::try_from((i128::from(self.effective_burst()) - taken).max(0)).unwrap_or(u32::MAX)
     }
 
-    /// Until when the gate is booked once `parts` have passed.
+    /// Until when the gate is booked once `segments` have passed.
     #[must_use]
-    pub fn book(self, booked: Option<Timestamp>, now: Timestamp, parts: u32) -> Timestamp {
+    pub fn book(self, booked: Option<Timestamp>, now: Timestamp, segments: u32) -> Timestamp {
         let from = booked.map_or(now, |at| at.max(now));
-        let micros = i64::from(parts) * 1_000_000 / i64::from(self.per_second);
+        let micros = i64::from(segments) * 1_000_000 / i64::from(self.per_second);
         from.checked_add(SignedDuration::from_micros(micros)).unwrap_or(from)
     }
 

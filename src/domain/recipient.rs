@@ -8,7 +8,7 @@ use crate::domain::template::{BadVariables, Template, Unsendable, Variables};
 pub struct Recipient {
     /// The number.
     pub destination: Msisdn,
-    /// What the text's placeholders stand for; those that it does not name are gone.
+    /// The values of the text's placeholders; those that it does not name are gone.
     pub variables: Variables,
 }
 

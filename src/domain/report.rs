@@ -1,4 +1,4 @@
-//! What the provider posts: delivery reports and inbound messages, by the field names and words that are met in the wild.
+//! The provider's posts: delivery reports and inbound messages, by the field names and words that are met in the wild.
 //!
 //! None of it is documented well enough to insist on a shape. What can be read is read; what cannot is for a person.
 
@@ -31,9 +31,9 @@ impl Form {
     }
 }
 
-/// How long a report that belongs to no message is looked at again.
+/// How long a report that belongs to no message is tried again.
 pub const PATIENCE: SignedDuration = SignedDuration::from_hours(72);
-/// When it is looked at again: after a second, then ever more rarely, at last hourly.
+/// When it is tried again: after a second, then ever more rarely, at last hourly.
 const LADDER: [SignedDuration; 6] = [
     SignedDuration::from_secs(1),
     SignedDuration::from_secs(5),
@@ -45,13 +45,13 @@ const LADDER: [SignedDuration; 6] = [
 /// The earliest time that is believed: .NET writes year 1 where it has none.
 const EARLIEST: Timestamp = Timestamp::constant(946_684_800, 0);
 
-/// When a report is to be looked at again that was received then and looked at so often; `None` if it is nobody's.
+/// When a report is to be tried again that was received then and tried so often; `None` if it is nobody's.
 #[must_use]
-pub fn next_look(received: Timestamp, looks: i16, now: Timestamp) -> Option<Timestamp> {
-    let step = usize::try_from(looks).unwrap_or(usize::MAX).min(LADDER.len() - 1);
+pub fn next_try_at(received: Timestamp, tries: i16, now: Timestamp) -> Option<Timestamp> {
+    let step = usize::try_from(tries).unwrap_or(usize::MAX).min(LADDER.len() - 1);
     let end = received.checked_add(PATIENCE).ok()?;
     let next = now.checked_add(LADDER.get(step).copied().unwrap_or(PATIENCE)).ok()?;
-    // The last look is at the end, so that a message that comes late in the last hour is not missed.
+    // The last try is at the end, so that a message that comes late in the last hour is not missed.
     (now < end).then(|| next.min(end))
 }
 
@@ -100,7 +100,7 @@ pub struct Report {
     pub message: Option<MessageId>,
     /// The provider's id of the message.
     pub provider_id: Option<ProviderMessageId>,
-    /// What it says.
+    /// The content.
     pub evidence: Evidence,
     /// False for a word that nobody knows: it counts as one on the way.
     pub known_word: bool,
@@ -126,7 +126,7 @@ impl Report {
     }
 }
 
-/// What a report's word stands for, without case; `None` for a word that nobody knows.
+/// The rank of a report's word, without case; `None` for a word that nobody knows.
 fn rank(word: &str) -> Option<Rank> {
     const WORDS: [(Rank, &[&str]); 3] = [
         (Rank::Delivered, &["delivered", "delivrd", "completed", "ok"]),
@@ -160,7 +160,7 @@ pub struct Inbound {
     pub from: String,
     /// To which of our senders; empty if the provider does not say.
     pub to: String,
-    /// What was written.
+    /// The written text.
     pub text: String,
 }
 
@@ -184,7 +184,7 @@ impl std::fmt::Debug for Inbound {
     }
 }
 
-/// What a post holds, piece by piece: each as it came, and what it says.
+/// The content of a post, piece by piece: each as it came, and what it says.
 #[derive(Debug, Clone)]
 pub struct Post {
     /// How it is written.

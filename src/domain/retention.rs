@@ -20,7 +20,7 @@ impl Retention {
     /// week, and a message is worth sending for a week at most.
     pub const MIN_ROW_DAYS: u16 = 14;
 
-    /// What is older than so many days was there before this.
+    /// Anything older than so many days was there before this.
     #[must_use]
     pub fn before(days: u16, now: Timestamp) -> Timestamp {
         now.checked_sub(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MIN)
@@ -54,7 +54,7 @@ pub fn may_quote(word: &str) -> bool {
     word.split(|c: char| !c.is_ascii_digit()).any(|run| run.len() > SHORT_RUN)
 }
 
-/// What is left of the evidence of an event once what may quote a number or a text is gone; `None` if nothing of it may.
+/// The rest of an event's evidence once everything that may quote a number or a text is gone; `None` if nothing of it may.
 /// `erased` says that a statement is not whole any more, and cannot be replayed.
 #[must_use]
 pub fn stripped(evidence: &str) -> Option<String> {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::domain::evidence::{Evidence, Rank};
-use crate::domain::message::{Dispatch, Hold, Message, State, Status};
+use crate::domain::message::{Dispatch, Lease, Message, State, Status};
 use crate::domain::outcome::Outcome;
 use crate::domain::polling;
 
@@ -41,8 +41,8 @@ pub enum Event {
     },
     /// A worker is about to send it: the fence.
     Fence {
-        /// The hold that the claim gave.
-        hold: Hold,
+        /// The lease that the claim gave.
+        lease: Lease,
         /// The end of the renewed lease.
         until: Timestamp,
         /// How much of the old lease has to be left.
@@ -50,25 +50,25 @@ pub enum Event {
     },
     /// The provider's answer is there, or known to be lost.
     Settle {
-        /// The hold it was sent under.
-        hold: Hold,
-        /// What it came to.
+        /// The lease it was sent under.
+        lease: Lease,
+        /// The outcome.
         outcome: Outcome,
         /// A random number from 0 to 1, for the jitter of a retry.
         random: f64,
     },
     /// A worker gives it back unsent.
     Release {
-        /// The hold that the claim gave.
-        hold: Hold,
+        /// The lease that the claim gave.
+        lease: Lease,
     },
     /// The carrier said something of it.
     Evidence(Evidence),
     /// Its time has come: the end of a lease, of its validity, or of the wait for a report.
     Timer,
     /// Its time has come to be asked about: nothing final was reported.
-    Look {
-        /// Whether it is asked about. If nobody ever is, it is not looked at again before its report is missed.
+    Poll {
+        /// Whether it is asked about. If nobody ever is, it is not polled again before its report is missed.
         asks: bool,
     },
     /// The provider was asked, and nothing final is known, a day after the end of its validity.
@@ -89,10 +89,10 @@ pub enum Event {
     },
 }
 
-/// What kind of thing is recorded. The numbers are what the database holds.
+/// The kind of a recorded event. The numbers are what the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(i16)]
-pub enum Kind {
+pub enum EventKind {
     /// Accepted and stored.
     Accepted = 1,
     /// Passed the fence.
@@ -119,7 +119,7 @@ pub enum Kind {
     Unreported = 12,
 }
 
-impl Kind {
+impl EventKind {
     const NAMES: [(Self, &'static str); 12] = [
         (Self::Accepted, "accepted"),
         (Self::Fenced, "fenced"),
@@ -142,18 +142,18 @@ impl Kind {
     }
 }
 
-/// What changed, for the record.
+/// The change, for the record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// What happened; `None` where nothing worth a record did (a claim, a release).
-    pub kind: Option<Kind>,
+    /// The event; `None` where nothing worth a record did (a claim, a release).
+    pub kind: Option<EventKind>,
     /// The status before.
     pub from: Status,
     /// The status after.
     pub to: Status,
     /// The attempt it belongs to.
     pub attempt: i32,
-    /// What it rests on; never a number or a text.
+    /// The evidence; never a number or a text.
     pub evidence: Value,
     /// True if the owner can see a difference.
     pub visible: bool,
@@ -198,12 +198,12 @@ pub fn apply(message: &mut Message, event: &Event, now: Timestamp) -> Result<Cha
     let before = message.state.clone();
     let done = match event {
         Event::Claim { by, until } => sending::claim(message, *by, *until, now),
-        Event::Fence { hold, until, margin } => sending::fence(message, *hold, *until, *margin, now),
-        Event::Settle { hold, outcome, random } => sending::settle(message, *hold, outcome, *random, now),
-        Event::Release { hold } => sending::release(message, *hold, now),
+        Event::Fence { lease, until, margin } => sending::fence(message, *lease, *until, *margin, now),
+        Event::Settle { lease, outcome, random } => sending::settle(message, *lease, outcome, *random, now),
+        Event::Release { lease } => sending::release(message, *lease, now),
         Event::Evidence(evidence) => report::report(message, evidence, now),
         Event::Timer => time::timer(message, now),
-        Event::Look { asks } => time::look(message, *asks, now),
+        Event::Poll { asks } => time::poll(message, *asks, now),
         Event::Unreported => time::unreported(message, now),
         Event::Cancel => time::cancel(message),
         Event::OptOut => time::opt_out(message),
@@ -227,14 +227,14 @@ pub fn apply(message: &mut Message, event: &Event, now: Timestamp) -> Result<Cha
     Ok(Change { kind, from, to: message.status(), attempt, evidence, visible })
 }
 
-/// What the owner can see of a state, besides the status.
+/// The part of a state that the owner can see, besides the status.
 fn shown(s: &State) -> impl PartialEq + '_ {
     let words = (&s.provider_message_id, &s.bulk_id, &s.provider_status, &s.error_code, &s.error);
     (words, s.attempts, s.possible_duplicate, s.sent_at, s.delivered_at, s.failed_at)
 }
 
-/// What is to be recorded of an event, and what it rests on.
-type Recorded = (Option<Kind>, Value);
+/// The record of an event, and what it rests on.
+type Recorded = (Option<EventKind>, Value);
 type Done = Result<Recorded, Refused>;
 
 /// The provider has the message.
@@ -246,7 +246,7 @@ fn taken(m: &mut Message, now: Timestamp) {
         (m.state.error_code, m.state.error) = (None, None);
     }
     m.state.held_by = None;
-    m.state.due_at = polling::next_look(m, now);
+    m.state.due_at = polling::next_poll_at(m, now);
 }
 
 fn explain(m: &mut Message, code: &str, description: &str) {

@@ -111,12 +111,12 @@ pub enum Unsendable {
     /// A placeholder has no variable.
     #[error("variables.{0} is missing, and the text needs it")]
     Missing(String),
-    /// What comes out is no message.
+    /// The outcome is no message.
     #[error("text {0}")]
     Text(text::Invalid),
 }
 
-/// What a text's placeholders stand for. Its `Debug` hides it.
+/// The values of a text's placeholders. Its `Debug` hides it.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Variables(BTreeMap<String, String>);
 

@@ -4,11 +4,11 @@ pub mod segments;
 
 pub use segments::{Encoding, Segmentation};
 
-/// The most parts of one message: what carriers still join reliably, and a bound on what one call can cost.
+/// The most segments of one message: what carriers still join reliably, and a bound on what one call can cost.
 pub const MAX_SEGMENTS: u16 = 20;
 
 /// The most bytes of a text that can still fit [`MAX_SEGMENTS`]: a septet of GSM-7 takes two bytes of UTF-8 at most
-/// (Greek capitals; the euro sign takes three but two septets), a part of UCS-2 fewer than one of GSM-7.
+/// (Greek capitals; the euro sign takes three but two septets), a segment of UCS-2 fewer than one of GSM-7.
 pub(super) const MAX_BYTES: usize = MAX_SEGMENTS as usize * segments::GSM7_PART as usize * 2;
 
 /// A message's text. Its `Debug` hides it.
@@ -25,7 +25,7 @@ pub enum Invalid {
     #[error("has a NUL character, which no message can hold")]
     Nul,
     /// It takes more than [`MAX_SEGMENTS`] parts.
-    #[error("is too long: it takes more than {MAX_SEGMENTS} SMS parts")]
+    #[error("is too long: it takes more than {MAX_SEGMENTS} segments")]
     TooLong,
 }
 
@@ -60,14 +60,14 @@ impl MessageText {
         &self.0
     }
 
-    /// Its encoding and how many parts it takes.
+    /// Its encoding and how many segments it takes.
     #[must_use]
     pub fn segmentation(&self) -> Segmentation {
         Segmentation::of(&self.0)
     }
 
     /// The characters that GSM-7 lacks, each once, in order of appearance: they force the text into UCS-2, in which a
-    /// part holds less than half. Empty if the text is GSM-7.
+    /// segment holds less than half. Empty if the text is GSM-7.
     #[must_use]
     pub fn forcing_characters(&self) -> Vec<char> {
         let mut found = Vec::new();

@@ -6,7 +6,7 @@ use futures::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::contract::campaigns;
-use crate::grpc::Door;
+use crate::grpc::GrpcApi;
 use crate::proto::campaign_service_server::CampaignService;
 use crate::proto::{
     AddRecipientsRequest, AddRecipientsResponse, CancelCampaignRequest, CancelCampaignResponse, CreateCampaignRequest,
@@ -16,7 +16,7 @@ use crate::proto::{
 };
 
 #[tonic::async_trait]
-impl CampaignService for Door {
+impl CampaignService for GrpcApi {
     async fn create_campaign(
         &self,
         request: Request<CreateCampaignRequest>,

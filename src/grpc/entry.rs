@@ -1,4 +1,4 @@
-//! What every method begins and ends with: who calls, under which request id, until when, and how errors leave.
+//! The frame of every method: who calls, under which request id, until when, and how errors leave.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -6,11 +6,11 @@ use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
 use crate::auth::{Caller, Credentials};
-use crate::contract::Place;
+use crate::contract::CallPermit;
 use crate::error::Error;
-use crate::grpc::{Door, status};
+use crate::grpc::{GrpcApi, status};
 
-/// What is known of a call besides its message.
+/// The context of a call besides its message.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Call {
     /// Names the call in the log and in the answer.
@@ -19,11 +19,11 @@ pub(super) struct Call {
     pub deadline: Option<Instant>,
     /// The caller, once it is known, for the log.
     pub owner: Arc<OnceLock<i64>>,
-    /// Its place among the calls in flight.
-    pub place: Arc<Mutex<Option<Place>>>,
+    /// Its permit to be in flight.
+    pub permit: Arc<Mutex<Option<CallPermit>>>,
 }
 
-impl Door {
+impl GrpcApi {
     /// The caller, the call and the message of a request.
     pub(super) async fn enter<T>(&self, request: Request<T>) -> Result<(Caller, Call, T), Status> {
         let call = request.extensions().get::<Call>().cloned().unwrap_or_default();
@@ -35,9 +35,9 @@ impl Door {
 }
 
 impl Call {
-    /// Gives its place among the calls in flight back: for one that has ended, or is bounded by something else.
+    /// Gives its permit back: for one that has ended, or is bounded by something else.
     pub(super) fn leave(&self) {
-        drop(self.place.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.permit.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// Renders an error, and writes its cause to the log under the call's id.
@@ -48,7 +48,7 @@ impl Call {
         status::render(error)
     }
 
-    /// What a method ends with.
+    /// The result of a method.
     pub(super) fn answer<T>(&self, done: Result<T, Error>) -> Result<Response<T>, Status> {
         done.map(Response::new).map_err(|e| self.refuse(&e))
     }

@@ -6,7 +6,7 @@ use futures::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 
 use crate::contract::messages;
-use crate::grpc::Door;
+use crate::grpc::GrpcApi;
 use crate::proto::messaging_service_server::MessagingService;
 use crate::proto::{
     AddOptOutRequest, AddOptOutResponse, ExplainMessageRequest, ExplainMessageResponse, GetMessageRequest,
@@ -20,7 +20,7 @@ use crate::proto::{
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
-impl MessagingService for Door {
+impl MessagingService for GrpcApi {
     async fn send_single(&self, request: Request<SendSingleRequest>) -> Result<Response<SendSingleResponse>, Status> {
         let (caller, call, request) = self.enter(request).await?;
         call.answer(messages::send_single(&self.service, &caller, request, call.deadline).await)

@@ -14,7 +14,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
-use crate::contract::Places;
+use crate::contract::CallPermits;
 use crate::grpc::entry::Call;
 use crate::grpc::status;
 use crate::metrics::Metrics;
@@ -22,13 +22,13 @@ use crate::request_id;
 
 /// Puts what the module says around the routes.
 #[derive(Debug, Clone)]
-pub struct ObserveLayer(pub Places, pub Metrics);
+pub struct ObserveLayer(pub CallPermits, pub Metrics);
 
 impl<S> Layer<S> for ObserveLayer {
     type Service = Observe<S>;
 
     fn layer(&self, inner: S) -> Observe<S> {
-        Observe { inner, places: self.0.clone(), metrics: self.1.clone() }
+        Observe { inner, permits: self.0.clone(), metrics: self.1.clone() }
     }
 }
 
@@ -36,7 +36,7 @@ impl<S> Layer<S> for ObserveLayer {
 #[derive(Debug, Clone)]
 pub struct Observe<S> {
     inner: S,
-    places: Places,
+    permits: CallPermits,
     metrics: Metrics,
 }
 
@@ -61,10 +61,10 @@ where
         let begun = Instant::now();
         let deadline = timeout(request.headers()).map(|t| begun + t.saturating_sub(EARLIER));
         let method: Arc<str> = request.uri().path().trim_start_matches('/').into();
-        let place = counted(&method).then(|| self.places.take()).transpose();
-        let full = place.as_ref().err().map(status::render);
-        let place = Arc::new(Mutex::new(place.ok().flatten()));
-        let call = Call { request_id: request_id::of(request.headers()), deadline, owner: Arc::default(), place };
+        let permit = counted(&method).then(|| self.permits.take()).transpose();
+        let full = permit.as_ref().err().map(status::render);
+        let permit = Arc::new(Mutex::new(permit.ok().flatten()));
+        let call = Call { request_id: request_id::of(request.headers()), deadline, owner: Arc::default(), permit };
         request.extensions_mut().insert(call.clone());
         let record = Record { call, method, begun, code: None, metrics: self.metrics.clone() };
         let ready = self.inner.clone();
@@ -112,7 +112,7 @@ fn timeout(headers: &HeaderMap) -> Option<Duration> {
     }
 }
 
-/// What the log says of a call when it has ended.
+/// The log line of a call that has ended.
 struct Record {
     call: Call,
     method: Arc<str>,

@@ -43,7 +43,7 @@ pub fn render(error: &Error) -> Status {
     Status::with_error_details(code, error.message(), details)
 }
 
-/// What the codec answers to bytes that are no such message, as the caller's fault that it is. `words` come from the
+/// The codec's answer to bytes that are no such message, as the caller's fault that it is. `words` come from the
 /// codec and name the field, for example `SendSingleRequest.text: invalid string value`.
 pub(super) fn undecodable(words: &str) -> Status {
     let path = words.rsplit("message: ").next().unwrap_or(words);

@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 
 use crate::contract::campaigns;
 use crate::http::endpoint::{About, Endpoint};
-use crate::http::entry::Door;
+use crate::http::entry::HttpApi;
 use crate::http::events;
 use crate::http::openapi::streams;
 use crate::http::problem::Problem;
@@ -38,56 +38,56 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn create(
-    State(door): State<Door>,
+    State(api): State<HttpApi>,
     asked: Asked<CreateCampaignRequest>,
 ) -> Result<Answer<CreateCampaignResponse>, Problem> {
-    Ok(Answer(campaigns::create_campaign(&door.service, &asked.caller, asked.message).await?))
+    Ok(Answer(campaigns::create_campaign(&api.service, &asked.caller, asked.message).await?))
 }
 
 async fn list(
-    State(door): State<Door>,
+    State(api): State<HttpApi>,
     asked: Asked<ListCampaignsRequest>,
 ) -> Result<Answer<ListCampaignsResponse>, Problem> {
-    Ok(Answer(campaigns::list_campaigns(&door.service, &asked.caller, asked.message).await?))
+    Ok(Answer(campaigns::list_campaigns(&api.service, &asked.caller, asked.message).await?))
 }
 
 async fn one(
-    State(door): State<Door>,
+    State(api): State<HttpApi>,
     asked: Asked<GetCampaignRequest>,
 ) -> Result<Answer<GetCampaignResponse>, Problem> {
-    Ok(Answer(campaigns::get_campaign(&door.service, &asked.caller, asked.message).await?))
+    Ok(Answer(campaigns::get_campaign(&api.service, &asked.caller, asked.message).await?))
 }
 
 async fn start(
-    State(door): State<Door>,
+    State(api): State<HttpApi>,
     asked: Asked<StartCampaignRequest>,
 ) -> Result<Answer<StartCampaignResponse>, Problem> {
-    Ok(Answer(campaigns::start_campaign(&door.service, &asked.caller, asked.message).await?))
+    Ok(Answer(campaigns::start_campaign(&api.service, &asked.caller, asked.message).await?))
 }
 
 async fn pause(
-    State(door): State<Door>,
+    State(api): State<HttpApi>,
     asked: Asked<PauseCampaignRequest>,
 ) -> Result<Answer<PauseCampaignResponse>, Problem> {
-    Ok(Answer(campaigns::pause_campaign(&door.service, &asked.caller, asked.message).await?))
+    Ok(Answer(campaigns::pause_campaign(&api.service, &asked.caller, asked.message).await?))
 }
 
 async fn resume(
-    State(door): State<Door>,
+    State(api): State<HttpApi>,
     asked: Asked<ResumeCampaignRequest>,
 ) -> Result<Answer<ResumeCampaignResponse>, Problem> {
-    Ok(Answer(campaigns::resume_campaign(&door.service, &asked.caller, asked.message).await?))
+    Ok(Answer(campaigns::resume_campaign(&api.service, &asked.caller, asked.message).await?))
 }
 
 async fn cancel(
-    State(door): State<Door>,
+    State(api): State<HttpApi>,
     asked: Asked<CancelCampaignRequest>,
 ) -> Result<Answer<CancelCampaignResponse>, Problem> {
-    Ok(Answer(campaigns::cancel_campaign(&door.service, &asked.caller, asked.message).await?))
+    Ok(Answer(campaigns::cancel_campaign(&api.service, &asked.caller, asked.message).await?))
 }
 
 async fn watch(
-    State(door): State<Door>,
+    State(api): State<HttpApi>,
     headers: HeaderMap,
     asked: Asked<WatchCampaignRequest>,
 ) -> Result<Response, Problem> {
@@ -95,6 +95,6 @@ async fn watch(
     if events::over(known) {
         return Ok(events::nothing_more());
     }
-    let steps = events::campaign(&door, &asked.caller, asked.message, known).await?;
-    Ok(events::answer(&door, steps, str::to_owned))
+    let steps = events::campaign(&api, &asked.caller, asked.message, known).await?;
+    Ok(events::answer(&api, steps, str::to_owned))
 }

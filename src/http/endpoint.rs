@@ -6,7 +6,7 @@ use axum::http::Method;
 use axum::routing::MethodRouter;
 use serde_json::Value;
 
-use crate::http::entry::Door;
+use crate::http::entry::HttpApi;
 use crate::http::{campaigns, messages, mitto, opt_outs, recipients, stream_urls};
 
 /// See the module.
@@ -15,10 +15,10 @@ pub(super) struct Endpoint {
     /// The path, with names such as `{id}`.
     pub(super) path: &'static str,
     pub(super) about: About,
-    handler: MethodRouter<Door>,
+    handler: MethodRouter<HttpApi>,
 }
 
-/// What a route is about, for the document.
+/// The subject of a route, for the document.
 pub(super) enum About {
     /// The RPC of this service and name: its request and answer are the messages of the contract.
     Rpc(&'static str, &'static str),
@@ -27,17 +27,17 @@ pub(super) enum About {
 }
 
 impl Endpoint {
-    pub(super) fn new(method: Method, path: &'static str, about: About, handler: MethodRouter<Door>) -> Self {
+    pub(super) fn new(method: Method, path: &'static str, about: About, handler: MethodRouter<HttpApi>) -> Self {
         Self { method, path, about, handler }
     }
 
     /// A route that does what an RPC of `MessagingService` does.
-    pub(super) fn message(method: Method, path: &'static str, rpc: &'static str, run: MethodRouter<Door>) -> Self {
+    pub(super) fn message(method: Method, path: &'static str, rpc: &'static str, run: MethodRouter<HttpApi>) -> Self {
         Self::new(method, path, About::Rpc("messaging.v1.MessagingService", rpc), run)
     }
 
     /// A route that does what an RPC of `CampaignService` does.
-    pub(super) fn campaign(method: Method, path: &'static str, rpc: &'static str, run: MethodRouter<Door>) -> Self {
+    pub(super) fn campaign(method: Method, path: &'static str, rpc: &'static str, run: MethodRouter<HttpApi>) -> Self {
         Self::new(method, path, About::Rpc("messaging.v1.CampaignService", rpc), run)
     }
 }
@@ -62,6 +62,6 @@ pub(super) fn prompt() -> Vec<Endpoint> {
 }
 
 /// The router over some routes.
-pub(super) fn router(endpoints: Vec<Endpoint>) -> Router<Door> {
+pub(super) fn router(endpoints: Vec<Endpoint>) -> Router<HttpApi> {
     endpoints.into_iter().fold(Router::new(), |router, endpoint| router.route(endpoint.path, endpoint.handler))
 }

@@ -1,4 +1,4 @@
-//! What every route of the API begins with: who calls, and the body within its limits.
+//! The beginning of every route of the API: who calls, and the body within its limits.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -17,25 +17,25 @@ use crate::service::Service;
 
 /// How long the next bytes of a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The longest body of JSON, in bytes; the same as the gRPC door's longest message.
+/// The longest body of JSON, in bytes; the same as the gRPC API's longest message.
 pub(super) const MAX_JSON: usize = 4 << 20;
 
-/// What the routes of the API share.
+/// The state that the routes of the API share.
 #[derive(Clone)]
-pub(super) struct Door {
+pub(super) struct HttpApi {
     pub(super) service: Service,
     /// Set when the process stops: streams end.
     pub(super) stop: CancellationToken,
 }
 
-/// What is known of a call besides its request.
+/// The context of a call besides its request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Call {
     /// The caller, once it is known, for the log.
     pub(super) owner: Arc<OnceLock<i64>>,
 }
 
-impl Door {
+impl HttpApi {
     /// The caller behind the request's credentials.
     pub(super) async fn enter(&self, head: &Parts) -> Result<Caller, Problem> {
         let caller = self.service.authenticate(Credentials::shown(&head.headers)).await?;

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use crate::auth::Caller;
 use crate::contract::{campaigns, messages};
 use crate::error::Error;
-use crate::http::entry::Door;
+use crate::http::entry::HttpApi;
 use crate::http::guard::LeavesItsPlace;
 use crate::http::problem::Problem;
 use crate::http::transcode::to_json;
@@ -59,8 +59,8 @@ pub(super) fn last_id(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 }
 
 /// A bulk refresh. What is wrong with the request is told before the stream begins.
-pub(super) async fn refresh(door: &Door, caller: &Caller, request: RefreshStatusBulkRequest) -> Result<Steps, Error> {
-    let steps = messages::refresh_status_bulk(&door.service, caller, request).await?;
+pub(super) async fn refresh(api: &HttpApi, caller: &Caller, request: RefreshStatusBulkRequest) -> Result<Steps, Error> {
+    let steps = messages::refresh_status_bulk(&api.service, caller, request).await?;
     let step = |told: crate::proto::RefreshStatusBulkResponse| {
         let name = if matches!(told.event, Some(Told::Summary(_))) { "summary" } else { "result" };
         Ok(Step { data: to_json(&told)?, name, id: told.resume_token })
@@ -70,12 +70,12 @@ pub(super) async fn refresh(door: &Door, caller: &Caller, request: RefreshStatus
 
 /// A campaign's counters. A reader who comes back is told of nothing that it has.
 pub(super) async fn campaign(
-    door: &Door,
+    api: &HttpApi,
     caller: &Caller,
     request: WatchCampaignRequest,
     known: &str,
 ) -> Result<Steps, Error> {
-    let steps = campaigns::watch_campaign(&door.service, caller, request).await?;
+    let steps = campaigns::watch_campaign(&api.service, caller, request).await?;
     let known = known.to_owned();
     let step = move |told: WatchCampaignResponse| {
         let step = Step { data: to_json(&told)?, name: "stats", id: name(&told) };
@@ -86,7 +86,7 @@ pub(super) async fn campaign(
 
 /// The changes of an owner's messages. Its heartbeats move the reader's place and tell nothing.
 pub(super) async fn messages(
-    door: &Door,
+    api: &HttpApi,
     caller: &Caller,
     mut request: WatchMessagesRequest,
     resume: &str,
@@ -94,7 +94,7 @@ pub(super) async fn messages(
     if !resume.is_empty() {
         resume.clone_into(&mut request.resume_token);
     }
-    let steps = messages::watch_messages(&door.service, caller, request).await?;
+    let steps = messages::watch_messages(&api.service, caller, request).await?;
     let step = |told: WatchMessagesResponse| {
         let name = if told.event.is_some() { "change" } else { "" };
         Ok(Step { data: to_json(&told)?, name, id: told.resume_token })
@@ -102,7 +102,7 @@ pub(super) async fn messages(
     Ok(steps.map(move |told| told.and_then(step)).boxed())
 }
 
-/// What names counters: all of them, and not the time they were read at.
+/// The id of counters: all of them, and not the time they were read at.
 fn name(told: &WatchCampaignResponse) -> String {
     let counters = told.stats.map(|stats| CampaignStats { updated_at: None, ..stats });
     let counters = WatchCampaignResponse { stats: counters, state: told.state };
@@ -121,8 +121,8 @@ pub(super) fn nothing_more() -> Response {
 }
 
 /// The answer that streams the events; `named` gives each id the form in which it comes back.
-pub(super) fn answer(door: &Door, steps: Steps, named: impl Fn(&str) -> String + Send + 'static) -> Response {
-    let events = events(door.clone(), steps, named).map(Ok::<_, Infallible>);
+pub(super) fn answer(api: &HttpApi, steps: Steps, named: impl Fn(&str) -> String + Send + 'static) -> Response {
+    let events = events(api.clone(), steps, named).map(Ok::<_, Infallible>);
     let alive = KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
     let mut answer = Sse::new(events).keep_alive(alive).into_response();
     // A proxy that gathers events before it passes them on would make them late.
@@ -132,14 +132,14 @@ pub(super) fn answer(door: &Door, steps: Steps, named: impl Fn(&str) -> String +
 }
 
 /// As [`answer`], for a stream that may stay for days and is bounded in number by the service.
-pub(super) fn standing(door: &Door, steps: Steps, named: impl Fn(&str) -> String + Send + 'static) -> Response {
-    let mut answer = answer(door, steps, named);
+pub(super) fn standing(api: &HttpApi, steps: Steps, named: impl Fn(&str) -> String + Send + 'static) -> Response {
+    let mut answer = answer(api, steps, named);
     answer.extensions_mut().insert(LeavesItsPlace);
     answer
 }
 
 fn events(
-    door: Door,
+    api: HttpApi,
     mut steps: Steps,
     named: impl Fn(&str) -> String + Send + 'static,
 ) -> impl Stream<Item = Event> + Send {
@@ -149,7 +149,7 @@ fn events(
         loop {
             let next = tokio::select! {
                 biased;
-                () = door.stop.cancelled() => {
+                () = api.stop.cancelled() => {
                     yield failed(stopping());
                     return;
                 }

@@ -16,7 +16,7 @@ use http_body_util::BodyExt as _;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument as _;
 
-use crate::contract::Places;
+use crate::contract::CallPermits;
 use crate::error::Error;
 use crate::http::entry::Call;
 use crate::http::problem::Problem;
@@ -28,7 +28,7 @@ const ANSWER: Duration = Duration::from_secs(90);
 /// How long a browser may remember what a preflight allowed.
 const PREFLIGHT_AGE: Duration = Duration::from_mins(10);
 
-/// What every answer says unless it says something else: this is data, for nobody's frames and caches.
+/// The headers of every answer that says nothing else: this is data, for nobody's frames and caches.
 const HEADERS: [(HeaderName, &str); 5] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (CACHE_CONTROL, "no-store"),
@@ -65,14 +65,14 @@ pub(super) async fn observe(State(metrics): State<Metrics>, mut request: Request
     answer
 }
 
-/// An answer that is bounded in number by something else, and leaves its place to others.
+/// An answer that is bounded in number by something else, and leaves its permit to others.
 #[derive(Clone)]
 pub(super) struct LeavesItsPlace;
 
-/// Serves no more calls at once than there are places. A call keeps its place until its answer has been sent.
-pub(super) async fn in_place(State(places): State<Places>, request: Request, next: Next) -> Response {
-    let place = match places.take() {
-        Ok(place) => place,
+/// Serves no more calls at once than there are permits. A call keeps its permit until its answer has been sent.
+pub(super) async fn with_permit(State(permits): State<CallPermits>, request: Request, next: Next) -> Response {
+    let permit = match permits.take() {
+        Ok(permit) => permit,
         Err(e) => return Problem::from(e).into_response(),
     };
     let answer = next.run(request).await;
@@ -81,13 +81,13 @@ pub(super) async fn in_place(State(places): State<Places>, request: Request, nex
     }
     // The body owns it, and is dropped when it has been sent or nobody wants it any more.
     let hold = move |e| {
-        let _ = &place;
+        let _ = &permit;
         e
     };
     answer.map(|body| Body::new(body.map_err(hold)))
 }
 
-/// Answers instead of a handler that takes too long. What it began to send goes on, and a repeat finds it.
+/// Responds instead of a handler that takes too long. What it began to send goes on, and a repeat finds it.
 pub(super) async fn in_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(ANSWER, next.run(request)).await {
         Ok(answer) => answer,
@@ -100,7 +100,7 @@ pub(super) fn after_panic(_panic: Box<dyn std::any::Any + Send>) -> axum::http::
     Problem::from(Error::Internal { cause: "a handler panicked".to_owned() }).into_response()
 }
 
-/// What browsers may do whose page is of one of these origins; `None` if there is none.
+/// The CORS layer for browsers whose page is of one of these origins; `None` if there is none.
 #[must_use]
 pub fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
     let header = HeaderName::from_static;

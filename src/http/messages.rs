@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 
 use crate::contract::messages;
 use crate::http::endpoint::{About, Endpoint};
-use crate::http::entry::Door;
+use crate::http::entry::HttpApi;
 use crate::http::events;
 use crate::http::openapi::streams;
 use crate::http::problem::Problem;
@@ -29,32 +29,35 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn send(
-    State(door): State<Door>,
+    State(api): State<HttpApi>,
     asked: Asked<SendSingleRequest>,
 ) -> Result<Answer<SendSingleResponse>, Problem> {
-    Ok(Answer(messages::send_single(&door.service, &asked.caller, asked.message, None).await?))
+    Ok(Answer(messages::send_single(&api.service, &asked.caller, asked.message, None).await?))
 }
 
 async fn list(
-    State(door): State<Door>,
+    State(api): State<HttpApi>,
     asked: Asked<ListMessagesRequest>,
 ) -> Result<Answer<ListMessagesResponse>, Problem> {
-    Ok(Answer(messages::list_messages(&door.service, &asked.caller, asked.message).await?))
+    Ok(Answer(messages::list_messages(&api.service, &asked.caller, asked.message).await?))
 }
 
-async fn one(State(door): State<Door>, asked: Asked<GetMessageRequest>) -> Result<Answer<GetMessageResponse>, Problem> {
-    Ok(Answer(messages::get_message(&door.service, &asked.caller, asked.message).await?))
+async fn one(
+    State(api): State<HttpApi>,
+    asked: Asked<GetMessageRequest>,
+) -> Result<Answer<GetMessageResponse>, Problem> {
+    Ok(Answer(messages::get_message(&api.service, &asked.caller, asked.message).await?))
 }
 
 async fn explain(
-    State(door): State<Door>,
+    State(api): State<HttpApi>,
     asked: Asked<ExplainMessageRequest>,
 ) -> Result<Answer<ExplainMessageResponse>, Problem> {
-    Ok(Answer(messages::explain_message(&door.service, &asked.caller, asked.message).await?))
+    Ok(Answer(messages::explain_message(&api.service, &asked.caller, asked.message).await?))
 }
 
 async fn watch(
-    State(door): State<Door>,
+    State(api): State<HttpApi>,
     headers: HeaderMap,
     asked: Asked<WatchMessagesRequest>,
 ) -> Result<Response, Problem> {
@@ -62,6 +65,6 @@ async fn watch(
     if events::over(resume) {
         return Ok(events::nothing_more());
     }
-    let steps = events::messages(&door, &asked.caller, asked.message, resume).await?;
-    Ok(events::standing(&door, steps, str::to_owned))
+    let steps = events::messages(&api, &asked.caller, asked.message, resume).await?;
+    Ok(events::standing(&api, steps, str::to_owned))
 }

@@ -16,7 +16,7 @@ use crate::auth::Caller;
 use crate::contract::{campaigns, messages};
 use crate::error::{Error, Violation};
 use crate::http::endpoint::{About, Endpoint};
-use crate::http::entry::{self, Door, Named};
+use crate::http::entry::{self, HttpApi, Named};
 use crate::http::events;
 use crate::http::openapi::operations;
 use crate::http::problem::{Plain, Problem};
@@ -41,23 +41,23 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn message(State(door): State<Door>, request: Request) -> Result<Json<Value>, Plain> {
-    let (caller, id) = enter_for_one(&door, request).await?;
+async fn message(State(api): State<HttpApi>, request: Request) -> Result<Json<Value>, Plain> {
+    let (caller, id) = enter_for_one(&api, request).await?;
     let asked = GetMessageStatusRequest { message_id: id };
-    let status = messages::get_message_status(&door.service, &caller, asked).await.map_err(as_they_know_it)?;
+    let status = messages::get_message_status(&api.service, &caller, asked).await.map_err(as_they_know_it)?;
     Ok(Json(answers::view(&status)?))
 }
 
-async fn refresh(State(door): State<Door>, request: Request) -> Result<Json<Value>, Plain> {
-    let (caller, _, fields) = enter(&door, request).await?;
+async fn refresh(State(api): State<HttpApi>, request: Request) -> Result<Json<Value>, Plain> {
+    let (caller, _, fields) = enter(&api, request).await?;
     let id = id_of(fields.get("providerMessageId")).map_err(|why| Problem::invalid("providerMessageId", why))?;
     let asked = RefreshStatusRequest { provider_message_id: id, owner_id: None };
-    let refreshed = messages::refresh_status(&door.service, &caller, asked).await.map_err(as_they_know_it)?;
+    let refreshed = messages::refresh_status(&api.service, &caller, asked).await.map_err(as_they_know_it)?;
     Ok(Json(answers::refreshed(&refreshed)?))
 }
 
-async fn bulk(State(door): State<Door>, request: Request) -> Result<Response, Plain> {
-    let (caller, headers, fields) = enter(&door, request).await?;
+async fn bulk(State(api): State<HttpApi>, request: Request) -> Result<Response, Plain> {
+    let (caller, headers, fields) = enter(&api, request).await?;
     let target = target(&fields)?;
     let page_token = fields.get("pageToken").and_then(Value::as_str).unwrap_or_default();
     if events::wanted(&headers) {
@@ -70,8 +70,8 @@ async fn bulk(State(door): State<Door>, request: Request) -> Result<Response, Pl
             BulkTarget::Ids(ids) => Target::ProviderMessageIds(ProviderMessageIds { ids }),
         });
         let asked = RefreshStatusBulkRequest { target, resume_token: resume.to_owned(), ..Default::default() };
-        let steps = events::refresh(&door, &caller, asked).await.map_err(as_they_know_it)?;
-        return Ok(events::answer(&door, steps, str::to_owned));
+        let steps = events::refresh(&api, &caller, asked).await.map_err(as_they_know_it)?;
+        return Ok(events::answer(&api, steps, str::to_owned));
     }
     if matches!(&target, BulkTarget::Ids(ids) if ids.is_empty() || ids.len() > MAX_IDS) {
         let why = format_args!("must hold 1 to {MAX_IDS} ids");
@@ -84,31 +84,31 @@ async fn bulk(State(door): State<Door>, request: Request) -> Result<Response, Pl
         resume_token: page_token.to_owned(),
         limit: Some(MAX_IDS),
     };
-    let steps = door.service.refresh_bulk(&caller, asked).await.map_err(as_they_know_it)?;
+    let steps = api.service.refresh_bulk(&caller, asked).await.map_err(as_they_know_it)?;
     let steps: Vec<_> = steps.try_collect().await?;
     Ok(Json(answers::bulk(steps)?).into_response())
 }
 
-async fn stats(State(door): State<Door>, request: Request) -> Result<Json<Value>, Plain> {
-    let (caller, id) = enter_for_one(&door, request).await?;
+async fn stats(State(api): State<HttpApi>, request: Request) -> Result<Json<Value>, Plain> {
+    let (caller, id) = enter_for_one(&api, request).await?;
     let campaign_id = id.parse().map_err(|_| Problem::invalid("id", "must be a whole number"))?;
     let asked = GetCampaignStatsRequest { campaign_id };
-    let counted = campaigns::get_campaign_stats(&door.service, &caller, asked).await?;
+    let counted = campaigns::get_campaign_stats(&api.service, &caller, asked).await?;
     Ok(Json(answers::stats(&counted.stats.unwrap_or_default())))
 }
 
 /// The caller, and the id in the path.
-async fn enter_for_one(door: &Door, request: Request) -> Result<(Caller, String), Problem> {
+async fn enter_for_one(api: &HttpApi, request: Request) -> Result<(Caller, String), Problem> {
     let (mut head, _) = request.into_parts();
-    let caller = door.enter(&head).await?;
-    let Named(id) = Named::from_request_parts(&mut head, door).await?;
+    let caller = api.enter(&head).await?;
+    let Named(id) = Named::from_request_parts(&mut head, api).await?;
     Ok((caller, id))
 }
 
 /// The caller, the headers and the fields of the body. Fields that nobody knows are passed over, as they always were.
-async fn enter(door: &Door, request: Request) -> Result<(Caller, HeaderMap, Map<String, Value>), Problem> {
+async fn enter(api: &HttpApi, request: Request) -> Result<(Caller, HeaderMap, Map<String, Value>), Problem> {
     let (head, body) = request.into_parts();
-    let caller = door.enter(&head).await?;
+    let caller = api.enter(&head).await?;
     match entry::json(&head.headers, body).await? {
         Some(Value::Object(fields)) => Ok((caller, head.headers, fields)),
         _ => Err(Problem::invalid("body", "must be a JSON object")),
@@ -125,7 +125,7 @@ fn id_of(value: Option<&Value>) -> Result<String, &'static str> {
     }
 }
 
-/// What to refresh: `campaignId`, a number or its text, or `providerMessageIds`.
+/// The target of a refresh: `campaignId`, a number or its text, or `providerMessageIds`.
 fn target(fields: &Map<String, Value>) -> Result<BulkTarget, Problem> {
     let given = |name| fields.get(name).filter(|value| !value.is_null());
     match (given("campaignId"), given("providerMessageIds")) {

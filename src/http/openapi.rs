@@ -1,4 +1,4 @@
-//! `/openapi.json` and `/docs`: what the door offers, generated from the routes and the contract's descriptors.
+//! `/openapi.json` and `/docs`: what the API offers, generated from the routes and the contract's descriptors.
 //!
 //! A route that does what an RPC does is described by the contract's own comments, so that the manual is written once.
 
@@ -90,7 +90,7 @@ fn keep_what_is_named(document: &mut Value) {
     }
 }
 
-/// What is referred to from this place on, directly or by what is referred to.
+/// Everything referred to from this place on, directly or by what is referred to.
 fn references(document: &Value, place: &str, named: &mut BTreeSet<String>) {
     let mut left: Vec<&Value> = document.pointer(place).into_iter().collect();
     while let Some(value) = left.pop() {

@@ -6,7 +6,7 @@ use axum::routing::{delete, get, post};
 
 use crate::contract::messages;
 use crate::http::endpoint::Endpoint;
-use crate::http::entry::Door;
+use crate::http::entry::HttpApi;
 use crate::http::problem::Problem;
 use crate::http::transcode::{Answer, Asked};
 use crate::proto::{
@@ -24,19 +24,19 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn list(
-    State(door): State<Door>,
+    State(api): State<HttpApi>,
     asked: Asked<ListOptOutsRequest>,
 ) -> Result<Answer<ListOptOutsResponse>, Problem> {
-    Ok(Answer(messages::list_opt_outs(&door.service, &asked.caller, asked.message).await?))
+    Ok(Answer(messages::list_opt_outs(&api.service, &asked.caller, asked.message).await?))
 }
 
-async fn add(State(door): State<Door>, asked: Asked<AddOptOutRequest>) -> Result<Answer<AddOptOutResponse>, Problem> {
-    Ok(Answer(messages::add_opt_out(&door.service, &asked.caller, asked.message).await?))
+async fn add(State(api): State<HttpApi>, asked: Asked<AddOptOutRequest>) -> Result<Answer<AddOptOutResponse>, Problem> {
+    Ok(Answer(messages::add_opt_out(&api.service, &asked.caller, asked.message).await?))
 }
 
 async fn remove(
-    State(door): State<Door>,
+    State(api): State<HttpApi>,
     asked: Asked<RemoveOptOutRequest>,
 ) -> Result<Answer<RemoveOptOutResponse>, Problem> {
-    Ok(Answer(messages::remove_opt_out(&door.service, &asked.caller, asked.message).await?))
+    Ok(Answer(messages::remove_opt_out(&api.service, &asked.caller, asked.message).await?))
 }

@@ -1,4 +1,4 @@
-//! Errors as the HTTP door renders them: a status, and `{message, code}` in JSON.
+//! Errors as the HTTP API renders them: a status, and `{message, code}` in JSON.
 //!
 //! Under `/api/v1` a body also has `violations` (all of them, `{field, description}`) and `metadata` where the error has
 //! them. Causes go to the log and never to a caller.
@@ -16,7 +16,7 @@ use crate::error::{Error, Resource};
 /// Why a request has no other answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Problem {
-    /// What the service says.
+    /// The service's error.
     Service(Error),
     /// There is no such route.
     NoRoute,
@@ -73,7 +73,7 @@ impl Problem {
         }
     }
 
-    /// The word for machines: the reason of the gRPC door's `ErrorInfo`, except where browsers know another one.
+    /// The word for machines: the reason of the gRPC API's `ErrorInfo`, except where browsers know another one.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

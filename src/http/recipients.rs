@@ -19,7 +19,7 @@ use tokio_util::io::StreamReader;
 use crate::auth::Caller;
 use crate::contract::campaigns::Recipients;
 use crate::http::endpoint::{About, Endpoint};
-use crate::http::entry::{self, Door, Named};
+use crate::http::entry::{self, HttpApi, Named};
 use crate::http::openapi::operations;
 use crate::http::problem::Problem;
 use crate::http::transcode::{Answer, from_json};
@@ -40,18 +40,18 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn add(
-    State(door): State<Door>,
+    State(api): State<HttpApi>,
     Named(id): Named,
     request: Request,
 ) -> Result<Answer<AddRecipientsResponse>, Problem> {
     let (head, body) = request.into_parts();
-    let caller = door.enter(&head).await?;
+    let caller = api.enter(&head).await?;
     let campaign =
         id.parse().map_err(|_| Problem::invalid("campaign_id", "must be a whole number of at most 64 bits"))?;
     let kind = entry::media_type(&head.headers);
     if kind == "text/csv" || kind == FORM {
         let boundary = (kind == FORM).then(|| boundary(&head.headers)).transpose()?;
-        return csv(&door, &caller, campaign, body, boundary).await.map(Answer);
+        return csv(&api, &caller, campaign, body, boundary).await.map(Answer);
     }
     let json = match entry::json(&head.headers, body).await {
         Err(Problem::MediaType(_)) => Err(Problem::MediaType("application/json, text/csv or multipart/form-data")),
@@ -63,20 +63,20 @@ async fn add(
         _ => return Err(Problem::invalid("body", "must be a list of recipients, or an object with one")),
     };
     request.campaign_id = campaign;
-    let mut recipients = Recipients::new(&door.service, &caller);
+    let mut recipients = Recipients::new(&api.service, &caller);
     recipients.take(request).await?;
     Ok(Answer(recipients.finish().await?))
 }
 
 /// Reads the CSV as it comes: no thread waits for whoever sends it, and what was read is stored before more is.
 async fn csv(
-    door: &Door,
+    api: &HttpApi,
     caller: &Caller,
     campaign_id: i64,
     body: Body,
     boundary: Option<String>,
 ) -> Result<AddRecipientsResponse, Problem> {
-    let mut recipients = Recipients::new(&door.service, caller);
+    let mut recipients = Recipients::new(&api.service, caller);
     // What is wrong with the campaign is told before the body is read.
     recipients.take(AddRecipientsRequest { campaign_id, recipients: Vec::new() }).await?;
     // The reader knows I/O errors alone; what was wrong with the body is kept beside it.
@@ -101,7 +101,7 @@ async fn csv(
 
 type BodyChunks = std::pin::Pin<Box<dyn futures::Stream<Item = std::io::Result<Bytes>> + Send>>;
 
-/// What separates the parts of a form.
+/// The boundary of a form's parts.
 fn boundary(headers: &HeaderMap) -> Result<String, Problem> {
     let named = headers.get(CONTENT_TYPE).and_then(|kind| multer::parse_boundary(kind.to_str().ok()?).ok());
     named.ok_or_else(|| Problem::invalid("Content-Type", "names no boundary between the parts of the form"))
@@ -136,7 +136,7 @@ struct Records<R> {
     reader: AsyncReader<R>,
     /// The names of the variables; `None` until the header was read.
     names: Option<Vec<String>>,
-    /// What ended the reading, to be told once what came before it was handed on.
+    /// The error that ended the reading, to be told once what came before it was handed on.
     fault: Option<String>,
 }
 

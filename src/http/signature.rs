@@ -33,7 +33,7 @@ pub(super) struct Keys(Vec<Key>);
 struct Key {
     /// The hash of the text itself: tokens of any length are compared in the same time.
     token: [u8; 32],
-    /// What is signed with: the bytes behind `whsec_`, else the text's.
+    /// The key of the signature: the bytes behind `whsec_`, else the text's.
     signing: Hmac<Sha256>,
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::auth::Caller;
 use crate::error::Error;
 use crate::http::endpoint::{About, Endpoint};
-use crate::http::entry::{self, Door, Named};
+use crate::http::entry::{self, HttpApi, Named};
 use crate::http::events::{self, Steps};
 use crate::http::openapi;
 use crate::http::problem::Problem;
@@ -32,9 +32,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn issue(State(door): State<Door>, request: Request) -> Result<Json<Value>, Problem> {
+async fn issue(State(api): State<HttpApi>, request: Request) -> Result<Json<Value>, Problem> {
     let (head, body) = request.into_parts();
-    let caller = door.enter(&head).await?;
+    let caller = api.enter(&head).await?;
     let body = entry::json(&head.headers, body).await?;
     let named = match body {
         Some(Value::Object(fields)) if fields.len() == 1 => fields.into_iter().next(),
@@ -49,8 +49,8 @@ async fn issue(State(door): State<Door>, request: Request) -> Result<Json<Value>
         _ => return Err(one_of()),
     };
     // What is wrong with it is told now, to somebody who can read it.
-    drop(steps(&door, &caller, &stream, &request, "").await?);
-    let grant = door.service.grant_stream(&caller, &stream, &request)?;
+    drop(steps(&api, &caller, &stream, &request, "").await?);
+    let grant = api.service.grant_stream(&caller, &stream, &request)?;
     Ok(Json(json!({
         "url": format!("/api/v1/streams/{}", grant.token),
         "connectBefore": grant.connect_before.to_string(),
@@ -58,38 +58,38 @@ async fn issue(State(door): State<Door>, request: Request) -> Result<Json<Value>
     })))
 }
 
-async fn open(State(door): State<Door>, Named(token): Named, headers: HeaderMap) -> Result<Response, Problem> {
-    let opened = door.service.open_stream(&token, events::last_id(&headers)?).await?;
+async fn open(State(api): State<HttpApi>, Named(token): Named, headers: HeaderMap) -> Result<Response, Problem> {
+    let opened = api.service.open_stream(&token, events::last_id(&headers)?).await?;
     if events::over(&opened.resume) {
         return Ok(events::nothing_more());
     }
-    let steps = steps(&door, &opened.caller, &opened.stream, &opened.request, &opened.resume).await?;
-    let service = door.service.clone();
+    let steps = steps(&api, &opened.caller, &opened.stream, &opened.request, &opened.resume).await?;
+    let service = api.service.clone();
     let named = move |id: &str| service.name_event(&token, id);
     Ok(match opened.stream.as_str() {
-        WATCH_MESSAGES => events::standing(&door, steps, named),
-        _ => events::answer(&door, steps, named),
+        WATCH_MESSAGES => events::standing(&api, steps, named),
+        _ => events::answer(&api, steps, named),
     })
 }
 
 /// The stream of this name. Another one is added here, and to [`STREAMS`].
-async fn steps(door: &Door, caller: &Caller, stream: &str, request: &[u8], resume: &str) -> Result<Steps, Error> {
+async fn steps(api: &HttpApi, caller: &Caller, stream: &str, request: &[u8], resume: &str) -> Result<Steps, Error> {
     let unreadable = |e: prost::DecodeError| Error::Internal { cause: e.to_string() };
     match stream {
         WATCH_CAMPAIGN => {
             let request = WatchCampaignRequest::decode(request).map_err(unreadable)?;
-            events::campaign(door, caller, request, resume).await
+            events::campaign(api, caller, request, resume).await
         }
         WATCH_MESSAGES => {
             let request = WatchMessagesRequest::decode(request).map_err(unreadable)?;
-            events::messages(door, caller, request, resume).await
+            events::messages(api, caller, request, resume).await
         }
         REFRESH => {
             let mut request = RefreshStatusBulkRequest::decode(request).map_err(unreadable)?;
             if !resume.is_empty() {
                 resume.clone_into(&mut request.resume_token);
             }
-            events::refresh(door, caller, request).await
+            events::refresh(api, caller, request).await
         }
         _ => Err(Error::invalid("stream", "is not a stream that this server knows")),
     }

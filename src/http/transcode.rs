@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use crate::auth::Caller;
 use crate::error::{Error, Violation};
-use crate::http::entry::{self, Door};
+use crate::http::entry::{self, HttpApi};
 use crate::http::problem::Problem;
 
 /// The contract, as the program itself serves it.
@@ -32,13 +32,13 @@ pub(super) struct Asked<M> {
     pub(super) message: M,
 }
 
-impl<M: Message + Name + Default> FromRequest<Door> for Asked<M> {
+impl<M: Message + Name + Default> FromRequest<HttpApi> for Asked<M> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, door: &Door) -> Result<Self, Problem> {
+    async fn from_request(request: Request, api: &HttpApi) -> Result<Self, Problem> {
         let (mut head, body) = request.into_parts();
-        let caller = door.enter(&head).await?;
-        let path = RawPathParams::from_request_parts(&mut head, door).await;
+        let caller = api.enter(&head).await?;
+        let path = RawPathParams::from_request_parts(&mut head, api).await;
         let path = path.map_err(|_| Problem::invalid("path", "is not UTF-8"))?;
         let descriptor = descriptor::<M>()?;
         let reads_body = !matches!(head.method, Method::GET | Method::DELETE);
@@ -153,7 +153,7 @@ pub(super) fn to_json<M: Message + Name>(message: &M) -> Result<String, Error> {
     to_value(message).map(|json| json.to_string())
 }
 
-/// What the provider wrote as `1` is a double in a `Struct`, and would read `1.0`.
+/// A `1` of the provider's is a double in a `Struct`, and would read `1.0`.
 fn write_whole_numbers_whole(json: &mut Value) {
     match json {
         Value::Number(n) => {

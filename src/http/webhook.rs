@@ -1,4 +1,4 @@
-//! What both webhooks share: how much of posts is held in memory at once, how much of one is read, and whose it is.
+//! The common part of both webhooks: how much of posts is held in memory at once, how much of one is read, and whose it is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,7 +104,7 @@ impl Webhook {
     }
 }
 
-/// What a post is counted for, in KiB: its body, and one for what else it takes. A body of unknown length may be of any.
+/// The memory that a post is counted for, in KiB: its body, and one for what else it takes. A body of unknown length may be of any.
 fn weight(body: &Body) -> u32 {
     let most = u64::try_from(MAX_BODY).unwrap_or(u64::MAX);
     let length = body.size_hint().upper().unwrap_or(most).min(most);

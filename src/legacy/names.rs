@@ -31,7 +31,7 @@ impl Table {
     }
 }
 
-/// What a column holds.
+/// The kind of a column's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holds {
     /// A whole number.
@@ -47,9 +47,9 @@ pub enum Holds {
 pub struct Field {
     /// The table that it is in.
     pub table: Table,
-    /// What it is called here and by `--map`.
+    /// Its name here and in `--map`.
     pub name: &'static str,
-    /// What it has to hold.
+    /// The kind of its values.
     pub holds: Holds,
     /// Whether nothing can be taken without it.
     pub required: bool,

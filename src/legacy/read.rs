@@ -185,7 +185,7 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// What is in the field; blank is nothing.
+    /// The field's value; blank is nothing.
     fn text(&self, name: &str) -> Result<Option<String>, Error> {
         let Some(at) = fields(self.table).position(|f| f.name == name) else { return Ok(None) };
         let text: Option<String> = self.row.try_get(at).map_err(|e| unavailable(&e))?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Error;
 use super::names::{FIELDS, Field, Holds, TABLES, Table, plain};
 
-/// What `--map` says: `Table=table`, or `Table.column=column`; nothing after the `=` means that there is none.
+/// The meaning of `--map`: `Table=table`, or `Table.column=column`; nothing after the `=` means that there is none.
 #[derive(Debug, Clone)]
 pub struct Mapping {
     table: Table,

@@ -141,7 +141,7 @@ impl Provider for Mitto {
             Class::Rejected if matches!(answer.status.as_u16(), 404 | 410) => Err(ReadError::NotFound),
             Class::Throttled => Err(ReadError::Throttled { retry_after: answer.retry_after }),
             Class::AccountBlocked => Err(ReadError::AccountBlocked),
-            Class::Accepted | Class::Rejected | Class::Unwell | Class::ServerFailed | Class::Ambiguous => {
+            Class::Accepted | Class::Rejected | Class::Unhealthy | Class::ServerFailed | Class::Ambiguous => {
                 Err(unavailable(observed))
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What happens to the call that sends the message.
+/// The treatment of the call that sends the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Call {
     /// Accept, answer.
@@ -23,9 +23,9 @@ pub(super) enum Call {
     Refuse,
 }
 
-/// A word for `deliveryStatus`.
+/// A value of `deliveryStatus`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Word {
+pub(super) enum ReportStatus {
     Sent,
     Delivered,
     Failure,
@@ -33,7 +33,7 @@ pub(super) enum Word {
     Unknown,
 }
 
-impl Word {
+impl ReportStatus {
     pub(super) fn text(self) -> &'static str {
         match self {
             Self::Sent => "Sent",
@@ -52,7 +52,7 @@ impl Word {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Event {
     pub(super) at: u32,
-    pub(super) word: Word,
+    pub(super) status: ReportStatus,
 }
 
 /// One callback: when it is posted, in report delays after acceptance, and what it says.
@@ -68,7 +68,7 @@ pub(super) struct Post {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Behaviour {
     pub(super) call: Call,
-    /// What the read model says over time.
+    /// The read model's states over time.
     pub(super) read: &'static [Event],
     /// The callbacks, in order.
     pub(super) posts: &'static [Post],
@@ -76,12 +76,12 @@ pub(super) struct Behaviour {
     pub(super) copies: u8,
 }
 
-const SENT: Event = Event { at: 0, word: Word::Sent };
-const DELIVERED: Event = Event { at: 1, word: Word::Delivered };
-const DELIVERED_AT_ONCE: Event = Event { at: 0, word: Word::Delivered };
-const DELIVERED_LATE: Event = Event { at: 2, word: Word::Delivered };
-const FAILURE: Event = Event { at: 1, word: Word::Failure };
-const UNKNOWN: Event = Event { at: 1, word: Word::Unknown };
+const SENT: Event = Event { at: 0, status: ReportStatus::Sent };
+const DELIVERED: Event = Event { at: 1, status: ReportStatus::Delivered };
+const DELIVERED_AT_ONCE: Event = Event { at: 0, status: ReportStatus::Delivered };
+const DELIVERED_LATE: Event = Event { at: 2, status: ReportStatus::Delivered };
+const FAILURE: Event = Event { at: 1, status: ReportStatus::Failure };
+const UNKNOWN: Event = Event { at: 1, status: ReportStatus::Unknown };
 
 const POST_SENT: Post = one(0, &[SENT]);
 const POST_DELIVERED: Post = one(1, &[DELIVERED]);
@@ -145,7 +145,7 @@ impl Behaviour {
         row.and_then(|row| TABLE.get(row)).unwrap_or(&NORMAL)
     }
 
-    /// What the read model says `elapsed` after acceptance.
+    /// The read model's state `elapsed` after acceptance.
     pub(super) fn status(&self, elapsed: Duration, delay: Duration) -> Event {
         let reached = self.read.iter().rev().find(|event| delay.saturating_mul(event.at) <= elapsed);
         reached.or(self.read.first()).copied().unwrap_or(SENT)

@@ -1,4 +1,4 @@
-//! What the sandbox is started with, and why it may refuse to start.
+//! The sandbox's configuration, and why it may refuse to start.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-/// What the sandbox is started with. Latency, rate limit and answer shape can be changed while it runs.
+/// The sandbox's configuration. Latency, rate limit and answer shape can be changed while it runs.
 #[derive(Clone)]
 pub struct Config {
     /// The value of `X-Mitto-API-Key` that is let in. Default `sandbox-key`.
@@ -99,7 +99,7 @@ pub enum Error {
     Listen {
         /// The address that was asked for.
         addr: String,
-        /// What the system said.
+        /// The system's words.
         source: std::io::Error,
     },
     /// The ledger file cannot be opened or read.
@@ -107,7 +107,7 @@ pub enum Error {
     LedgerFile {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's words.
         source: std::io::Error,
     },
     /// The report or inbound URL is not an absolute HTTP URL.

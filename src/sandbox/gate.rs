@@ -1,4 +1,4 @@
-//! What every call of Mitto's API passes: the key, the outage, and, on the way back, how the answer ends.
+//! The checks that every call of Mitto's API passes: the key, the outage, and, on the way back, how the answer ends.
 
 use std::sync::Arc;
 

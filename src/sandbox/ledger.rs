@@ -116,15 +116,15 @@ impl Ledger {
         Counts { accepted: inner.accepted, answered: inner.answered }
     }
 
-    /// Shows the next messages after `cursor` (nil to begin) to `look`. Returns where to go on, or None at the end.
+    /// Shows the next messages after `cursor` (nil to begin) to `visit`. Returns where to go on, or None at the end.
     /// Sends get the lock between two strides.
-    pub(super) fn stride(&self, cursor: Ulid, mut look: impl FnMut(&Message)) -> Option<Ulid> {
+    pub(super) fn stride(&self, cursor: Ulid, mut visit: impl FnMut(&Message)) -> Option<Ulid> {
         let inner = self.lock();
         let (segment, offset) = inner.lower_bound(cursor);
         let rest = inner.segments.get(segment..).unwrap_or_default();
         let messages = rest.iter().flatten().skip(offset).filter(|message| message.id > cursor);
         messages.take(STRIDE).fold(None, |_, message| {
-            look(message);
+            visit(message);
             Some(message.id)
         })
     }

@@ -95,7 +95,7 @@ impl Message {
         self.at().checked_add(delay.saturating_mul(steps)).unwrap_or(Timestamp::MAX)
     }
 
-    /// What the read model says at `now`.
+    /// The read model's state at `now`.
     pub(super) fn status(&self, now: Timestamp, delay: Duration) -> Event {
         let elapsed = Duration::try_from(now.duration_since(self.at())).unwrap_or(Duration::ZERO);
         self.behaviour().status(elapsed, delay)

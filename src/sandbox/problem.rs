@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use uuid::Uuid;
 
-/// What is wrong with a call, by field, named as ASP.NET names it: `Sms.Text`, `Messages[3].Destination`.
+/// The violations of a call, by field, named as ASP.NET names it: `Sms.Text`, `Messages[3].Destination`.
 #[derive(Default)]
 pub(super) struct Faults(BTreeMap<String, Vec<String>>);
 

@@ -10,8 +10,8 @@ use ulid::Ulid;
 use uuid::Uuid;
 
 use super::message::{Message, seven_digits};
-use super::parts::parts;
 use super::problem;
+use super::segments::segments;
 use super::state::State;
 
 /// One message, or 404. Ids are compared as text: a lower-case one belongs to no message.
@@ -25,7 +25,7 @@ pub(super) async fn message(Shared(state): Shared<Arc<State>>, Path(text): Path<
 fn view(state: &State, message: &Message) -> Value {
     let delay = state.reports.delay;
     let status = message.status(state.clock.now(), delay);
-    let parts = parts(message.text());
+    let segments = segments(message.text());
     json!({
         "messageId": message.id.to_string(),
         "text": message.text(),
@@ -35,10 +35,10 @@ fn view(state: &State, message: &Message) -> Value {
         "createdAt": seven_digits(message.at()),
         "updatedAt": seven_digits(message.after(status.at, delay)),
         "trafficAccountId": message.account.to_string(),
-        "deliveryStatus": status.word.text(),
-        "description": status.word.description(),
+        "deliveryStatus": status.status.text(),
+        "description": status.status.description(),
         "quotedMessageId": null,
-        "messageParts": (parts > 1).then_some(parts),
+        "messageParts": (segments > 1).then_some(segments),
         "requestInfo": { "sms": { "sender": message.sender(), "text": message.text() } },
         "reference": message.reference(),
     })

@@ -49,7 +49,7 @@ struct Job {
     tries: u8,
 }
 
-/// What became of the reports so far.
+/// The counts of reports so far.
 #[derive(Clone, Copy, Serialize)]
 pub(super) struct Tally {
     queued: usize,
@@ -185,12 +185,12 @@ impl Reports {
         let event = |event: &Event| {
             let mut body = json!({
                 "messageId": message.id.to_string(),
-                "deliveryStatus": event.word.text(),
+                "deliveryStatus": event.status.text(),
                 "createdAt": seven_digits(message.at()),
                 "updatedAt": seven_digits(message.after(event.at, self.delay)),
                 "reference": message.reference(),
             });
-            if let (Some(description), Some(fields)) = (event.word.description(), body.as_object_mut()) {
+            if let (Some(description), Some(fields)) = (event.status.description(), body.as_object_mut()) {
                 fields.insert("description".into(), description.into());
             }
             body

@@ -110,7 +110,7 @@ impl OneToMany {
     }
 }
 
-/// What a message is apart from its destination.
+/// Everything of a message but its destination.
 struct Template<'a> {
     account: Uuid,
     sender: &'a str,

@@ -1,4 +1,4 @@
-//! What can be changed while the sandbox runs, as JSON: latency, rate limit, answer shape and the outage.
+//! The settings that can be changed while the sandbox runs, as JSON: latency, rate limit, answer shape and the outage.
 
 use std::time::Duration;
 

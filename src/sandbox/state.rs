@@ -1,4 +1,4 @@
-//! What all connections share.
+//! The state that all connections share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::reports::Reports;
 use super::settings::Settings;
 use crate::clock::Clock;
 
-/// What all connections share.
+/// The state that all connections share.
 pub(super) struct State {
     pub(super) api_key: SecretString,
     pub(super) clock: Clock,

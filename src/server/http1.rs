@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::server::tls;
 
-/// What clients may take that have not asked for anything yet.
+/// The limits for clients that have not asked for anything yet.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// How many connections are open at once; more wait in the system's queue.

@@ -37,7 +37,7 @@ impl Tls {
         Ok(())
     }
 
-    /// What a handshake that begins now uses.
+    /// The configuration of handshakes that begin now.
     fn config(&self) -> Arc<ServerConfig> {
         self.0.config.load_full()
     }

@@ -6,7 +6,7 @@ use crate::error::{Error, Resource};
 use crate::service::Service;
 use crate::store::User;
 
-/// What both doors say to a caller without credentials, and to one whose credentials are worth nothing.
+/// The answer of both APIs to a caller without credentials, and to one whose credentials are worth nothing.
 const MISSING: &str = "Missing token";
 const INVALID: &str = "Invalid token";
 

@@ -37,7 +37,7 @@ pub struct CreateCampaign {
     pub scheduled_at: Result<Option<Timestamp>, &'static str>,
     /// How long each message is worth sending; an error says why it cannot be read.
     pub validity: Result<Option<SignedDuration>, &'static str>,
-    /// What makes the call repeatable; empty means nothing does.
+    /// The idempotency key, which makes the call repeatable; empty for none.
     pub idempotency_key: String,
 }
 

@@ -7,15 +7,15 @@ use jiff::SignedDuration;
 use tokio::sync::Semaphore;
 use tokio::sync::futures::Notified;
 
-use crate::domain::gate::Word;
-use crate::domain::message::{Dispatch, Hold, Message};
+use crate::domain::gate::Signal;
+use crate::domain::message::{Dispatch, Lease, Message};
 use crate::domain::outcome::{Outcome, Quote, Reason};
 use crate::domain::status::Event;
 use crate::error::Error;
 use crate::planted;
 use crate::provider::Submission;
 use crate::service::Service;
-use crate::service::watch::class;
+use crate::service::health::class;
 use crate::store::{self, Job, Moved, Pick, Topic};
 
 /// How much of a lease has to be left for the fence: time for its commit and for noticing that it ran out.
@@ -33,7 +33,7 @@ pub(super) fn no_answer() -> Outcome {
 }
 
 impl Submission {
-    /// What is handed over of a message.
+    /// The submission of a message.
     pub(super) fn of(message: &Message) -> Self {
         Self {
             reference: message.id,
@@ -53,11 +53,11 @@ impl Service {
         now.checked_add(lease).unwrap_or(now)
     }
 
-    /// Sends a message that passed the fence under our hold, and settles it. Answers the message as it is then, and
+    /// Sends a message that passed the fence under our lease, and settles it. Returns the message as it is then, and
     /// the provider's outcome.
     pub(super) async fn deliver(&self, message: Message) -> Result<(Message, Outcome), Error> {
-        let Some(hold) = message.hold() else {
-            return Err(Error::Internal { cause: "a message without a hold reached the provider's door".to_owned() });
+        let Some(lease) = message.lease() else {
+            return Err(Error::Internal { cause: "a message without a lease reached the provider".to_owned() });
         };
         let submission = Submission::of(&message);
         // The provider's own limits end sooner; this one holds the promise that no call outlives its lease.
@@ -66,22 +66,22 @@ impl Service {
         let outcome = call.await.unwrap_or_else(|_| no_answer());
         self.inner.metrics.provider("send", begun.elapsed());
         self.inner.metrics.outcome(message.lane.name(), class(&outcome));
-        self.observe(&message.traffic_account_id, Word::of(&outcome)).await;
+        self.observe(&message.traffic_account_id, Signal::of(&outcome)).await;
         if planted::now_and_then("lost-settle") {
             return Ok((message, outcome));
         }
-        let settled = self.settle(message, hold, outcome.clone()).await?;
+        let settled = self.settle(message, lease, outcome.clone()).await?;
         Ok((settled, outcome))
     }
 
     /// Writes down what a send came to.
-    async fn settle(&self, message: Message, hold: Hold, outcome: Outcome) -> Result<Message, Error> {
+    async fn settle(&self, message: Message, lease: Lease, outcome: Outcome) -> Result<Message, Error> {
         let id = message.id;
         let accepted_as = match &outcome {
             Outcome::Accepted(acceptance) => Some(acceptance.provider_message_id.to_string()),
             _ => None,
         };
-        let event = Event::Settle { hold, outcome, random: (self.inner.random)() };
+        let event = Event::Settle { lease, outcome, random: (self.inner.random)() };
         let settled = self.persist(vec![Job { pick: Pick::Known(Box::new(message)), event }]).await;
         let moved = settled.inspect_err(|e| {
             tracing::error!(message = %id, accepted_as, cause = e.cause(), "a settle was given up");
@@ -137,7 +137,7 @@ impl Service {
         }
     }
 
-    /// The word that there is something to do: whoever begins to wait for it before he looks misses none.
+    /// The notification that there is something to do: whoever begins to wait for it before looking misses none.
     pub fn woken(&self) -> Notified<'_> {
         self.inner.wake.notified()
     }
@@ -153,7 +153,7 @@ impl Service {
             .await;
     }
 
-    /// Waits for the word that a gate has changed.
+    /// Waits for the signal that a gate has changed.
     pub async fn gates_changed(&self) {
         self.inner.gates_changed.notified().await;
     }
@@ -181,11 +181,11 @@ impl Service {
             self.forget_stats_of(&message).await;
             return Ok(());
         }
-        let Some(hold) = message.hold() else { return Ok(()) };
+        let Some(lease) = message.lease() else { return Ok(()) };
         let event = if self.inner.stopping.is_cancelled() {
-            Event::Release { hold }
+            Event::Release { lease }
         } else {
-            Event::Fence { hold, until: self.lease_end(), margin: LEASE_MARGIN }
+            Event::Fence { lease, until: self.lease_end(), margin: LEASE_MARGIN }
         };
         let moved = self.inner.store.apply(Job { pick: Pick::Id(message.id), event }).await?;
         for fenced in moved {

@@ -3,14 +3,14 @@
 use jiff::SignedDuration;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::domain::gate::Word;
+use crate::domain::gate::Signal;
 use crate::domain::message::Message;
-use crate::domain::outcome::{Hold, NotSent, Outcome, Quote, Reason};
+use crate::domain::outcome::{Backoff, NotSent, Outcome, Quote, Reason};
 use crate::domain::status::Event;
 use crate::planted;
 use crate::provider::Submission;
 use crate::service::Service;
-use crate::service::watch::class;
+use crate::service::health::class;
 use crate::store::{Job, Pick};
 
 /// How much of the lease has to be left to begin another call.
@@ -64,13 +64,13 @@ impl Service {
         };
         self.inner.metrics.provider("bulk", begun.elapsed());
         let outcomes = called.unwrap_or_else(|_| Err(super::deliver::no_answer()));
-        let word = match &outcomes {
+        let signal = match &outcomes {
             Ok(each) => each
                 .first()
-                .map_or(Word::Healthy, |outcome| if each.len() == 1 { Word::of(outcome) } else { Word::Healthy }),
-            Err(whole) => Word::of(whole),
+                .map_or(Signal::Healthy, |outcome| if each.len() == 1 { Signal::of(outcome) } else { Signal::Healthy }),
+            Err(whole) => Signal::of(whole),
         };
-        self.observe(&first.traffic_account_id, word).await;
+        self.observe(&first.traffic_account_id, signal).await;
         outcomes
     }
 
@@ -87,8 +87,11 @@ impl Service {
         }
         let random = || (self.inner.random)();
         let jobs = messages.into_iter().zip(outcomes).filter_map(|(message, outcome)| {
-            let hold = message.hold()?;
-            Some(Job { pick: Pick::Known(Box::new(message)), event: Event::Settle { hold, outcome, random: random() } })
+            let lease = message.lease()?;
+            Some(Job {
+                pick: Pick::Known(Box::new(message)),
+                event: Event::Settle { lease, outcome, random: random() },
+            })
         });
         let settled = self.persist(jobs.collect()).await;
         if let Err(e) = settled {
@@ -106,6 +109,6 @@ fn out_of_time() -> Outcome {
     let description = Quote("the call was divided so often that its time ran out".to_owned());
     Outcome::NotSent(NotSent {
         reason: Reason { code: "BULK_OUT_OF_TIME", description },
-        hold: Hold::Throttled { retry_after: None },
+        backoff: Backoff::Throttled { retry_after: None },
     })
 }

@@ -12,12 +12,12 @@ use crate::store::HistoryEntry;
 pub struct Explained {
     /// The message.
     pub message: Message,
-    /// What happened, oldest first.
+    /// The events, oldest first.
     pub entries: Vec<HistoryEntry>,
 }
 
 impl Service {
-    /// What happened to one of the caller's messages.
+    /// The history of one of the caller's messages.
     pub async fn explain(&self, caller: &Caller, id: &str) -> Result<Explained, Error> {
         caller.require(Scope::MessagesRead)?;
         let parsed = parse_message_id(id)?;

@@ -1,4 +1,4 @@
-//! What this process knows of the gates that every send passes, and what its calls tell of them.
+//! This process's view of the gates that every send passes, and the signals of its calls.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::domain::breaker::Breaker;
 use crate::domain::budget::Budget;
-use crate::domain::gate::{Gate, Holding, PROVIDER, Passage, Word};
+use crate::domain::gate::{Circuit, Gate, Holding, PROVIDER, Signal};
 use crate::domain::rate::Rate;
 use crate::error::Error;
 use crate::service::Service;
@@ -22,9 +22,9 @@ pub(super) struct Gates {
 
 /// Whether a message may be sent on an account now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Admission {
     /// Yes, within this rate.
-    Open(Option<Rate>),
+    Granted(Option<Rate>),
     /// No.
     Held,
     /// One may, to try this gate.
@@ -37,23 +37,23 @@ impl Gates {
         Self { known: ArcSwap::default(), breaker: Mutex::default(), budget }
     }
 
-    fn passage(&self, name: &str, now: Timestamp) -> Passage {
-        self.known.load().get(name).map_or(Passage::Open, |gate| gate.passage(now))
+    fn circuit(&self, name: &str, now: Timestamp) -> Circuit {
+        self.known.load().get(name).map_or(Circuit::Closed, |gate| gate.circuit(now))
     }
 
     /// Whether this gate holds sends back now.
     pub(super) fn is_held(&self, name: &str, now: Timestamp) -> bool {
-        self.passage(name, now) != Passage::Open
+        self.circuit(name, now) != Circuit::Closed
     }
 
-    /// The way of a message on this account.
-    pub(super) fn way(&self, account: &str, default: Option<Rate>, now: Timestamp) -> Way {
-        match (self.passage(PROVIDER, now), self.passage(account, now)) {
-            (Passage::Held(_), _) | (_, Passage::Held(_)) => Way::Held,
-            (Passage::Probe, _) => Way::Probe(PROVIDER.to_owned()),
-            (_, Passage::Probe) => Way::Probe(account.to_owned()),
-            (Passage::Open, Passage::Open) => {
-                Way::Open(self.known.load().get(account).map_or(default, |gate| gate.limit(default)))
+    /// Whether a message on this account may be sent now.
+    pub(super) fn admission(&self, account: &str, default: Option<Rate>, now: Timestamp) -> Admission {
+        match (self.circuit(PROVIDER, now), self.circuit(account, now)) {
+            (Circuit::Open(_), _) | (_, Circuit::Open(_)) => Admission::Held,
+            (Circuit::HalfOpen, _) => Admission::Probe(PROVIDER.to_owned()),
+            (_, Circuit::HalfOpen) => Admission::Probe(account.to_owned()),
+            (Circuit::Closed, Circuit::Closed) => {
+                Admission::Granted(self.known.load().get(account).map_or(default, |gate| gate.limit(default)))
             }
         }
     }
@@ -80,9 +80,9 @@ impl Gates {
     }
 
     /// Whether this call trips the breaker.
-    fn trips(&self, word: Word) -> bool {
+    fn trips(&self, signal: Signal) -> bool {
         let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
-        breaker.record(matches!(word, Word::Unwell(_)))
+        breaker.record(matches!(signal, Signal::Unhealthy(_)))
     }
 }
 
@@ -99,14 +99,14 @@ impl Service {
     #[must_use]
     pub fn held_gates(&self) -> Vec<Gate> {
         let known = self.inner.gates.known.load();
-        let mut held: Vec<Gate> = known.values().filter(|gate| gate.holding != Holding::Open).cloned().collect();
+        let mut held: Vec<Gate> = known.values().filter(|gate| gate.holding != Holding::Free).cloned().collect();
         held.sort_by(|a, b| a.name.cmp(&b.name));
         held
     }
 
-    /// The way of a message on this account.
-    pub(super) fn way(&self, account: &str) -> Way {
-        self.inner.gates.way(account, self.inner.settings.rate, self.inner.clock.now())
+    /// Whether a message on this account may be sent now.
+    pub(super) fn admission(&self, account: &str) -> Admission {
+        self.inner.gates.admission(account, self.inner.settings.rate, self.inner.clock.now())
     }
 
     /// The rate of the default route account, if it has one.
@@ -134,20 +134,20 @@ impl Service {
     }
 
     /// Takes in what a call on this account said of the provider. Most calls say nothing new and cost nothing.
-    pub(super) async fn observe(&self, account: &str, word: Word) {
-        let trips = self.inner.gates.trips(word);
-        let unwell = matches!(word, Word::Unwell(_));
+    pub(super) async fn observe(&self, account: &str, signal: Signal) {
+        let trips = self.inner.gates.trips(signal);
+        let unhealthy = matches!(signal, Signal::Unhealthy(_));
         if trips || self.probes(PROVIDER) {
-            self.tell(PROVIDER, if unwell { word } else { Word::Healthy }).await;
+            self.publish(PROVIDER, if unhealthy { signal } else { Signal::Healthy }).await;
         }
-        let held = matches!(self.inner.gates.passage(account, self.inner.clock.now()), Passage::Held(_));
-        if unwell && self.probes(account) {
-            // The provider is unwell: nothing was learnt of the account.
+        let held = matches!(self.inner.gates.circuit(account, self.inner.clock.now()), Circuit::Open(_));
+        if unhealthy && self.probes(account) {
+            // The provider is unhealthy: nothing was learnt of the account.
             if let Err(e) = self.return_probe(account).await {
                 tracing::warn!(cause = e.cause(), "a probe could not be given back; its lease will end");
             }
-        } else if !unwell && (self.probes(account) || (word != Word::Healthy && !held)) {
-            self.tell(account, word).await;
+        } else if !unhealthy && (self.probes(account) || (signal != Signal::Healthy && !held)) {
+            self.publish(account, signal).await;
         }
     }
 
@@ -157,12 +157,12 @@ impl Service {
         known.get(name).and_then(|gate| gate.probe).is_some_and(|(by, _)| by == self.inner.holder)
     }
 
-    /// Tells a gate a word, for all replicas.
-    async fn tell(&self, name: &str, word: Word) {
+    /// Publishes a signal to a gate, for all replicas.
+    async fn publish(&self, name: &str, signal: Signal) {
         let by = self.inner.holder;
         let told = self.inner.store.change_gate(name, move |gate, now| {
             let was = gate.holding;
-            gate.hear(word, by, now);
+            gate.record(signal, by, now);
             was
         });
         match told.await {
@@ -176,17 +176,17 @@ impl Service {
                             "the provider refuses the account: an operator has to act"
                         );
                     }
-                    (Holding::Open, held) if held != Holding::Open => {
+                    (Holding::Free, held) if held != Holding::Free => {
                         tracing::warn!(gate = name, why = held.name(), code = gate.code, "sending is held");
                     }
-                    (held, Holding::Open) if held != Holding::Open => {
+                    (held, Holding::Free) if held != Holding::Free => {
                         tracing::warn!(gate = name, was = held.name(), "sending goes on");
                         self.inner.wake.notify_waiters();
                     }
                     _ => {}
                 }
             }
-            Err(e) => tracing::warn!(error = %e, "a gate could not be told what a call said"),
+            Err(e) => tracing::warn!(error = %e, "a call's signal could not be published to its gate"),
         }
     }
 }

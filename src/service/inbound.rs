@@ -21,7 +21,7 @@ impl Service {
         Ok(())
     }
 
-    /// Reads the inbound messages that wait, in their order. Answers how many.
+    /// Reads the inbound messages that wait, in their order. Returns how many.
     pub async fn read_inbound(&self) -> Result<usize, Error> {
         for done in 0..PASS {
             let keywords = self.inner.settings.webhooks.keywords.clone();

@@ -53,7 +53,7 @@ impl Service {
         Ok(OptOutPage { next_page_token: last.map_or_else(String::new, seal), opt_outs })
     }
 
-    /// Puts a number on an owner's list. Answers the entry, and whether it is new.
+    /// Puts a number on an owner's list. Returns the entry, and whether it is new.
     pub async fn add_opt_out(
         &self,
         caller: &Caller,

@@ -20,7 +20,7 @@ use crate::store::{Job, Moved, Pick};
 /// How many of these calls are in flight: few, so that the provider's answers to sends are not what waits.
 const AT_ONCE: usize = 4;
 
-/// What is left of this process's budget.
+/// The rest of this process's budget.
 #[derive(Default)]
 pub(super) struct PollBudget(Mutex<Option<Timestamp>>);
 
@@ -37,11 +37,11 @@ impl PollBudget {
 }
 
 impl Service {
-    /// How many messages [`Service::poll_unreported`] looks at, at most.
+    /// How many messages [`Service::poll_unreported`] asks about, at most.
     pub const POLLS: usize = 100;
 
     /// Asks about messages whose time has come, as many as the budget allows; each of them once over all replicas, because
-    /// taking one moves its time on. Answers how many were looked at.
+    /// taking one moves its time on. Returns how many were taken.
     pub async fn poll_unreported(&self) -> Result<usize, Error> {
         let (now, rate) = (self.inner.clock.now(), self.inner.settings.poll_rate);
         let limit = rate.map_or(Self::POLLS, |rate| self.inner.polls.allowance(rate, now)).min(Self::POLLS);
@@ -49,7 +49,7 @@ impl Service {
             return Ok(0);
         }
         let pick = Pick::Due { dispatch: Dispatch::Accepted, limit: i64::try_from(limit).unwrap_or(i64::MAX) };
-        let moved = self.inner.store.apply(Job { pick, event: Event::Look { asks: rate.is_some() } }).await?;
+        let moved = self.inner.store.apply(Job { pick, event: Event::Poll { asks: rate.is_some() } }).await?;
         self.forget_stats(&moved).await;
         let looked: Vec<Message> = moved.into_iter().filter(|m| m.result.is_ok()).map(|m| m.message).collect();
         let n = looked.len();

@@ -1,4 +1,4 @@
-//! The queue, taken in turns: single sends before campaigns, tenants one after the other, held accounts left alone.
+//! The queue, taken in turns: single sends before campaigns, owners one after the other, held accounts left alone.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::Ordering;
@@ -10,37 +10,37 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
+use crate::domain::fair_share::{self, Demand};
 use crate::domain::ids::OwnerId;
 use crate::domain::message::Message;
 use crate::domain::rate::Rate;
-use crate::domain::turns::{self, Seat};
 use crate::error::Error;
 use crate::planted;
 use crate::service::Service;
-use crate::service::gates::Way;
-use crate::service::sharing::Kind;
-use crate::store::{Claim, Claimed, Stream};
+use crate::service::gates::Admission;
+use crate::service::sharing::CallKind;
+use crate::store::{Claim, Claimed, Partition};
 
-/// How long a list of streams is used before it is read anew: while there is much to do, reading it for every claim
+/// How long a list of partitions is used before it is read anew: while there is much to do, reading it for every claim
 /// would cost as much as the claims.
-const ROSTER_TTL: Duration = Duration::from_millis(250);
+const PARTITIONS_TTL: Duration = Duration::from_millis(250);
 /// How long a retry is put off that the budget does not allow now.
 const PUT_OFF: SignedDuration = SignedDuration::from_secs(2);
 
-/// What one look at the queue came to.
+/// The result of one pass over the queue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pass {
     /// How many messages were begun or dropped.
     pub done: usize,
-    /// A rate limit held some back: looking again at once is no use, looking again soon is.
+    /// A rate limit held some back: another pass at once is no use, one soon is.
     pub limited: bool,
-    /// A tenant who has more has all in flight that he may: looking again is of use once one of his has ended.
+    /// An owner who has more has all in flight that they may: another pass is of use once one of theirs has ended.
     pub full: bool,
 }
 
 impl Pass {
     fn add(&mut self, claimed: &Claimed) {
-        self.done += claimed.held.len() + claimed.dropped.len();
+        self.done += claimed.leased.len() + claimed.dropped.len();
         self.limited |= !claimed.limited.is_empty();
     }
 }
@@ -54,22 +54,23 @@ enum By {
     Probe,
 }
 
-/// The streams that had something due a moment ago.
+/// The partitions that had something due a moment ago.
 #[derive(Default)]
-pub(super) struct Roster(Mutex<Option<(Instant, Arc<Vec<Stream>>)>>);
+pub(super) struct CachedPartitions(Mutex<Option<(Instant, Arc<Vec<Partition>>)>>);
 
-impl Roster {
-    fn get(&self) -> Option<Arc<Vec<Stream>>> {
+impl CachedPartitions {
+    fn get(&self) -> Option<Arc<Vec<Partition>>> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().filter(|(read, _)| read.elapsed() < ROSTER_TTL).map(|(_, streams)| streams.clone())
+        kept.as_ref().filter(|(read, _)| read.elapsed() < PARTITIONS_TTL).map(|(_, partitions)| partitions.clone())
     }
 
-    fn set(&self, streams: Option<Arc<Vec<Stream>>>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = streams.map(|streams| (Instant::now(), streams));
+    fn set(&self, partitions: Option<Arc<Vec<Partition>>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
+            partitions.map(|partitions| (Instant::now(), partitions));
     }
 }
 
-/// How many messages of each tenant this process has in flight.
+/// How many messages of each owner this process has in flight.
 #[derive(Default)]
 pub(super) struct InFlight {
     of: Mutex<HashMap<OwnerId, usize>>,
@@ -112,80 +113,80 @@ impl Drop for Counted {
     }
 }
 
-/// A stream that may be sent from, and its account's rate.
-type Open<'a> = (&'a Stream, Option<Rate>);
+/// A partition that may be sent from, and its account's rate.
+type Open<'a> = (&'a Partition, Option<Rate>);
 
 impl Service {
-    /// Counts messages of a tenant as in flight.
+    /// Counts messages of an owner as in flight.
     pub(super) fn count(&self, owner: OwnerId, n: usize) -> Counted {
         self.inner.in_flight.add(owner, n);
         Counted { service: self.clone(), owner, n }
     }
 
-    /// The word that some of a tenant's messages have ended: whoever begins to wait for it before he looks misses none.
+    /// The notification that some of an owner's messages have ended: whoever begins to wait for it before looking misses none.
     pub fn room_made(&self) -> Notified<'_> {
         self.inner.in_flight.ended.notified()
     }
 
-    /// The streams with something due, and whether they were read just now.
-    async fn roster(&self) -> Result<(Arc<Vec<Stream>>, bool), Error> {
-        if let Some(streams) = self.inner.roster.get() {
-            return Ok((streams, false));
+    /// The partitions with something due, and whether they were read just now.
+    async fn partitions(&self) -> Result<(Arc<Vec<Partition>>, bool), Error> {
+        if let Some(partitions) = self.inner.cached_partitions.get() {
+            return Ok((partitions, false));
         }
-        let streams = Arc::new(self.inner.store.streams().await?);
-        self.inner.roster.set(Some(streams.clone()));
-        Ok((streams, true))
+        let partitions = Arc::new(self.inner.store.partitions().await?);
+        self.inner.cached_partitions.set(Some(partitions.clone()));
+        Ok((partitions, true))
     }
 
     /// Begins to send single messages, and those of campaigns that must go one by one, as many as there are free slots.
     /// [`Service::drain`] waits for their ends.
     pub async fn send_due(&self) -> Result<Pass, Error> {
-        self.look(By::One).await
+        self.dispatch_pass(By::One).await
     }
 
     /// Begins to send campaigns' messages in bulk calls, as many as there are free slots for such.
     pub async fn send_due_in_bulk(&self) -> Result<Pass, Error> {
-        self.look(By::Bulk).await
+        self.dispatch_pass(By::Bulk).await
     }
 
-    /// Looks at the queue by a list of streams that may be some moments old; if that finds nothing, by a new one.
-    async fn look(&self, by: By) -> Result<Pass, Error> {
+    /// Goes through the queue by a list of partitions that may be some moments old; if that finds nothing, by a new one.
+    async fn dispatch_pass(&self, by: By) -> Result<Pass, Error> {
         loop {
             if self.inner.stopping.is_cancelled() {
                 return Ok(Pass::default());
             }
-            let (streams, fresh) = self.roster().await?;
+            let (partitions, fresh) = self.partitions().await?;
             let pass = match by {
-                By::Bulk => self.in_bulk(&streams).await?,
-                By::One | By::Probe => self.one_by_one(&streams).await?,
+                By::Bulk => self.in_bulk(&partitions).await?,
+                By::One | By::Probe => self.one_by_one(&partitions).await?,
             };
             if pass.done > 0 || pass.limited || pass.full {
                 return Ok(pass);
             }
-            self.inner.roster.set(None);
+            self.inner.cached_partitions.set(None);
             if fresh {
                 return Ok(pass);
             }
         }
     }
 
-    async fn one_by_one(&self, streams: &[Stream]) -> Result<Pass, Error> {
-        let mut pass = Pass { done: self.probe(streams).await?, ..Pass::default() };
-        for kind in [Kind::Single, Kind::OneByOne] {
-            let mut open = self.open(streams, kind);
-            pass.limited |= self.give_way(&mut open, kind);
+    async fn one_by_one(&self, partitions: &[Partition]) -> Result<Pass, Error> {
+        let mut pass = Pass { done: self.probe(partitions).await?, ..Pass::default() };
+        for kind in [CallKind::Single, CallKind::OneByOne] {
+            let mut open = self.open(partitions, kind);
+            pass.limited |= self.defer_to_others(&mut open, kind);
             // In turns first; then those who have more share what the others left over.
             for _ in 0..2 {
                 let free = self.inner.slots.available_permits();
                 if open.is_empty() || free == 0 || self.inner.stopping.is_cancelled() {
                     break;
                 }
-                let seats = self.seats(&open, false).await?;
-                pass.full |= seats.iter().any(|seat| seat.room == 0);
-                let (claimed, more) = self.take(&open, seats, free).await?;
-                self.drew(kind, &open, &claimed);
+                let demands = self.demands(&open, false).await?;
+                pass.full |= demands.iter().any(|demand| demand.room == 0);
+                let (claimed, more) = self.take(&open, demands, free).await?;
+                self.charge(kind, &open, &claimed);
                 pass.add(&claimed);
-                for message in claimed.held {
+                for message in claimed.leased {
                     self.begin(message).await;
                 }
                 open = more;
@@ -194,93 +195,94 @@ impl Service {
         Ok(pass)
     }
 
-    async fn in_bulk(&self, streams: &[Stream]) -> Result<Pass, Error> {
+    async fn in_bulk(&self, partitions: &[Partition]) -> Result<Pass, Error> {
         let mut pass = Pass::default();
-        let mut open = self.open(streams, Kind::Bulk);
+        let mut open = self.open(partitions, CallKind::Bulk);
         while !open.is_empty() && !self.inner.stopping.is_cancelled() {
             let Ok(slot) = self.inner.bulk_slots.clone().try_acquire_owned() else { break };
-            pass.limited |= self.give_way(&mut open, Kind::Bulk);
-            let seats = self.seats(&open, true).await?;
-            pass.full |= seats.iter().any(|seat| seat.room == 0);
-            let chosen = turns::deal(1, &seats, self.next_turn());
+            pass.limited |= self.defer_to_others(&mut open, CallKind::Bulk);
+            let demands = self.demands(&open, true).await?;
+            pass.full |= demands.iter().any(|demand| demand.room == 0);
+            let chosen = fair_share::allot(1, &demands, self.next_turn());
             let Some(place) = chosen.iter().position(|n| *n > 0) else { break };
-            let Some((stream, rate)) = open.get(place).copied() else { break };
-            let room = self.room(stream.owner, true).await?.min(self.inner.settings.bulk_chunk);
-            let claimed = self.claim(vec![(stream.clone(), room)], rate_of(stream, rate), By::Bulk).await?;
-            self.drew(Kind::Bulk, &open, &claimed);
+            let Some((partition, rate)) = open.get(place).copied() else { break };
+            let room = self.room(partition.owner, true).await?.min(self.inner.settings.bulk_chunk);
+            let claimed = self.claim(vec![(partition.clone(), room)], rate_of(partition, rate), By::Bulk).await?;
+            self.charge(CallKind::Bulk, &open, &claimed);
             pass.add(&claimed);
-            if claimed.held.len() < room {
+            if claimed.leased.len() < room {
                 open.remove(place);
             }
-            if !claimed.held.is_empty() {
-                self.begin_bulk(claimed.held, slot);
+            if !claimed.leased.is_empty() {
+                self.begin_bulk(claimed.leased, slot);
             }
         }
         Ok(pass)
     }
 
     /// Those of a kind that may be sent from now.
-    fn open<'a>(&self, streams: &'a [Stream], kind: Kind) -> Vec<Open<'a>> {
-        let open = |stream: &'a Stream| match self.way(&stream.account) {
-            Way::Open(rate) => Some((stream, rate)),
-            Way::Held | Way::Probe(_) => None,
+    fn open<'a>(&self, partitions: &'a [Partition], kind: CallKind) -> Vec<Open<'a>> {
+        let open = |partition: &'a Partition| match self.admission(&partition.account) {
+            Admission::Granted(rate) => Some((partition, rate)),
+            Admission::Held | Admission::Probe(_) => None,
         };
-        streams.iter().filter(|s| Kind::of(s) == kind).filter_map(open).collect()
+        partitions.iter().filter(|s| CallKind::of(s) == kind).filter_map(open).collect()
     }
 
     /// Leaves out those whose limited accounts others are to draw on first. True if there were such.
-    fn give_way(&self, open: &mut Vec<Open<'_>>, kind: Kind) -> bool {
+    fn defer_to_others(&self, open: &mut Vec<Open<'_>>, kind: CallKind) -> bool {
         let (all, now) = (open.len(), self.inner.clock.now());
-        open.retain(|(stream, rate)| rate.is_none() || self.inner.sharing.may_draw(&stream.account, kind, now));
+        open.retain(|(partition, rate)| rate.is_none() || self.inner.sharing.may_send(&partition.account, kind, now));
         open.len() < all
     }
 
-    fn drew(&self, kind: Kind, open: &[Open<'_>], claimed: &Claimed) {
-        let limited: Vec<&Stream> = open.iter().filter(|(_, rate)| rate.is_some()).map(|(stream, _)| *stream).collect();
-        self.inner.sharing.drew(kind, &limited, &claimed.held, &claimed.limited, self.inner.clock.now());
+    fn charge(&self, kind: CallKind, open: &[Open<'_>], claimed: &Claimed) {
+        let limited: Vec<&Partition> =
+            open.iter().filter(|(_, rate)| rate.is_some()).map(|(partition, _)| *partition).collect();
+        self.inner.sharing.charge(kind, &limited, &claimed.leased, &claimed.limited, self.inner.clock.now());
     }
 
-    /// How many more messages of this tenant's may be in flight here.
+    /// How many more messages of this owner's may be in flight here.
     async fn room(&self, owner: OwnerId, in_bulk: bool) -> Result<usize, Error> {
         let own = match self.user(owner).await {
             Ok(user) => user.max_in_flight,
             Err(Error::NotFound(..)) => None,
             Err(e) => return Err(e),
         };
-        let all = if in_bulk { usize::MAX } else { self.inner.settings.tenant_in_flight };
+        let all = if in_bulk { usize::MAX } else { self.inner.settings.owner_in_flight };
         Ok(own.unwrap_or(all).saturating_sub(self.inner.in_flight.count(owner)))
     }
 
-    async fn seats(&self, open: &[Open<'_>], in_bulk: bool) -> Result<Vec<Seat>, Error> {
-        let mut seats = Vec::with_capacity(open.len());
-        for (stream, _) in open {
-            seats.push(Seat { tenant: stream.owner, room: self.room(stream.owner, in_bulk).await? });
+    async fn demands(&self, open: &[Open<'_>], in_bulk: bool) -> Result<Vec<Demand>, Error> {
+        let mut demands = Vec::with_capacity(open.len());
+        for (partition, _) in open {
+            demands.push(Demand { owner: partition.owner, room: self.room(partition.owner, in_bulk).await? });
         }
-        Ok(seats)
+        Ok(demands)
     }
 
     fn next_turn(&self) -> usize {
         self.inner.turn.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Claims up to `capacity` messages in turns. Answers them, and the streams that may have more.
+    /// Claims up to `capacity` messages in turns. Returns them, and the partitions that may have more.
     async fn take<'a>(
         &self,
         open: &[Open<'a>],
-        mut seats: Vec<Seat>,
+        mut demands: Vec<Demand>,
         capacity: usize,
     ) -> Result<(Claimed, Vec<Open<'a>>), Error> {
         if planted::bug("first-come") {
             // The first one's queue alone is looked at, for as long as there is anything in it.
-            seats.iter_mut().skip(1).for_each(|seat| seat.room = 0);
+            demands.iter_mut().skip(1).for_each(|demand| demand.room = 0);
         }
-        let dealt = turns::deal(capacity, &seats, self.next_turn());
-        let places: Vec<(Open<'a>, usize)> = open.iter().copied().zip(dealt).filter(|(_, n)| *n > 0).collect();
+        let allotted = fair_share::allot(capacity, &demands, self.next_turn());
+        let places: Vec<(Open<'a>, usize)> = open.iter().copied().zip(allotted).filter(|(_, n)| *n > 0).collect();
         if places.is_empty() {
             return Ok((Claimed::default(), Vec::new()));
         }
-        let shares = places.iter().map(|((stream, _), n)| ((*stream).clone(), *n)).collect();
-        let rates = places.iter().flat_map(|((stream, rate), _)| rate_of(stream, *rate)).collect();
+        let shares = places.iter().map(|((partition, _), n)| ((*partition).clone(), *n)).collect();
+        let rates = places.iter().flat_map(|((partition, rate), _)| rate_of(partition, *rate)).collect();
         let claimed = self.claim(shares, rates, By::One).await?;
         let filled = places.into_iter().zip(&claimed.seen).filter(|((_, share), seen)| *seen == share);
         let more = filled.map(|((open, _), _)| open).collect();
@@ -289,7 +291,7 @@ impl Service {
 
     async fn claim(
         &self,
-        shares: Vec<(Stream, usize)>,
+        shares: Vec<(Partition, usize)>,
         rates: BTreeMap<String, Rate>,
         by: By,
     ) -> Result<Claimed, Error> {
@@ -313,32 +315,32 @@ impl Service {
         if !claimed.limited.is_empty() {
             self.inner.metrics.limited();
         }
-        self.forget_stats_of_all(claimed.held.iter().chain(&claimed.dropped)).await;
+        self.forget_stats_of_all(claimed.leased.iter().chain(&claimed.dropped)).await;
         self.inner.metrics.retries(claimed.retries);
-        let calls = if by == By::Bulk { 1 } else { claimed.held.len() };
-        self.inner.gates.spend(calls, claimed.held.len() - claimed.retries, claimed.retries);
+        let calls = if by == By::Bulk { 1 } else { claimed.leased.len() };
+        self.inner.gates.spend(calls, claimed.leased.len() - claimed.retries, claimed.retries);
         Ok(claimed)
     }
 
     /// Tries the gates that may be tried, each with one message, if no other replica does.
-    async fn probe(&self, streams: &[Stream]) -> Result<usize, Error> {
+    async fn probe(&self, partitions: &[Partition]) -> Result<usize, Error> {
         let mut tried = BTreeMap::new();
-        for stream in streams {
-            if let Way::Probe(gate) = self.way(&stream.account) {
-                tried.entry(gate).or_insert(stream);
+        for partition in partitions {
+            if let Admission::Probe(gate) = self.admission(&partition.account) {
+                tried.entry(gate).or_insert(partition);
             }
         }
         let mut done = 0;
-        for (gate, stream) in tried {
+        for (gate, partition) in tried {
             if self.inner.stopping.is_cancelled() || !self.take_probe(&gate).await? {
                 continue;
             }
-            let claimed = self.claim(vec![(stream.clone(), 1)], BTreeMap::new(), By::Probe).await?;
-            done += claimed.held.len() + claimed.dropped.len();
-            if claimed.held.is_empty() {
+            let claimed = self.claim(vec![(partition.clone(), 1)], BTreeMap::new(), By::Probe).await?;
+            done += claimed.leased.len() + claimed.dropped.len();
+            if claimed.leased.is_empty() {
                 self.return_probe(&gate).await?;
             }
-            for message in claimed.held {
+            for message in claimed.leased {
                 self.begin(message).await;
             }
         }
@@ -347,16 +349,16 @@ impl Service {
 
     /// Whether messages of this owner's and account already wait for room: a new one goes behind them.
     pub(super) fn has_backlog(&self, message: &Message) -> bool {
-        let known = self.inner.roster.get();
-        known.is_some_and(|streams| {
-            streams
+        let known = self.inner.cached_partitions.get();
+        known.is_some_and(|partitions| {
+            partitions
                 .iter()
                 .any(|s| s.campaign.is_none() && s.owner == message.owner && s.account == message.traffic_account_id)
         })
     }
 }
 
-/// The stream's account and its rate, if it has one.
-fn rate_of(stream: &Stream, rate: Option<Rate>) -> BTreeMap<String, Rate> {
-    rate.map(|rate| (stream.account.clone(), rate)).into_iter().collect()
+/// The partition's account and its rate, if it has one.
+fn rate_of(partition: &Partition, rate: Option<Rate>) -> BTreeMap<String, Rate> {
+    rate.map(|rate| (partition.account.clone(), rate)).into_iter().collect()
 }

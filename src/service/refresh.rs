@@ -11,14 +11,14 @@ use crate::service::Service;
 use crate::service::lookup::parse_provider_id;
 use crate::store::{Job, Moved, Pick};
 
-/// What a refresh found and did.
+/// The findings and changes of a refresh.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refreshed {
     /// How many of our records carry the id.
     pub records: usize,
     /// How many of them now read differently.
     pub changed: usize,
-    /// What the provider's word stands for.
+    /// The status that the provider's word stands for.
     pub status: Status,
     /// The provider's live view.
     pub snapshot: Snapshot,
@@ -26,7 +26,7 @@ pub struct Refreshed {
     pub campaigns: Vec<CampaignId>,
 }
 
-/// What the provider's word stands for: delivered, failed, and everything else is on its way.
+/// The status that the provider's word stands for: delivered, failed, and everything else is on its way.
 #[must_use]
 pub fn internal_status(word: Option<&str>) -> Status {
     match Rank::of_read_model(word.unwrap_or_default()) {

@@ -1,6 +1,6 @@
 //! `RefreshStatusBulk`: refresh a campaign or a list, and tell each result as it comes.
 //!
-//! What is in memory is bounded by a few times the number of calls in flight and one page of ids, whatever the
+//! The memory is bounded by a few times the number of calls in flight and one page of ids, whatever the
 //! campaign's size. Dropping the stream aborts what is in flight.
 
 mod progress;
@@ -23,7 +23,7 @@ use crate::service::{Refreshed, Service};
 use progress::Progress;
 use source::Source;
 
-/// What to refresh.
+/// The target of a refresh.
 #[derive(Debug, Clone)]
 pub enum BulkTarget {
     /// Every message of a campaign that the provider took.
@@ -35,7 +35,7 @@ pub enum BulkTarget {
 /// A bulk refresh.
 #[derive(Debug, Clone)]
 pub struct BulkRequest {
-    /// What to refresh; `None` if the caller named nothing.
+    /// The target; `None` if the caller named nothing.
     pub target: Option<BulkTarget>,
     /// Whose, if not the caller's.
     pub owner_id: Option<i64>,
@@ -47,7 +47,7 @@ pub struct BulkRequest {
     pub limit: Option<usize>,
 }
 
-/// What a refresh did to one id.
+/// The result of a refresh for one id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BulkOutcome {
     /// At least one record reads differently now.
@@ -58,16 +58,16 @@ pub enum BulkOutcome {
     Failed,
 }
 
-/// What an event tells.
+/// The content of an event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BulkEvent {
     /// One id is done.
     Result {
         /// The provider's id, as the caller gave it.
         id: String,
-        /// What happened.
+        /// The result.
         outcome: BulkOutcome,
-        /// What the provider's word stands for, unless it failed.
+        /// The status that the provider's word stands for, unless it failed.
         status: Option<Status>,
         /// How many records changed.
         updated: usize,
@@ -98,7 +98,7 @@ pub struct BulkProgress {
     pub completed: i64,
     /// Where to go on after this event.
     pub resume_token: String,
-    /// What it tells.
+    /// The content.
     pub event: BulkEvent,
 }
 

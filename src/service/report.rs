@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use crate::domain::report::{Form, Post};
 use crate::error::Error;
 use crate::service::Service;
-use crate::store::{Applied, Stage};
+use crate::store::{Applied, ReportStage};
 
 /// How many reports one transaction looks at again at most.
 const BUNCH: i64 = 500;
@@ -17,7 +17,7 @@ impl Service {
         &self.inner.settings.webhooks.secrets
     }
 
-    /// Stores a post of delivery reports, and applies them. When this answers, they are on the disk. Answers how many
+    /// Stores a post of delivery reports, and applies them. When this answers, they are on the disk. Returns how many
     /// records read differently now.
     pub async fn file_reports(&self, form: Form, body: &[u8]) -> Result<usize, Error> {
         let post = Post::read(form, body);
@@ -29,7 +29,7 @@ impl Service {
     }
 
     /// Applies reports whose time has come: those whose message was not there before, and those that could only be stored.
-    /// Answers how many were looked at.
+    /// Returns how many were looked at.
     pub async fn apply_due_reports(&self) -> Result<usize, Error> {
         let applied = self.inner.store.apply_due_reports(BUNCH).await?;
         self.note(&applied).await;
@@ -40,10 +40,10 @@ impl Service {
         let metrics = &self.inner.metrics;
         for one in applied {
             metrics.reports(outcome(one), 1);
-            if one.stage == Stage::Applied && !one.known_word {
+            if one.stage == ReportStage::Applied && !one.known_word {
                 metrics.unknown_word();
             }
-            if one.stage == Stage::Unmatched {
+            if one.stage == ReportStage::Unmatched {
                 tracing::warn!(report = %one.id, "a delivery report belongs to no message after 72 hours; it is kept");
             }
             self.forget_stats(&one.moved).await;
@@ -56,13 +56,13 @@ fn visible(applied: &Applied) -> usize {
     applied.moved.iter().filter(|moved| moved.result.as_ref().is_ok_and(|change| change.visible)).count()
 }
 
-/// What became of a report, as metrics give it.
+/// The outcome of a report, as metrics give it.
 fn outcome(applied: &Applied) -> &'static str {
     match applied.stage {
-        Stage::Applied if visible(applied) > 0 => "changed",
-        Stage::Applied => "known",
-        Stage::Waiting => "parked",
-        Stage::Unmatched => "nobodys",
-        Stage::Unreadable => "unreadable",
+        ReportStage::Applied if visible(applied) > 0 => "changed",
+        ReportStage::Applied => "known",
+        ReportStage::Waiting => "parked",
+        ReportStage::Unmatched => "unmatched",
+        ReportStage::Unreadable => "unreadable",
     }
 }

@@ -17,10 +17,10 @@ use crate::domain::status::OPTED_OUT;
 use crate::domain::text::MessageText;
 use crate::error::{Error, Resource, Violation};
 use crate::service::Service;
-use crate::service::gates::Way;
+use crate::service::gates::Admission;
 use crate::store::{Accepted, IdempotencyKey};
 
-/// What to send to whom, as the caller gave it.
+/// A send, as the caller gave it.
 #[derive(Debug, Clone)]
 pub struct SendSingle {
     /// The recipient's number.
@@ -35,7 +35,7 @@ pub struct SendSingle {
     pub user_id: Option<i64>,
     /// The campaign that it is counted in.
     pub campaign_id: Option<i64>,
-    /// What makes the call repeatable; empty means nothing does.
+    /// The idempotency key, which makes the call repeatable; empty for none.
     pub idempotency_key: String,
     /// The number of the delivery guarantee; 0 means the default.
     pub delivery_guarantee: i32,
@@ -47,7 +47,7 @@ pub struct SendSingle {
     pub validity_seconds: i32,
 }
 
-/// What became of it.
+/// The result of a send.
 #[derive(Debug, Clone)]
 pub struct Sent {
     /// Our record; of a dry run, one that is stored nowhere.
@@ -118,11 +118,11 @@ impl Service {
         let now = self.inner.clock.now();
         let scheduled_at = request.scheduled_at.ok().flatten().filter(|at| *at > now);
         let account = checked.traffic_account_id.unwrap_or_else(|| self.inner.settings.traffic_account_id.clone());
-        let state = match (scheduled_at, self.way(&account)) {
+        let state = match (scheduled_at, self.admission(&account)) {
             (Some(at), _) => State::waiting(true, at, now),
-            (None, Way::Open(_)) => State::sending(self.inner.holder, self.lease_end(), now),
+            (None, Admission::Granted(_)) => State::sending(self.inner.holder, self.lease_end(), now),
             // The queue is the buffer: the workers send it once its gate opens.
-            (None, Way::Held | Way::Probe(_)) => State::waiting(false, now, now),
+            (None, Admission::Held | Admission::Probe(_)) => State::waiting(false, now, now),
         };
         let segmentation = checked.text.segmentation();
         Ok(Message {
@@ -151,8 +151,11 @@ impl Service {
         cancel: CancellationToken,
     ) -> Result<Progress, Error> {
         let at_once = message.state.dispatch == Dispatch::Sending;
-        let rate =
-            if let (true, Way::Open(rate)) = (at_once, self.way(&message.traffic_account_id)) { rate } else { None };
+        let rate = if let (true, Admission::Granted(rate)) = (at_once, self.admission(&message.traffic_account_id)) {
+            rate
+        } else {
+            None
+        };
         let message =
             if rate.is_some() && self.has_backlog(&message) { message.queued(self.inner.clock.now()) } else { message };
         match self.inner.store.accept(message, key, rate, cancel).await? {
@@ -248,7 +251,7 @@ fn check(request: &SendSingle, now: Timestamp, violations: &mut Vec<Violation>) 
     Some(Checked { destination, text, sender, traffic_account_id, guarantee, validity })
 }
 
-/// What a caller is told whose message would have no sender.
+/// The violation of a message that would have no sender.
 pub(super) fn no_sender() -> Error {
     Error::Precondition {
         reason: "NO_SENDER",

@@ -20,12 +20,12 @@ const CONNECT: SignedDuration = SignedDuration::from_secs(60);
 const RECONNECT: SignedDuration = SignedDuration::from_hours(1);
 /// The longest stream's request, in bytes: a URL holds it.
 const MAX_REQUEST: usize = 4096;
-/// What an event's id and its signature have in between.
+/// The separator of an event's id and its signature.
 const MARK: char = '~';
 /// How many bytes of an event's signature are shown.
 const SHORT: usize = 16;
 
-/// What a URL says.
+/// The content of a URL's token.
 #[derive(Serialize, Deserialize)]
 struct Claims {
     user: i64,
@@ -46,7 +46,7 @@ pub struct StreamGrant {
     pub reconnect_until: Timestamp,
 }
 
-/// What a URL opens.
+/// A stream that a URL opens.
 #[derive(Debug, Clone)]
 pub struct OpenedStream {
     /// Who asked for the URL, with what was allowed then.
@@ -80,7 +80,7 @@ impl Service {
         Ok(StreamGrant { token, connect_before: after(CONNECT), reconnect_until: after(RECONNECT) })
     }
 
-    /// What the URL opens, for a reader who has read up to `last_event`, or nothing yet.
+    /// The stream that the URL opens, for a reader who has read up to `last_event`, or nothing yet.
     pub async fn open_stream(&self, token: &str, last_event: Option<&str>) -> Result<OpenedStream, Error> {
         let invalid = || Error::Unauthenticated("Invalid token");
         let claims = self.stream_claims(token).ok_or_else(invalid)?;

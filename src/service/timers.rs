@@ -1,4 +1,4 @@
-//! What time itself does: leases end, validity ends, waits end; and the house is kept clean.
+//! The work of time itself: leases end, validity ends, waits end; and maintenance.
 
 use crate::domain::message::Dispatch;
 use crate::domain::status::Event;
@@ -10,7 +10,7 @@ use crate::store::{Job, Pick};
 const LIMIT: i64 = 500;
 
 impl Service {
-    /// The reaper: lets time happen to messages whose lease, wait, schedule or validity has ended. Answers how many
+    /// The reaper: lets time happen to messages whose lease, wait, schedule or validity has ended. Returns how many
     /// changed.
     pub async fn run_timers(&self) -> Result<usize, Error> {
         let mut changed = 0;
@@ -34,7 +34,7 @@ impl Service {
 
     /// Rolls counters up, lets go of old idempotency keys, sets the clock by the database's, and sees whether another
     /// process has erased numbers with another key.
-    pub async fn keep_house(&self) -> Result<(), Error> {
+    pub async fn run_maintenance(&self) -> Result<(), Error> {
         let store = &self.inner.store;
         store.check_key().await?;
         store.follow_clock().await?;

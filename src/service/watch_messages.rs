@@ -2,7 +2,7 @@
 //!
 //! Each stream is a task that reads the journal from its own position until it has caught up, and then takes what the
 //! process's one tail of the journal hands out. It fills a small buffer; a reader who leaves it full for too long is ended,
-//! and goes on later with the last token that he read. Whatever a stream misses of the tail it reads from the database.
+//! and goes on later with the last token that was read. Whatever a stream misses of the tail it reads from the database.
 
 mod reader;
 mod tail;
@@ -58,7 +58,7 @@ pub struct WatchedChange {
 pub struct Watched {
     /// Where to go on after it.
     pub resume_token: String,
-    /// What changed.
+    /// The change.
     pub change: Option<WatchedChange>,
 }
 
@@ -72,9 +72,9 @@ pub struct Watching {
     pub streams: usize,
     /// How many of them one owner can have.
     pub of_one_owner: usize,
-    /// After how long without a word a heartbeat is sent.
+    /// After how long without an event a heartbeat is sent.
     pub heartbeat: Duration,
-    /// How long a reader may leave his buffer full.
+    /// How long a reader may leave its buffer full.
     pub patience: Duration,
 }
 
@@ -93,7 +93,7 @@ impl Watching {
     }
 }
 
-/// What passes to one reader.
+/// The filter of one reader.
 #[derive(Debug, Clone)]
 struct Wanted {
     campaign: Option<CampaignId>,

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::rate::Rate;
-use crate::domain::status::Kind;
+use crate::domain::status::EventKind;
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
 use crate::store::gates::Admissions;
@@ -25,7 +25,7 @@ use crate::store::transaction::{Tx, on, transact};
 use crate::store::writes::Writes;
 use crate::store::{Error, Store};
 
-/// What makes a call repeatable. Scoped to the message's owner and the call.
+/// The idempotency key, which makes a call repeatable. Scoped to the message's owner and the call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
     /// The caller's key.
@@ -34,7 +34,7 @@ pub struct IdempotencyKey {
     pub fingerprint: [u8; 32],
 }
 
-/// What accepting a message came to.
+/// The result of accepting a message.
 #[derive(Debug, Clone)]
 pub enum Accepted {
     /// It is stored: as given, or queued if its route account has no room for it now.
@@ -87,7 +87,7 @@ impl Accept {
         })
     }
 
-    /// What the key's record says: it is ours, it is another equal call's, or it is of other content.
+    /// The verdict on the key's record: it is ours, it is another equal call's, or it is of other content.
     fn judge(&self, record: &KeyRow, message: Option<Message>) -> Accepted {
         let same = self.key.as_ref().is_some_and(|k| k.fingerprint[..] == record.fingerprint[..]);
         match message {
@@ -140,7 +140,7 @@ fn claim_each(c: &mut SqliteConnection, rows: &[KeyRow]) -> QueryResult<Vec<Opti
     Ok(won)
 }
 
-/// What has to be written for those that are new, and the answer to each.
+/// The rows to write for those that are new, and the answer to each.
 ///
 /// A repeat within one batch finds a record whose message this very batch is about to write: the message is then the
 /// one given with the first call.
@@ -205,7 +205,7 @@ pub(super) fn event(message: &Message, now: Timestamp) -> EventRow {
         version: message.state.version,
         owner_id: message.owner.0,
         at: Instant(now),
-        kind: Kind::Accepted as i16,
+        kind: EventKind::Accepted as i16,
         from_status: 0,
         to_status: message.status() as i16,
         attempt: message.state.attempts,

@@ -10,14 +10,14 @@ use crate::store::transition::{self, Job, Moved};
 use crate::store::wake::{self, Topic};
 use crate::store::writes::Writes;
 
-/// What one transaction is to do.
+/// The work of one transaction.
 #[derive(Clone, Default)]
 pub(super) struct Batch {
     pub accepts: Vec<Accept>,
     pub jobs: Vec<Job>,
 }
 
-/// What each of a batch came to, in the same order.
+/// The results of a batch, in the same order.
 pub(super) struct Answers {
     pub accepts: Vec<Accepted>,
     pub jobs: Vec<Vec<Moved>>,

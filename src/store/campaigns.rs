@@ -5,10 +5,10 @@ mod moves;
 mod plan;
 mod recipients;
 
-pub use expand::{Pace, ToTend};
+pub use expand::{Pace, ToReconcile};
 pub use moves::Move;
 pub use plan::Candidate;
-pub use recipients::{Added, Batch};
+pub use recipients::{Added, RecipientBatch};
 
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _, Queryable,
@@ -30,7 +30,7 @@ use crate::store::{Error, IdempotencyKey, Store, run};
 /// The number of `CreateCampaign` in `idempotency_keys.call`.
 const CREATE_CAMPAIGN: i16 = 2;
 
-/// What making a campaign came to.
+/// The result of making a campaign.
 #[derive(Debug, Clone)]
 pub enum CampaignInsert {
     /// It is made; or was, by an equal call before.

@@ -1,4 +1,4 @@
-//! Taking messages out of the queue: one transaction locks what is due of some streams, leaves out what has opted out or
+//! Taking messages out of the queue: one transaction locks what is due of some partitions, leaves out what has opted out or
 //! exceeds its account's rate, and claims the rest, or passes the fence with it at once.
 
 use std::collections::{BTreeMap, HashSet};
@@ -19,26 +19,26 @@ use crate::store::counters::Before;
 use crate::store::error::Failure;
 use crate::store::gates::Admissions;
 use crate::store::opt_outs::OptedOut;
+use crate::store::partitions::Partition;
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::messages::{self, dsl};
-use crate::store::streams::Stream;
 use crate::store::transaction::{Tx, on, transact};
 use crate::store::transition::in_state;
 use crate::store::writes::Writes;
 use crate::store::{Error, Store};
 
-/// What to take out of the queue, and for whom.
+/// The messages to take out of the queue, and for whom.
 #[derive(Debug, Clone)]
 pub struct Claim {
-    /// From which streams, and how many messages of each at most.
-    pub shares: Vec<(Stream, usize)>,
+    /// From which partitions, and how many messages of each at most.
+    pub shares: Vec<(Partition, usize)>,
     /// Who will hold them.
     pub by: Uuid,
     /// Until when.
     pub until: Timestamp,
     /// Pass the fence in the same transaction: for a caller who sends at once what this answers.
     pub fence: bool,
-    /// The rates of the limited accounts among the streams'.
+    /// The rates of the limited accounts among the partitions'.
     pub rates: BTreeMap<String, Rate>,
     /// How many messages that were tried before may be taken; further ones are put off by
     pub retries: usize,
@@ -46,11 +46,11 @@ pub struct Claim {
     pub put_off: SignedDuration,
 }
 
-/// What was taken out of the queue.
+/// The messages that were taken out of the queue.
 #[derive(Debug, Default)]
 pub struct Claimed {
     /// The messages that are held now: claimed or, with [`Claim::fence`], sending.
-    pub held: Vec<Message>,
+    pub leased: Vec<Message>,
     /// Those that left the queue unsent: their validity had ended, or their recipients had opted out.
     pub dropped: Vec<Message>,
     /// How many were seen of each share, held or not: as many as the share means that there may be more.
@@ -64,9 +64,9 @@ pub struct Claimed {
 /// The messages of each share, oldest first. Those that another replica is at are left to it.
 async fn shares(tx: &mut Tx, claim: &Claim) -> Result<Vec<Vec<MessageRow>>, Failure> {
     let now = Instant(tx.now);
-    let queries = claim.shares.iter().map(|(stream, limit)| {
-        let (lane, limit) = (stream.lane(), i64::try_from(*limit).unwrap_or(i64::MAX));
-        // The list of streams may be some moments old. This names no message: it is asked once for all of them.
+    let queries = claim.shares.iter().map(|(partition, limit)| {
+        let (lane, limit) = (partition.lane(), i64::try_from(*limit).unwrap_or(i64::MAX));
+        // The list of partitions may be some moments old. This names no message: it is asked once for all of them.
         let runs = sql::<Bool>("(")
             .bind::<BigInt, _>(lane)
             .sql(" = 0 OR EXISTS (SELECT 1 FROM campaigns AS c WHERE c.state = ")
@@ -75,8 +75,8 @@ async fn shares(tx: &mut Tx, claim: &Claim) -> Result<Vec<Vec<MessageRow>>, Fail
             .bind::<BigInt, _>(lane)
             .sql("))");
         messages::table
-            .filter(in_state(Dispatch::Queued).and(dsl::lane.eq(lane)).and(dsl::owner_id.eq(stream.owner.0)))
-            .filter(dsl::traffic_account_id.eq(stream.account.clone()).and(dsl::due_at.le(now)))
+            .filter(in_state(Dispatch::Queued).and(dsl::lane.eq(lane)).and(dsl::owner_id.eq(partition.owner.0)))
+            .filter(dsl::traffic_account_id.eq(partition.account.clone()).and(dsl::due_at.le(now)))
             .filter(runs)
             .order(dsl::due_at)
             .limit(limit)
@@ -130,14 +130,14 @@ impl Claim {
                 Event::Claim { by: self.by, until: self.until }
             };
             let changed = happen(&mut message, &event, now, writes);
-            if let (true, Some(hold)) = (self.fence, message.hold()) {
-                let event = Event::Fence { hold, until: self.until, margin: SignedDuration::ZERO };
+            if let (true, Some(lease)) = (self.fence, message.lease()) {
+                let event = Event::Fence { lease, until: self.until, margin: SignedDuration::ZERO };
                 happen(&mut message, &event, now, writes);
             }
             match message.state.dispatch {
                 Dispatch::Claimed | Dispatch::Sending => {
                     claimed.retries += usize::from(retry);
-                    claimed.held.push(message);
+                    claimed.leased.push(message);
                 }
                 Dispatch::Queued => {}
                 _ if changed => claimed.dropped.push(message),
@@ -156,7 +156,7 @@ fn happen(message: &mut Message, event: &Event, now: Timestamp, writes: &mut Wri
         let row = EventRow::of(message, change, now);
         // A claim drops what has expired instead.
         let held = matches!(message.state.dispatch, Dispatch::Claimed | Dispatch::Sending);
-        if held { writes.hold(message, before, row) } else { writes.change(message, before, row) }
+        if held { writes.lease(message, before, row) } else { writes.change(message, before, row) }
     }
     done.is_ok()
 }

@@ -18,7 +18,7 @@ use crate::store::schema::campaign_counter_changes as changes;
 use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, Store, run};
 
-/// What one batch does to the counters.
+/// The effect of one batch on the counters.
 #[derive(Default)]
 pub(super) struct Tally {
     counts: HashMap<(i64, i16), i64>,
@@ -26,7 +26,7 @@ pub(super) struct Tally {
     first_sent: BTreeMap<i64, Timestamp>,
 }
 
-/// What the counters, and the update itself, have to know of a message as it was.
+/// The former state of a message, which the counters and the update itself need.
 #[derive(Clone, Copy)]
 pub(super) struct Before {
     status: Status,

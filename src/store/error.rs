@@ -1,4 +1,4 @@
-//! What can go wrong with the database, in words for operators, and which of it may be tried again.
+//! The failures of the database, in words for operators, and which of it may be tried again.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use crate::postgres::{Class, SqlState};
 use crate::store::pseudonyms::KeyProblem;
 
-/// What can go wrong with the database. The words are for operators and never leave the process.
+/// The failures of the database. The words are for operators and never leave the process.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// It cannot be reached or does not answer: trying again may help. A write may have been committed nevertheless.
@@ -24,7 +24,7 @@ pub enum Error {
     Serving {
         /// The file.
         path: String,
-        /// What the other process wrote into the lock.
+        /// The other process's note in the lock.
         holder: String,
     },
     /// The key of the pseudonyms is not the one that numbers in this database were erased with.
@@ -101,7 +101,7 @@ impl Failure {
     }
 }
 
-/// What a failure means. On Postgres its SQLSTATE says so; without one the server did not answer at all. SQLite has no
+/// The meaning of a failure. On Postgres its SQLSTATE says so; without one the server did not answer at all. SQLite has no
 /// such code in Diesel's errors, but its texts are compiled in and in one language.
 fn class(e: &DieselError, state: Option<SqlState>) -> Class {
     use DatabaseErrorKind as Kind;

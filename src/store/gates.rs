@@ -46,7 +46,7 @@ impl From<GateRow> for Gate {
             until: row.hold_until.map(|at| at.0),
             since: row.hold_since.map(|at| at.0),
             code: row.hold_code,
-            strikes: row.strikes,
+            failed_probes: row.strikes,
             probe: row.probed_by.zip(row.probed_until).map(|(by, until)| (by.0, until.0)),
         }
     }
@@ -64,7 +64,7 @@ impl From<&Gate> for GateRow {
             hold_until: gate.until.map(Instant),
             hold_since: gate.since.map(Instant),
             hold_code: gate.code.clone(),
-            strikes: gate.strikes,
+            strikes: gate.failed_probes,
             probed_by: gate.probe.map(|(by, _)| Guid(by)),
             probed_until: gate.probe.map(|(_, until)| Instant(until)),
         }
@@ -76,19 +76,19 @@ async fn lock(tx: &mut Tx, name: &str) -> Result<Gate, Failure> {
     if let Some(row) = locked!(tx, GateRow, gates::table.find(name)).pop() {
         return Ok(Gate::from(row));
     }
-    let new = GateRow::from(&Gate::open(name));
+    let new = GateRow::from(&Gate::free(name));
     on!(tx, |c| diesel::insert_into(gates::table).values(&new).on_conflict_do_nothing().execute(c).await?);
     let made = locked!(tx, GateRow, gates::table.find(name)).pop();
     made.map(Gate::from).ok_or_else(|| diesel::result::Error::NotFound.into())
 }
 
-/// What one transaction may let through a limited account.
+/// The allowance of a limited account in one transaction.
 pub(super) struct Admission {
     account: String,
     rate: Rate,
     booked: Option<Timestamp>,
     allowance: u32,
-    /// Nothing is booked: a message of more parts than the burst passes now or never.
+    /// Nothing is booked: a message of more segments than the burst passes now or never.
     idle: bool,
     used: u32,
 }
@@ -100,10 +100,10 @@ impl Admission {
         Self { account: account.to_owned(), rate, booked: gate.booked, allowance, idle, used: 0 }
     }
 
-    fn admit(&mut self, parts: u32) -> bool {
-        let passes = self.used + parts <= self.allowance || (self.idle && self.used == 0);
+    fn admit(&mut self, segments: u32) -> bool {
+        let passes = self.used + segments <= self.allowance || (self.idle && self.used == 0);
         if passes {
-            self.used += parts;
+            self.used += segments;
         }
         passes
     }
@@ -124,10 +124,10 @@ impl Admissions {
         Ok(Self(all))
     }
 
-    /// Lets a message of so many parts through, if there is room.
-    pub(super) fn admit(&mut self, account: &str, parts: i16) -> bool {
-        let parts = u32::try_from(parts).unwrap_or(1).max(1);
-        self.0.iter_mut().find(|a| a.account == account).is_none_or(|a| a.admit(parts))
+    /// Lets a message of so many segments through, if there is room.
+    pub(super) fn admit(&mut self, account: &str, segments: i16) -> bool {
+        let segments = u32::try_from(segments).unwrap_or(1).max(1);
+        self.0.iter_mut().find(|a| a.account == account).is_none_or(|a| a.admit(segments))
     }
 
     /// Writes down what was let through.
@@ -148,7 +148,7 @@ impl Store {
         Ok(rows.into_iter().map(Gate::from).collect())
     }
 
-    /// Lets `change` happen to a gate, and tells the other replicas if it did anything. Answers the gate as it is then,
+    /// Lets `change` happen to a gate, and tells the other replicas if it did anything. Returns the gate as it is then,
     /// and what `change` said.
     pub async fn change_gate<T, F>(&self, name: &str, change: F) -> Result<(Gate, T), Error>
     where

@@ -47,10 +47,10 @@ struct InboundRow {
     owner_id: Option<i64>,
 }
 
-/// What became of a message.
+/// The result for a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadInbound {
-    /// What it asks for; `None` if it cannot be read.
+    /// The request; `None` if it cannot be read.
     pub verdict: Option<Verdict>,
     /// Whose sender it was written to, or who wrote last to its author.
     pub owner: Option<OwnerId>,
@@ -65,7 +65,7 @@ pub struct ToReview {
     pub received_at: Timestamp,
     /// Whom it concerns, if that is known.
     pub owner: Option<OwnerId>,
-    /// What it says, as it came.
+    /// The content, as it came.
     pub message: Option<Inbound>,
 }
 

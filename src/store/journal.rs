@@ -60,7 +60,7 @@ pub struct JournalEntry {
     pub at: jiff::Timestamp,
 }
 
-/// What an insert of events computes once for all its rows: see the migration that made the column.
+/// The columns that an insert of events computes once for all its rows: see the migration that made the column.
 pub(super) const PLACE: &str = "(SELECT GREATEST(pg_current_xact_id()::text::bigint, \
      pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1))";
 
@@ -153,7 +153,7 @@ impl From<EntryRow> for JournalEntry {
 }
 
 /// The place of the events that this transaction writes, on SQLite.
-pub(super) fn next_place(c: &mut SqliteConnection, now: jiff::Timestamp) -> QueryResult<i64> {
+pub(super) fn next_position(c: &mut SqliteConnection, now: jiff::Timestamp) -> QueryResult<i64> {
     use diesel::RunQueryDsl as _;
     let query = diesel::sql_query(NEXT_PLACE).bind::<BigInt, _>(now.as_microsecond());
     query.get_result::<PlaceRow>(c).map(|row| row.n)
@@ -175,7 +175,7 @@ impl Store {
         self.written.0.notified()
     }
 
-    /// What names this database: positions of another one mean nothing here.
+    /// The name of this database: positions of another one mean nothing here.
     pub async fn journal_name(&self) -> Result<String, Error> {
         use diesel_async::RunQueryDsl as _;
         let row: NameRow =

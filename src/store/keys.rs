@@ -19,7 +19,7 @@ pub struct ApiKey {
     pub user: OwnerId,
     /// Its first characters, for people to tell keys apart.
     pub hint: String,
-    /// What it allows, separated by spaces.
+    /// Its scopes, separated by spaces.
     pub scopes: String,
     /// When it was made.
     pub created_at: Timestamp,
@@ -32,7 +32,7 @@ pub struct ApiKey {
 pub struct KeyOwner {
     /// The user.
     pub user: OwnerId,
-    /// What the key allows, separated by spaces.
+    /// The key's scopes, separated by spaces.
     pub scopes: String,
 }
 

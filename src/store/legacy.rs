@@ -1,4 +1,4 @@
-//! What is taken over from the system before this one. Each batch is one transaction with the record of what it took, under a
+//! The take-over from the system before this one. Each batch is one transaction with the record of what it took, under a
 //! lock that one import holds at a time: ended anywhere, a second run goes on where the first one was.
 
 mod check;
@@ -21,7 +21,7 @@ use crate::domain::campaign::CampaignState;
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::message::{Guarantee, Message};
 use crate::domain::sender::SenderId;
-use crate::domain::status::Kind;
+use crate::domain::status::EventKind;
 use crate::store::columns::sql::Guid as GuidSql;
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
@@ -32,7 +32,7 @@ use crate::store::transaction::{Tx, on, transact};
 use crate::store::writes::Writes;
 use crate::store::{Error, Store};
 
-/// What can be taken over. The numbers are what the database holds.
+/// The kinds of rows that can be taken over. The numbers are what the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i16)]
 pub enum OldKind {
@@ -197,7 +197,7 @@ fn campaign_values(old: &OldCampaign, now: Timestamp) -> CampaignValues {
     }
 }
 
-/// What messages that were not taken before come to, and the rows that remember them.
+/// The messages that were not taken before, and the rows that remember them.
 fn decide(old: &[(i64, Message)], before: &HashSet<i64>) -> (Writes, Vec<ImportRow>, BTreeMap<i64, Timestamp>) {
     let (mut writes, mut rows, mut first_sent) = (Writes::default(), Vec::new(), BTreeMap::new());
     for (legacy_id, message) in old.iter().filter(|(id, _)| !before.contains(id)) {
@@ -208,7 +208,7 @@ fn decide(old: &[(i64, Message)], before: &HashSet<i64>) -> (Writes, Vec<ImportR
             version: message.state.version,
             owner_id: message.owner.0,
             at: Instant(message.created_at),
-            kind: Kind::Accepted as i16,
+            kind: EventKind::Accepted as i16,
             from_status: status,
             to_status: status,
             attempt: message.state.attempts,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
 use crate::domain::message::{Dispatch, Message, Status};
 use crate::domain::phone::Msisdn;
-use crate::domain::status::Kind;
+use crate::domain::status::EventKind;
 use crate::store::columns::Guid;
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::events;
@@ -31,7 +31,7 @@ pub struct Filter {
 pub struct HistoryEntry {
     /// When.
     pub at: Timestamp,
-    /// What, by its name.
+    /// The kind, by its name.
     pub kind: &'static str,
     /// The number of the status before; 0 for the first entry.
     pub from: i16,
@@ -39,7 +39,7 @@ pub struct HistoryEntry {
     pub to: i16,
     /// The attempt it belongs to.
     pub attempt: i32,
-    /// What it rests on.
+    /// The evidence.
     pub evidence: serde_json::Value,
 }
 
@@ -119,7 +119,7 @@ impl Store {
         Ok(run!(&self.db, |c| query.get_result(c).await?))
     }
 
-    /// What happened to the owner's message, oldest first; empty if there is no such message.
+    /// The history of the owner's message, oldest first; empty if there is no such message.
     pub async fn history(&self, owner: OwnerId, id: MessageId) -> Result<Vec<HistoryEntry>, Error> {
         let mine = events::message_id.eq(Guid(id.0)).and(events::owner_id.eq(owner.0));
         let query = events::table.filter(mine).order(events::version);
@@ -132,7 +132,7 @@ impl EventRow {
     fn into_entry(self) -> HistoryEntry {
         HistoryEntry {
             at: self.at.0,
-            kind: Kind::name(self.kind),
+            kind: EventKind::name(self.kind),
             from: self.from_status,
             to: self.to_status,
             attempt: self.attempt,

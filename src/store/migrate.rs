@@ -45,7 +45,7 @@ pub(super) async fn sqlite(path: &str) -> Result<(), Error> {
     done.await.map_err(Error::setup)?
 }
 
-/// What stands at the database, without changing it: how many migrations are missing, or that it is not there yet.
+/// The state of the database, without changing it: how many migrations are missing, or that it is not there yet.
 pub async fn probe(config: &Config) -> Result<String, Error> {
     let missing = match &config.url {
         Url::Postgres(url) => {

@@ -140,7 +140,7 @@ unnest! {
 unnest! {
     /// Writes who holds messages that still are as they were: all that a claim and a fence change. Fewer columns cost the
     /// database less.
-    UpdateHolds of StateRow,
+    UpdateLeases of StateRow,
     "UPDATE messages AS m SET dispatch = n.dispatch, status = n.status, attempts = n.attempts, \
      possible_duplicate = n.possible_duplicate, held_by = n.held_by, epoch = n.epoch, due_at = n.due_at, \
      updated_at = n.updated_at, version = n.version FROM ",

@@ -130,7 +130,7 @@ impl Lent {
         self.object.as_ref().and_then(|pooled| pooled.faults.take())
     }
 
-    /// What a read came to. One whose answer did not come in time takes its connection with it.
+    /// The result of a read. One whose answer did not come in time takes its connection with it.
     pub(super) fn finish<T>(
         mut self,
         read: Result<Result<T, Failure>, tokio::time::error::Elapsed>,

@@ -11,7 +11,7 @@ use crate::domain::pseudonym::Pseudonyms;
 use crate::store::schema::pseudonym_key;
 use crate::store::{Error, Store, run};
 
-/// What is wrong with the key: what to do, for a line that names its variable.
+/// The fault of the key: what to do, for a line that names its variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyProblem {
     /// There is none, and numbers were erased with one.
@@ -47,7 +47,7 @@ impl Keyed {
         self.pseudonyms().ok_or(Error::Key(KeyProblem::None))
     }
 
-    /// What stands for this number if it was erased; `None` without a key, and for a pseudonym.
+    /// The pseudonym of this number, if it was erased; `None` without a key, and for a pseudonym.
     pub(super) fn other_form(&self, number: &str) -> Option<String> {
         let pseudonyms = self.pseudonyms()?;
         let number = Msisdn::from_stored(number.to_owned());

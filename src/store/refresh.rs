@@ -1,4 +1,4 @@
-//! What a bulk refresh walks: the provider's ids of a campaign, or those of a list that are the owner's.
+//! The ids that a bulk refresh walks: the provider's ids of a campaign, or those of a list that are the owner's.
 
 use std::collections::HashSet;
 

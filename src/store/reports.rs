@@ -17,7 +17,7 @@ use crate::store::schema::reports;
 /// How a report stands. The numbers are what the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i16)]
-pub enum Stage {
+pub enum ReportStage {
     /// It waits to be applied, or for its message.
     Waiting = 1,
     /// It was applied.

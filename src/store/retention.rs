@@ -22,7 +22,7 @@ use crate::store::schema::{chores, pseudonym_key};
 use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, Store};
 
-/// What is done to what is old.
+/// The treatment of old data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chore {
     /// The texts and numbers of messages.
@@ -57,7 +57,7 @@ impl Chore {
     }
 }
 
-/// What one page came to.
+/// The result of one page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Erased {
     /// Messages that lost their text and their number.
@@ -88,7 +88,7 @@ struct Taken {
     after_id: Guid,
 }
 
-/// What one page of a chore is about.
+/// The range of one page of a chore.
 #[derive(Clone, Copy)]
 struct Task {
     chore: Chore,

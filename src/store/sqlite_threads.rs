@@ -49,7 +49,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a job waits for its turn before its caller is told that the database cannot be reached.
 const TURN: Duration = Duration::from_secs(30);
 
-/// What every SQLite connection is set to. `synchronous=FULL`: what is acknowledged survives a power cut. What is deleted on
+/// The settings of every SQLite connection. `synchronous=FULL`: what is acknowledged survives a power cut. What is deleted on
 /// a page that is written anyway is overwritten with zeros; a page that is free as a whole is not, which would cost a write.
 /// The log is copied into the file every 8 MB, twice the usual: many of its pages were written several times by then and
 /// are copied once, and whoever commits then waits no longer than some 30 ms.

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::store::Error;
 
-/// What is asked of a task, in order.
+/// The requests to a task, in order.
 pub(super) type Commands<C> = Arc<Mutex<mpsc::Receiver<C>>>;
 
 /// Starts a task: `work` takes commands, of which up to `length` wait, until there is nobody left to give any. One that

@@ -37,7 +37,7 @@ pub enum Point {
     Committed,
 }
 
-/// What a test lets happen at a [`Point`].
+/// A test's interference at a [`Point`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interruption {
     /// The database is out of reach.
@@ -147,7 +147,7 @@ macro_rules! transact {
 }
 pub(super) use transact;
 
-/// What transactions are run with. Cheap to clone.
+/// The means to run transactions. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Runner {
     pub db: Db,

@@ -27,7 +27,7 @@ use crate::store::writes::Writes;
 pub struct Job {
     /// The messages.
     pub pick: Pick,
-    /// What happens to each.
+    /// The event for each.
     pub event: Event,
 }
 
@@ -66,7 +66,7 @@ pub enum Pick {
 pub struct Moved {
     /// The message after the event.
     pub message: Message,
-    /// What changed, or why nothing did.
+    /// The change, or why there was none.
     pub result: Result<Change, Refused>,
 }
 
@@ -215,7 +215,7 @@ fn each(c: &mut SqliteConnection, ids: &[Guid]) -> QueryResult<Vec<MessageRow>> 
 
 /// Lets each job's event happen to its messages, in the order of the jobs, and collects what has to be written.
 ///
-/// What only memory knows is not refused on its word: [`Failure::Outdated`] asks for the row itself.
+/// Knowledge from memory alone refuses nothing: [`Failure::Outdated`] asks for the row itself.
 pub(super) fn decide(
     jobs: &[Job],
     mut loaded: Loaded,

@@ -17,7 +17,7 @@ const CHANNEL: &str = "messaging";
 /// How long to wait before listening again after the connection was lost.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// What the word is about.
+/// The topic of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topic {
     /// Messages wait in the queue, or may be sent now.

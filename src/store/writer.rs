@@ -44,7 +44,7 @@ struct Written {
     writes: AtomicU64,
 }
 
-/// What a batch's transaction needs.
+/// Everything that a batch's transaction needs.
 #[derive(Clone)]
 struct Context {
     transactions: Runner,

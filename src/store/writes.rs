@@ -1,4 +1,4 @@
-//! What the decisions of a transaction come to in rows, and how they are written.
+//! The rows that the decisions of a transaction come to, and how they are written.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -12,19 +12,19 @@ use crate::store::columns::Instant;
 use crate::store::counters::{Before, Tally};
 use crate::store::error::Failure;
 use crate::store::journal;
-use crate::store::pg_bulk::{InsertCounts, InsertEvents, InsertMessages, UpdateHolds, UpdateStates};
+use crate::store::pg_bulk::{InsertCounts, InsertEvents, InsertMessages, UpdateLeases, UpdateStates};
 use crate::store::rows::{EventRow, MessageRow, StateRow};
 use crate::store::schema::{campaign_counter_changes, campaigns, events, idempotency_keys, messages};
 use crate::store::sqlite_update::UpdateState;
 use crate::store::transaction::{Tx, on};
 
-/// What the decisions of a transaction come to in rows.
+/// The rows that the decisions of a transaction come to.
 #[derive(Default)]
 pub(super) struct Writes {
     new: Vec<MessageRow>,
     /// In the order of their ids, so that two transactions rarely wait for each other crosswise.
     changed: BTreeMap<Uuid, StateRow>,
-    /// Those of the changed whose hold alone changed.
+    /// Those of the changed whose lease alone changed.
     held: HashSet<Uuid>,
     events: Vec<EventRow>,
     tally: Tally,
@@ -41,7 +41,7 @@ impl Writes {
     }
 
     /// As [`Writes::change`], of a claim or a fence, which change who holds the message and nothing else.
-    pub(super) fn hold(&mut self, message: &Message, before: Before, event: Option<EventRow>) {
+    pub(super) fn lease(&mut self, message: &Message, before: Before, event: Option<EventRow>) {
         self.change(message, before, event);
         self.held.insert(message.id.0);
     }
@@ -98,7 +98,7 @@ impl Writes {
             self.changed.into_values().partition(|row| self.held.contains(&row.id.0));
         let (new, held, changed, events, counted) = futures::join!(
             unless_empty!(self.new.into_iter(), InsertMessages),
-            unless_empty!(held.into_iter(), UpdateHolds),
+            unless_empty!(held.into_iter(), UpdateLeases),
             unless_empty!(changed.into_iter(), UpdateStates),
             unless_empty!(self.events.into_iter(), InsertEvents),
             unless_empty!(self.tally.rows().into_iter(), InsertCounts),
@@ -121,7 +121,7 @@ impl Writes {
             }
         }
         if !self.events.is_empty() {
-            let place = journal::next_place(c, now)?;
+            let place = journal::next_position(c, now)?;
             for row in &self.events {
                 let values = (row, events::place.eq(place));
                 RunQueryDsl::execute(diesel::insert_into(events::table).values(values), c)?;

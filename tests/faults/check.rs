@@ -76,7 +76,7 @@ fn group<'a, T>(pairs: impl Iterator<Item = (&'a str, T)>) -> HashMap<&'a str, V
     groups
 }
 
-/// What a client was told is in the tables once, and is still true.
+/// Everything that a client was told is in the tables once, and is still true.
 fn was_kept(
     told: &Told,
     rows: &[&Message],
@@ -145,7 +145,7 @@ fn was_sent_as_allowed(told: &Told, rows: &[&Message], entries: &[&Entry], verdi
     }
 }
 
-/// What a row says and what the provider has.
+/// A row against the provider's ledger.
 fn states_agree(row: &Message, entries: &[&Entry], said: Option<&Said>, verdict: &mut Verdict) {
     let status = Status::from_number(i32::from(row.status));
     let wrong = |what: &str| format!("{}: {}, {what}", row.id, describe(row));
@@ -185,7 +185,7 @@ fn states_agree(row: &Message, entries: &[&Entry], said: Option<&Said>, verdict:
     }
 }
 
-/// What a client reads is what the row says.
+/// Clients read what the row says.
 fn reads_like(row: &Message, read: &ReadBack, verdict: &mut Verdict) {
     let answers = read.messages.get(&row.id).map_or(&[][..], Vec::as_slice);
     if answers.is_empty() {

@@ -1,4 +1,4 @@
-//! What the four witnesses say, each asked by a way of its own.
+//! The evidence of the four witnesses, each asked by a way of its own.
 
 pub mod ledger;
 pub mod readback;

@@ -29,7 +29,7 @@ use crate::options::{Kind, Scenario};
 /// The longest that replicas get to start in.
 const START: Duration = Duration::from_secs(30);
 
-/// What the harness's clients may do: also for the other users.
+/// The scopes of the harness's clients: also for the other users.
 const SCOPE: &str = "messages:send messages:read campaigns act-as";
 
 /// How long the provider takes to answer what it has accepted: long enough for kills to find something in flight.
@@ -109,7 +109,7 @@ impl Fleet {
     }
 
     /// A way to a replica that is up: the `number`th if it is, else the next one.
-    pub fn door(&self, number: usize) -> Option<Channel> {
+    pub fn channel(&self, number: usize) -> Option<Channel> {
         let count = self.replicas.len();
         (0..count).find_map(|step| self.replicas[(number + step) % count].channel())
     }
@@ -127,7 +127,7 @@ impl Fleet {
         format!("{}/sandbox/ledger?format=ndjson", self.sandbox)
     }
 
-    /// Makes more users, for whom the fleet's token may send, too. Answers all of them.
+    /// Makes more users, for whom the fleet's token may send, too. Returns all of them.
     pub async fn more_users(&self, count: u32) -> Vec<i64> {
         for number in 0..count {
             let user = self.replicas[0].ask(&["user", "create", "--name", &format!("user {number}")]).await;

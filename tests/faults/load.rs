@@ -2,8 +2,8 @@
 
 mod campaign;
 mod orders;
+mod owners;
 mod single;
-mod tenants;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use campaign::Campaigns;
 pub use orders::Steered;
+pub use owners::Owners;
 pub use single::Singles;
-pub use tenants::Tenants;
 
 /// How many calls clients have in flight, at every replica together.
 pub const IN_FLIGHT: usize = 16;
@@ -26,20 +26,20 @@ pub const IN_FLIGHT: usize = 16;
 pub struct Told {
     pub destination: String,
     pub text: String,
-    /// What made its call repeatable; `None` for a campaign's recipient.
+    /// The key that made its call repeatable; `None` for a campaign's recipient.
     pub key: Option<String>,
     /// The campaign that it is counted in, or whose recipient it is.
     pub campaign: Option<i64>,
-    /// What its client ordered meanwhile, if it is a campaign's recipient.
+    /// The orders of its client meanwhile, if it is a campaign's recipient.
     pub orders: Option<Arc<Orders>>,
     pub at_most_once: bool,
     /// The last word; `None` if no answer came within a client's patience.
     pub answer: Option<Answer>,
-    /// What should never be said to a client that only repeats itself.
+    /// Answers that a client which only repeats itself should never get.
     pub fault: Option<String>,
 }
 
-/// What a campaign's client ordered after its start, as far as it was acknowledged.
+/// The orders of a campaign's client after its start, as far as it was acknowledged.
 #[derive(Debug, Clone, Default)]
 pub struct Orders {
     /// Nothing of it is to be sent any more: what was not sent by then needs no row.
@@ -48,7 +48,7 @@ pub struct Orders {
     pub silences: Vec<(Timestamp, Timestamp, &'static str)>,
 }
 
-/// What a client was told.
+/// The answer that a client was told.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// Our id, as text; `None` where the answer was for many messages at once.

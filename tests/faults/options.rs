@@ -1,4 +1,4 @@
-//! What a run is asked for, and the sizes that follow from it.
+//! The options of a run, and the sizes that follow from it.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ pub enum Scenario {
     Reports,
     /// An account is limited, and has more to send than that
     Rate,
-    /// One user has much to send, others came after him with little
+    /// One owner has much to send, others came after it with little
     Fair,
 }
 
@@ -135,10 +135,10 @@ impl Databases {
 /// How much of everything.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
-    /// What `kills` sends, and how often it kills.
+    /// The messages of `kills`, and how often it kills.
     pub messages: u32,
     pub kills: u32,
-    /// What `reports` sends, how often it kills, and how often it stops Postgres.
+    /// The messages of `reports`, how often it kills, and how often it stops Postgres.
     pub reported: u32,
     pub reported_kills: u32,
     pub stops: u32,
@@ -148,7 +148,7 @@ pub struct Size {
     pub trouble: Duration,
     /// How many recipients a campaign has: more than the expander takes at a time.
     pub recipients: u32,
-    /// What one user has in the queue when the others come, and what each of these has.
+    /// The messages that one user has in the queue when the others come, and what each of these has.
     pub backlog: u32,
     pub small: u32,
     /// How many messages `rate` sends: four of five are campaigns' recipients.

@@ -33,14 +33,14 @@ const BACKLOG: usize = 4000;
 /// How often the next window of reports is let go.
 const WINDOW: Duration = Duration::from_millis(500);
 
-/// What the reporter saw: content by content, as it was posted.
+/// The observations of the reporter: content by content, as it was posted.
 #[derive(Default)]
 pub struct Acknowledged {
     /// Every report that was answered with 202.
     pub reports: HashSet<Vec<u8>>,
-    /// What was not the provider's and was refused.
+    /// Posts that were not the provider's and were refused.
     pub refused: Vec<Vec<u8>>,
-    /// What should never have been answered.
+    /// Answers that should never have been given.
     pub faults: Vec<String>,
 }
 
@@ -207,7 +207,7 @@ impl Reporter {
         }
     }
 
-    /// What it saw.
+    /// Its observations.
     pub fn acknowledged(&self) -> Acknowledged {
         std::mem::take(&mut *self.acknowledged.lock().unwrap())
     }

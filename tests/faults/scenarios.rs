@@ -1,4 +1,4 @@
-//! What is done to the fleet while messages are being sent: one function a scenario.
+//! The disturbances of the fleet while messages are being sent: one function a scenario.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::check::pace::Pace;
 use crate::fleet::{ACCOUNT, Database, Fleet, LEASE, Moment, Replica, Then};
-use crate::load::{Campaigns, Singles, Steered, Tenants, Told};
+use crate::load::{Campaigns, Owners, Singles, Steered, Told};
 use crate::options::{Scenario, Size};
 use crate::reports::Reporter;
 
@@ -32,7 +32,7 @@ const DRAIN: Duration = Duration::from_mins(10);
 /// How many sends pass before a trap springs, at most.
 const PASSING: u32 = 20;
 
-/// What came of it: what clients were told meanwhile, and what has to hold of the times at which the provider got it.
+/// The result: what clients were told meanwhile, and what has to hold of the times at which the provider got it.
 pub struct Done {
     pub told: Vec<Told>,
     pub pace: Option<Pace>,
@@ -251,12 +251,12 @@ async fn rate(fleet: &Arc<Fleet>, size: Size) -> Done {
 /// One user's messages wait for room on the account, then others' come; then there is room.
 async fn fair(fleet: &Arc<Fleet>, size: Size) -> Done {
     const OTHERS: u32 = 20;
-    let tenants = Tenants { large: size.backlog, others: OTHERS, small: size.small };
+    let owners = Owners { large: size.backlog, others: OTHERS, small: size.small };
     let owners = fleet.more_users(OTHERS).await;
     fleet.limit(1, 1).await;
-    let told = tenants.hand_over(fleet, &owners).await;
+    let told = owners.hand_over(fleet, &owners).await;
     let few: HashSet<String> = told[size.backlog as usize..].iter().map(|told| told.destination.clone()).collect();
     let from = jiff::Timestamp::now();
     fleet.limit(0, 1).await;
-    Done { told, pace: Some(Pace::Turns { from, few, tenants: OTHERS }), reporter: None }
+    Done { told, pace: Some(Pace::Turns { from, few, owners: OTHERS }), reporter: None }
 }

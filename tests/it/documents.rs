@@ -95,7 +95,7 @@ fn the_readme_has_every_command() {
     }
 }
 
-/// What is between backticks on a line.
+/// The parts of a line between backticks.
 fn quoted(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }

@@ -1,6 +1,7 @@
 //! The domain's rules: tables at their borders, and laws that hold for any input.
 
 mod campaign;
+mod fair_share;
 mod gate;
 mod imported;
 mod keyword;
@@ -14,4 +15,3 @@ mod sender;
 mod status;
 mod template;
 mod text;
-mod turns;

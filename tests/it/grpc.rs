@@ -1,4 +1,4 @@
-//! The gRPC door, driven over a real connection, on both databases.
+//! The gRPC API, driven over a real connection, on both databases.
 
 mod access;
 mod campaigns;

@@ -21,9 +21,9 @@ struct Step {
     script: &'static str,
     /// Names of variables whose values are given as arguments.
     arguments: &'static [&'static str],
-    /// What the provider says only after a while; the script, which only reads, is run until this is in its output.
+    /// The provider's answer that comes only after a while; the script, which only reads, is run until this is in its output.
     until: &'static str,
-    /// What is kept of the answer for later steps: variable, place.
+    /// The part of the answer that is kept for later steps: variable, place.
     keep: &'static [(&'static str, &'static str)],
 }
 

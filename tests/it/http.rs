@@ -1,4 +1,4 @@
-//! The HTTP door.
+//! The HTTP API.
 
 mod api;
 mod call;
@@ -72,7 +72,7 @@ on_both_databases! {
         let (status, body) = answer(&app, "GET", "/readyz").await;
         assert_eq!(status, StatusCode::OK);
         assert_eq!((&body["held"][0]["why"], &body["held"][0]["code"]), (&"blocked".into(), &"PROVIDER_ACCOUNT_BLOCKED".into()));
-        assert!(!app.service.provider_open());
+        assert!(!app.service.provider_available());
     }
 
     async fn the_watchers_routes_answer_and_everything_else_is_told_in_json(app) {

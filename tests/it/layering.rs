@@ -1,4 +1,4 @@
-//! The house's order, read from the source: arrows point right only, every file says what it is for, none is a drawer.
+//! The order of the layers, read from the source: arrows point right only, every file says what it is for, none is a drawer.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,13 +7,13 @@ use crate::support::files;
 
 /// Who may name whom, by the folders of `src/`. Whatever may be named by all is in [`FREE`]; oneself always may.
 const RULES: &[(&str, &[&str])] = &[
-    // Doors: when something happens. Never the store, never the provider.
+    // APIs and worker: when something happens. Never the store, never the provider.
     ("grpc", &["contract", "service", "domain", "proto"]),
     ("http", &["contract", "service", "domain", "proto"]),
     ("worker", &["service", "domain"]),
-    // What both doors for callers share: the contract's messages, to and from the service.
+    // What both APIs for callers share: the contract's messages, to and from the service.
     ("contract", &["service", "domain", "proto"]),
-    // The corridor: what happens.
+    // The service layer: what happens.
     ("service", &["domain", "store", "provider"]),
     // The rules: whether it happens.
     ("domain", &[]),
@@ -22,7 +22,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("provider", &["domain"]),
     // The database of the system before this one, which is read once and never written.
     ("legacy", &["domain"]),
-    // What doors and corridor share: identity, and errors at the service's edge.
+    // What the APIs and the service layer share: identity, and errors at the service's edge.
     ("auth", &["domain"]),
     ("error", &["store", "provider"]),
     ("clock", &[]),
@@ -103,7 +103,7 @@ fn code(source: &str) -> String {
     code
 }
 
-/// The part of the house that a file belongs to.
+/// The part of the program that a file belongs to.
 fn part(file: &str) -> &str {
     file.split('/').next().unwrap().trim_end_matches(".rs")
 }
@@ -154,7 +154,7 @@ fn arrows_point_right_only() {
         if from == "lib" {
             continue; // The list of the parts.
         }
-        assert!(RULES.iter().any(|(name, _)| *name == from), "src/{file} has no place in the order of the house");
+        assert!(RULES.iter().any(|(name, _)| *name == from), "src/{file} has no place in the order of the layers");
         let left = named(&code).into_iter().filter(|to| !may(from, to));
         wrong.extend(left.map(|to| format!("src/{file} names crate::{to}")));
     }
@@ -162,7 +162,7 @@ fn arrows_point_right_only() {
 }
 
 #[test]
-fn no_path_goes_round_the_order_of_the_house() {
+fn no_path_goes_round_the_order_of_the_layers() {
     for (file, code) in sources() {
         // A module of a part may climb to the part's own index, and not out of it.
         let climb = "super::".repeat(file.split('/').count());
@@ -209,7 +209,7 @@ fn no_file_is_a_drawer() {
 
 #[test]
 fn the_names_after_crate_are_found_wherever_they_stand() {
-    let source = "use crate::{grpc, http::{routes, Door}};\nuse crate::store; // crate::cli\nlet x = \"crate::app\";\n\
+    let source = "use crate::{grpc, http::{routes, Front}};\nuse crate::store; // crate::cli\nlet x = \"crate::app\";\n\
                   fn f(v: &crate::error::Error) { $crate::domain::ids }";
     let found: Vec<_> = named(&code(source)).into_iter().collect();
     assert_eq!(found, ["domain", "error", "grpc", "http", "store"]);

@@ -23,3 +23,4 @@ mod server;
 mod service;
 mod store;
 mod support;
+mod words;

@@ -1,4 +1,4 @@
-//! What the integration tests share.
+//! The support that the integration tests share.
 
 pub mod app;
 pub mod contract;

@@ -34,7 +34,7 @@ pub struct Named {
     id: i64,
 }
 
-/// What a campaign is made of.
+/// The arguments of a new campaign.
 #[derive(clap::Args)]
 pub struct Create {
     #[command(flatten)]
@@ -59,7 +59,7 @@ pub struct Create {
     key: Option<String>,
 }
 
-/// What can be done with campaigns.
+/// The commands on campaigns.
 #[derive(clap::Subcommand)]
 pub enum CampaignCommand {
     /// Make a campaign; nothing is sent before it is started
@@ -213,7 +213,7 @@ fn show_plan(out: &mut dyn Write, plan: &CampaignPlan) -> Result<(), Failure> {
         &[
             ("dry run", "nothing was started".to_owned()),
             ("messages", plan.messages.to_string()),
-            ("parts", plan.segments.to_string()),
+            ("segments", plan.segments.to_string()),
             ("GSM7", some(plan.gsm7_messages)),
             ("UCS2", some(plan.ucs2_messages)),
             ("forced by", plan.forcing_characters.join(" ")),
@@ -221,7 +221,7 @@ fn show_plan(out: &mut dyn Write, plan: &CampaignPlan) -> Result<(), Failure> {
             ("duplicates", some(plan.duplicates)),
             ("opted out", some(plan.opted_out)),
             ("unsendable", some(plan.unsendable)),
-            ("parts a second", some(plan.parts_per_second)),
+            ("segments a second", some(plan.parts_per_second)),
             ("takes", duration),
         ],
     )

@@ -100,7 +100,7 @@ impl Connection {
             given.parse().map_err(|_| unusable())?
         } else {
             let bare: Uri = format!("https://{given}").parse().map_err(|_| unusable())?;
-            // Credentials and texts do not leave this machine in the clear unless the caller wrote http:// himself.
+            // Credentials and texts do not leave this machine in the clear unless the caller wrote http:// explicitly.
             let near = bare.host().is_some_and(is_loopback) && !wants_tls;
             if near { format!("http://{given}").parse().map_err(|_| unusable())? } else { bare }
         };

@@ -18,7 +18,7 @@ pub(super) enum Failure {
     Unreachable {
         /// Where it was looked for.
         addr: String,
-        /// What the network said.
+        /// The network's words.
         cause: String,
     },
     /// The service said no.

@@ -44,7 +44,7 @@ pub(super) fn live(view: GetMessageStatusResponse) -> Vec<(&'static str, String)
         ("provider id", view.message_id),
         ("sender", sender.unwrap_or_default()),
         ("text", view.text.or(sms.text).unwrap_or_default()),
-        ("parts", view.message_parts.to_string()),
+        ("segments", view.message_parts.to_string()),
         ("description", view.description.unwrap_or_default()),
         ("created", time(view.created_at.as_ref())),
         ("updated", time(view.updated_at.as_ref())),

@@ -53,7 +53,7 @@ pub(super) fn short(name: &'static str, prefix: &str) -> &'static str {
 
 /// Our record of a message.
 pub(super) fn message(out: &mut dyn Write, message: &proto::Message) -> Result<(), Failure> {
-    let parts = match short(message.encoding().as_str_name(), "ENCODING_") {
+    let segments = match short(message.encoding().as_str_name(), "ENCODING_") {
         "" => String::new(),
         encoding => format!("{} ({encoding})", message.segments),
     };
@@ -67,7 +67,7 @@ pub(super) fn message(out: &mut dyn Write, message: &proto::Message) -> Result<(
             ("to", message.destination.clone()),
             ("sender", message.sender.clone()),
             ("text", message.text.clone()),
-            ("parts", parts),
+            ("segments", segments),
             ("campaign", message.campaign_id.map(|id| id.to_string()).unwrap_or_default()),
             ("attempts", message.attempts.to_string()),
             ("duplicate", if message.possible_duplicate { "possible".to_owned() } else { String::new() }),
@@ -89,7 +89,7 @@ fn error(message: &proto::Message) -> String {
     }
 }
 
-/// What an answer was to hold, or why it cannot be used.
+/// The value that an answer was to hold, or why it cannot be used.
 pub(super) fn held<T>(value: Option<T>, what: &str) -> Result<T, Failure> {
     value.ok_or_else(|| Failure::Answer(format!("it holds no {what}")))
 }

@@ -16,7 +16,7 @@ pub struct Send {
     /// The recipient's number with its country code, for example +306900000001
     #[arg(long, value_name = "NUMBER")]
     to: String,
-    /// The text, at most 20 parts
+    /// The text, at most 20 segments
     #[arg(long)]
     text: String,
     /// The sender ID: 3–11 letters and digits, or E.164; else the user's, else the service's

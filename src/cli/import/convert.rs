@@ -3,20 +3,20 @@
 use std::collections::HashMap;
 
 use crate::domain::ids::ProviderMessageId;
-use crate::domain::imported::{Past, Queued, Word};
+use crate::domain::imported::{OldStatus, Past, Queued};
 use crate::domain::message::Message;
 use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
 use crate::legacy;
 use crate::store::{OldCampaign, OldHome, OldUser};
 
-/// What holds where a row says nothing, as it did in the old system.
+/// The defaults where a row says nothing, as in the old system.
 pub(super) struct Defaults {
     /// `MITTO_SENDER`; empty if it is not set.
     pub sender: String,
     /// `SMS_TRAFFIC_ACCOUNT_ID`; empty if it is not set.
     pub traffic_account_id: String,
-    /// What queued messages become.
+    /// The treatment of queued messages.
     pub queued: Queued,
     /// Whether a number without `+` or `00` gets one.
     pub add_plus: bool,
@@ -53,7 +53,7 @@ pub(super) fn campaign(
         name: name(campaign.name, "campaign", campaign.id),
         text: campaign.text.unwrap_or_default(),
         sender: campaign.sender,
-        state: Word::read(campaign.status.as_deref().unwrap_or_default()).of_campaign(),
+        state: OldStatus::read(campaign.status.as_deref().unwrap_or_default()).of_campaign(),
         created_at: campaign.created_at,
         updated_at: campaign.updated_at,
     })
@@ -85,7 +85,7 @@ pub(super) fn message(
         text: old.text.or(home.text).unwrap_or_default(),
         sender: old.sender.or(home.sender).unwrap_or_else(|| defaults.sender.clone()),
         traffic_account_id: old.traffic_account_id.unwrap_or_else(|| defaults.traffic_account_id.clone()),
-        word: Word::read(old.status.as_deref().unwrap_or_default()),
+        status: OldStatus::read(old.status.as_deref().unwrap_or_default()),
         provider_message_id: old.provider_message_id.and_then(|id| ProviderMessageId::from_provider(id.trim())),
         provider_status: old.provider_status,
         error: old.error,

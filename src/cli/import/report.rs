@@ -6,7 +6,7 @@ use crate::cli::Failure;
 use crate::legacy::Table;
 use crate::store::Differing;
 
-/// What became of a table's rows.
+/// The results for a table's rows.
 #[derive(Default)]
 pub(super) struct Count {
     /// How many there are.

@@ -1,9 +1,9 @@
-//! What the carrier says of a message: the best statement counts, in whatever order they come.
+//! The carrier's statements on a message: the best statement counts, in whatever order they come.
 
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Done, Kind, Refused, explain, taken};
+use super::{Done, EventKind, Refused, explain, taken};
 use crate::domain::evidence::{Evidence, Rank};
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::{polling, retention};
@@ -39,7 +39,7 @@ pub(super) fn report(m: &mut Message, evidence: &Evidence, now: Timestamp) -> Do
     let part = erased.then(|| retention::stripped_record(whole.clone())).flatten();
     let record = part.unwrap_or(whole);
     if !better {
-        return Ok((Some(Kind::Reported), record));
+        return Ok((Some(EventKind::Reported), record));
     }
     (m.state.rank, m.state.evidence_at, m.state.evidence_hash) = this;
     m.state.provider_status = Some(evidence.word.clone()).filter(|word| !erased || !retention::may_quote(word));
@@ -61,7 +61,7 @@ pub(super) fn report(m: &mut Message, evidence: &Evidence, now: Timestamp) -> Do
         Rank::None | Rank::Sent | Rank::NoReport => {}
     }
     if m.state.dispatch == Dispatch::Accepted {
-        m.state.due_at = polling::next_look(m, now);
+        m.state.due_at = polling::next_poll_at(m, now);
     }
-    Ok((Some(Kind::Reported), record))
+    Ok((Some(EventKind::Reported), record))
 }

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::time::expire;
-use super::{BLOCKED_RETRY, Done, Kind, RESEND_AFTER, Refused, explain, rest, taken};
+use super::{BLOCKED_RETRY, Done, EventKind, RESEND_AFTER, Refused, explain, rest, taken};
 use crate::domain::evidence::Rank;
-use crate::domain::message::{Dispatch, Guarantee, Hold, Message};
-use crate::domain::outcome::{Acceptance, Hold as HoldBack, NotSent, Outcome, Reason};
+use crate::domain::message::{Dispatch, Guarantee, Lease, Message};
+use crate::domain::outcome::{Acceptance, Backoff, NotSent, Outcome, Reason};
 use crate::domain::retry;
 use crate::planted;
 
@@ -28,15 +28,15 @@ pub(super) fn claim(m: &mut Message, by: Uuid, until: Timestamp, now: Timestamp)
     Ok((None, Value::Null))
 }
 
-pub(super) fn fence(m: &mut Message, hold: Hold, until: Timestamp, margin: SignedDuration, now: Timestamp) -> Done {
+pub(super) fn fence(m: &mut Message, lease: Lease, until: Timestamp, margin: SignedDuration, now: Timestamp) -> Done {
     if planted::bug("double-claim") {
-        take_over(m, hold, Dispatch::Claimed, until);
+        take_over(m, lease, Dispatch::Claimed, until);
     }
     if m.state.dispatch != Dispatch::Claimed {
         return Err(Refused::State);
     }
     let leased = m.state.due_at.is_some_and(|end| end.duration_since(now) >= margin);
-    if m.hold() != Some(hold) || !leased {
+    if m.lease() != Some(lease) || !leased {
         return Err(Refused::NotHolder);
     }
     if m.expires_at <= now {
@@ -47,27 +47,27 @@ pub(super) fn fence(m: &mut Message, hold: Hold, until: Timestamp, margin: Signe
     s.attempts += 1;
     s.possible_duplicate |= s.ambiguous > 0;
     s.due_at = Some(until);
-    Ok((Some(Kind::Fenced), Value::Null))
+    Ok((Some(EventKind::Fenced), Value::Null))
 }
 
-/// What a planted bug does instead of asking who holds a message, and in which state.
-fn take_over(m: &mut Message, hold: Hold, dispatch: Dispatch, until: Timestamp) {
-    (m.state.dispatch, m.state.held_by, m.state.epoch) = (dispatch, Some(hold.by), hold.epoch);
+/// A planted bug's step instead of asking who holds a message, and in which state.
+fn take_over(m: &mut Message, lease: Lease, dispatch: Dispatch, until: Timestamp) {
+    (m.state.dispatch, m.state.held_by, m.state.epoch) = (dispatch, Some(lease.by), lease.epoch);
     m.state.due_at.get_or_insert(until);
 }
 
-pub(super) fn settle(m: &mut Message, hold: Hold, outcome: &Outcome, random: f64, now: Timestamp) -> Done {
+pub(super) fn settle(m: &mut Message, lease: Lease, outcome: &Outcome, random: f64, now: Timestamp) -> Done {
     if planted::bug("no-epoch-check") {
-        take_over(m, hold, Dispatch::Sending, now);
+        take_over(m, lease, Dispatch::Sending, now);
     }
-    if m.state.dispatch == Dispatch::Sending && m.hold() == Some(hold) {
+    if m.state.dispatch == Dispatch::Sending && m.lease() == Some(lease) {
         let evidence = match outcome {
             Outcome::Accepted(acceptance) => accept(m, acceptance, now),
             Outcome::Rejected(reason) => reject(m, reason, now),
             Outcome::NotSent(not_sent) => retry_later(m, not_sent, random, now),
             Outcome::Ambiguous(reason) => lose_answer(m, reason.code, &reason.description.0, now),
         };
-        return Ok((Some(Kind::Settled), evidence));
+        return Ok((Some(EventKind::Settled), evidence));
     }
     // A late holder's good news is evidence, and saves the resend that may be waiting; it never queues anything.
     let Outcome::Accepted(acceptance) = outcome else { return Err(Refused::NotHolder) };
@@ -81,7 +81,7 @@ pub(super) fn settle(m: &mut Message, hold: Hold, outcome: &Outcome, random: f64
     if !news {
         return Err(Refused::NotHolder);
     }
-    Ok((Some(Kind::LateAnswer), accept(m, acceptance, now)))
+    Ok((Some(EventKind::LateAnswer), accept(m, acceptance, now)))
 }
 
 fn accept(m: &mut Message, acceptance: &Acceptance, now: Timestamp) -> Value {
@@ -118,7 +118,7 @@ pub(super) fn give_up_unsure(m: &mut Message, code: &str, description: &str, now
 
 fn retry_later(m: &mut Message, not_sent: &NotSent, random: f64, now: Timestamp) -> Value {
     let (code, why) = (not_sent.reason.code, &not_sent.reason.description.0);
-    if not_sent.hold == HoldBack::AccountBlocked {
+    if not_sent.backoff == Backoff::AccountBlocked {
         m.state.attempts -= 1;
     }
     if m.state.sent_at.is_some() {
@@ -137,13 +137,13 @@ fn retry_later(m: &mut Message, not_sent: &NotSent, random: f64, now: Timestamp)
         }
         return json!({"outcome": "not sent", "code": code, "given_up": true});
     }
-    let wait = match not_sent.hold {
-        HoldBack::AccountBlocked => BLOCKED_RETRY,
-        HoldBack::Throttled { retry_after } => {
+    let wait = match not_sent.backoff {
+        Backoff::AccountBlocked => BLOCKED_RETRY,
+        Backoff::Throttled { retry_after } => {
             let asked = retry_after.unwrap_or_default().min(retry::RETRY_AFTER_MAX);
             signed(asked.max(backoff(attempts, random)))
         }
-        HoldBack::Unwell => signed(backoff(attempts, random)),
+        Backoff::Unhealthy => signed(backoff(attempts, random)),
     };
     m.state.dispatch = Dispatch::Queued;
     m.state.held_by = None;
@@ -176,8 +176,8 @@ pub(super) fn lose_answer(m: &mut Message, code: &str, description: &str, now: T
     json!({"outcome": "ambiguous", "code": code, "resend": again})
 }
 
-pub(super) fn release(m: &mut Message, hold: Hold, now: Timestamp) -> Done {
-    if m.state.dispatch != Dispatch::Claimed || m.hold() != Some(hold) {
+pub(super) fn release(m: &mut Message, lease: Lease, now: Timestamp) -> Done {
+    if m.state.dispatch != Dispatch::Claimed || m.lease() != Some(lease) {
         return Err(Refused::NotHolder);
     }
     m.state.dispatch = Dispatch::Queued;

@@ -1,10 +1,10 @@
-//! What time and people do: leases, waits and validity end; a message is given up, cancelled, put off or tried again.
+//! The events of time and people: leases, waits and validity end; a message is given up, cancelled, put off or tried again.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::sending::lose_answer;
-use super::{Done, Kind, MAX_CRASHES, NO_REPORT, OPTED_OUT, OPTED_OUT_WHY, Recorded, Refused, explain, rest};
+use super::{Done, EventKind, MAX_CRASHES, NO_REPORT, OPTED_OUT, OPTED_OUT_WHY, Recorded, Refused, explain, rest};
 use crate::domain::evidence::Rank;
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::polling;
@@ -29,12 +29,12 @@ pub(super) fn timer(m: &mut Message, now: Timestamp) -> Done {
             m.state.held_by = None;
             m.state.due_at = Some(now);
             m.state.dispatch = Dispatch::Queued;
-            Ok((Some(Kind::LeaseLost), bury(m, now)))
+            Ok((Some(EventKind::LeaseLost), bury(m, now)))
         }
         Dispatch::Sending if due => {
             m.state.crashes += 1;
             lose_answer(m, "PROCESS_LOST", "the process that was sending it ended before the answer", now);
-            Ok((Some(Kind::LeaseLost), bury(m, now)))
+            Ok((Some(EventKind::LeaseLost), bury(m, now)))
         }
         Dispatch::Unknown if due && m.expires_at <= now => {
             m.state.due_at = None;
@@ -42,14 +42,14 @@ pub(super) fn timer(m: &mut Message, now: Timestamp) -> Done {
         }
         Dispatch::Unknown if due => {
             m.state.dispatch = Dispatch::Queued;
-            Ok((Some(Kind::Resend), Value::Null))
+            Ok((Some(EventKind::Resend), Value::Null))
         }
         _ => Err(Refused::State),
     }
 }
 
-/// When it is looked at next. Whoever lets this happen asks the provider.
-pub(super) fn look(m: &mut Message, asks: bool, now: Timestamp) -> Done {
+/// When it is polled next. Whoever lets this happen asks the provider.
+pub(super) fn poll(m: &mut Message, asks: bool, now: Timestamp) -> Done {
     let due = m.state.due_at.is_some_and(|at| at <= now);
     if m.state.dispatch != Dispatch::Accepted || !due {
         return Err(Refused::State);
@@ -57,7 +57,7 @@ pub(super) fn look(m: &mut Message, asks: bool, now: Timestamp) -> Done {
     if polling::long_unreported(m, now) {
         return unreported(m, now);
     }
-    m.state.due_at = if asks { polling::next_look(m, now) } else { polling::last_look(m, now) };
+    m.state.due_at = if asks { polling::next_poll_at(m, now) } else { polling::last_poll_at(m, now) };
     Ok((None, Value::Null))
 }
 
@@ -68,8 +68,8 @@ pub(super) fn unreported(m: &mut Message, now: Timestamp) -> Done {
     m.state.rank = Rank::NoReport;
     (m.state.evidence_at, m.state.evidence_hash) = (None, 0);
     explain(m, NO_REPORT, "no final report came in time; one that comes later still counts");
-    m.state.due_at = polling::next_look(m, now);
-    Ok((Some(Kind::Unreported), Value::Null))
+    m.state.due_at = polling::next_poll_at(m, now);
+    Ok((Some(EventKind::Unreported), Value::Null))
 }
 
 /// The third crash of one message ends its tries. One that may be at the provider stays unknown: that is the truth.
@@ -95,7 +95,7 @@ pub(super) fn expire(m: &mut Message) -> Recorded {
         explain(m, "VALIDITY_ENDED", "its validity ended before it could be sent");
     }
     rest(m);
-    (Some(Kind::Expired), Value::Null)
+    (Some(EventKind::Expired), Value::Null)
 }
 
 pub(super) fn cancel(m: &mut Message) -> Done {
@@ -104,7 +104,7 @@ pub(super) fn cancel(m: &mut Message) -> Done {
     }
     m.state.dispatch = Dispatch::Cancelled;
     rest(m);
-    Ok((Some(Kind::Cancelled), Value::Null))
+    Ok((Some(EventKind::Cancelled), Value::Null))
 }
 
 pub(super) fn opt_out(m: &mut Message) -> Done {
@@ -119,7 +119,7 @@ pub(super) fn opt_out(m: &mut Message) -> Done {
         explain(m, OPTED_OUT, OPTED_OUT_WHY);
     }
     rest(m);
-    Ok((Some(Kind::OptedOut), Value::Null))
+    Ok((Some(EventKind::OptedOut), Value::Null))
 }
 
 pub(super) fn defer(m: &mut Message, until: Timestamp) -> Done {
@@ -151,5 +151,5 @@ pub(super) fn requeue(m: &mut Message, may_duplicate: bool, now: Timestamp) -> D
     s.due_at = Some(now);
     (s.attempts, s.crashes) = (0, 0);
     (s.failed_at, s.error_code, s.error) = (None, None, None);
-    Ok((Some(Kind::Requeued), evidence))
+    Ok((Some(EventKind::Requeued), evidence))
 }

@@ -1,19 +1,19 @@
-//! How many SMS parts a text takes: GSM 7-bit default alphabet with its extension table, else UCS-2
-//! (3GPP TS 23.038, 6.2.1 and 6.2.3; parts with a 6-byte header by TS 23.040, 9.2.3.24.1).
+//! How many segments a text takes: GSM 7-bit default alphabet with its extension table, else UCS-2
+//! (3GPP TS 23.038, 6.2.1 and 6.2.3; segments with a 6-byte header by TS 23.040, 9.2.3.24.1).
 //!
-//! No crate does this and is kept up: the ones that exist map characters without counting parts, or have rested since
+//! No crate does this and is kept up: the ones that exist map characters without counting segments, or have rested since
 //! their first weeks. National language tables are left out, because Mitto counts by the default ones.
 
-/// Septets in a message of one part.
+/// Septets in a message of one segment.
 const GSM7_SINGLE: u16 = 160;
-/// Septets in one part of several.
+/// Septets in one segment of several.
 pub(super) const GSM7_PART: u16 = 153;
-/// UTF-16 code units in a message of one part.
+/// UTF-16 code units in a message of one segment.
 const UCS2_SINGLE: u16 = 70;
-/// UTF-16 code units in one part of several.
+/// UTF-16 code units in one segment of several.
 const UCS2_PART: u16 = 67;
 
-/// What the default alphabet has besides ASCII.
+/// The characters of the default alphabet besides ASCII.
 const BEYOND_ASCII: &str = "£¥èéùìòÇØøÅåΔΦΓΛΩΠΨΣΘΞÆæßÉ¤¡ÄÖÑÜ§¿äöñüà";
 
 /// The alphabet that carries a text.
@@ -25,21 +25,21 @@ pub enum Encoding {
     Ucs2,
 }
 
-/// What a text takes on the air.
+/// The segments and the encoding that a text takes on the air.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segmentation {
     /// The alphabet.
     pub encoding: Encoding,
-    /// The parts: 1 for what fits a single message, even an empty one.
+    /// The segments: 1 for what fits a single message, even an empty one.
     pub segments: u16,
-    /// The length in the alphabet's units: septets or UTF-16 code units, without the padding at the end of a part.
+    /// The length in the alphabet's units: septets or UTF-16 code units, without the padding at the end of a segment.
     pub units: u32,
-    /// The units that still fit the last part.
+    /// The units that still fit the last segment.
     pub remaining: u16,
 }
 
 impl Segmentation {
-    /// Counts a text's parts, in one pass for GSM-7.
+    /// Counts a text's segments, in one pass for GSM-7.
     #[must_use]
     pub fn of(text: &str) -> Self {
         let mut gsm7 = Packing::new(GSM7_SINGLE, GSM7_PART);
@@ -70,40 +70,40 @@ pub(super) fn septets(c: char) -> Option<u16> {
     }
 }
 
-/// Fills parts with characters of one or two units, none of which is ever split over two parts.
+/// Fills segments with characters of one or two units, none of which is ever split over two segments.
 struct Packing {
     single: u16,
-    part: u16,
+    in_each: u16,
     units: u32,
-    full_parts: u16,
+    full_segments: u16,
     in_last: u16,
 }
 
 impl Packing {
-    fn new(single: u16, part: u16) -> Self {
-        Self { single, part, units: 0, full_parts: 0, in_last: 0 }
+    fn new(single: u16, in_each: u16) -> Self {
+        Self { single, in_each, units: 0, full_segments: 0, in_last: 0 }
     }
 
     fn push(&mut self, width: u16) {
         self.units = self.units.saturating_add(u32::from(width));
-        if self.in_last + width > self.part {
-            self.full_parts = self.full_parts.saturating_add(1);
+        if self.in_last + width > self.in_each {
+            self.full_segments = self.full_segments.saturating_add(1);
             self.in_last = 0;
         }
         self.in_last += width;
     }
 
     fn done(&self, encoding: Encoding) -> Segmentation {
-        // Without the header of a joined message a single part holds a little more.
+        // Without the header of a joined message a single segment holds a little more.
         match u16::try_from(self.units) {
             Ok(units) if units <= self.single => {
                 Segmentation { encoding, segments: 1, units: self.units, remaining: self.single - units }
             }
             _ => Segmentation {
                 encoding,
-                segments: self.full_parts.saturating_add(1),
+                segments: self.full_segments.saturating_add(1),
                 units: self.units,
-                remaining: self.part - self.in_last,
+                remaining: self.in_each - self.in_last,
             },
         }
     }

@@ -33,7 +33,7 @@ pub(super) fn view(status: &GetMessageStatusResponse) -> Result<Value, Error> {
     Ok(Value::Object(VIEW.into_iter().map(field).collect()))
 }
 
-/// What a refresh found and did.
+/// The findings and changes of a refresh.
 pub(super) fn refreshed(found: &RefreshStatusResponse) -> Result<Value, Error> {
     Ok(json!({
         "updated": found.updated,
@@ -43,7 +43,7 @@ pub(super) fn refreshed(found: &RefreshStatusResponse) -> Result<Value, Error> {
     }))
 }
 
-/// What a bulk refresh, or one page of it, came to: `updated` and `failed` count its results, `total` all there is.
+/// The result of a bulk refresh, or of one page of it: `updated` and `failed` count its results, `total` all there is.
 pub(super) fn bulk(steps: Vec<BulkProgress>) -> Result<Value, Error> {
     let (mut updated, mut failed, mut total) = (0, 0, 0);
     let mut results = Vec::new();

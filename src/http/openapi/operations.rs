@@ -1,4 +1,4 @@
-//! What the descriptors do not know: the routes of the existing clients, streams, recipients as CSV, what watches over the
+//! The parts that the descriptors do not know: the routes of the existing clients, streams, recipients as CSV, what watches over the
 //! process, and the errors.
 
 use serde_json::{Map, Value, json};
@@ -230,7 +230,7 @@ pub(super) fn campaign_id() -> Value {
     path_parameter("id", &kind, "The campaign.")
 }
 
-/// What an id of the provider's looks like.
+/// The shape of the provider's ids.
 const PROVIDER_ID: &str = "^[A-Za-z0-9._:=+~-]{1,128}$";
 
 /// An id of the provider's, or the number that some clients make of it.

@@ -12,7 +12,7 @@ use crate::http::openapi::DOCUMENT;
 
 const STYLE: &str = include_str!("docs.css");
 
-/// What the page may do: be styled by its own sheet.
+/// The page's policy: be styled by its own sheet.
 pub(super) static POLICY: LazyLock<String> = LazyLock::new(|| {
     let sheet = STANDARD.encode(Sha256::digest(STYLE));
     format!(
@@ -95,7 +95,7 @@ fn rows<'a>(html: &mut String, fields: impl Iterator<Item = (String, String, &'a
     html.push_str("</table>");
 }
 
-/// What a schema is, in a few words; its name leads to it.
+/// A schema in a few words; its name leads to it.
 fn kind(schema: &Value) -> String {
     if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|r| r.rsplit('/').next()) {
         return format!("<a href=\"#schema-{name}\">{name}</a>");

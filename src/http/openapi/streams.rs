@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::http::openapi::operations::{self, campaign_id, path_parameter, schema, with_errors};
 use crate::http::openapi::{examples, rpc};
 
-/// What events can hold.
+/// The schemas of events.
 const DATA: [&str; 4] = ["WatchCampaignResponse", "WatchMessagesResponse", "RefreshStatusBulkResponse", "Problem"];
 
 /// The header with which a reader comes back.

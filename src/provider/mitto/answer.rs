@@ -1,4 +1,4 @@
-//! What Mitto answers to a send: three shapes for one message, one for many.
+//! Mitto's answers to a send: three shapes for one message, one for many.
 
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ pub(super) struct Bulk {
 /// One element of it, as it came.
 pub(super) struct Element(Value);
 
-/// What stands where an id should.
+/// The text that stands where an id should.
 enum Id {
     Given(ProviderMessageId),
     Absent,

@@ -1,10 +1,10 @@
-//! What an observation means for the message: one table, one look-up.
+//! The meaning of an observation for the message: one table, one look-up.
 //!
 //! Whatever leaves it open that Mitto took the message is ambiguous: an SMS costs money and cannot be unsent.
 
 use std::time::Duration;
 
-use crate::domain::outcome::{Acceptance, Hold, NotSent, Outcome, Quote, Reason, UNREADABLE as UNREADABLE_ANSWER};
+use crate::domain::outcome::{Acceptance, Backoff, NotSent, Outcome, Quote, Reason, UNREADABLE as UNREADABLE_ANSWER};
 use crate::planted;
 
 /// Why no whole answer came.
@@ -26,7 +26,7 @@ pub enum Fault {
     AnswerTooLarge,
 }
 
-/// What came with a status.
+/// The body that came with a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body {
     /// A whole body that names the message's id.
@@ -37,7 +37,7 @@ pub enum Body {
     Cut(Fault),
 }
 
-/// What was seen of a call.
+/// The observation of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Observed {
     /// No answer.
@@ -46,15 +46,15 @@ pub enum Observed {
     Status(u16, Body),
 }
 
-/// What it means.
+/// The class of an observation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// Taken.
     Accepted,
     /// Refused for good.
     Rejected,
-    /// Not sent; the provider is unwell.
-    Unwell,
+    /// Not sent; the provider is unhealthy.
+    Unhealthy,
     /// Not sent, as the provider says it failed; ambiguous if the configuration does not believe it.
     ServerFailed,
     /// Not sent; too many requests.
@@ -65,7 +65,7 @@ pub enum Class {
     Ambiguous,
 }
 
-/// What a row applies to.
+/// The observations that a row applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// This fault, before the status or within the body.
@@ -81,9 +81,9 @@ pub enum When {
 /// One row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
-    /// What it applies to.
+    /// The observations it applies to.
     pub when: When,
-    /// What that means.
+    /// The class they get.
     pub class: Class,
     /// The stable code.
     pub code: &'static str,
@@ -97,12 +97,12 @@ const fn row(when: When, class: Class, code: &'static str, sentence: &'static st
 
 /// The table. The first row that applies counts, so the particular stand before the general.
 pub const TABLE: &[Row] = &[
-    row(When::Fault(Fault::Unsendable), Class::Unwell, "PROVIDER_UNREACHABLE", "The request could not be made."),
-    row(When::Fault(Fault::Dns), Class::Unwell, "PROVIDER_UNREACHABLE", "The provider's address was not found."),
-    row(When::Fault(Fault::Connect), Class::Unwell, "PROVIDER_UNREACHABLE", "The provider could not be reached."),
+    row(When::Fault(Fault::Unsendable), Class::Unhealthy, "PROVIDER_UNREACHABLE", "The request could not be made."),
+    row(When::Fault(Fault::Dns), Class::Unhealthy, "PROVIDER_UNREACHABLE", "The provider's address was not found."),
+    row(When::Fault(Fault::Connect), Class::Unhealthy, "PROVIDER_UNREACHABLE", "The provider could not be reached."),
     row(
         When::Fault(Fault::ConnectTimeout),
-        Class::Unwell,
+        Class::Unhealthy,
         "PROVIDER_UNREACHABLE",
         "The provider could not be reached in time.",
     ),
@@ -122,7 +122,7 @@ pub const TABLE: &[Row] = &[
     row(When::Id(200, 299), Class::Accepted, "PROVIDER_ACCEPTED", "The provider took the message."),
     row(When::Whole(200, 299), Class::Ambiguous, UNREADABLE_ANSWER, "The provider's answer names no message."),
     // Never followed: the new address would get the key, and a second request could be a second message.
-    row(When::Status(300, 399), Class::Unwell, "PROVIDER_REDIRECTED", "The provider points to another address."),
+    row(When::Status(300, 399), Class::Unhealthy, "PROVIDER_REDIRECTED", "The provider points to another address."),
     row(When::Status(401, 403), Class::AccountBlocked, "PROVIDER_ACCOUNT_BLOCKED", "The provider refused the account."),
     row(When::Status(408, 408), Class::Ambiguous, "PROVIDER_TIMEOUT", "The provider gave up waiting."),
     row(When::Status(429, 429), Class::Throttled, "PROVIDER_THROTTLED", "The provider asks to slow down."),
@@ -136,7 +136,7 @@ pub const TABLE: &[Row] = &[
     row(When::Whole(500, 599), Class::Ambiguous, "PROVIDER_ERROR", "The provider failed."),
 ];
 
-/// What is in no row, such as a status beyond 599 or below 200, and a bulk answer's element that cannot be read.
+/// Everything that is in no row, such as a status beyond 599 or below 200, and a bulk answer's element that cannot be read.
 pub const UNREADABLE: Row =
     row(When::Status(0, u16::MAX), Class::Ambiguous, UNREADABLE_ANSWER, "The provider's answer cannot be read.");
 
@@ -176,16 +176,16 @@ impl Row {
     ) -> Outcome {
         let description = Quote(words.unwrap_or_else(|| self.sentence.to_owned()));
         let reason = Reason { code: self.code, description };
-        let hold = match self.class {
+        let backoff = match self.class {
             Class::Accepted => return acceptance.map_or(Outcome::Ambiguous(reason), Outcome::Accepted),
             Class::Rejected => return Outcome::Rejected(reason),
-            Class::Ambiguous if planted::bug("retry-on-timeout") => Hold::Unwell,
+            Class::Ambiguous if planted::bug("retry-on-timeout") => Backoff::Unhealthy,
             Class::Ambiguous => return Outcome::Ambiguous(reason),
             Class::ServerFailed if server_errors_ambiguous => return Outcome::Ambiguous(reason),
-            Class::ServerFailed | Class::Unwell => Hold::Unwell,
-            Class::Throttled => Hold::Throttled { retry_after },
-            Class::AccountBlocked => Hold::AccountBlocked,
+            Class::ServerFailed | Class::Unhealthy => Backoff::Unhealthy,
+            Class::Throttled => Backoff::Throttled { retry_after },
+            Class::AccountBlocked => Backoff::AccountBlocked,
         };
-        Outcome::NotSent(NotSent { reason, hold })
+        Outcome::NotSent(NotSent { reason, backoff })
     }
 }

@@ -1,4 +1,4 @@
-//! What the adapter needs to know, and what it refuses to start with.
+//! The adapter's configuration, and what it refuses to start with.
 
 use std::time::Duration;
 

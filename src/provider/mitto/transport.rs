@@ -1,6 +1,6 @@
 //! HTTP to Mitto: one request on the wire for one call, never a second one behind the caller's back.
 //!
-//! What could resend, in reqwest 0.13 over hyper-util 0.1, and what is done about it:
+//! Everything that could resend, in reqwest 0.13 over hyper-util 0.1, and what is done about it:
 //! - Redirects are followed by default, up to ten: off.
 //! - A retry policy for "protocol NACKs" (HTTP/2 and HTTP/3 refusing a stream) is on by default: off, and HTTP/1 only.
 //! - A proxy from the environment, which could resend on its own: off.
@@ -189,7 +189,7 @@ impl Pieces {
     }
 }
 
-/// What a failed call came to. The error itself is dropped here: it names the address, and with it a message's id.
+/// The observation of a failed call. The error itself is dropped here: it names the address, and with it a message's id.
 fn fault(error: &reqwest::Error) -> Fault {
     if error.is_connect() || error.is_dns() {
         // The connector failed, TLS handshake included: the request was never given to a connection.

@@ -1,4 +1,4 @@
-//! What Mitto is sent: the bodies of its two send calls.
+//! Requests to Mitto: the bodies of its two send calls.
 
 use serde::{Serialize, Serializer};
 

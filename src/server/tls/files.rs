@@ -52,11 +52,11 @@ pub struct Error {
     pub variable: Variable,
     /// The file.
     pub file: PathBuf,
-    /// What is wrong with it.
+    /// The fault.
     pub fault: Fault,
 }
 
-/// What can be wrong with a file.
+/// The faults of a file.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// It is not there, or not for this process.
@@ -142,7 +142,7 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, Fault> {
     }
 }
 
-/// What checks the clients' certificates.
+/// The verifier of the clients' certificates.
 fn authorities(
     file: &Path,
     provider: Arc<CryptoProvider>,
@@ -157,7 +157,7 @@ fn authorities(
         .map_err(|e| Fault::Damaged(e.to_string()))
 }
 
-/// What is wrong with the PEM, without the bytes that some of the library's errors carry: they may be a key's.
+/// The fault of the PEM, without the bytes that some of the library's errors carry: they may be a key's.
 fn damaged(e: &pem::Error) -> Fault {
     Fault::Damaged(
         match e {

@@ -19,7 +19,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// How long the pauses become while `accept` goes on failing.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// What clients that have not finished their handshake may take.
+/// The limits for clients that have not finished their handshake.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// How many handshakes may be under way at once. One more ends the oldest of them: an honest handshake takes
@@ -47,15 +47,16 @@ pub fn incoming_within(
     listener: TcpListener,
     tls: Option<Tls>,
 ) -> impl Stream<Item = io::Result<Io>> + Send {
-    let door = Door { limits, listener, tls, handshakes: JoinSet::new(), ages: VecDeque::new(), pause: Duration::ZERO };
-    futures::stream::unfold(door, |mut door| async {
-        let io = door.next().await;
-        Some((Ok(io), door))
+    let listening =
+        Listener { limits, listener, tls, handshakes: JoinSet::new(), ages: VecDeque::new(), pause: Duration::ZERO };
+    futures::stream::unfold(listening, |mut listening| async {
+        let io = listening.next().await;
+        Some((Ok(io), listening))
     })
 }
 
 /// The listener and what is under way behind it.
-struct Door {
+struct Listener {
     limits: Limits,
     listener: TcpListener,
     tls: Option<Tls>,
@@ -67,7 +68,7 @@ struct Door {
     pause: Duration,
 }
 
-impl Door {
+impl Listener {
     /// The next connection that is ready.
     async fn next(&mut self) -> Io {
         loop {

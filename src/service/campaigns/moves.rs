@@ -22,7 +22,7 @@ impl Service {
         self.move_campaign(caller, id, Action::Start, Some(sender)).await
     }
 
-    /// What starting one of the caller's campaigns would come to, recipient by recipient. Changes nothing.
+    /// The plan of starting one of the caller's campaigns, recipient by recipient. Changes nothing.
     pub async fn plan_campaign(&self, caller: &Caller, id: i64) -> Result<(Campaign, Plan), Error> {
         let (campaign, _) = self.startable(caller, id).await?;
         let store = &self.inner.store;

@@ -1,6 +1,6 @@
 //! `AddRecipients`: checks recipients as they come, and stores them a thousand at a time.
 //!
-//! What is in memory is one batch and the first invalid ones, whatever the number of recipients. A stream that breaks
+//! The memory holds one batch and the first invalid ones, whatever the number of recipients. A stream that breaks
 //! leaves what was stored: whoever sends it again from the start finds those as duplicates, and the rest is added.
 
 use crate::auth::Caller;
@@ -10,7 +10,7 @@ use crate::domain::recipient::Recipient;
 use crate::domain::template::Template;
 use crate::error::{Error, Resource};
 use crate::service::Service;
-use crate::store::{Added, Batch};
+use crate::store::{Added, RecipientBatch};
 
 /// How many recipients one transaction takes at most.
 const BATCH: usize = 1000;
@@ -24,7 +24,7 @@ const LISTED: usize = 1000;
 pub struct GivenRecipient {
     /// The number.
     pub destination: String,
-    /// What the text's placeholders stand for.
+    /// The values of the text's placeholders.
     pub variables: Vec<(String, String)>,
 }
 
@@ -37,7 +37,7 @@ pub struct InvalidRecipient {
     pub reason: String,
 }
 
-/// What became of a stream of recipients.
+/// The result of a stream of recipients.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AddedRecipients {
     /// How many were added.
@@ -127,7 +127,7 @@ impl Adding {
         let recipients = std::mem::take(&mut self.batch);
         let given = i64::try_from(recipients.len()).unwrap_or(i64::MAX);
         let invalid = std::mem::take(&mut self.invalid);
-        let batch = Batch { owner: self.owner, campaign: self.campaign, recipients, invalid };
+        let batch = RecipientBatch { owner: self.owner, campaign: self.campaign, recipients, invalid };
         match self.service.inner.store.add_recipients(batch).await? {
             None => Err(Error::NotFound(Resource::Campaign, self.campaign.to_string())),
             Some(Added::Started(state)) => Err(started(state)),

@@ -12,8 +12,8 @@ use crate::domain::campaign::Stats;
 use crate::error::Error;
 use crate::service::Service;
 
-/// How often a watcher looks.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often a watch polls.
+const POLL_EVERY: Duration = Duration::from_millis(500);
 
 /// How a campaign stands, again and again.
 pub type CampaignWatch = Pin<Box<dyn Stream<Item = Result<Stats, Error>> + Send>>;
@@ -40,10 +40,10 @@ impl Service {
         }
     }
 
-    /// Waits until it is time to look again; an error if the process stops meanwhile.
+    /// Waits until it is time to poll again; an error if the process stops meanwhile.
     async fn pause(&self) -> Result<(), Error> {
         tokio::select! {
-            () = tokio::time::sleep(LOOK) => Ok(()),
+            () = tokio::time::sleep(POLL_EVERY) => Ok(()),
             () = self.inner.stopping.cancelled() => Err(Error::Unavailable {
                 reason: "STOPPING",
                 message: "The server is stopping. Watch again.",

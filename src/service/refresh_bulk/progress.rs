@@ -118,7 +118,7 @@ impl Progress {
         BulkEvent::Summary { more, updated: self.updated, unchanged: self.unchanged, failed: self.failed }
     }
 
-    /// What another stream goes on from.
+    /// The state that another stream goes on from.
     pub(super) fn token(&self) -> String {
         let mut payload = Vec::with_capacity(64 + self.window.len() * 8);
         for n in [self.total, self.updated, self.unchanged, self.failed] {

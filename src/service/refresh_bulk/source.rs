@@ -44,7 +44,7 @@ struct Pages {
     after: String,
 }
 
-/// What names the order: a token of one request means nothing to another.
+/// The name of the order: a token of one request means nothing to another.
 pub(super) fn name(owner: OwnerId, request: &BulkRequest) -> String {
     let target = match &request.target {
         None => String::new(),

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::service::Service;
-use crate::service::watch_messages::tail::{Batch, Guest};
+use crate::service::watch_messages::tail::{Guest, JournalBatch};
 use crate::service::watch_messages::{MessageWatch, Wanted, Watched, WatchedChange, token};
 use crate::store::{JournalEntry, Position};
 
@@ -43,7 +43,7 @@ pub(super) struct Reader {
     done: Position,
     told_at: Instant,
     buffer: mpsc::Sender<Watched>,
-    ring: broadcast::Receiver<Arc<Batch>>,
+    ring: broadcast::Receiver<Arc<JournalBatch>>,
 }
 
 impl Reader {
@@ -56,7 +56,7 @@ impl Reader {
         from: Position,
     ) -> MessageWatch {
         let (buffer, mut buffered) = mpsc::channel(BUFFER);
-        // Before the first look at the database: what comes meanwhile waits in the ring.
+        // Before the first read of the database: what comes meanwhile waits in the ring.
         let ring = service.inner.hub.ring.subscribe();
         let mut reader = Self { service, guest, wanted, name, done: from, told_at: Instant::now(), buffer, ring };
         let end = Arc::new(OnceLock::new());
@@ -98,7 +98,7 @@ impl Reader {
     }
 
     /// Tells what is new in a batch, if it begins where this stream stands; else the database knows.
-    async fn take(&mut self, batch: &Batch) -> Result<(), End> {
+    async fn take(&mut self, batch: &JournalBatch) -> Result<(), End> {
         if batch.to <= self.done {
             return Ok(());
         }

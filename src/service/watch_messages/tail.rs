@@ -18,10 +18,10 @@ const RING: usize = 64;
 const BATCH: i64 = 1000;
 /// How many batches one look takes; what is beyond them every stream reads for itself.
 const BATCHES: usize = 16;
-/// How often the journal is looked at while nobody says that it has grown: what other replicas write is found so.
-const LOOK: Duration = Duration::from_millis(250);
+/// How often the journal is polled while nobody says that it has grown: what other replicas write is found so.
+const POLL_EVERY: Duration = Duration::from_millis(250);
 /// The same while transactions are open that may have written.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const POLL_AGAIN: Duration = Duration::from_millis(100);
 /// How long to wait after a commit here, for others to come.
 const GATHER: Duration = Duration::from_millis(20);
 /// How long to wait after the database failed.
@@ -29,8 +29,8 @@ const FAILED: Duration = Duration::from_secs(1);
 /// How many streams read the database at once to catch up, so that they leave connections to the others.
 const READS: usize = 2;
 
-/// What is new in a stretch of the journal.
-pub(super) struct Batch {
+/// The news of a stretch of the journal.
+pub(super) struct JournalBatch {
     /// Where the stretch begins,
     pub from: Position,
     /// and where it ends.
@@ -41,7 +41,7 @@ pub(super) struct Batch {
 
 /// Where streams and the tail meet.
 pub(in crate::service) struct Hub {
-    pub(super) ring: broadcast::Sender<Arc<Batch>>,
+    pub(super) ring: broadcast::Sender<Arc<JournalBatch>>,
     pub(super) reads: Semaphore,
     guests: Mutex<Guests>,
 }
@@ -132,7 +132,7 @@ impl Service {
         let inner = &*self.inner;
         let mut read = None;
         while let Some(owners) = inner.hub.watched() {
-            // Before the look: what is committed during it is not missed.
+            // Before the poll: what is committed during it is not missed.
             let written = inner.store.written();
             tokio::pin!(written);
             let wait = self.hand_out(&owners, &mut read).await.unwrap_or_else(|e| {
@@ -146,11 +146,11 @@ impl Service {
         }
     }
 
-    /// Hands out what is new; `read` is up to where everything was. Answers when to look again at the latest.
+    /// Hands out what is new; `read` is up to where everything was. Returns when to poll again at the latest.
     async fn hand_out(&self, owners: &[OwnerId], read: &mut Option<Position>) -> Result<Duration, Error> {
         let inner = &*self.inner;
         let horizon = inner.store.journal_horizon().await?;
-        let wait = if horizon.settled < horizon.end { LOOK_AGAIN } else { LOOK };
+        let wait = if horizon.settled < horizon.end { POLL_AGAIN } else { POLL_EVERY };
         let settled = Position::before(horizon.settled);
         let Some(mut from) = *read else {
             *read = Some(settled);
@@ -168,12 +168,12 @@ impl Service {
                 entries.entry(entry.owner).or_default().push(entry);
             }
             // Without anybody to take it, it is nobody's.
-            let _ = inner.hub.ring.send(Arc::new(Batch { from, to, entries }));
+            let _ = inner.hub.ring.send(Arc::new(JournalBatch { from, to, entries }));
             from = to;
             *read = Some(to);
         }
         if from < settled {
-            let _ = inner.hub.ring.send(Arc::new(Batch { from, to: settled, entries: HashMap::new() }));
+            let _ = inner.hub.ring.send(Arc::new(JournalBatch { from, to: settled, entries: HashMap::new() }));
             *read = Some(settled);
         }
         Ok(wait)

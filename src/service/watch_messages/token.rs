@@ -21,7 +21,7 @@ pub(super) enum Unusable {
     Old,
 }
 
-/// What names the journal of an owner in a database.
+/// The name of an owner's journal in a database.
 pub(super) fn name(owner: OwnerId, journal: &str) -> String {
     format!("watch/{owner}/{journal}")
 }

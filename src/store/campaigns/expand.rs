@@ -39,7 +39,7 @@ pub struct Pace {
 
 /// A campaign that there may be something to do for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ToTend {
+pub struct ToReconcile {
     /// Which one.
     pub campaign: CampaignId,
     /// Whose it is.
@@ -156,7 +156,7 @@ async fn step(tx: &mut Tx, keyed: &Keyed, id: CampaignId, pace: &Pace) -> Result
 impl Store {
     /// The campaigns that there may be something to do for: their time has come, they run, are paused, or were
     /// cancelled and are not over.
-    pub async fn campaigns_to_tend(&self) -> Result<Vec<ToTend>, Error> {
+    pub async fn campaigns_to_reconcile(&self) -> Result<Vec<ToReconcile>, Error> {
         let now = self.clock.now();
         let running = [CampaignState::Running as i16, CampaignState::Paused as i16, CampaignState::Cancelled as i16];
         let due = campaigns::scheduled_at.le(Instant(now)).assume_not_null();
@@ -168,7 +168,7 @@ impl Store {
         let rows: Vec<CampaignRow> = run!(&self.db, |c| query.select(CampaignRow::as_select()).load(c).await?);
         let of = |row: CampaignRow| {
             let campaign = Campaign::from(row);
-            ToTend {
+            ToReconcile {
                 campaign: campaign.id,
                 owner: campaign.content.owner,
                 cancelled: campaign.state == CampaignState::Cancelled,
@@ -180,7 +180,7 @@ impl Store {
 
     /// Takes one campaign one step further: begins it, makes messages of its next recipients, or finds that it is over.
     /// Returns how much was done; 0 also if another replica is at it.
-    pub async fn tend(&self, campaign: CampaignId, pace: Pace) -> Result<usize, Error> {
+    pub async fn reconcile(&self, campaign: CampaignId, pace: Pace) -> Result<usize, Error> {
         let keyed = self.keyed.clone();
         transact!(&self.transactions, |tx| step(tx, &keyed, campaign, &pace).await)
     }

@@ -1,4 +1,4 @@
-//! What an owner does to a campaign: lock the row, let the domain decide, write what changed.
+//! An owner's actions on a campaign: lock the row, let the domain decide, write what changed.
 
 use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, SelectableHelper as _};
 use diesel_async::RunQueryDsl as _;
@@ -13,14 +13,14 @@ use crate::store::schema::campaigns;
 use crate::store::transaction::{Tx, locked, on, transact};
 use crate::store::{Error, Store};
 
-/// What is to happen to an owner's campaign.
+/// The action on an owner's campaign.
 #[derive(Debug, Clone)]
 pub struct Move {
     /// Whose it is.
     pub owner: OwnerId,
     /// Which one.
     pub campaign: CampaignId,
-    /// What happens.
+    /// The action.
     pub action: Action,
     /// The sender that its messages get, if this starts it: one campaign has one sender, whatever becomes of the
     /// owner's or the service's meanwhile.

@@ -1,4 +1,4 @@
-//! What a campaign's plan is made from: its recipients page by page, and those who opted out.
+//! The material of a campaign's plan: its recipients page by page, and those who opted out.
 
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Text};

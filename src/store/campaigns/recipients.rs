@@ -21,7 +21,7 @@ use crate::store::{Error, Store, run};
 
 /// Recipients to add together, a thousand at most, and how many beside them could not be used.
 #[derive(Debug, Clone)]
-pub struct Batch {
+pub struct RecipientBatch {
     /// Whose campaign it is.
     pub owner: OwnerId,
     /// Which one.
@@ -32,7 +32,7 @@ pub struct Batch {
     pub invalid: i64,
 }
 
-/// What adding recipients came to.
+/// The result of adding recipients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
     /// So many are new; the others were there already.
@@ -61,7 +61,7 @@ unnest! {
     }
 }
 
-impl Batch {
+impl RecipientBatch {
     fn len(&self) -> i64 {
         i64::try_from(self.recipients.len()).unwrap_or(i64::MAX)
     }
@@ -85,7 +85,7 @@ fn counted(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
-async fn add(tx: &mut Tx, batch: &Batch) -> Result<Option<Added>, Failure> {
+async fn add(tx: &mut Tx, batch: &RecipientBatch) -> Result<Option<Added>, Failure> {
     let mine = campaigns::id.eq(batch.campaign.0).and(campaigns::owner_id.eq(batch.owner.0));
     let state = campaigns::table.filter(mine).select(campaigns::state);
     // The lock keeps a start waiting until this batch is in, or this batch out if the start was first.
@@ -140,7 +140,7 @@ struct Over {
 
 impl Store {
     /// Adds recipients to a draft, in one transaction with its counters. `None` if there is no such campaign.
-    pub async fn add_recipients(&self, batch: Batch) -> Result<Option<Added>, Error> {
+    pub async fn add_recipients(&self, batch: RecipientBatch) -> Result<Option<Added>, Error> {
         transact!(&self.transactions, |tx| add(tx, &batch).await)
     }
 

@@ -20,7 +20,7 @@ pub struct Differing {
     pub status: Option<Status>,
     /// How many messages there are.
     pub messages: i64,
-    /// What the counter says.
+    /// The counter's value.
     pub counted: i64,
 }
 

@@ -88,7 +88,7 @@ impl Store {
 impl OldHome {
     /// Nobody's: what a dry run has for what it would have taken.
     #[must_use]
-    pub fn nobodys() -> Self {
+    pub fn unowned() -> Self {
         Self { owner: OwnerId(0), campaign: None, text: None, sender: None }
     }
 }

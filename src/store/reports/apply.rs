@@ -1,4 +1,4 @@
-//! What reports do to their messages: whom each concerns, what became of it, and those that waited for their time.
+//! The effect of reports on their messages: whom each concerns, what became of it, and those that waited for their time.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,10 +10,10 @@ use diesel_async::RunQueryDsl as _;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{ParsedReport, ReportRow, Stage};
+use super::{ParsedReport, ReportRow, ReportStage};
 use crate::domain::ids::MessageId;
 use crate::domain::message::Message;
-use crate::domain::report::{Report, next_look};
+use crate::domain::report::{Report, next_try_at};
 use crate::domain::status::Event;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
@@ -38,13 +38,13 @@ enum Which {
     Due(i64),
 }
 
-/// What became of a report.
+/// The outcome of a report.
 #[derive(Debug, Clone)]
 pub struct Applied {
     /// The report.
     pub id: Uuid,
     /// How it stands now.
-    pub stage: Stage,
+    pub stage: ReportStage,
     /// Whether its word is one that is known.
     pub known_word: bool,
     /// Its messages, and what it did to each.
@@ -169,27 +169,27 @@ impl ReportBatch {
 }
 
 impl Matched {
-    /// What is noted of it: how it stands, and when it is looked at again.
+    /// The row's new values: how it stands, and when it is looked at again.
     fn note(&self, now: Timestamp) -> NoteRow {
-        let next = next_look(self.row.received_at.0, self.row.tries, now);
+        let next = next_try_at(self.row.received_at.0, self.row.tries, now);
         let (stage, due_at) = match (&self.report, next) {
-            (None, _) => (Stage::Unreadable, None),
-            (Some(_), _) if !self.targets.is_empty() => (Stage::Applied, None),
-            (Some(_), Some(next)) => (Stage::Waiting, Some(Instant(next))),
-            (Some(_), None) => (Stage::Unmatched, None),
+            (None, _) => (ReportStage::Unreadable, None),
+            (Some(_), _) if !self.targets.is_empty() => (ReportStage::Applied, None),
+            (Some(_), Some(next)) => (ReportStage::Waiting, Some(Instant(next))),
+            (Some(_), None) => (ReportStage::Unmatched, None),
         };
         NoteRow { id: self.row.id, state: stage as i16, tries: self.row.tries.saturating_add(1), due_at, stage }
     }
 }
 
-/// What changes of a row of `reports`.
+/// The columns of a row of `reports` that change.
 pub(super) struct NoteRow {
     id: Guid,
     state: i16,
     tries: i16,
     due_at: Option<Instant>,
     /// No column: the state's meaning.
-    stage: Stage,
+    stage: ReportStage,
 }
 
 unnest! {

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::apply::{Applied, ReportBatch};
-use super::{ParsedReport, ReportRow, Stage};
+use super::{ParsedReport, ReportRow, ReportStage};
 use crate::domain::report::{Form, Post, Report};
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
@@ -97,7 +97,8 @@ async fn alone(transactions: &Runner, post: &[ParsedReport]) -> Result<HashMap<U
         Err(Error::Query(e)) => {
             tracing::error!(error = %e, "reports cannot be applied; they are stored, and tried again");
             let rows: Vec<ReportRow> = in_order(post.to_vec()).into_iter().map(|(row, _)| row).collect();
-            let waiting = |id: Guid| Applied { id: id.0, stage: Stage::Waiting, known_word: true, moved: Vec::new() };
+            let waiting =
+                |id: Guid| Applied { id: id.0, stage: ReportStage::Waiting, known_word: true, moved: Vec::new() };
             let new = transact!(transactions, |tx| insert(tx, rows.clone()).await)?;
             Ok(new.into_iter().map(|id| (id.0, waiting(id))).collect())
         }
@@ -105,7 +106,7 @@ async fn alone(transactions: &Runner, post: &[ParsedReport]) -> Result<HashMap<U
     }
 }
 
-/// What became of a post's reports that are new; of two posts in one commit only one brought a new one.
+/// The results of a post's reports that are new; of two posts in one commit only one brought a new one.
 fn of(post: &[ParsedReport], applied: &mut HashMap<Uuid, Applied>) -> Vec<Applied> {
     post.iter().filter_map(|(row, _)| applied.remove(&row.id.0)).collect()
 }
@@ -119,7 +120,7 @@ fn rows(post: Post, now: Timestamp) -> Vec<ParsedReport> {
             body,
             message_id: report.as_ref().and_then(|report| report.message).map(|id| Guid(id.0)),
             provider_message_id: report.as_ref().and_then(|r| r.provider_id.as_ref()).map(ToString::to_string),
-            state: if report.is_some() { Stage::Waiting } else { Stage::Unreadable } as i16,
+            state: if report.is_some() { ReportStage::Waiting } else { ReportStage::Unreadable } as i16,
             tries: 0,
             due_at: report.as_ref().map(|_| Instant(now.checked_add(LATER).unwrap_or(now))),
         };

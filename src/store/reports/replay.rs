@@ -10,11 +10,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::{ReportRow, Stage};
+use super::{ReportRow, ReportStage};
 use crate::domain::evidence::{Evidence, Rank};
 use crate::domain::ids::MessageId;
 use crate::domain::message::Message;
-use crate::domain::status::{self, Event, Kind};
+use crate::domain::status::{self, Event, EventKind};
 use crate::store::columns::Guid;
 use crate::store::rows::MessageRow;
 use crate::store::schema::{events, messages, reports};
@@ -32,7 +32,7 @@ pub struct Standing {
     pub statements: u64,
     /// How many would change.
     pub differing: u64,
-    /// What they lack, to be applied.
+    /// The changes that they lack, to be applied.
     pub lacking: Vec<Job>,
     /// A digest of the delivery states, as they should be.
     pub digest: [u8; 32],
@@ -103,11 +103,11 @@ impl Store {
             by_name.entry(name).or_default().push(id);
         }
         let names: Vec<String> = by_name.keys().cloned().collect();
-        let readable = || reports::table.filter(reports::state.ne(Stage::Unreadable as i16));
+        let readable = || reports::table.filter(reports::state.ne(ReportStage::Unreadable as i16));
         let of_ids = readable().filter(reports::message_id.eq_any(ids.clone()));
         let of_names = readable().filter(reports::provider_message_id.eq_any(names));
         let recordings = events::table
-            .filter(events::message_id.eq_any(ids).and(events::kind.eq(Kind::Reported as i16)))
+            .filter(events::message_id.eq_any(ids).and(events::kind.eq(EventKind::Reported as i16)))
             .select((events::message_id, events::evidence));
         let (of_ids, of_names, recordings): (Vec<ReportRow>, Vec<ReportRow>, Vec<(Guid, String)>) =
             run!(&self.db, |c| {

@@ -1,4 +1,4 @@
-//! What holds numbers and texts besides messages: reports, messages from recipients, campaigns and opt-outs.
+//! Numbers and texts outside messages: reports, messages from recipients, campaigns and opt-outs.
 
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};

@@ -23,7 +23,7 @@ use crate::store::rows;
 use crate::store::schema::{chores_left, events, messages};
 use crate::store::transaction::{Tx, on};
 
-/// What has to be known of a message to erase it.
+/// The columns of a message that erasing it needs.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = messages)]
 #[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]

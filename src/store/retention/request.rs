@@ -23,7 +23,7 @@ use crate::store::{Error, Store, run};
 /// How many rows one transaction takes at most.
 const PAGE: i64 = 500;
 
-/// What erasing a number came to.
+/// The result of erasing a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Requested {
     /// Messages that lost their text and the number.

@@ -1,7 +1,7 @@
 //! Each message's events, replayed: one leads to the next, the last to the row, and none takes a step that is forbidden.
 
 use messaging::domain::message::{Guarantee, Status};
-use messaging::domain::status::Kind;
+use messaging::domain::status::EventKind;
 
 use super::Verdict;
 use crate::evidence::tables::{Event, Message};
@@ -27,11 +27,11 @@ pub fn check(row: &Message, events: &[Event], verdict: &mut Verdict) {
         if let Some(what) = forbidden(row, event, own) {
             verdict.contradictions.push(format!("{}: event {}: {what}", row.id, event.version));
         }
-        resends += u32::from(event.kind == Kind::Resend as i16);
-        let lost = event.kind == Kind::LeaseLost as i16 && event.to == UNKNOWN;
+        resends += u32::from(event.kind == EventKind::Resend as i16);
+        let lost = event.kind == EventKind::LeaseLost as i16 && event.to == UNKNOWN;
         *(if row.in_bulk() { &mut verdict.lost_in_bulk } else { &mut verdict.lost_answers }) += u32::from(lost);
         (status, version) = (event.to, event.version);
-        if event.kind != Kind::Reported as i16 || own != SENDING {
+        if event.kind != EventKind::Reported as i16 || own != SENDING {
             own = event.to;
         }
     }
@@ -46,17 +46,20 @@ pub fn check(row: &Message, events: &[Event], verdict: &mut Verdict) {
 /// Why this step may never be taken.
 fn forbidden(row: &Message, event: &Event, own: i16) -> Option<&'static str> {
     let at_most_once = row.guarantee == Guarantee::AtMostOnce as i16;
-    let kind = |kind: Kind| event.kind == kind as i16;
-    if event.version == 1 && !kind(Kind::Accepted) {
+    let kind = |kind: EventKind| event.kind == kind as i16;
+    if event.version == 1 && !kind(EventKind::Accepted) {
         return Some("a history begins with its acceptance");
     }
-    if kind(Kind::Settled) && own != SENDING {
+    if kind(EventKind::Settled) && own != SENDING {
         return Some("a settle by somebody who no longer held it");
     }
-    if kind(Kind::LeaseLost) && event.from == SENDING && event.to == QUEUED {
+    if kind(EventKind::LeaseLost) && event.from == SENDING && event.to == QUEUED {
         return Some("queued again past the fence");
     }
-    if event.from == UNKNOWN && (event.to == QUEUED || event.to == SENDING) && (at_most_once || !kind(Kind::Resend)) {
+    if event.from == UNKNOWN
+        && (event.to == QUEUED || event.to == SENDING)
+        && (at_most_once || !kind(EventKind::Resend))
+    {
         return Some("sent again although nobody knows whether it was sent");
     }
     None

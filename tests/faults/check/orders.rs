@@ -1,4 +1,4 @@
-//! What clients ordered of their campaigns: nothing of one reaches the provider while it is paused, before its time, or
+//! Clients' orders for their campaigns: nothing of one reaches the provider while it is paused, before its time, or
 //! after it was cancelled.
 
 use super::Verdict;

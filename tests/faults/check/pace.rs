@@ -8,16 +8,16 @@ use jiff::Timestamp;
 use crate::evidence::ledger::Entry;
 use crate::load::Told;
 
-/// What has to hold beside the promises to single messages.
+/// The promises beside those to single messages.
 #[derive(Debug, Clone)]
 pub enum Pace {
     /// Nobody sends faster than this, and while there is something to send nobody sends much slower.
     Limit { rate: u32, burst: u32 },
     /// After `from`, users with few messages wait for their turn only.
-    Turns { from: Timestamp, few: HashSet<String>, tenants: u32 },
+    Turns { from: Timestamp, few: HashSet<String>, owners: u32 },
 }
 
-/// What was measured, and what is wrong with it.
+/// A measurement, and its fault.
 #[derive(Debug, Clone, Default)]
 pub struct Measured {
     pub line: String,
@@ -30,11 +30,11 @@ const OVER: f64 = 0.01;
 const USED: f64 = 0.95;
 /// The shortest window that the limit is held against.
 const WINDOW: f64 = 1.0;
-/// What is left out of the use at the beginning, when campaigns are being filled and the burst goes out,
+/// The time at the beginning that is left out of the use, when campaigns are being filled and the burst goes out,
 const BEGINNING: f64 = 2.0;
 /// and at the end, when the last ones are on their way.
 const END: f64 = 1.0;
-/// How long a message of somebody's with few may wait beyond his fair share.
+/// How long a message of somebody's with few may wait beyond their fair share.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Pace {
@@ -42,7 +42,7 @@ impl Pace {
     pub fn measure(&self, ledger: &[Entry], told: &[Told]) -> Measured {
         match self {
             Self::Limit { rate, burst } => limit(ledger, f64::from(*rate), f64::from(*burst)),
-            Self::Turns { from, few, tenants } => turns(ledger, told, *from, few, *tenants),
+            Self::Turns { from, few, owners } => turns(ledger, told, *from, few, *owners),
         }
     }
 }
@@ -80,7 +80,7 @@ fn limit(ledger: &[Entry], rate: f64, burst: f64) -> Measured {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "some thousands")]
-fn turns(ledger: &[Entry], told: &[Told], from: Timestamp, few: &HashSet<String>, tenants: u32) -> Measured {
+fn turns(ledger: &[Entry], told: &[Told], from: Timestamp, few: &HashSet<String>, owners: u32) -> Measured {
     let mut at: HashMap<&str, f64> = HashMap::new();
     for entry in ledger {
         let wait = entry.at.duration_since(from).as_secs_f64();
@@ -93,9 +93,9 @@ fn turns(ledger: &[Entry], told: &[Told], from: Timestamp, few: &HashSet<String>
     };
     let rate = at.values().filter(|wait| (0.0..=last).contains(*wait)).count() as f64 / last.max(0.001);
     let p99 = waits[(waits.len() - 1) * 99 / 100];
-    // In turns, everybody has had as many as one of them has when he is through.
-    let turn = few.len() as f64 / f64::from(tenants);
-    let share = turn * f64::from(tenants + 1) / rate;
+    // In turns, everybody has had as many as one of them has when it is through.
+    let turn = few.len() as f64 / f64::from(owners);
+    let share = turn * f64::from(owners + 1) / rate;
     let allowed = share + PATIENCE.as_secs_f64();
     let line = format!(
         "p99 of those with few {p99:.2} s, of which {share:.2} s are their share at {rate:.0} a second; first come, first \

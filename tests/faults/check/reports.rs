@@ -125,7 +125,7 @@ fn stands(row: &Report, body: &[u8], names: &Names<'_>, verdict: &mut Verdict) {
     }
 }
 
-/// What is wrong with a message of which this is the best that was said.
+/// The fault of a message of which this is the best that was said.
 fn reads(row: &Message, said: &Said) -> Option<String> {
     let is = (row.rank, row.evidence_at, row.evidence_hash, row.word.as_deref());
     if is != (said.rank, said.at, said.hash, Some(said.word.as_str())) {
@@ -149,7 +149,7 @@ fn reads(row: &Message, said: &Said) -> Option<String> {
     (!right).then(|| format!("has status {all:?}"))
 }
 
-/// What clients read of its delivery is what the row says.
+/// Clients read of its delivery what the row says.
 fn times_read_alike(row: &Message, read: &ReadBack, verdict: &mut Verdict) {
     let micros = |at: &pbjson_types::Timestamp| at.seconds * 1_000_000 + i64::from(at.nanos / 1000);
     for answer in read.messages.get(&row.id).into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! What reports say, read by the harness's own rules: a report's fields and words as docs/webhooks.md gives them, and the
+//! The content of reports, read by the harness's own rules: a report's fields and words as docs/webhooks.md gives them, and the
 //! best of all that was said of a message: by rank, then by the provider's time, then by the content's hash.
 
 use jiff::Timestamp;
@@ -43,7 +43,7 @@ impl Said {
     }
 }
 
-/// What a report says, and of whom.
+/// The content of a report, and its message.
 pub struct Reading {
     /// Our id's digits.
     pub reference: Option<String>,

@@ -1,4 +1,4 @@
-//! What the judge found, and the one line that says it.
+//! The judge's findings, and the one line that says it.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -11,7 +11,7 @@ pub const PER_CUT: u32 = 2 * QUEUED_IN_FLIGHT as u32;
 /// sent again two minutes later.
 pub const IN_BULK_PER_CUT: u32 = BULK_IN_FLIGHT as u32;
 
-/// What was found. The lists hold a line for each message.
+/// The findings. The lists hold a line for each message.
 #[derive(Debug, Clone, Default)]
 pub struct Verdict {
     pub messages: usize,
@@ -36,7 +36,7 @@ pub struct Verdict {
     pub missing: Vec<String>,
     pub wrong: Vec<String>,
     pub replay: Vec<String>,
-    /// A rate limit that did not hold, or somebody who did not have his turn; and what was measured.
+    /// A rate limit that did not hold, or somebody who did not have their turn; and what was measured.
     pub pace: Vec<String>,
     pub measured: Vec<String>,
     /// How many of the messages were campaigns' recipients.

@@ -1,4 +1,4 @@
-//! What clients are told in the end: every message through `ListMessages`, some through `GetMessage`, the campaigns
+//! The answers that clients get in the end: every message through `ListMessages`, some through `GetMessage`, the campaigns
 //! through `ListCampaigns` and `GetCampaignStats`.
 
 use std::collections::HashMap;
@@ -26,7 +26,7 @@ pub struct ReadBack {
 
 /// Asks a replica for everything.
 pub async fn read(fleet: &Fleet) -> ReadBack {
-    let channel = fleet.door(0).expect("a replica is up");
+    let channel = fleet.channel(0).expect("a replica is up");
     let mut messages = HashMap::new();
     let owners = fleet.owners.lock().unwrap().clone();
     for (place, owner) in owners.into_iter().enumerate() {

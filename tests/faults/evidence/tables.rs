@@ -31,7 +31,7 @@ pub struct Message {
     pub possible_duplicate: i16,
     /// 1 if something is to happen to it yet.
     pub due: i16,
-    /// What was said of its delivery, and when, in microseconds.
+    /// The statements on its delivery, and when, in microseconds.
     pub rank: i16,
     pub evidence_at: Option<i64>,
     pub evidence_hash: i64,
@@ -61,7 +61,7 @@ pub struct Event {
 /// A row of `reports`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Report {
-    /// What was posted, in hex.
+    /// The posted body, in hex.
     pub body: String,
     pub form: i16,
     pub state: i16,

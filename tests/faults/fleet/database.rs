@@ -41,7 +41,7 @@ impl Database {
         Self::Postgres { server, url: url.into() }
     }
 
-    /// What `DATABASE_URL` is.
+    /// The value of `DATABASE_URL`.
     pub fn url(&self) -> String {
         match self {
             Self::Sqlite(path) => format!("sqlite://{}", path.display()),

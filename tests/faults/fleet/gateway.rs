@@ -1,4 +1,4 @@
-//! The provider's door as one replica sees it: a small HTTP proxy that knows which moment a call is at, and can act on it.
+//! The provider's address as one replica sees it: a small HTTP proxy that knows which moment a call is at, and can act on it.
 //!
 //! It reads and writes the bytes itself, because a framework would hide the two moments that matter most: the head is
 //! there and the body is not, and the last byte of the answer has just been handed over.
@@ -30,7 +30,7 @@ impl Moment {
     pub const ALL: [Self; 4] = [Self::Head, Self::Body, Self::Answered, Self::PassedOn];
 }
 
-/// What becomes of the call after a trap.
+/// The fate of the call after a trap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Then {
     /// It goes on.

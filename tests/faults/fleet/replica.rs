@@ -1,4 +1,4 @@
-//! One replica: its process, which comes and goes, its gateway to the provider, and the door that clients find it by.
+//! One replica: its process, which comes and goes, its gateway to the provider, and the channel that clients reach it by.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,7 +25,7 @@ const BULK: (usize, usize) = (2, 50);
 pub const BULK_IN_FLIGHT: usize = BULK.0 * BULK.1;
 /// The route account of all messages.
 pub const ACCOUNT: &str = "5a4db0c5-0000-4000-8000-000000000001";
-/// What a process promises to need at most for its orderly end.
+/// The longest orderly end that a process promises.
 const STOP: Duration = Duration::from_secs(25);
 
 /// A replica. Its process ends when this is dropped.
@@ -35,8 +35,8 @@ pub struct Replica {
     environment: Vec<(&'static str, String)>,
     log: PathBuf,
     program: Mutex<Option<Program>>,
-    door: Mutex<Option<Channel>>,
-    /// The HTTP door's address, while it is up.
+    channel: Mutex<Option<Channel>>,
+    /// The HTTP API's address, while it is up.
     web: Mutex<Option<String>>,
 }
 
@@ -86,7 +86,7 @@ impl Replica {
             environment,
             log,
             program: Mutex::default(),
-            door: Mutex::default(),
+            channel: Mutex::default(),
             web: Mutex::default(),
         })
     }
@@ -119,7 +119,7 @@ impl Replica {
                 let address = program.first["grpc"].as_str().unwrap().to_owned();
                 *self.web.lock().unwrap() = program.first["http"].as_str().map(str::to_owned);
                 *self.program.lock().unwrap() = Some(program);
-                *self.door.lock().unwrap() =
+                *self.channel.lock().unwrap() =
                     Some(Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy());
                 return;
             }
@@ -131,7 +131,7 @@ impl Replica {
 
     /// The way for clients, if it is up.
     pub fn channel(&self) -> Option<Channel> {
-        self.door.lock().unwrap().clone()
+        self.channel.lock().unwrap().clone()
     }
 
     /// The address for posts, if it is up.
@@ -139,9 +139,9 @@ impl Replica {
         self.web.lock().unwrap().clone()
     }
 
-    fn close_door(&self) {
+    fn close_channel(&self) {
         *self.web.lock().unwrap() = None;
-        *self.door.lock().unwrap() = None;
+        *self.channel.lock().unwrap() = None;
     }
 
     /// kill -9, at once.
@@ -149,13 +149,13 @@ impl Replica {
         if let Some(program) = self.program.lock().unwrap().as_mut() {
             program.kill();
         }
-        self.close_door();
+        self.close_channel();
     }
 
     /// SIGSTOP: it stands still, and knows nothing of it.
     pub fn pause(&self) {
         self.signal("STOP");
-        self.close_door();
+        self.close_channel();
     }
 
     /// SIGCONT.
@@ -163,7 +163,7 @@ impl Replica {
         self.signal("CONT");
         let address = self.program.lock().unwrap().as_ref().and_then(|p| p.first["grpc"].as_str().map(str::to_owned));
         let endpoint = address.map(|address| Endpoint::from_shared(format!("http://{address}")).unwrap());
-        *self.door.lock().unwrap() = endpoint.map(|endpoint| endpoint.connect_lazy());
+        *self.channel.lock().unwrap() = endpoint.map(|endpoint| endpoint.connect_lazy());
     }
 
     fn signal(&self, name: &str) {
@@ -181,7 +181,7 @@ impl Replica {
             program.end(STOP)
         });
         let ended = ended.await.unwrap();
-        self.close_door();
+        self.close_channel();
         ended
     }
 }

@@ -230,7 +230,7 @@ pub(super) async fn until_done<T>(
     let mut replica = wanted.number as usize;
     let mut tries = 0;
     while begun.elapsed() < PATIENCE {
-        if let Some(channel) = fleet.door(replica) {
+        if let Some(channel) = fleet.channel(replica) {
             match tokio::time::timeout(CALL, call(channel)).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(status)) => {

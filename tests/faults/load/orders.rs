@@ -29,7 +29,7 @@ const LATER: Duration = Duration::from_secs(8);
 /// How long what was in flight at an order may take to reach the provider: the longest call, and a moment.
 const IN_FLIGHT: Duration = Duration::from_secs(4);
 
-/// What a client does with its campaign.
+/// A client's orders for its campaign.
 #[derive(Debug, Clone, Copy)]
 enum Course {
     PauseTwice,

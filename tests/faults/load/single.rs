@@ -37,7 +37,7 @@ pub struct Singles {
     pub rate: u32,
 }
 
-/// What is sent as the `number`th message: half at most once, half of each kind a second later through the queue, a third
+/// The `number`th message: half at most once, half of each kind a second later through the queue, a third
 /// counted in the campaign.
 pub(super) struct Wanted {
     pub number: u32,
@@ -117,7 +117,7 @@ impl Singles {
     }
 }
 
-/// What a client does with an answer.
+/// A client's reaction to an answer.
 enum Heard {
     Answer(Answer),
     /// The message is stored, and in somebody's hands.
@@ -136,7 +136,7 @@ pub(super) async fn send(fleet: &Fleet, wanted: &Wanted, places: &Semaphore) -> 
     // Waiting for a place is the harness's doing, and tries nobody's patience.
     let mut waited = Duration::ZERO;
     while begun.elapsed() < PATIENCE + waited {
-        if let Some(channel) = fleet.door(replica) {
+        if let Some(channel) = fleet.channel(replica) {
             let asked = Instant::now();
             let place = if stored { None } else { places.acquire().await.ok() };
             waited += asked.elapsed();
@@ -169,7 +169,7 @@ fn hear(answer: SendSingleResponse) -> Heard {
     Heard::Answer(Answer { id: Some(message.id), status, provider_id: message.provider_message_id })
 }
 
-/// What our server says has details; what has none is the connection's fault.
+/// An answer of our server has details; one without is the connection's fault.
 fn hear_error(status: &Status) -> Heard {
     let details = status.get_error_details();
     let Some(info) = details.error_info() else { return Heard::Again };

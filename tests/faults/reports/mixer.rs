@@ -1,4 +1,4 @@
-//! What waits to be posted: windows, of which each is shuffled when its turn comes. The three times that a report is posted
+//! The posts that wait: windows, of which each is shuffled when its turn comes. The three times that a report is posted
 //! are in windows of their own, so that other reports come between them.
 
 use std::collections::VecDeque;

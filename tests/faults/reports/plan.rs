@@ -1,4 +1,4 @@
-//! What the provider says of a message, decided by the seed and the message's number alone: its final word and when, the
+//! The provider's reports on a message, decided by the seed and the message's number alone: its final word and when, the
 //! words before it, and for one in a hundred each a contradiction, a report of a message that nobody has, and garbage.
 
 use std::sync::atomic::Ordering;
@@ -35,7 +35,7 @@ pub(super) struct Letter {
 
 /// Everything about a message.
 pub(super) struct Plan {
-    /// What is posted before the replica has the answer to its send.
+    /// The posts before the replica has the answer to its send.
     pub(super) early: Option<Vec<u8>>,
     pub(super) letters: Vec<Letter>,
 }
@@ -47,7 +47,7 @@ impl Plan {
 }
 
 /// One statement, from which reports are written.
-struct Word {
+struct Statement {
     text: &'static str,
     at: Timestamp,
     why: Option<String>,
@@ -71,9 +71,9 @@ pub(super) fn of(seed: u64, sent: &Sent, counts: &Counts) -> Plan {
     };
     let at = moment(&mut rng);
     let mut words = vec![if rng.random_bool(0.85) {
-        Word { text: "Delivered", at, why: None }
+        Statement { text: "Delivered", at, why: None }
     } else {
-        Word { text: "Failure", at, why: WHY.choose(&mut rng).map(|why| (*why).to_owned()) }
+        Statement { text: "Failure", at, why: WHY.choose(&mut rng).map(|why| (*why).to_owned()) }
     }];
     let mut letters = Vec::new();
     if rng.random_bool(0.01) {
@@ -82,7 +82,7 @@ pub(super) fn of(seed: u64, sent: &Sent, counts: &Counts) -> Plan {
     }
     if rng.random_bool(0.3) {
         let text = ON_THE_WAY.choose(&mut rng).copied().unwrap_or("Sent");
-        words.push(Word { text, at: at - SignedDuration::from_millis(rng.random_range(1..9000)), why: None });
+        words.push(Statement { text, at: at - SignedDuration::from_millis(rng.random_range(1..9000)), why: None });
     }
     let early = rng.random_bool(0.1);
     let first = words[0].write(names, &sent.destination, false);
@@ -119,19 +119,19 @@ fn moment(rng: &mut StdRng) -> Timestamp {
 }
 
 /// A statement that cannot be true beside the first one.
-fn contradiction(first: &Word, rng: &mut StdRng) -> Word {
+fn contradiction(first: &Statement, rng: &mut StdRng) -> Statement {
     let between = SignedDuration::from_millis(rng.random_range(1..60_000));
     let why = Some("The handset said otherwise".to_owned());
     let which = rng.random_range(0..3);
     if first.text != "Delivered" && which == 2 {
-        return Word { text: "Delivered", at: first.at - between, why: None };
+        return Statement { text: "Delivered", at: first.at - between, why: None };
     }
     let at = match (first.text, which) {
         ("Delivered", 0) => first.at - between,
         ("Failure", 1) => first.at,
         _ => first.at + between,
     };
-    Word { text: "Failure", at, why }
+    Statement { text: "Failure", at, why }
 }
 
 /// The signature where the token is not used.
@@ -144,7 +144,7 @@ fn proof(rng: &mut StdRng) -> Proof {
 }
 
 /// Reports of a message that nobody has.
-fn orphan(word: &Word, sent: &Sent, rng: &mut StdRng) -> Vec<Letter> {
+fn orphan(word: &Statement, sent: &Sent, rng: &mut StdRng) -> Vec<Letter> {
     let (reference, provider_id) = (
         uuid::Builder::from_random_bytes(rng.random()).into_uuid().to_string(),
         format!("NOBODYS{:019}", rng.random::<u64>() >> 4),
@@ -158,12 +158,12 @@ fn orphan(word: &Word, sent: &Sent, rng: &mut StdRng) -> Vec<Letter> {
     (0..TIMES).map(|window| Letter { body: body.clone(), proof: Proof::Token, window, alone: false }).collect()
 }
 
-/// What is not a report, or not the provider's.
-fn garbage(word: &Word, names: Names<'_>, sent: &Sent, rng: &mut StdRng) -> Letter {
+/// Posts that are no report, or not the provider's.
+fn garbage(word: &Statement, names: Names<'_>, sent: &Sent, rng: &mut StdRng) -> Letter {
     let mut body = word.write(names, &sent.destination, false);
     let forged = |at: Timestamp| {
         let opposite = if word.text == "Delivered" { "Failure" } else { "Delivered" };
-        let word = Word { text: opposite, at: at + SignedDuration::from_hours(1), why: Some("Forged".to_owned()) };
+        let word = Statement { text: opposite, at: at + SignedDuration::from_hours(1), why: Some("Forged".to_owned()) };
         word.write(names, &sent.destination, false)
     };
     let proof = match rng.random_range(0..6) {
@@ -193,7 +193,7 @@ fn flip(body: &mut [u8], rng: &mut StdRng) {
     body[place] ^= 1 << rng.random_range(0..8);
 }
 
-impl Word {
+impl Statement {
     /// A report as JSON. `other`: the same, with the other names that fields have.
     fn write(&self, names: Names<'_>, destination: &str, other: bool) -> Vec<u8> {
         let mut fields = Map::new();

@@ -102,13 +102,14 @@ impl Poster {
         Self { replicas, client: client.build().unwrap() }
     }
 
-    /// Posts it to one replica after the other until one of them says more than that it cannot now. Answers the status.
+    /// Posts it to one replica after the other until one of them says more than that it cannot now. Returns the status.
     pub(super) async fn deliver(&self, post: &Post, first: usize, again: &AtomicU64) -> u16 {
         let mut number = first;
         loop {
             let replica = &self.replicas[number % self.replicas.len()];
-            if let Some(door) = replica.web() {
-                let mut request = self.client.post(format!("http://{door}/webhooks/mitto/dlr")).body(post.body.clone());
+            if let Some(address) = replica.web() {
+                let mut request =
+                    self.client.post(format!("http://{address}/webhooks/mitto/dlr")).body(post.body.clone());
                 request = request.header(CONTENT_TYPE, "application/json");
                 for (name, value) in post.proof.headers(&post.body) {
                     request = request.header(name, value);

@@ -1,4 +1,4 @@
-//! `postman/`: the collection asks every route that the door documents, and holds no credentials. `scripts/clients` runs it.
+//! `postman/`: the collection asks every route that the API documents, and holds no credentials. `scripts/clients` runs it.
 
 use std::collections::BTreeSet;
 

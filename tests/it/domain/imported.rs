@@ -1,7 +1,7 @@
 //! Messages of the system before this one: their ids, and what their words come to.
 
 use jiff::{SignedDuration, Timestamp};
-use messaging::domain::imported::{Word, message_id};
+use messaging::domain::imported::{OldStatus, message_id};
 
 #[test]
 fn ids_are_the_same_each_time_and_sort_by_time_and_then_by_the_old_id() {
@@ -27,14 +27,14 @@ fn ids_are_the_same_each_time_and_sort_by_time_and_then_by_the_old_id() {
 #[test]
 fn words_are_read_whatever_their_case_and_signs() {
     for (word, read) in [
-        ("SENT", Word::Sent),
-        (" Delivered ", Word::Delivered),
-        ("CANCELED", Word::Cancelled),
-        ("in_queue", Word::Other),
-        ("PENDING", Word::Queued),
-        ("Failure", Word::Failed),
-        ("", Word::Other),
+        ("SENT", OldStatus::Sent),
+        (" Delivered ", OldStatus::Delivered),
+        ("CANCELED", OldStatus::Cancelled),
+        ("in_queue", OldStatus::Other),
+        ("PENDING", OldStatus::Queued),
+        ("Failure", OldStatus::Failed),
+        ("", OldStatus::Other),
     ] {
-        assert_eq!(Word::read(word), read, "{word}");
+        assert_eq!(OldStatus::read(word), read, "{word}");
     }
 }

@@ -1,4 +1,4 @@
-//! What recipients' words ask for.
+//! The requests in recipients' words.
 
 use messaging::domain::keyword::{Keywords, Verdict};
 

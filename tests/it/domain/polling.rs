@@ -28,7 +28,7 @@ fn looks(message: &mut Message) -> Vec<i64> {
     let mut seen = Vec::new();
     while let Some(at) = message.state.due_at.filter(|at| *at < unreported_from(message)) {
         seen.push(at.duration_since(start()).as_secs());
-        apply(message, &Event::Look { asks: true }, at).unwrap();
+        apply(message, &Event::Poll { asks: true }, at).unwrap();
     }
     seen
 }
@@ -49,7 +49,7 @@ fn messages_that_were_taken_together_are_not_asked_about_together() {
 #[test]
 fn steps_that_were_missed_are_left_out() {
     let mut message = taken(0);
-    apply(&mut message, &Event::Look { asks: true }, start() + SignedDuration::from_mins(5)).unwrap();
+    apply(&mut message, &Event::Poll { asks: true }, start() + SignedDuration::from_mins(5)).unwrap();
     assert_eq!(message.state.due_at, Some(start() + SignedDuration::from_mins(10)));
 }
 
@@ -57,7 +57,7 @@ fn steps_that_were_missed_are_left_out() {
 fn where_nobody_asks_it_is_looked_at_once_more_at_the_end() {
     let mut message = taken(0);
     let first = message.state.due_at.unwrap();
-    apply(&mut message, &Event::Look { asks: false }, first).unwrap();
+    apply(&mut message, &Event::Poll { asks: false }, first).unwrap();
     assert_eq!(message.state.due_at, Some(unreported_from(&message)));
 }
 
@@ -67,7 +67,7 @@ fn what_is_final_is_not_asked_about() {
         let mut message = taken(0);
         apply(&mut message, &report(rank), start()).unwrap();
         assert_eq!(message.state.due_at, None);
-        assert_eq!(apply(&mut message, &Event::Look { asks: true }, Timestamp::MAX), Err(Refused::State));
+        assert_eq!(apply(&mut message, &Event::Poll { asks: true }, Timestamp::MAX), Err(Refused::State));
     }
 }
 
@@ -94,7 +94,7 @@ fn while_the_provider_cannot_be_asked_the_note_waits_a_day() {
     while message.status() == Status::Sent {
         let at = message.state.due_at.unwrap().max(end);
         hours += i32::from(at > end);
-        apply(&mut message, &Event::Look { asks: true }, at).unwrap();
+        apply(&mut message, &Event::Poll { asks: true }, at).unwrap();
     }
     assert_eq!((hours, message.status()), (24, Status::Expired));
 }
@@ -108,7 +108,7 @@ proptest! {
             let Some(at) = message.state.due_at else { break };
             prop_assert!(at > now, "{at} is not after {now}");
             now = at + SignedDuration::from_secs(late);
-            apply(&mut message, &Event::Look { asks: true }, now).unwrap();
+            apply(&mut message, &Event::Poll { asks: true }, now).unwrap();
         }
         prop_assert_eq!((message.state.due_at, message.state.dispatch), (None, Dispatch::Accepted));
         prop_assert_eq!(message.status(), Status::Expired);

@@ -31,7 +31,7 @@ proptest! {
                 sum += parts;
                 let micros = at.duration_since(passed[from].0).as_micros();
                 let allowed = micros * i128::from(per_second) / 1_000_000 + i128::from(burst) + 1;
-                prop_assert!(i128::from(sum) <= allowed, "{sum} parts in {micros} µs, {allowed} allowed");
+                prop_assert!(i128::from(sum) <= allowed, "{sum} segments in {micros} µs, {allowed} allowed");
             }
         }
     }

@@ -1,10 +1,10 @@
-//! What the provider's posts say, and that order and repetition cannot matter.
+//! The content of the provider's posts, and that order and repetition cannot matter.
 
 use jiff::{SignedDuration, Timestamp};
 use messaging::domain::evidence::Rank;
 use messaging::domain::ids::OwnerId;
 use messaging::domain::message::{Guarantee, Message};
-use messaging::domain::report::{Form, Inbound, Report, next_look, pieces};
+use messaging::domain::report::{Form, Inbound, Report, next_try_at, pieces};
 use messaging::domain::status::{Event, apply};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -98,12 +98,12 @@ fn an_array_is_cut_into_its_elements_as_they_were_written() {
 #[test]
 fn a_report_is_looked_at_ever_more_rarely_for_72_hours() {
     let (mut now, mut looks) = (start(), Vec::new());
-    while let Some(next) = next_look(start(), i16::try_from(looks.len()).unwrap(), now) {
+    while let Some(next) = next_try_at(start(), i16::try_from(looks.len()).unwrap(), now) {
         looks.push(next.duration_since(now).as_secs());
         now = next;
     }
     assert_eq!(looks[..7], [1, 5, 30, 120, 600, 3600, 3600]);
-    assert_eq!(now, start() + SignedDuration::from_hours(72), "the last look is at the end");
+    assert_eq!(now, start() + SignedDuration::from_hours(72), "the last try is at the end");
 }
 
 /// A report of a message, as it may be written.

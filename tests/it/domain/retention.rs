@@ -1,4 +1,4 @@
-//! What is left once a number and a text are erased.
+//! The rest once a number and a text are erased.
 
 use messaging::domain::message::Dispatch;
 use messaging::domain::phone::Msisdn;

@@ -6,8 +6,8 @@ mod table;
 use jiff::{SignedDuration, Timestamp};
 use messaging::domain::evidence::{Evidence, Rank};
 use messaging::domain::ids::{MessageId, OwnerId};
-use messaging::domain::message::{Dispatch, Guarantee, Hold, Message, State};
-use messaging::domain::outcome::{Hold as HoldBack, Outcome};
+use messaging::domain::message::{Dispatch, Guarantee, Lease, Message, State};
+use messaging::domain::outcome::{Backoff, Outcome};
 use messaging::domain::status::{Change, Event, Refused, apply};
 use uuid::Uuid;
 
@@ -49,8 +49,8 @@ impl Case {
         self
     }
 
-    fn hold(&self) -> Hold {
-        Hold { by: ME, epoch: self.message.state.epoch }
+    fn lease(&self) -> Lease {
+        Lease { by: ME, epoch: self.message.state.epoch }
     }
 
     fn claim(&self) -> Event {
@@ -58,11 +58,11 @@ impl Case {
     }
 
     fn fence(&self) -> Event {
-        Event::Fence { hold: self.hold(), until: self.now + LEASE, margin: MARGIN }
+        Event::Fence { lease: self.lease(), until: self.now + LEASE, margin: MARGIN }
     }
 
     fn settle(&self, outcome: Outcome) -> Event {
-        Event::Settle { hold: self.hold(), outcome, random: 1.0 }
+        Event::Settle { lease: self.lease(), outcome, random: 1.0 }
     }
 
     fn claimed(self) -> Self {
@@ -125,6 +125,6 @@ fn word(rank: Rank, at: Option<Timestamp>) -> Event {
     Event::Evidence(Evidence { rank, word: word.to_owned(), at, description: None })
 }
 
-fn unwell() -> Outcome {
-    not_sent(HoldBack::Unwell)
+fn unhealthy() -> Outcome {
+    not_sent(Backoff::Unhealthy)
 }

@@ -104,7 +104,7 @@ fn the_characters_that_force_ucs2_are_listed_once_each() {
     assert!(MessageText::parse("Plain {text} €").unwrap().forcing_characters().is_empty());
 }
 
-/// Packs character by character into real parts: slow, and obviously right.
+/// Packs character by character into real segments: slow, and obviously right.
 fn parts(text: &str, width: impl Fn(char) -> usize, single: usize, part: usize) -> Vec<String> {
     if text.chars().map(&width).sum::<usize>() <= single {
         return vec![text.to_owned()];

@@ -9,7 +9,7 @@ use tonic_types::StatusExt as _;
 use super::send::to;
 use crate::support::app::{Kind, ORDINARY, TestApp, on_both_databases};
 
-/// What a caller can tell an answer by: the code, the words and the details' bytes.
+/// The marks by which a caller can tell an answer: the code, the words and the details' bytes.
 fn seen(status: &Status) -> (Code, String, Vec<u8>) {
     (status.code(), status.message().to_owned(), status.details().to_vec())
 }

@@ -65,7 +65,7 @@ on_both_databases! {
             let counts = (stats.total, stats.queued, stats.sent, stats.delivered, stats.failed, stats.unknown, stats.cancelled);
             assert_eq!(counts, (5, 1, 2, 0, 1, 1, 0));
             assert!(stats.first_sent_at.is_some());
-            app.service.keep_house().await.unwrap();
+            app.service.run_maintenance().await.unwrap();
         }
     }
 

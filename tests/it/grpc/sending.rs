@@ -90,7 +90,7 @@ on_both_databases! {
         let id = filled(&mut campaigns, 1200).await;
         start(&mut campaigns, id).await.unwrap();
         let mut made = Vec::new();
-        while app.service.tend_campaigns().await.unwrap() > 0 {
+        while app.service.reconcile_campaigns().await.unwrap() > 0 {
             assert_eq!(stats(&mut campaigns, id).await, (1200, 1200, 0, 0));
             made.push(app.count("messages").await);
         }
@@ -126,7 +126,7 @@ on_both_databases! {
         let mut campaigns = app.campaigns_of(app.alice);
         let id = filled(&mut campaigns, 600).await;
         start(&mut campaigns, id).await.unwrap();
-        app.service.tend_campaigns().await.unwrap();
+        app.service.reconcile_campaigns().await.unwrap();
         assert_eq!(pause(&mut campaigns, id).await.unwrap().state(), CampaignState::Paused);
         app.alice().send_single(to("+306900000001")).await.unwrap();
         app.run_due().await;
@@ -144,7 +144,7 @@ on_both_databases! {
         let mut campaigns = app.campaigns_of(app.alice);
         let id = filled(&mut campaigns, 20).await;
         start(&mut campaigns, id).await.unwrap();
-        app.service.tend_campaigns().await.unwrap();
+        app.service.reconcile_campaigns().await.unwrap();
         for _ in 0..10 {
             app.alice().send_single(to("+306900000001")).await.unwrap();
         }
@@ -195,8 +195,8 @@ on_both_databases! {
         let mut campaigns = app.campaigns_of(app.alice);
         let id = filled(&mut campaigns, 700).await;
         start(&mut campaigns, id).await.unwrap();
-        app.service.tend_campaigns().await.unwrap();
-        // Two calls of a hundred, and another one for each that ends before the look does.
+        app.service.reconcile_campaigns().await.unwrap();
+        // Two calls of a hundred, and another one for each that ends before the pass does.
         let sent = i64::try_from(app.service.send_due_in_bulk().await.unwrap().done).unwrap();
         assert!((200..500).contains(&sent) && sent % 100 == 0, "{sent}");
         app.service.drain().await;

@@ -1,9 +1,9 @@
-//! What surrounds a call: request ids, deadlines, limits, bytes that are no message, reflection and health.
+//! The frame of a call: request ids, deadlines, limits, bytes that are no message, reflection and health.
 
 use std::convert::Infallible;
 
 use messaging::grpc::ObserveLayer;
-use messaging::http::Places;
+use messaging::http::CallPermits;
 use messaging::metrics::Metrics;
 use messaging::proto::{ListMessagesRequest, SendSingleRequest};
 use tonic::body::Body;
@@ -79,7 +79,7 @@ on_both_databases! {
 async fn a_deadline_that_passes_is_told_as_such() {
     let never =
         tower::service_fn(|_: http::Request<Body>| std::future::pending::<Result<http::Response<Body>, Infallible>>());
-    let mut observed = ObserveLayer(Places::new(1), Metrics::default()).layer(never);
+    let mut observed = ObserveLayer(CallPermits::new(1), Metrics::default()).layer(never);
     let request =
         http::Request::builder().uri("/messaging.v1.MessagingService/SendSingle").header("grpc-timeout", "20m");
     let answer = observed.call(request.body(Body::empty()).unwrap()).await.unwrap();
@@ -90,7 +90,7 @@ async fn a_deadline_that_passes_is_told_as_such() {
 async fn a_full_server_says_when_to_come_back() {
     let never =
         tower::service_fn(|_: http::Request<Body>| std::future::pending::<Result<http::Response<Body>, Infallible>>());
-    let mut observed = ObserveLayer(Places::new(1), Metrics::default()).layer(never);
+    let mut observed = ObserveLayer(CallPermits::new(1), Metrics::default()).layer(never);
     let request =
         || http::Request::builder().uri("/messaging.v1.MessagingService/SendSingle").body(Body::empty()).unwrap();
     let first = observed.call(request());

@@ -169,8 +169,8 @@ on_both_databases! {
         begun(&mut bobs).await;
         let id = send(&app, None).await;
         assert_eq!(next(&mut stream).await.0.message_id, id);
-        let his = app.bob().send_single(to("+306900000001")).await.unwrap().into_inner().message.unwrap().id;
-        assert_eq!(next(&mut bobs).await.0.message_id, his, "and nothing of hers");
+        let theirs = app.bob().send_single(to("+306900000001")).await.unwrap().into_inner().message.unwrap().id;
+        assert_eq!(next(&mut bobs).await.0.message_id, theirs, "and nothing of hers");
     }
 
     async fn a_watcher_who_leaves_leaves_nothing_and_takes_no_place_of_other_calls(app) {
@@ -215,7 +215,7 @@ on_both_databases! {
     }
 
     async fn a_deadline_ends_the_stream_as_such(app) {
-        // Asked of the service's own door without the client's timer, which would end the call by itself.
+        // Asked of the service itself without the client's timer, which would end the call by itself.
         let channel = tonic::transport::Channel::from_shared(format!("http://{}", app.grpc)).unwrap();
         let mut client = messaging_service_client::MessagingServiceClient::new(channel.connect().await.unwrap());
         let mut request = Request::new(from(""));

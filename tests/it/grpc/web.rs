@@ -1,4 +1,4 @@
-//! gRPC-web on the gRPC door: plain HTTP/1 with frames in its body, as a browser speaks it.
+//! gRPC-web on the gRPC API: plain HTTP/1 with frames in its body, as a browser speaks it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -13,7 +13,7 @@ pub struct Answer {
     pub messages: Vec<Vec<u8>>,
     /// The trailers as they came, without the details and the request's id.
     pub trailers: Vec<u8>,
-    /// What `grpc-status-details-bin` holds.
+    /// The content of `grpc-status-details-bin`.
     pub details: Vec<u8>,
     pub headers: http::HeaderMap,
 }

@@ -14,7 +14,7 @@ use crate::support::program::{Running, printed};
 pub(super) struct Live {
     running: Running,
     _dir: TempDir,
-    /// What the scripts find in their environment.
+    /// The environment of the scripts.
     pub env: BTreeMap<String, String>,
 }
 
@@ -71,7 +71,7 @@ impl Live {
         self.env.insert(name.to_owned(), value.to_owned());
     }
 
-    /// What a script prints, and below it its exit status unless that is 0.
+    /// The output of a script, and below it its exit status unless that is 0.
     pub(super) fn script(&self, name: &str, arguments: &[&str]) -> String {
         let mut script = Command::new(super::folder().join(format!("{name}.sh")));
         let done = script.args(arguments).env_clear().env("PATH", path()).envs(&self.env).output().unwrap();
@@ -90,7 +90,7 @@ impl Live {
         text
     }
 
-    /// What the server wrote to its log.
+    /// The server's log.
     pub(super) fn log(&self) -> String {
         self.running.log()
     }

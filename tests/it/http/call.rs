@@ -42,7 +42,7 @@ impl Answer {
     }
 }
 
-/// Sends a request to the door.
+/// Sends a request to the API.
 pub async fn send(app: &TestApp, request: Builder, body: impl Into<Body>) -> Answer {
     let front = Front { origins: vec![ORIGIN.parse().unwrap()], ..Front::default() };
     let request = request.body(body.into()).unwrap();

@@ -1,4 +1,4 @@
-//! Delivery reports at the door: what is answered, and what it did by then.
+//! Delivery reports at the webhook: what is answered, and what it did by then.
 
 use axum::body::Body;
 use http::{Request, StatusCode};

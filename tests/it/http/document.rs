@@ -9,7 +9,7 @@ use crate::support::app::{Kind, TestApp};
 use crate::support::contract::rpcs;
 use crate::support::files;
 
-/// The document, as the door serves it.
+/// The document, as the API serves it.
 pub async fn document(app: &TestApp) -> Value {
     send(app, http::Request::get("/openapi.json"), "").await.ok()
 }

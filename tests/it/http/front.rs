@@ -1,9 +1,9 @@
-//! What every answer has, and what is answered to requests that no route understands.
+//! The common part of every answer, and what is answered to requests that no route understands.
 
 use axum::body::Body;
 use http::Request;
 use messaging::error::{Error, Resource, Violation};
-use messaging::http::{Front, Places, Problem, routes};
+use messaging::http::{CallPermits, Front, Problem, routes};
 use serde_json::json;
 use std::time::Duration;
 use tonic::Code;
@@ -121,7 +121,7 @@ on_both_databases! {
     }
 
     async fn a_full_server_says_when_to_come_back_and_streams_that_stay_do_not_fill_it(app) {
-        let front = Front { places: Places::new(1), ..Front::default() };
+        let front = Front { permits: CallPermits::new(1), ..Front::default() };
         let routes = routes(&app.service, front);
         let call = async |method: &str, path: &str, body: Body| {
             routes.clone().oneshot(of(&app, app.alice, method, path).body(body).unwrap()).await.unwrap()

@@ -1,4 +1,4 @@
-//! Messages from recipients at the door: whom they concern, and what they do.
+//! Messages from recipients at the webhook: whom they concern, and what they do.
 
 use messaging::domain::ids::OwnerId;
 use messaging::proto::SendSingleRequest;
@@ -63,7 +63,7 @@ on_both_databases! {
 
     async fn what_may_mean_something_else_is_for_a_person(app) {
         wrote(&app, json!({"from": NUMBER, "to": "Alice", "text": "stop by tomorrow?"})).await;
-        wrote(&app, json!({"from": NUMBER, "to": "Nobodys", "text": "STOP"})).await;
+        wrote(&app, json!({"from": NUMBER, "to": "Unmatched", "text": "STOP"})).await;
         wrote(&app, json!({"from": NUMBER, "to": "Alice", "text": "Thanks!"})).await;
         wrote(&app, json!({"from": "call me", "to": "Alice", "text": "STOP"})).await;
         post(&app, INBOUND, "{").await;

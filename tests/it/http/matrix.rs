@@ -1,6 +1,6 @@
 //! Every route and every RPC, asked by another owner about what exists and about what does not: the same bytes.
 //!
-//! The routes come from the document of the door and the RPCs from the descriptors; one that is not in the tables fails.
+//! The routes come from the document of the API and the RPCs from the descriptors; one that is not in the tables fails.
 
 use messaging::proto::{CreateCampaignRequest, SendSingleRequest};
 use prost_reflect::{DescriptorPool, DynamicMessage};
@@ -12,7 +12,7 @@ use crate::grpc::web;
 use crate::support::app::{Kind, TestApp, on_both_databases};
 use crate::support::contract::rpcs;
 
-/// What Alice has: a message, the provider's id of it, a campaign, and herself. What nobody has looks alike.
+/// Alice's own: a message, the provider's id of it, a campaign, and herself. What nobody has looks alike.
 struct Ids([String; 4]);
 
 impl Ids {
@@ -41,7 +41,7 @@ async fn ids(app: &TestApp) -> (Ids, Ids) {
     (Ids(real), Ids(unreal.map(str::to_owned)))
 }
 
-/// What was answered about what nobody has, with Alice's ids in its place.
+/// The answers about what nobody has, with Alice's ids in its place.
 fn renamed(bytes: &[u8], real: &Ids, unreal: &Ids) -> String {
     let mut text = String::from_utf8_lossy(bytes).into_owned();
     for (real, unreal) in real.0.iter().zip(&unreal.0) {

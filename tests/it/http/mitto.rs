@@ -1,4 +1,4 @@
-//! What the existing clients call, byte for byte as they know it.
+//! The routes that the existing clients call, byte for byte as they know it.
 
 use messaging::auth::keys;
 use messaging::proto::{CreateCampaignRequest, SendSingleRequest};

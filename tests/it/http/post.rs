@@ -1,4 +1,4 @@
-//! Posting to the door's webhooks, without a network in between.
+//! Posting to the webhooks, without a network in between.
 
 use axum::body::Body;
 use http::request::Builder;
@@ -15,7 +15,7 @@ pub const DLR: &str = "/webhooks/mitto/dlr";
 /// Where messages from recipients go.
 pub const INBOUND: &str = "/webhooks/mitto/inbound";
 
-/// Sends a request to the door.
+/// Sends a request to the API.
 pub async fn request(service: &Service, request: Builder, body: impl Into<Body>) -> (StatusCode, HeaderMap, Value) {
     let request = request.body(body.into()).unwrap();
     let answer = messaging::http::routes(service, messaging::http::Front::default()).oneshot(request).await.unwrap();

@@ -88,7 +88,7 @@ async fn a_server_killed_while_it_sends_loses_nothing_and_resends_only_as_its_gu
     }
 }
 
-/// What the children's clocks say.
+/// The readings of the children's clocks.
 fn now_millis() -> i64 {
     let since = std::time::UNIX_EPOCH.elapsed().unwrap();
     i64::try_from(since.as_millis()).unwrap()

@@ -1,4 +1,4 @@
-//! What operators do by hand, with the real program beside a serving one.
+//! Operators' commands, with the real program beside a serving one.
 
 use crate::support::app::{ACCOUNT, API_KEY, JWT_SECRET};
 use crate::support::program::{Running, failed, printed};

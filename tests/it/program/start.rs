@@ -23,9 +23,9 @@ fn with_token<T>(message: T, token: &str) -> Request<T> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_start_finds_the_first_ones_data_and_its_tokens_still_work() {
     let (_directory, path) = data();
-    let doors = [("DATA_DIR", path.as_str()), ("GRPC_ADDR", "127.0.0.1:0"), ("HTTP_ADDR", "127.0.0.1:0")];
+    let listeners = [("DATA_DIR", path.as_str()), ("GRPC_ADDR", "127.0.0.1:0"), ("HTTP_ADDR", "127.0.0.1:0")];
     // What is reported meanwhile is a matter of how fast the machine is.
-    let env = [&doors[..], &[("SANDBOX_REPORTS", "0")]].concat();
+    let env = [&listeners[..], &[("SANDBOX_REPORTS", "0")]].concat();
     let mut first = Running::start(&["serve", "--sandbox"], &env);
     let token = printed(&["token", "--user", "1", "--sandbox"], &env);
     let mut client = MessagingServiceClient::connect(format!("http://{}", first.address("grpc"))).await.unwrap();

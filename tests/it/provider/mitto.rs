@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use messaging::domain::ids::MessageId;
-use messaging::domain::outcome::{Hold, Outcome};
+use messaging::domain::outcome::{Backoff, Outcome};
 use messaging::domain::phone::Msisdn;
 use messaging::domain::sender::SenderId;
 use messaging::domain::text::MessageText;
@@ -43,17 +43,17 @@ fn submission() -> Submission {
     }
 }
 
-/// An outcome in few words: its class, its hold, and its code or id.
+/// An outcome in few words: its class, its backoff, and its code or id.
 fn brief(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Accepted(acceptance) => format!("accepted {}", acceptance.provider_message_id),
         Outcome::Rejected(reason) => format!("rejected {}", reason.code),
         Outcome::Ambiguous(reason) => format!("ambiguous {}", reason.code),
-        Outcome::NotSent(not_sent) => match not_sent.hold {
-            Hold::Unwell => format!("unwell {}", not_sent.reason.code),
-            Hold::Throttled { retry_after: None } => format!("throttled {}", not_sent.reason.code),
-            Hold::Throttled { retry_after: Some(wait) } => format!("throttled {wait:?} {}", not_sent.reason.code),
-            Hold::AccountBlocked => format!("blocked {}", not_sent.reason.code),
+        Outcome::NotSent(not_sent) => match not_sent.backoff {
+            Backoff::Unhealthy => format!("unhealthy {}", not_sent.reason.code),
+            Backoff::Throttled { retry_after: None } => format!("throttled {}", not_sent.reason.code),
+            Backoff::Throttled { retry_after: Some(wait) } => format!("throttled {wait:?} {}", not_sent.reason.code),
+            Backoff::AccountBlocked => format!("blocked {}", not_sent.reason.code),
         },
     }
 }

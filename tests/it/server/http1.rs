@@ -1,4 +1,4 @@
-//! The HTTP door's connections: those that say nothing do not stay, and there are never too many.
+//! The HTTP API's connections: those that say nothing do not stay, and there are never too many.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
-struct Door {
+struct Listener {
     at: std::net::SocketAddr,
     stop: CancellationToken,
     serving: JoinHandle<()>,
 }
 
-async fn open(limits: Limits) -> Door {
+async fn open(limits: Limits) -> Listener {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (at, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     let slow = || async {
@@ -26,16 +26,16 @@ async fn open(limits: Limits) -> Door {
         "here"
     };
     let serving = tokio::spawn(serve(listener, Router::new().route("/", get(slow)), limits, stop.clone()));
-    Door { at, stop, serving }
+    Listener { at, stop, serving }
 }
 
-impl Door {
+impl Listener {
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.at).await.unwrap()
     }
 }
 
-/// What is answered to one request, on a connection that stays open.
+/// The answer to one request, on a connection that stays open.
 async fn ask(stream: &mut TcpStream) -> String {
     stream.write_all(REQUEST).await.unwrap();
     let mut answer = Vec::new();
@@ -47,14 +47,14 @@ async fn ask(stream: &mut TcpStream) -> String {
 
 #[tokio::test]
 async fn a_head_that_does_not_come_ends_its_connection() {
-    let door = open(Limits { head: Duration::from_millis(50), ..Limits::default() }).await;
+    let listener = open(Limits { head: Duration::from_millis(50), ..Limits::default() }).await;
     for beginning in ["", "GET / HT", "GET / HTTP/1.1\r\nhost: x\r\n"] {
-        let mut stream = door.connect().await;
+        let mut stream = listener.connect().await;
         stream.write_all(beginning.as_bytes()).await.unwrap();
         let mut rest = Vec::new();
         stream.read_to_end(&mut rest).await.unwrap();
     }
-    let mut kept = door.connect().await;
+    let mut kept = listener.connect().await;
     assert!(ask(&mut kept).await.starts_with("HTTP/1.1 200"));
     let mut rest = Vec::new();
     kept.read_to_end(&mut rest).await.unwrap();
@@ -63,8 +63,8 @@ async fn a_head_that_does_not_come_ends_its_connection() {
 
 #[tokio::test]
 async fn one_connection_too_many_waits_until_another_ends() {
-    let door = open(Limits { connections: 1, ..Limits::default() }).await;
-    let (mut first, mut second) = (door.connect().await, door.connect().await);
+    let listener = open(Limits { connections: 1, ..Limits::default() }).await;
+    let (mut first, mut second) = (listener.connect().await, listener.connect().await);
     ask(&mut first).await;
     let mut waits = Box::pin(ask(&mut second));
     assert!(futures::poll!(&mut waits).is_pending());
@@ -76,12 +76,12 @@ async fn one_connection_too_many_waits_until_another_ends() {
 
 #[tokio::test]
 async fn when_it_stops_idle_connections_end_and_new_ones_are_refused() {
-    let door = open(Limits::default()).await;
-    let mut idle = door.connect().await;
+    let listener = open(Limits::default()).await;
+    let mut idle = listener.connect().await;
     ask(&mut idle).await;
-    door.stop.cancel();
+    listener.stop.cancel();
     let mut rest = Vec::new();
     idle.read_to_end(&mut rest).await.unwrap();
-    door.serving.await.unwrap();
-    assert!(TcpStream::connect(door.at).await.is_err());
+    listener.serving.await.unwrap();
+    assert!(TcpStream::connect(listener.at).await.is_err());
 }

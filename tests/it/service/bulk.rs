@@ -9,7 +9,7 @@ use messaging::auth::Caller;
 use messaging::auth::tokens::Tokens;
 use messaging::domain::ids::{OwnerId, ProviderMessageId};
 use messaging::domain::message::{Message, Status};
-use messaging::domain::outcome::{Hold, Outcome};
+use messaging::domain::outcome::{Backoff, Outcome};
 use messaging::domain::retention::Retention;
 use messaging::domain::sender::SenderId;
 use messaging::provider::{Provider, ReadError, Snapshot, Submission};
@@ -94,7 +94,7 @@ impl Case {
                 lease: Duration::from_mins(1),
                 refresh_concurrency: 1,
                 send_concurrency: 32,
-                tenant_in_flight: 28,
+                owner_in_flight: 28,
                 bulk_concurrency: 2,
                 bulk_chunk: 64,
                 rate: None,
@@ -127,7 +127,7 @@ impl Case {
         adding.push((0..recipients).map(one).collect()).await.unwrap();
         adding.finish().await.unwrap();
         self.service.start_campaign(&caller, id).await.unwrap();
-        while self.service.tend_campaigns().await.unwrap() > 0 {}
+        while self.service.reconcile_campaigns().await.unwrap() > 0 {}
     }
 
     async fn send(&self) {
@@ -213,7 +213,7 @@ async fn a_lost_answer_is_sent_again_once_and_says_so(rig: Rig) {
 }
 
 async fn a_call_that_was_not_sent_is_tried_again_as_a_whole(rig: Rig) {
-    let provider = Scripted::new(|_| Err(not_sent(Hold::Unwell)));
+    let provider = Scripted::new(|_| Err(not_sent(Backoff::Unhealthy)));
     let case = Case::new(rig, provider.clone()).await;
     case.campaign(8, 1).await;
     case.send().await;

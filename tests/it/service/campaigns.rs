@@ -32,7 +32,7 @@ fn service(rig: &Rig, default_sender: Option<&str>) -> Service {
             lease: Duration::from_mins(1),
             refresh_concurrency: 1,
             send_concurrency: 1,
-            tenant_in_flight: 1,
+            owner_in_flight: 1,
             bulk_concurrency: 1,
             bulk_chunk: 500,
             rate: None,
@@ -83,6 +83,6 @@ async fn a_started_campaign_keeps_its_sender_whatever_becomes_of_its_owners(rig:
     let id = filled(&service(&rig, Some("Default")), &caller).await;
     service(&rig, Some("Default")).start_campaign(&caller, id).await.unwrap();
     rig.execute("UPDATE users SET sender_name = 'Other'").await;
-    service(&rig, Some("Another")).tend_campaigns().await.unwrap();
+    service(&rig, Some("Another")).reconcile_campaigns().await.unwrap();
     assert_eq!(rig.count("messages WHERE sender = 'Carol'").await, 1);
 }

@@ -17,14 +17,14 @@ use serde_json::json;
 
 use crate::support::app::{Kind, TestApp};
 
-/// What does not grow with use: results that the statement has made already, and tables of a row for each account, for each
+/// The tables that do not grow with use: results that the statement has made already, and tables of a row for each account, for each
 /// user (`u`), or of one row.
 const SMALL: [&str; 7] = ["CONSTANT ROW", "queued", "u", "s LEFT-JOIN", "held", "gates", "journal"];
 
 /// The statements of each file that is listened to.
 static HEARD: Mutex<BTreeMap<String, BTreeSet<String>>> = Mutex::new(BTreeMap::new());
 
-/// What one connection's statements are noted by, if somebody listens to its file.
+/// The name by which one connection's statements are noted, if somebody listens to its file.
 #[derive(Default)]
 struct Ear(String);
 
@@ -50,7 +50,7 @@ struct Step {
     detail: String,
 }
 
-/// What SQLite would read whole for this statement, by the names that the statement has for it. An index may be read whole:
+/// The tables that SQLite would read whole for this statement, by the names that the statement has for it. An index may be read whole:
 /// those of some rows alone hold what is waited for.
 fn read_whole(connection: &mut SqliteConnection, statement: &str) -> Vec<String> {
     let steps = diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}")).load::<Step>(connection);

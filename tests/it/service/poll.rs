@@ -1,4 +1,4 @@
-//! What nobody reported is asked about, within a budget, and ends softly if nothing comes of it.
+//! Messages that nobody reported on are asked about, within a budget, and ends softly if nothing comes of it.
 
 use jiff::SignedDuration;
 use messaging::domain::ids::MessageId;

@@ -28,7 +28,7 @@ async fn status(client: &mut Client, id: &str) -> MessageStatus {
 
 async fn gate(app: &TestApp, name: &str) -> Gate {
     let found = app.store.gates().await.unwrap().into_iter().find(|gate| gate.name == name);
-    found.unwrap_or_else(|| Gate::open(name))
+    found.unwrap_or_else(|| Gate::free(name))
 }
 
 /// Queues a message for later and lets its time come: it waits for the workers.
@@ -49,17 +49,17 @@ on_both_databases! {
         for _ in 0..12 {
             send(&mut alice, to("+306900000001")).await;
         }
-        assert_eq!(gate(&app, "*").await.holding, Holding::Unwell);
+        assert_eq!(gate(&app, "*").await.holding, Holding::Unhealthy);
         let message = send(&mut alice, to("+306900000001")).await;
         assert_eq!((message.status(), message.attempts), (MessageStatus::Queued, 0), "accepted, and not tried");
         app.advance(2);
         app.run_due().await;
-        assert_eq!(gate(&app, "*").await.strikes, 2, "one message tried it, and found it down");
+        assert_eq!(gate(&app, "*").await.failed_probes, 2, "one message tried it, and found it down");
 
         app.outage("none").await;
         app.advance(4);
         app.run_due().await;
-        assert_eq!(gate(&app, "*").await.holding, Holding::Open);
+        assert_eq!(gate(&app, "*").await.holding, Holding::Free);
         assert_eq!(status(&mut alice, &message.id).await, MessageStatus::Sent);
     }
 
@@ -88,11 +88,11 @@ on_both_databases! {
             app.advance(60);
             app.run_due().await;
         }
-        assert_eq!(gate(&app, ACCOUNT).await.strikes, 4, "one probe a minute");
+        assert_eq!(gate(&app, ACCOUNT).await.failed_probes, 4, "one probe a minute");
         app.outage("none").await;
         app.advance(60);
         app.run_due().await;
-        assert_eq!(gate(&app, ACCOUNT).await.holding, Holding::Open);
+        assert_eq!(gate(&app, ACCOUNT).await.holding, Holding::Free);
         assert_eq!(status(&mut alice, &first.id).await, MessageStatus::Sent);
     }
 
@@ -130,11 +130,11 @@ on_both_databases! {
         app.run_due().await;
         let nine = SendSingleRequest { text: "x".repeat(1300), ..to("+306900000001") };
         app.advance(5);
-        assert_eq!(send(&mut alice, nine).await.status(), MessageStatus::Sent, "more parts than the burst pass when nothing is booked");
+        assert_eq!(send(&mut alice, nine).await.status(), MessageStatus::Sent, "more segments than the burst pass when nothing is booked");
         assert_eq!(send(&mut alice, to("+306900000001")).await.status(), MessageStatus::Queued);
     }
 
-    async fn tenants_take_turns(app) {
+    async fn owners_take_turns(app) {
         queued(&app, app.alice, 120).await;
         queued(&app, app.bob, 5).await;
         app.advance(2);
@@ -143,7 +143,7 @@ on_both_databases! {
         app.service.drain().await;
         let mut bob = app.bob();
         let mine = bob.list_messages(messaging::proto::ListMessagesRequest::default()).await.unwrap().into_inner().messages;
-        assert!(mine.iter().all(|m| m.status() == MessageStatus::Sent), "the first look serves both");
+        assert!(mine.iter().all(|m| m.status() == MessageStatus::Sent), "the first pass serves both");
         app.run_due().await;
         assert_eq!(app.ledger("").await.len(), 125);
     }
@@ -162,7 +162,7 @@ on_both_databases! {
         assert_eq!((pass.done, pass.full), (0, true));
         app.sandbox_settings(serde_json::json!({"latency_ms": 0})).await;
         app.service.drain().await;
-        assert!(ended.now_or_never().is_some(), "the worker need not wait for its next look");
+        assert!(ended.now_or_never().is_some(), "the worker need not wait for its next poll");
         app.run_due().await;
         assert_eq!(app.ledger("").await.len(), 10);
     }
@@ -181,7 +181,7 @@ on_both_databases! {
             app.run_due().await;
             seen.push(app.ledger("").await.len() - 120);
         }
-        // Ten at hand, eighteen for the first tries, ten for each second; none more, however often the queue is looked at.
+        // Ten at hand, eighteen for the first tries, ten for each second; none more, however often the queue is polled.
         assert_eq!(seen, [38, 58, 60]);
     }
 
@@ -221,6 +221,6 @@ on_both_databases! {
         app.advance(61);
         app.service.run_timers().await.unwrap();
         assert_eq!(status(&mut alice, &message.id).await, MessageStatus::Expired);
-        assert!(app.store.streams().await.unwrap().is_empty());
+        assert!(app.store.partitions().await.unwrap().is_empty());
     }
 }

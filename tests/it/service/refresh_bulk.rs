@@ -88,7 +88,7 @@ impl Bench {
                 lease: Duration::from_mins(1),
                 refresh_concurrency: CONCURRENCY,
                 send_concurrency: 32,
-                tenant_in_flight: 28,
+                owner_in_flight: 28,
                 bulk_concurrency: 2,
                 bulk_chunk: 500,
                 rate: None,

@@ -1,4 +1,4 @@
-//! Delivery reports end to end: the sandbox posts them to the real door, and every message ends as it should.
+//! Delivery reports end to end: the sandbox posts them to the real webhook, and every message ends as it should.
 
 use messaging::domain::ids::MessageId;
 use messaging::domain::message::{Message, Status};
@@ -7,7 +7,7 @@ use messaging::proto::SendSingleRequest;
 use crate::support::app::{Kind, TestApp};
 use crate::support::store::eventually;
 
-/// What becomes of a destination with this ending: its status, the provider's last word, and how many different reports
+/// The fate of a destination with this ending: its status, the provider's last word, and how many different reports
 /// come.
 const ENDS: [(&str, Status, &str, i64); 11] = [
     ("0001", Status::Delivered, "Delivered", 2),

@@ -43,7 +43,7 @@ fn service(store: &Store, rig: &Rig, watching: Watching) -> Service {
             lease: Duration::from_mins(1),
             refresh_concurrency: 1,
             send_concurrency: 1,
-            tenant_in_flight: 1,
+            owner_in_flight: 1,
             bulk_concurrency: 1,
             bulk_chunk: 500,
             rate: None,

@@ -7,7 +7,7 @@ use messaging::domain::campaign::NewCampaign;
 use messaging::domain::evidence::Evidence;
 use messaging::domain::ids::{CampaignId, OwnerId};
 use messaging::domain::message::{Dispatch, Guarantee, Message, State, Status};
-use messaging::domain::outcome::Hold as HoldBack;
+use messaging::domain::outcome::Backoff;
 use messaging::domain::status::Event;
 use messaging::store::{CampaignInsert, Filter, IdempotencyKey, Job, Pick};
 
@@ -43,13 +43,13 @@ async fn stir(rig: &Rig, owner: OwnerId, campaign: CampaignId, rounds: u64) {
         let event = match (message.state.dispatch, random(6)) {
             (Dispatch::Queued | Dispatch::Scheduled, 0) => Event::Cancel,
             (Dispatch::Queued | Dispatch::Scheduled, _) => rig.claim(),
-            (Dispatch::Claimed, 0) => Event::Release { hold: message.hold().unwrap() },
-            (Dispatch::Claimed, _) => rig.fence(message.hold().unwrap()),
+            (Dispatch::Claimed, 0) => Event::Release { lease: message.lease().unwrap() },
+            (Dispatch::Claimed, _) => rig.fence(message.lease().unwrap()),
             (Dispatch::Sending, answer) => {
-                let outcomes = [rejected(), ambiguous(), not_sent(HoldBack::Unwell)];
+                let outcomes = [rejected(), ambiguous(), not_sent(Backoff::Unhealthy)];
                 let outcome = outcomes.get(usize::try_from(answer).unwrap()).cloned();
                 let outcome = outcome.unwrap_or_else(|| accepted(&format!("p-{round}")));
-                Event::Settle { hold: message.hold().unwrap(), outcome, random: 0.0 }
+                Event::Settle { lease: message.lease().unwrap(), outcome, random: 0.0 }
             }
             (_, 0..2) => Event::Evidence(Evidence::of_read_model("Delivered", None, None)),
             (_, 2) => Event::Evidence(Evidence::of_read_model("Failure", None, None)),

@@ -7,7 +7,7 @@ use messaging::domain::recipient::Recipient;
 use messaging::domain::sender::SenderId;
 use messaging::domain::status::Event;
 use messaging::domain::template::Template;
-use messaging::store::{Added, Batch, Job, Move, Pace, Pick, Store};
+use messaging::store::{Added, Job, Move, Pace, Pick, RecipientBatch, Store};
 
 use crate::support::store::{ME, Rig, both, claim, eventually};
 
@@ -32,7 +32,7 @@ fn recipients(range: std::ops::Range<i64>) -> Vec<Recipient> {
 }
 
 async fn add(store: &Store, owner: OwnerId, campaign: CampaignId, range: std::ops::Range<i64>) -> Added {
-    let batch = Batch { owner, campaign, recipients: recipients(range), invalid: 0 };
+    let batch = RecipientBatch { owner, campaign, recipients: recipients(range), invalid: 0 };
     store.add_recipients(batch).await.unwrap().unwrap()
 }
 
@@ -72,7 +72,7 @@ async fn two_stores_at_once_make_every_message_exactly_once(rig: Rig) {
                 == CampaignState::Running
                 && made_all(&store, owner, campaign).await < 2000
             {
-                made += store.tend(campaign, pace(50, i64::MAX)).await.unwrap();
+                made += store.reconcile(campaign, pace(50, i64::MAX)).await.unwrap();
             }
             made
         })
@@ -90,14 +90,14 @@ async fn made_all(store: &Store, owner: OwnerId, campaign: CampaignId) -> usize 
 
 async fn an_end_between_two_batches_loses_nothing_and_doubles_nothing(rig: Rig) {
     let (_, campaign) = started(&rig, 350).await;
-    assert_eq!(rig.store.tend(campaign, pace(100, i64::MAX)).await.unwrap(), 100);
+    assert_eq!(rig.store.reconcile(campaign, pace(100, i64::MAX)).await.unwrap(), 100);
     // One that nobody waits for is done as a whole or not at all.
-    drop(tokio::time::timeout(std::time::Duration::ZERO, rig.store.tend(campaign, pace(100, i64::MAX))).await);
+    drop(tokio::time::timeout(std::time::Duration::ZERO, rig.store.reconcile(campaign, pace(100, i64::MAX))).await);
     // A process that starts anew; on SQLite one without the serving lock, which the first still holds.
     let again = Store::open(&rig.config, rig.clock.clone(), rig.is_postgres()).await.unwrap();
     // While the one that nobody waits for is at it, the campaign is left to it.
     let made = async || {
-        again.tend(campaign, pace(100, i64::MAX)).await.unwrap();
+        again.reconcile(campaign, pace(100, i64::MAX)).await.unwrap();
         rig.count("messages").await == 350
     };
     eventually(made).await;
@@ -108,12 +108,12 @@ async fn no_more_is_made_while_much_is_queued(rig: Rig) {
     let (_, campaign) = started(&rig, 500).await;
     let mut made = Vec::new();
     for _ in 0..4 {
-        made.push(rig.store.tend(campaign, pace(100, 150)).await.unwrap());
+        made.push(rig.store.reconcile(campaign, pace(100, 150)).await.unwrap());
     }
     assert_eq!(made, [100, 100, 0, 0]);
     let claim = Job { pick: Pick::Waiting { campaign, limit: 50 }, event: Event::Cancel };
     assert_eq!(rig.store.apply(claim).await.unwrap().len(), 50);
-    assert_eq!(rig.store.tend(campaign, pace(100, 150)).await.unwrap(), 100);
+    assert_eq!(rig.store.reconcile(campaign, pace(100, 150)).await.unwrap(), 100);
 }
 
 async fn a_start_and_additions_never_cross(rig: Rig) {
@@ -137,7 +137,7 @@ async fn a_start_and_additions_never_cross(rig: Rig) {
     };
     let ((added, state), done) = tokio::join!(adding, starting);
     assert_eq!((state, done), (CampaignState::Running, Ok(CampaignState::Running)));
-    while rig.store.tend(campaign, pace(500, i64::MAX)).await.unwrap() > 0 {}
+    while rig.store.reconcile(campaign, pace(500, i64::MAX)).await.unwrap() > 0 {}
     assert_made_once(&rig, campaign, added).await;
 }
 
@@ -145,7 +145,7 @@ async fn counters_and_waiting_recipients_are_read_at_one_moment(rig: Rig) {
     let (owner, campaign) = started(&rig, 1000).await;
     let store = rig.store.clone();
     let expanding = tokio::spawn(async move {
-        while store.tend(campaign, pace(20, i64::MAX)).await.unwrap() > 0 {
+        while store.reconcile(campaign, pace(20, i64::MAX)).await.unwrap() > 0 {
             store.roll_up_counters().await.unwrap();
         }
     });
@@ -166,7 +166,7 @@ async fn recipients_go_when_their_campaign_is_over_and_not_before(rig: Rig) {
     add(&rig.store, owner, draft, 0..2).await;
     act(&rig.store, owner, cancelled, Action::Cancel).await.unwrap();
     assert_eq!(rig.store.forget_recipients().await.unwrap(), 0);
-    assert_eq!(rig.store.tend(cancelled, pace(100, 1)).await.unwrap(), 1, "it ends");
+    assert_eq!(rig.store.reconcile(cancelled, pace(100, 1)).await.unwrap(), 1, "it ends");
     let mut gone = Vec::new();
     for _ in 0..3 {
         gone.push(rig.store.forget_recipients().await.unwrap());
@@ -175,21 +175,22 @@ async fn recipients_go_when_their_campaign_is_over_and_not_before(rig: Rig) {
     assert_eq!(rig.count(&format!("recipients WHERE campaign_id IN ({running}, {draft})")).await, 5);
     let stats = rig.store.campaign_stats(owner, cancelled).await.unwrap().unwrap();
     assert_eq!((stats.total(), stats.of(&[Status::Cancelled]), stats.over), (6000, 6000, true));
-    let tended: Vec<_> = rig.store.campaigns_to_tend().await.unwrap().into_iter().map(|c| c.campaign).collect();
-    assert_eq!(tended, [running]);
+    let reconciled: Vec<_> =
+        rig.store.campaigns_to_reconcile().await.unwrap().into_iter().map(|c| c.campaign).collect();
+    assert_eq!(reconciled, [running]);
 }
 
 async fn a_paused_campaigns_messages_are_not_claimed_and_their_leases_end_all_the_same(rig: Rig) {
     let (owner, campaign) = started(&rig, 3).await;
-    rig.store.tend(campaign, pace(10, 10)).await.unwrap();
+    rig.store.reconcile(campaign, pace(10, 10)).await.unwrap();
     let due = async |limit| rig.take(limit).await.len();
     // Whoever listed the streams before the pause must not claim by that list after it.
-    let before = rig.store.streams().await.unwrap();
+    let before = rig.store.partitions().await.unwrap();
     assert_eq!(due(1).await, 1);
     act(&rig.store, owner, campaign, Action::Pause).await.unwrap();
-    let late = before.into_iter().map(|stream| (stream, 10)).collect();
+    let late = before.into_iter().map(|partition| (partition, 10)).collect();
     let late = rig.store.claim(claim(ME, rig.lease_end(), late)).await.unwrap();
-    assert!(late.held.is_empty());
+    assert!(late.leased.is_empty());
     let single = rig.queued(owner).await;
     assert_eq!(due(10).await, 1, "the single send");
     assert_eq!(rig.read(&single).await.state.dispatch, Dispatch::Claimed);
@@ -203,7 +204,7 @@ async fn a_paused_campaigns_messages_are_not_claimed_and_their_leases_end_all_th
 async fn a_recipient_that_vanished_is_not_waited_for(rig: Rig) {
     let (_, campaign) = started(&rig, 3).await;
     rig.execute("DELETE FROM recipients").await;
-    assert_eq!(rig.store.tend(campaign, pace(10, 10)).await.unwrap(), 0);
-    assert_eq!(rig.store.tend(campaign, pace(10, 10)).await.unwrap(), 1);
+    assert_eq!(rig.store.reconcile(campaign, pace(10, 10)).await.unwrap(), 0);
+    assert_eq!(rig.store.reconcile(campaign, pace(10, 10)).await.unwrap(), 1);
     assert_eq!(rig.count("campaigns WHERE state = 6 AND ended_at IS NOT NULL").await, 1);
 }

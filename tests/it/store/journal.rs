@@ -101,7 +101,7 @@ async fn a_change_that_is_no_change_of_state_is_left_out(rig: Rig) {
     assert!(read(&rig.store, owner, &mut at, 7).await.is_empty());
 }
 
-/// What an old program, or one by hand, writes without naming the place.
+/// An insert of an old program, or of one by hand, that names no place.
 fn event(message: Uuid, version: i32, owner: OwnerId, from: i16, to: i16) -> String {
     format!(
         "INSERT INTO events (message_id, version, owner_id, at, kind, from_status, to_status, attempt, evidence) \
@@ -136,7 +136,7 @@ async fn a_transaction_that_is_older_and_waited_for_a_message_comes_after_what_i
     // It has its number, and then gets at the message after the other one has changed it.
     older.batch_execute("BEGIN; SELECT pg_current_xact_id()").await.unwrap();
     let claimed = rig.claimed(&message).await;
-    let fenced = rig.apply(message.id, rig.fence(claimed.hold().unwrap())).await;
+    let fenced = rig.apply(message.id, rig.fence(claimed.lease().unwrap())).await;
     fenced.result.unwrap();
     rig.settle(&fenced.message, accepted("p-1")).await;
     older.batch_execute(&format!("{}; COMMIT", event(message.id.0, 100, owner, 4, 5))).await.unwrap();

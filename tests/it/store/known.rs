@@ -18,7 +18,7 @@ both![
 const LEASE: SignedDuration = SignedDuration::from_mins(1);
 
 async fn settle(rig: &Rig, known: &Message, outcome: Outcome) -> Moved {
-    let event = Event::Settle { hold: known.hold().unwrap(), outcome, random: 1.0 };
+    let event = Event::Settle { lease: known.lease().unwrap(), outcome, random: 1.0 };
     let job = Job { pick: Pick::Known(Box::new(known.clone())), event };
     rig.store.apply(job).await.unwrap().into_iter().next().unwrap()
 }

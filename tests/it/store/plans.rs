@@ -63,7 +63,7 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     let claim = async |s: &Store| {
         let claimed = take(s, uuid::Uuid::max(), start() + jiff::SignedDuration::from_mins(1), 32).await;
         // All that is filled in has lost its validity; the running campaign's one message is a stream of its own.
-        assert!((32..=33).contains(&(claimed.held.len() + claimed.dropped.len())));
+        assert!((32..=33).contains(&(claimed.leased.len() + claimed.dropped.len())));
     };
     let report = async |s: &Store| {
         let event = Event::Evidence(Evidence::of_read_model("Delivered", None, None));
@@ -78,9 +78,9 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     };
     let number = Filter { destination: Some(Msisdn::from_stored("+306942".to_owned())), ..Filter::default() };
     let by_status = Filter { status: Some(Status::Sent), ..Filter::default() };
-    let tend = async |s: &Store| {
+    let reconcile = async |s: &Store| {
         let pace = Pace { page: 10, ceiling: 10, traffic_account_id: "a".to_owned() };
-        assert_eq!(s.tend(CampaignId(1), pace).await.unwrap(), 0, "one of it is queued");
+        assert_eq!(s.reconcile(CampaignId(1), pace).await.unwrap(), 0, "one of it is queued");
     };
     let targets = async |s: &Store| {
         assert_eq!(s.refresh_targets(owner, CampaignId(3), false, "", 50).await.unwrap().len(), 50);
@@ -94,5 +94,5 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     assert!(rows_read(&url, "list of a status", async |s| list(by_status.clone(), s).await).await <= 200);
     assert!(rows_read(&url, "refresh targets", targets).await <= 1100);
     // What the claims before have left behind in the index is read, too, until a vacuum comes.
-    assert!(rows_read(&url, "tend", tend).await <= 60);
+    assert!(rows_read(&url, "reconcile", reconcile).await <= 60);
 }

@@ -1,4 +1,4 @@
-//! The queue: every message is claimed by one claimer, and passes the fence under its hold alone.
+//! The queue: every message is claimed by one claimer, and passes the fence under its lease alone.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use messaging::domain::ids::MessageId;
-use messaging::domain::message::{Dispatch, Hold};
+use messaging::domain::message::{Dispatch, Lease};
 use messaging::domain::status::{Event, Refused};
 use messaging::store::Store;
 use tokio::time::Instant;
@@ -32,7 +32,7 @@ async fn take(store: Store, by: u128, until: jiff::Timestamp, taken: Arc<AtomicU
     while taken.load(Ordering::SeqCst) < total {
         assert!(Instant::now() < deadline, "{} of {total} were taken", taken.load(Ordering::SeqCst));
         let claimed = crate::support::store::take(&store, Uuid::from_u128(by), until, 25).await;
-        let claimed: Vec<MessageId> = claimed.held.iter().map(|m| m.id).collect();
+        let claimed: Vec<MessageId> = claimed.leased.iter().map(|m| m.id).collect();
         taken.fetch_add(claimed.len(), Ordering::SeqCst);
         mine.extend(claimed);
         tokio::task::yield_now().await;
@@ -91,35 +91,35 @@ async fn only_the_holder_passes_the_fence_and_only_in_time(rig: Rig) {
     let owner = rig.owner().await;
     let message = rig.queued(owner).await;
     let claimed = rig.claimed(&message).await;
-    let hold = claimed.hold().unwrap();
-    for wrong in [Hold { by: Uuid::from_u128(2), ..hold }, Hold { epoch: hold.epoch - 1, ..hold }] {
+    let lease = claimed.lease().unwrap();
+    for wrong in [Lease { by: Uuid::from_u128(2), ..lease }, Lease { epoch: lease.epoch - 1, ..lease }] {
         assert_eq!(rig.apply(message.id, rig.fence(wrong)).await.result, Err(Refused::NotHolder));
     }
     rig.clock.advance(SignedDuration::from_secs(56));
-    assert_eq!(rig.apply(message.id, rig.fence(hold)).await.result, Err(Refused::NotHolder));
+    assert_eq!(rig.apply(message.id, rig.fence(lease)).await.result, Err(Refused::NotHolder));
     assert_eq!(rig.read(&message).await, claimed, "a refused event writes nothing");
 
     let other = rig.queued(owner).await;
     let sending = rig.fenced(&other).await;
     assert_eq!((sending.state.dispatch, sending.state.attempts), (Dispatch::Sending, 1));
     assert_eq!(rig.read(&other).await, sending);
-    assert_eq!(rig.apply(other.id, rig.fence(sending.hold().unwrap())).await.result, Err(Refused::State));
+    assert_eq!(rig.apply(other.id, rig.fence(sending.lease().unwrap())).await.result, Err(Refused::State));
 }
 
 async fn a_released_message_is_claimed_again_at_once(rig: Rig) {
     let owner = rig.owner().await;
     let message = rig.queued(owner).await;
     let claimed = rig.claimed(&message).await;
-    let released = rig.apply(message.id, Event::Release { hold: claimed.hold().unwrap() }).await.message;
+    let released = rig.apply(message.id, Event::Release { lease: claimed.lease().unwrap() }).await.message;
     assert_eq!((released.state.dispatch, released.state.held_by), (Dispatch::Queued, None));
     let again = rig.claimed(&message).await;
-    assert_eq!(again.hold(), Some(Hold { by: ME, epoch: 2 }));
+    assert_eq!(again.lease(), Some(Lease { by: ME, epoch: 2 }));
 }
 
 async fn a_late_holder_never_queues_a_message(rig: Rig) {
     let owner = rig.owner().await;
     for (outcome, ends) in [
-        (not_sent(messaging::domain::outcome::Hold::Unwell), Dispatch::Unknown),
+        (not_sent(messaging::domain::outcome::Backoff::Unhealthy), Dispatch::Unknown),
         (ambiguous(), Dispatch::Unknown),
         (accepted("p-1"), Dispatch::Accepted),
     ] {

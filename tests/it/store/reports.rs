@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use messaging::domain::message::{Message, Status};
 use messaging::domain::report::{Form, Post};
-use messaging::store::{Applied, Job, Stage};
+use messaging::store::{Applied, Job, ReportStage};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree as _;
@@ -44,7 +44,7 @@ async fn every_message_with_the_providers_id_is_told_whosever_it_is(rig: Rig) {
         [rig.sent(one, None, "p-1").await, rig.sent(one, None, "p-1").await, rig.sent(other, None, "p-1").await];
     let bystander = rig.sent(one, None, "P-1").await;
     let applied = tell(&rig, &said("p-1", "Delivered")).await;
-    assert_eq!((applied[0].stage, applied[0].moved.len()), (Stage::Applied, 3));
+    assert_eq!((applied[0].stage, applied[0].moved.len()), (ReportStage::Applied, 3));
     for message in &messages {
         assert_eq!(rig.read(message).await.status(), Status::Delivered);
     }
@@ -75,11 +75,11 @@ async fn a_report_that_comes_before_its_message_is_applied_when_that_is_there(ri
     let owner = rig.owner().await;
     let sending = rig.fenced(&rig.queued(owner).await).await;
     let early = tell(&rig, &said("p-1", "Delivered")).await;
-    assert_eq!((early[0].stage, early[0].moved.len()), (Stage::Waiting, 0));
+    assert_eq!((early[0].stage, early[0].moved.len()), (ReportStage::Waiting, 0));
     assert!(due(&rig).await.is_empty(), "it waits for its time");
     assert_eq!(rig.settle(&sending, accepted("p-1")).await.message.status(), Status::Sent);
     rig.clock.advance(SignedDuration::from_secs(1));
-    assert_eq!(due(&rig).await[0].stage, Stage::Applied);
+    assert_eq!(due(&rig).await[0].stage, ReportStage::Applied);
     assert_eq!(rig.read(&sending).await.status(), Status::Delivered);
     assert!(due(&rig).await.is_empty());
 }
@@ -91,12 +91,12 @@ async fn a_report_that_stays_nobodys_is_looked_at_for_72_hours_and_kept(rig: Rig
         rig.clock.advance(SignedDuration::from_secs(seconds - 1));
         assert!(due(&rig).await.is_empty(), "not before {seconds} s");
         rig.clock.advance(SignedDuration::from_secs(1));
-        assert_eq!(due(&rig).await[0].stage, Stage::Waiting, "after {seconds} s");
+        assert_eq!(due(&rig).await[0].stage, ReportStage::Waiting, "after {seconds} s");
     }
     rig.clock.advance(SignedDuration::from_hours(71));
-    assert_eq!(due(&rig).await[0].stage, Stage::Waiting);
+    assert_eq!(due(&rig).await[0].stage, ReportStage::Waiting);
     rig.clock.advance(SignedDuration::from_hours(1));
-    assert_eq!(due(&rig).await[0].stage, Stage::Unmatched);
+    assert_eq!(due(&rig).await[0].stage, ReportStage::Unmatched);
     assert_eq!(rig.count("reports WHERE state = 3 AND due_at IS NULL").await, 1);
     rig.sent(owner, None, "p-1").await;
     rig.clock.advance(SignedDuration::from_hours(100));
@@ -138,7 +138,7 @@ async fn what_waited_is_applied_once_however_many_look(rig: Rig) {
     }
     for look in looks {
         for applied in look.await.unwrap() {
-            assert_eq!((applied.stage, applied.moved.len()), (Stage::Applied, 1));
+            assert_eq!((applied.stage, applied.moved.len()), (ReportStage::Applied, 1));
             assert!(seen.insert(applied.id), "applied twice");
         }
     }
@@ -160,7 +160,10 @@ async fn a_report_that_the_database_refuses_to_apply_is_kept_and_holds_up_no_oth
     let early = said("p-3", "Failure");
     let (refused, other) = (said("p-2", "Delivered"), said("p-1", "Sent"));
     let (refused, other, early) = tokio::join!(tell(&rig, &refused), tell(&rig, &other), tell(&rig, &early));
-    assert_eq!([&refused, &other, &early].map(|told| told[0].stage), [Stage::Waiting, Stage::Applied, Stage::Waiting]);
+    assert_eq!(
+        [&refused, &other, &early].map(|told| told[0].stage),
+        [ReportStage::Waiting, ReportStage::Applied, ReportStage::Waiting]
+    );
     assert_eq!(rig.read(&messages[1]).await.status(), Status::Sent);
     let late = rig.sent(owner, None, "p-3").await;
     rig.clock.advance(SignedDuration::from_secs(1));
@@ -170,12 +173,12 @@ async fn a_report_that_the_database_refuses_to_apply_is_kept_and_holds_up_no_oth
 
     rig.execute("DROP INDEX poison").await;
     rig.clock.advance(SignedDuration::from_mins(10));
-    assert_eq!(due(&rig).await[0].stage, Stage::Applied);
+    assert_eq!(due(&rig).await[0].stage, ReportStage::Applied);
     assert_eq!(rig.read(&messages[1]).await.status(), Status::Delivered);
     assert_eq!(rig.count("reports WHERE state <> 2").await, 0);
 }
 
-/// What was said of a message; `id` is put in later.
+/// The statement on a message; `id` is put in later.
 fn reports() -> impl Strategy<Value = Vec<Value>> {
     let word = prop::sample::select(vec!["Delivered", "DELIVRD", "Failure", "undeliv", "Sent", "enroute", "?"]);
     let at = prop::option::of(0..4_u8);
@@ -195,7 +198,7 @@ fn two_orders() -> impl Strategy<Value = [Vec<Value>; 2]> {
     })
 }
 
-/// What must not depend on any order.
+/// The part that must not depend on any order.
 fn verdict(m: &Message) -> impl PartialEq + std::fmt::Debug + use<> {
     let s = &m.state;
     let words = (s.provider_status.clone(), s.error_code.clone(), s.error.clone());

@@ -35,7 +35,7 @@ both![
 const KEY: &str = "a key of the tests, 32 bytes or more";
 const NUMBER: &str = "+306900739101";
 const TEXT: &str = "canary text of 739101";
-/// What must not be found: the number as it is written in several places, and the text.
+/// The texts that must not be found: the number as it is written in several places, and the text.
 const CANARIES: [&str; 3] = ["306900739101", TEXT, "canary"];
 
 fn number() -> Msisdn {
@@ -311,7 +311,7 @@ async fn another_key_or_none_is_refused_once_something_is_erased(rig: Rig) {
 async fn a_number_is_erased_on_request_from_everything_at_rest(rig: Rig) {
     let (rig, owner) = keyed(rig).await;
     let other = rig.owner().await;
-    let (mine, his) = (sent(&rig, owner, None, "p-1").await, sent(&rig, other, None, "p-2").await);
+    let (mine, theirs) = (sent(&rig, owner, None, "p-1").await, sent(&rig, other, None, "p-2").await);
     let bystander = rig.sent(owner, None, "p-3").await;
     let waits = rig.stored(message(&rig, owner, None)).await;
     told(&rig, "p-1", "Delivered", None).await;
@@ -327,11 +327,11 @@ async fn a_number_is_erased_on_request_from_everything_at_rest(rig: Rig) {
 
     let done = rig.store.erase_number(&number(), Some(owner)).await.unwrap();
     assert_eq!((done.messages, done.under_way, done.opt_outs), (1, 1, 1));
-    assert!(rig.read(&mine).await.destination.is_erased() && !rig.read(&his).await.destination.is_erased());
+    assert!(rig.read(&mine).await.destination.is_erased() && !rig.read(&theirs).await.destination.is_erased());
     assert_eq!(rig.count("reports").await, 2, "the other owner's and the other number's");
     let done = rig.store.erase_number(&number(), None).await.unwrap();
     assert_eq!((done.messages, done.under_way, done.opt_outs, done.waiting), (1, 1, 0, 1));
-    assert!(rig.read(&his).await.destination.is_erased() && !rig.read(&bystander).await.destination.is_erased());
+    assert!(rig.read(&theirs).await.destination.is_erased() && !rig.read(&bystander).await.destination.is_erased());
     assert_eq!(
         (rig.count("reports").await, rig.count("inbound").await),
         (1, 1),

@@ -1,4 +1,4 @@
-//! What time does to messages that somebody left.
+//! The effect of time on messages that somebody left.
 
 use jiff::SignedDuration;
 use messaging::domain::message::{Dispatch, Guarantee, Status};

@@ -1,4 +1,4 @@
-//! A whole service for one test: its own database, the sandbox as its provider, a real gRPC door, and a clock that
+//! A whole service for one test: its own database, the sandbox as its provider, a real gRPC API, and a clock that
 //! the test moves. Nothing runs in the background: `run_due` does what workers would do.
 
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use messaging::proto::campaign_service_client::CampaignServiceClient;
 use messaging::proto::messaging_service_client::MessagingServiceClient;
 use messaging::provider::mitto::{self, Mitto};
 use messaging::sandbox::{self, Sandbox};
-use messaging::server::Doors;
+use messaging::server::Listeners;
 use messaging::service::{Parts, Service, Settings, Watching, Webhooks};
 use messaging::store::{self, Store};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -37,13 +37,13 @@ pub enum Kind {
     Postgres,
 }
 
-/// What every token of these tests is signed with.
+/// The key that signs every token of these tests.
 pub const JWT_SECRET: &str = "a secret of the tests, long enough for HS256";
 /// The sandbox's key.
 pub const API_KEY: &str = "canary-provider-key";
-/// What the provider's posts are known by.
+/// The secret that the provider's posts are known by.
 pub const WEBHOOK_SECRET: &str = "canary-webhook-secret";
-/// What the pseudonyms of the tests are made with, where there are any.
+/// The key of the tests' pseudonyms, where there are any.
 pub const PSEUDONYM_KEY: &str = "canary-pseudonym-key, 32 bytes or more";
 /// The origin whose pages may call.
 pub const ORIGIN: &str = "https://app.example.com";
@@ -142,14 +142,14 @@ impl TestApp {
         Self::build(home, now, sandbox, false).await
     }
 
-    /// With a key for pseudonyms: texts are kept for 30 days, messages for 90. The sandbox posts to the door.
+    /// With a key for pseudonyms: texts are kept for 30 days, messages for 90. The sandbox posts to the webhook.
     pub async fn keyed(kind: Kind) -> Self {
         let mut home = Home::new(kind).await;
         home.config.pseudonym_key = Some(SecretString::from(PSEUDONYM_KEY));
         Self::build(home, Timestamp::from_second(1_790_000_000).expect("a time"), None, true).await
     }
 
-    /// With a sandbox that posts its reports and injected messages to the door.
+    /// With a sandbox that posts its reports and injected messages to the webhook.
     pub async fn reported(kind: Kind) -> Self {
         let now = Timestamp::from_second(1_790_000_000).expect("a time");
         Self::build(Home::new(kind).await, now, None, true).await
@@ -158,9 +158,9 @@ impl TestApp {
     async fn build(home: Home, now: Timestamp, sandbox: Option<SocketAddr>, reported: bool) -> Self {
         let any = "127.0.0.1:0".parse().expect("an address");
         let grpc = Grpc { addr: any, tls: None, max_in_flight: 500, watch_streams: 500 };
-        let doors = Doors::open(&grpc, any).await.expect("the doors open");
-        let (grpc, http_door) = doors.addresses();
-        let hook = |name: &str| reported.then(|| format!("http://{http_door}/webhooks/mitto/{name}"));
+        let listeners = Listeners::open(&grpc, any).await.expect("the listeners open");
+        let (grpc, http_at) = listeners.addresses();
+        let hook = |name: &str| reported.then(|| format!("http://{http_at}/webhooks/mitto/{name}"));
         let clock = Clock::manual(now);
         let stop = CancellationToken::new();
         let sandbox = if let Some(addr) = sandbox {
@@ -201,7 +201,7 @@ impl TestApp {
                 lease: Duration::from_mins(1),
                 refresh_concurrency: 16,
                 send_concurrency: 32,
-                tenant_in_flight: 28,
+                owner_in_flight: 28,
                 bulk_concurrency: 2,
                 bulk_chunk: 100,
                 rate: None,
@@ -215,8 +215,8 @@ impl TestApp {
         };
         let service = Service::new(parts(&store, &tokens, &clock, vec![SecretString::from(WEBHOOK_SECRET)]));
         let serving =
-            Box::pin(doors.serve(service.clone(), 500, vec![ORIGIN.parse().expect("an origin")], stop.clone()));
-        tokio::spawn(async move { serving.await.expect("the doors serve") });
+            Box::pin(listeners.serve(service.clone(), 500, vec![ORIGIN.parse().expect("an origin")], stop.clone()));
+        tokio::spawn(async move { serving.await.expect("the listeners serve") });
         let endpoint = Channel::from_shared(format!("http://{grpc}")).expect("a URL");
         let channel = endpoint.connect_lazy();
         let alice = store.create_user("alice", SenderId::parse("Alice").ok().as_ref()).await.expect("alice is made");
@@ -292,7 +292,7 @@ impl TestApp {
     /// Does whatever the workers would do now, until nothing is due.
     pub async fn run_due(&self) {
         for _ in 0..100 {
-            let tended = self.service.tend_campaigns().await.expect("the campaigns are looked after");
+            let reconciled = self.service.reconcile_campaigns().await.expect("the campaigns are reconciled");
             let timers = self.service.run_timers().await.expect("the timers run");
             self.service.refresh_gates().await.expect("the gates are read");
             let sent = self.service.send_due().await.expect("what is due is sent").done;
@@ -301,7 +301,7 @@ impl TestApp {
             let inbound = self.service.read_inbound().await.expect("what came in is read");
             let polls = self.service.poll_unreported().await.expect("the provider is asked");
             self.service.drain().await;
-            if tended + timers + sent + in_bulk + reports + inbound + polls == 0 {
+            if reconciled + timers + sent + in_bulk + reports + inbound + polls == 0 {
                 return;
             }
         }
@@ -324,7 +324,7 @@ impl TestApp {
         self.execute(&format!("INSERT INTO opt_outs VALUES ({owner}, '{destination}', 1, {now})")).await;
     }
 
-    /// What the sandbox accepted, as its ledger says.
+    /// The messages that the sandbox accepted, as its ledger says.
     pub async fn ledger(&self, query: &str) -> Vec<Value> {
         let url = format!("http://{}/sandbox/ledger?{query}", self.sandbox);
         let answer = self.http.get(url).send().await.expect("the ledger answers");
@@ -332,7 +332,7 @@ impl TestApp {
         body.as_array().expect("the ledger is a list").clone()
     }
 
-    /// Lets a handset write: the sandbox posts it to the door, and says what the door answered.
+    /// Lets a handset write: the sandbox posts it to the webhook, and says what that answered.
     pub async fn inject(&self, from: &str, to: &str, text: &str) -> Value {
         let url = format!("http://{}/sandbox/inbound", self.sandbox);
         let body = json!({"from": from, "to": to, "text": text});

@@ -2,7 +2,7 @@
 
 use prost::Message as _;
 
-/// What is needed of google/protobuf/descriptor.proto.
+/// The needed part of google/protobuf/descriptor.proto.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Set {
     #[prost(message, repeated, tag = "1")]

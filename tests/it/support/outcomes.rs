@@ -1,7 +1,7 @@
-//! What the provider may answer.
+//! The answers of the provider.
 
 use messaging::domain::ids::ProviderMessageId;
-use messaging::domain::outcome::{Acceptance, Hold, NotSent, Outcome, Quote, Reason};
+use messaging::domain::outcome::{Acceptance, Backoff, NotSent, Outcome, Quote, Reason};
 
 fn reason(code: &'static str) -> Reason {
     Reason { code, description: Quote("why".to_owned()) }
@@ -22,8 +22,8 @@ pub fn rejected() -> Outcome {
 }
 
 /// The provider certainly did not take it.
-pub fn not_sent(hold: Hold) -> Outcome {
-    Outcome::NotSent(NotSent { reason: reason("PROVIDER_UNWELL"), hold })
+pub fn not_sent(backoff: Backoff) -> Outcome {
+    Outcome::NotSent(NotSent { reason: reason("PROVIDER_UNHEALTHY"), backoff })
 }
 
 /// Nobody knows.

@@ -19,14 +19,14 @@ pub fn run(arguments: &[&str], env: &[(&str, &str)]) -> Output {
     messaging(arguments, env).output().expect("the program starts")
 }
 
-/// What a command printed, which ended well.
+/// The output of a command that ended well.
 pub fn printed(arguments: &[&str], env: &[(&str, &str)]) -> String {
     let output = run(arguments, env);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("the output is text").trim().to_owned()
 }
 
-/// What a command said that ended with this exit status: one line on standard error, and nothing else.
+/// The words of a command that ended with this exit status: one line on standard error, and nothing else.
 pub fn failed(arguments: &[&str], env: &[(&str, &str)], status: i32) -> String {
     let output = run(arguments, env);
     let said = String::from_utf8(output.stderr).expect("the output is text");
@@ -71,8 +71,8 @@ impl Running {
     }
 
     /// One of its addresses: `grpc`, `http` or `sandbox`.
-    pub fn address(&self, door: &str) -> String {
-        self.addresses[door].as_str().expect("the door has an address").to_owned()
+    pub fn address(&self, listener: &str) -> String {
+        self.addresses[listener].as_str().expect("the listener has an address").to_owned()
     }
 
     /// Everything that it wrote after its first line so far.

@@ -4,10 +4,12 @@ use jiff::Timestamp;
 use messaging::clock::Clock;
 use messaging::domain::campaign::NewCampaign;
 use messaging::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
-use messaging::domain::message::{Dispatch, Guarantee, Hold, Message};
+use messaging::domain::message::{Dispatch, Guarantee, Lease, Message};
 use messaging::domain::outcome::Outcome;
 use messaging::domain::status::Event;
-use messaging::store::{Accepted, CampaignInsert, Claim, Claimed, Config, Error, Job, Moved, Pick, Store, Stream, Url};
+use messaging::store::{
+    Accepted, CampaignInsert, Claim, Claimed, Config, Error, Job, Moved, Partition, Pick, Store, Url,
+};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -154,7 +156,7 @@ impl Rig {
 
     /// Claims up to `limit` of all that is due, for `by`.
     pub async fn take(&self, limit: usize) -> Vec<Message> {
-        take(&self.store, ME, self.lease_end(), limit).await.held
+        take(&self.store, ME, self.lease_end(), limit).await.leased
     }
 
     /// Claims this message.
@@ -167,21 +169,21 @@ impl Rig {
     /// Claims this message and passes the fence with it.
     pub async fn fenced(&self, message: &Message) -> Message {
         let claimed = self.claimed(message).await;
-        let moved = self.apply(message.id, self.fence(claimed.hold().unwrap())).await;
+        let moved = self.apply(message.id, self.fence(claimed.lease().unwrap())).await;
         moved.result.unwrap();
         moved.message
     }
 
     pub async fn settle(&self, message: &Message, outcome: Outcome) -> Moved {
-        self.apply(message.id, Event::Settle { hold: message.hold().unwrap(), outcome, random: 1.0 }).await
+        self.apply(message.id, Event::Settle { lease: message.lease().unwrap(), outcome, random: 1.0 }).await
     }
 
     pub fn claim(&self) -> Event {
         Event::Claim { by: ME, until: self.lease_end() }
     }
 
-    pub fn fence(&self, hold: Hold) -> Event {
-        Event::Fence { hold, until: self.lease_end(), margin: jiff::SignedDuration::from_secs(5) }
+    pub fn fence(&self, lease: Lease) -> Event {
+        Event::Fence { lease, until: self.lease_end(), margin: jiff::SignedDuration::from_secs(5) }
     }
 
     /// A minute from now.
@@ -241,14 +243,14 @@ pub async fn execute(url: &Url, statement: &str) {
     }
 }
 
-/// Claims up to `limit` messages of every stream that has something due.
+/// Claims up to `limit` messages of every partition that has something due.
 pub async fn take(store: &Store, by: Uuid, until: Timestamp, limit: usize) -> Claimed {
-    let shares = store.streams().await.unwrap().into_iter().map(|stream| (stream, limit)).collect();
+    let shares = store.partitions().await.unwrap().into_iter().map(|partition| (partition, limit)).collect();
     store.claim(claim(by, until, shares)).await.unwrap()
 }
 
 /// A claim without a rate, that does not pass the fence.
-pub fn claim(by: Uuid, until: Timestamp, shares: Vec<(Stream, usize)>) -> Claim {
+pub fn claim(by: Uuid, until: Timestamp, shares: Vec<(Partition, usize)>) -> Claim {
     let put_off = jiff::SignedDuration::from_secs(2);
     Claim { shares, by, until, fence: false, rates: BTreeMap::new(), retries: usize::MAX, put_off }
 }

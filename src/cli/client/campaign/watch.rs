@@ -52,7 +52,7 @@ struct Watch {
 }
 
 impl Watch {
-    /// Reads one stream. Answers what cut it, if it did not end as it should.
+    /// Reads one stream. Returns what cut it, if it did not end as it should.
     async fn read(
         &mut self,
         mut stream: Streaming<WatchCampaignResponse>,

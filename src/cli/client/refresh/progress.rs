@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use super::super::failure::Failure;
 use crate::proto::{RefreshOutcome, RefreshStatusBulkResponse};
 
-/// What was seen so far, drawn on standard error or not at all.
+/// The progress so far, drawn on standard error or not at all.
 pub(super) struct Progress {
     bar: ProgressBar,
     /// To be drawn from the first event on: before it nobody knows how much there is to do.

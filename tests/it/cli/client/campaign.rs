@@ -124,15 +124,15 @@ async fn a_dry_run_tells_the_plan() {
     let fake = Fake::start(script).await;
     let done = run(fake.addr, &["campaign", "start", "5", "--dry-run"]).await;
     insta::assert_snapshot!(done.out, @r"
-    dry run         nothing was started
-    messages        10
-    parts           12
-    GSM7            8
-    UCS2            2
-    forced by       α 👋
-    opted out       1
-    parts a second  4
-    takes           3 s
+    dry run            nothing was started
+    messages           10
+    segments           12
+    GSM7               8
+    UCS2               2
+    forced by          α 👋
+    opted out          1
+    segments a second  4
+    takes              3 s
     ");
     assert_eq!(fake.heard().moves, [("plan", 5)]);
 }

@@ -27,7 +27,7 @@ pub(super) enum Step {
     Hang,
 }
 
-/// What the service says: the next answer of each kind, and INTERNAL where there is none.
+/// The service's answers: the next answer of each kind, and INTERNAL where there is none.
 #[derive(Default)]
 pub(super) struct Script {
     pub(super) send: VecDeque<Result<SendSingleResponse, Status>>,
@@ -45,7 +45,7 @@ pub(super) struct Script {
     pub(super) changes: VecDeque<Vec<Result<WatchMessagesResponse, Status>>>,
 }
 
-/// What the service was asked.
+/// The requests that the service got.
 #[derive(Default)]
 pub(super) struct Heard {
     pub(super) sends: Vec<SendSingleRequest>,
@@ -55,7 +55,7 @@ pub(super) struct Heard {
     pub(super) campaigns: Vec<CreateCampaignRequest>,
     /// The requests of each stream of recipients.
     pub(super) added: Vec<Vec<AddRecipientsRequest>>,
-    /// What was done to which campaign.
+    /// The actions on campaigns.
     pub(super) moves: Vec<(&'static str, i64)>,
     /// The credentials of each call: metadata name and value.
     pub(super) credentials: Vec<(&'static str, String)>,
@@ -95,7 +95,7 @@ impl Fake {
         Self { addr, heard, _serving: AbortOnDropHandle::new(serving) }
     }
 
-    /// What it was asked, once.
+    /// The requests it got, once.
     pub(super) fn heard(&self) -> Heard {
         std::mem::take(&mut self.heard.lock().unwrap())
     }

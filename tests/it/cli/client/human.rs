@@ -1,4 +1,4 @@
-//! What people read.
+//! The text for people.
 
 use messaging::proto::MessageStatus::{Failed, Queued, Sending, Unspecified};
 use messaging::proto::explain_message_response::Entry;
@@ -88,7 +88,7 @@ async fn an_explanation_is_the_record_and_what_happened_to_it() {
     to           +306900000001
     sender       Acme
     text         Hi\nthere
-    parts        1 (GSM7)
+    segments     1 (GSM7)
     attempts     1
     error        PROVIDER_REJECTED: no route
     created      2027-01-15T08:00:00Z
@@ -107,7 +107,7 @@ async fn the_providers_view_leaves_out_what_the_provider_left_out() {
     provider status  Delivered
     provider id      p-1
     sender           Acme
-    parts            1
+    segments         1
     updated          2027-01-15T08:00:01Z
     ");
 }
@@ -128,7 +128,7 @@ async fn a_refresh_tells_what_it_changed_and_what_the_provider_said() {
     provider status  Delivered
     provider id      p-1
     sender           Acme
-    parts            1
+    segments         1
     updated          2027-01-15T08:00:01Z
     ");
 }

@@ -15,7 +15,7 @@ struct Program {
     command: Command,
 }
 
-/// What a command left behind.
+/// The traces of a command.
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) exit: Exit,

@@ -10,7 +10,7 @@ use super::fake::{Fake, Script};
 use super::terminal::run;
 use MessageStatus::{Delivered, Queued, Sent, Unspecified};
 
-/// What one scripted stream says.
+/// The content of one scripted stream.
 type Told = Result<WatchMessagesResponse, Status>;
 
 fn heartbeat(token: &str) -> WatchMessagesResponse {
@@ -31,7 +31,7 @@ fn tokens(fake: &Fake) -> Vec<String> {
     fake.heard().watches.into_iter().map(|watch| watch.resume_token).collect()
 }
 
-/// What ends a watch in these tests.
+/// The error that ends a watch in these tests.
 fn no_more() -> Vec<Told> {
     vec![Err(Status::permission_denied("enough"))]
 }

@@ -32,7 +32,7 @@ fn two_orders() -> impl Strategy<Value = [Vec<Evidence>; 2]> {
     })
 }
 
-/// What must not depend on any order.
+/// The part that must not depend on any order.
 fn verdict(m: &Message) -> impl PartialEq + std::fmt::Debug + use<> {
     let s = &m.state;
     let words = (s.provider_status.clone(), s.error_code.clone(), s.error.clone());
@@ -60,7 +60,7 @@ proptest! {
 
     #[test]
     fn it_does_not_matter_whether_the_answer_or_the_reports_come_first(
-        resend: bool, outcome in prop::sample::select(vec![accepted("p-1"), rejected(), unwell(), ambiguous()]),
+        resend: bool, outcome in prop::sample::select(vec![accepted("p-1"), rejected(), unhealthy(), ambiguous()]),
         orders in two_orders(), at in prop::array::uniform2(any::<Index>()),
     ) {
         let mut verdicts = orders.iter().zip(at).map(|(evidence, at)| {
@@ -77,7 +77,7 @@ proptest! {
     }
 }
 
-/// What a world of several workers, a provider and a clock may do next.
+/// The next step of a world of several workers, a provider and a clock.
 #[derive(Debug, Clone)]
 enum Step {
     Claim(Uuid),
@@ -86,7 +86,7 @@ enum Step {
     Answer(Index, u8),
     Evidence(Evidence),
     Timer,
-    Look(bool),
+    Poll(bool),
     Unreported,
     Cancel,
     Wait(i64),
@@ -101,7 +101,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (any::<Index>(), 0..5_u8).prop_map(|(call, answer)| Step::Answer(call, answer)),
         1 => evidence().prop_map(Step::Evidence),
         4 => Just(Step::Timer),
-        1 => any::<bool>().prop_map(Step::Look),
+        1 => any::<bool>().prop_map(Step::Poll),
         1 => Just(Step::Unreported),
         1 => Just(Step::Cancel),
         4 => prop::sample::select(vec![1_i64, 30, 61, 121, 901, 260_000]).prop_map(Step::Wait),
@@ -111,42 +111,42 @@ fn step() -> impl Strategy<Value = Step> {
 /// One message, everybody who ever held it, and every call that was made for it.
 struct World {
     case: Case,
-    holds: Vec<Hold>,
+    leases: Vec<Lease>,
     /// The calls past the fence, and the provider's answer once there is one.
-    calls: Vec<(Hold, Option<Outcome>)>,
+    calls: Vec<(Lease, Option<Outcome>)>,
     resends: u32,
 }
 
 impl World {
     fn step(&mut self, step: &Step) {
-        let of = |holds: &[Hold], i: &Index| holds.get(i.index(holds.len().max(1))).copied();
+        let of = |leases: &[Lease], i: &Index| leases.get(i.index(leases.len().max(1))).copied();
         let event = match step {
             Step::Wait(seconds) => return self.case.now += SignedDuration::from_secs(*seconds),
             Step::Claim(by) => Event::Claim { by: *by, until: self.case.now + LEASE },
-            Step::Fence(i) => match of(&self.holds, i) {
-                Some(hold) => Event::Fence { hold, until: self.case.now + LEASE, margin: MARGIN },
+            Step::Fence(i) => match of(&self.leases, i) {
+                Some(lease) => Event::Fence { lease, until: self.case.now + LEASE, margin: MARGIN },
                 None => return,
             },
-            Step::Release(i) => match of(&self.holds, i) {
-                Some(hold) => Event::Release { hold },
+            Step::Release(i) => match of(&self.leases, i) {
+                Some(lease) => Event::Release { lease },
                 None => return,
             },
             Step::Answer(i, answer) => {
                 let number = i.index(self.calls.len().max(1));
-                let Some((hold, answered)) = self.calls.get_mut(number) else { return };
+                let Some((lease, answered)) = self.calls.get_mut(number) else { return };
                 // A call has one answer; what may be repeated is the settle.
                 let outcome = answered.get_or_insert_with(|| match answer {
                     0 => accepted("p-1"),
                     1 => rejected(),
-                    2 => not_sent(HoldBack::AccountBlocked),
-                    3 => unwell(),
+                    2 => not_sent(Backoff::AccountBlocked),
+                    3 => unhealthy(),
                     _ => ambiguous(),
                 });
-                Event::Settle { hold: *hold, outcome: outcome.clone(), random: 0.0 }
+                Event::Settle { lease: *lease, outcome: outcome.clone(), random: 0.0 }
             }
             Step::Evidence(evidence) => Event::Evidence(evidence.clone()),
             Step::Timer => Event::Timer,
-            Step::Look(asks) => Event::Look { asks: *asks },
+            Step::Poll(asks) => Event::Poll { asks: *asks },
             Step::Unreported => Event::Unreported,
             Step::Cancel => Event::Cancel,
         };
@@ -160,9 +160,11 @@ impl World {
         let state = &self.case.message.state;
         match event {
             Event::Claim { by, .. } if done && state.dispatch == Dispatch::Claimed => {
-                self.holds.push(Hold { by: *by, epoch: state.epoch });
+                self.leases.push(Lease { by: *by, epoch: state.epoch });
             }
-            Event::Fence { hold, .. } if done && state.dispatch == Dispatch::Sending => self.calls.push((*hold, None)),
+            Event::Fence { lease, .. } if done && state.dispatch == Dispatch::Sending => {
+                self.calls.push((*lease, None))
+            }
             _ => {}
         }
     }
@@ -187,7 +189,7 @@ impl World {
         }
         let fits = match before.state.dispatch {
             Dispatch::Sending => {
-                matches!(event, Event::Settle { hold, outcome: Outcome::NotSent(_), .. } if before.hold() == Some(*hold))
+                matches!(event, Event::Settle { lease, outcome: Outcome::NotSent(_), .. } if before.lease() == Some(*lease))
             }
             Dispatch::Unknown => {
                 self.resends += 1;
@@ -259,7 +261,7 @@ proptest! {
         if scheduled {
             case.message.state = State::waiting(true, case.now, case.now);
         }
-        let mut world = World { case, holds: Vec::new(), calls: Vec::new(), resends: 0 };
+        let mut world = World { case, leases: Vec::new(), calls: Vec::new(), resends: 0 };
         for step in &steps {
             world.step(step);
             let most = if at_most_once { 1 } else { 2 };

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use messaging::domain::message::Status;
-use messaging::domain::status::{BLOCKED_RETRY, Kind, public};
+use messaging::domain::status::{BLOCKED_RETRY, EventKind, public};
 
 use super::*;
 
@@ -43,8 +43,8 @@ fn table(columns: &[Column<'_>]) -> String {
 }
 
 fn by(case: &Case, by: Uuid, epoch: i32, outcome: Outcome) -> Event {
-    let hold = Hold { by, epoch: case.message.state.epoch + epoch };
-    Event::Settle { hold, outcome, random: 0.5 }
+    let lease = Lease { by, epoch: case.message.state.epoch + epoch };
+    Event::Settle { lease, outcome, random: 0.5 }
 }
 
 #[test]
@@ -52,9 +52,9 @@ fn the_holder_moves_a_message_forward_and_nobody_else_does() {
     insta::assert_snapshot!(table(&[
         ("claim", &|c| c.claim()),
         ("fence", &|c| c.fence()),
-        ("fence other", &|c| Event::Fence { hold: Hold { by: OTHER, ..c.hold() }, until: c.now, margin: MARGIN }),
-        ("release", &|c| Event::Release { hold: c.hold() }),
-        ("rel. other", &|c| Event::Release { hold: Hold { by: OTHER, ..c.hold() } }),
+        ("fence other", &|c| Event::Fence { lease: Lease { by: OTHER, ..c.lease() }, until: c.now, margin: MARGIN }),
+        ("release", &|c| Event::Release { lease: c.lease() }),
+        ("rel. other", &|c| Event::Release { lease: Lease { by: OTHER, ..c.lease() } }),
         ("cancel", &|_| Event::Cancel),
         ("two minutes", &|c| {
             c.now += SignedDuration::from_mins(2);
@@ -84,11 +84,11 @@ fn an_answer_settles_what_its_holder_is_sending_and_a_late_one_only_brings_good_
     insta::assert_snapshot!(table(&[
         ("accepted", &|c| c.settle(accepted("p-2"))),
         ("rejected", &|c| c.settle(rejected())),
-        ("not sent", &|c| c.settle(unwell())),
+        ("not sent", &|c| c.settle(unhealthy())),
         ("ambiguous", &|c| c.settle(ambiguous())),
         ("late acc.", &|c| by(c, ME, -1, accepted("p-2"))),
         ("late rej.", &|c| by(c, ME, -1, rejected())),
-        ("late not s.", &|c| by(c, ME, -1, unwell())),
+        ("late not s.", &|c| by(c, ME, -1, unhealthy())),
         ("late amb.", &|c| by(c, OTHER, 0, ambiguous())),
     ]), @r"
                accepted    rejected    not sent    ambiguous   late acc.   late rej.   late not s. late amb.
@@ -161,7 +161,7 @@ fn the_fence_needs_a_lease_with_its_margin_left() {
     let fence = case.fence();
     let last = case.clone().after(LEASE - MARGIN).apply(&fence);
     let late = case.after(LEASE - MARGIN + SignedDuration::from_micros(1)).apply(&fence);
-    assert_eq!(last.unwrap().kind, Some(Kind::Fenced));
+    assert_eq!(last.unwrap().kind, Some(EventKind::Fenced));
     assert_eq!(late, Err(Refused::NotHolder));
 }
 
@@ -175,7 +175,7 @@ fn the_fence_of_an_earlier_hold_is_refused() {
 
 #[test]
 fn nothing_is_claimed_before_its_time() {
-    let mut case = Case::new(Guarantee::AtLeastOnce).sending().settled(unwell());
+    let mut case = Case::new(Guarantee::AtLeastOnce).sending().settled(unhealthy());
     assert_eq!(case.message.state.due_at, Some(case.now + SignedDuration::from_secs(2)));
     assert_eq!(case.apply(&case.claim()), Err(Refused::State));
     let mut case = case.after(SignedDuration::from_secs(2));
@@ -246,9 +246,9 @@ fn twelve_tries_end_a_message_and_a_blocked_account_costs_none() {
     let mut case = Case::new(Guarantee::AtLeastOnce);
     for attempt in 1..=12 {
         assert_eq!(case.message.status(), Status::Queued, "before try {attempt}");
-        case = case.sending().settled(not_sent(HoldBack::AccountBlocked));
+        case = case.sending().settled(not_sent(Backoff::AccountBlocked));
         assert_eq!(case.message.state.due_at, Some(case.now + BLOCKED_RETRY));
-        case = case.after(BLOCKED_RETRY).sending().settled(unwell()).after(SignedDuration::from_mins(15));
+        case = case.after(BLOCKED_RETRY).sending().settled(unhealthy()).after(SignedDuration::from_mins(15));
     }
     assert_eq!((case.message.status(), case.message.state.attempts), (Status::Failed, 12));
     assert_eq!(case.message.state.error_code.as_deref(), Some("RETRIES_EXHAUSTED"));
@@ -258,7 +258,7 @@ fn twelve_tries_end_a_message_and_a_blocked_account_costs_none() {
 fn a_message_that_may_have_been_taken_never_reads_as_failed_when_its_tries_end() {
     let mut case = Case::new(Guarantee::AtLeastOnce).resent();
     while case.message.state.dispatch == Dispatch::Queued {
-        case = case.sending().settled(unwell()).after(SignedDuration::from_mins(15));
+        case = case.sending().settled(unhealthy()).after(SignedDuration::from_mins(15));
     }
     assert_eq!((case.message.status(), case.message.state.attempts), (Status::Unknown, 12));
 
@@ -271,7 +271,7 @@ fn a_message_that_may_have_been_taken_never_reads_as_failed_when_its_tries_end()
 #[test]
 fn the_providers_wish_to_wait_is_honoured_up_to_an_hour() {
     let wait = |retry_after| {
-        let case = Case::new(Guarantee::AtLeastOnce).sending().settled(not_sent(HoldBack::Throttled { retry_after }));
+        let case = Case::new(Guarantee::AtLeastOnce).sending().settled(not_sent(Backoff::Throttled { retry_after }));
         case.message.state.due_at.unwrap().duration_since(case.now)
     };
     assert_eq!(wait(None), SignedDuration::from_secs(2));
@@ -284,7 +284,7 @@ fn what_was_reported_while_it_was_being_sent_is_not_sent_again() {
     for rank in [Rank::Sent, Rank::Failed, Rank::Delivered] {
         let reported = Case::new(Guarantee::AtLeastOnce).sending().with(&word(rank, Some(start())));
         for case in [
-            reported.clone().settled(unwell()),
+            reported.clone().settled(unhealthy()),
             reported.clone().settled(ambiguous()),
             reported.clone().after(LEASE).with(&Event::Timer),
         ] {
@@ -305,12 +305,12 @@ fn a_late_acceptance_saves_the_resend_and_names_the_providers_id() {
         Case::new(Guarantee::AtLeastOnce).resent().sending(),
         Case::new(Guarantee::AtMostOnce).unknown().with(&word(Rank::Delivered, None)),
     ] {
-        let late = Event::Settle { hold: Hold { by: ME, epoch: 1 }, outcome: accepted("p-9"), random: 0.0 };
-        let second = Event::Settle { hold: case.hold(), outcome: unwell(), random: 0.0 };
+        let late = Event::Settle { lease: Lease { by: ME, epoch: 1 }, outcome: accepted("p-9"), random: 0.0 };
+        let second = Event::Settle { lease: case.lease(), outcome: unhealthy(), random: 0.0 };
         let mut case = case;
-        // The one that is being sent has another hold: its holder's answer would settle it.
+        // The one that is being sent has another lease: its holder's answer would settle it.
         let change = case.apply(&late).unwrap();
-        assert_eq!(change.kind, Some(Kind::LateAnswer));
+        assert_eq!(change.kind, Some(EventKind::LateAnswer));
         assert_eq!(case.message.state.dispatch, Dispatch::Accepted);
         assert_eq!(case.message.state.provider_message_id.as_ref().unwrap().as_str(), "p-9");
         assert_eq!(case.apply(&second), Err(Refused::NotHolder));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What to do with one request once it has been read.
+/// The reaction to one request once it has been read.
 #[derive(Clone)]
 pub enum Step {
     /// Send these bytes and keep the connection.

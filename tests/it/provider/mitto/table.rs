@@ -27,8 +27,8 @@ async fn a_whole_answer_is_what_its_status_says() {
         (200, "", "ambiguous PROVIDER_ANSWER_UNREADABLE"),
         (200, "{\"id\":", "ambiguous PROVIDER_ANSWER_UNREADABLE"),
         (202, "queued", "ambiguous PROVIDER_ANSWER_UNREADABLE"),
-        (301, "", "unwell PROVIDER_REDIRECTED"),
-        (304, "", "unwell PROVIDER_REDIRECTED"),
+        (301, "", "unhealthy PROVIDER_REDIRECTED"),
+        (304, "", "unhealthy PROVIDER_REDIRECTED"),
         (400, "", "rejected PROVIDER_REJECTED"),
         (400, with_id, "rejected PROVIDER_REJECTED"),
         (401, "", "blocked PROVIDER_ACCOUNT_BLOCKED"),
@@ -40,10 +40,10 @@ async fn a_whole_answer_is_what_its_status_says() {
         (418, "", "rejected PROVIDER_REJECTED"),
         (422, "", "rejected PROVIDER_REJECTED"),
         (429, "", "throttled PROVIDER_THROTTLED"),
-        (500, "", "unwell PROVIDER_ERROR"),
+        (500, "", "unhealthy PROVIDER_ERROR"),
         (501, "", "ambiguous PROVIDER_ERROR"),
         (502, "", "ambiguous PROVIDER_ERROR"),
-        (503, "", "unwell PROVIDER_ERROR"),
+        (503, "", "unhealthy PROVIDER_ERROR"),
         (504, "", "ambiguous PROVIDER_TIMEOUT"),
         (520, with_id, "ambiguous PROVIDER_ERROR"),
         (799, with_id, "ambiguous PROVIDER_ANSWER_UNREADABLE"),
@@ -59,7 +59,7 @@ async fn a_redirect_is_never_followed() {
     for status in [301, 302, 303, 307, 308] {
         let headers = format!("location: {}/\r\n", target.base);
         let step = Step::Answer(answer(status, &headers, b""));
-        check("redirect", step, "unwell PROVIDER_REDIRECTED", |_| ()).await;
+        check("redirect", step, "unhealthy PROVIDER_REDIRECTED", |_| ()).await;
     }
     assert!(target.requests().await.is_empty());
 }
@@ -68,7 +68,7 @@ async fn a_redirect_is_never_followed() {
 async fn a_cut_answer_is_what_its_status_says_only_where_that_is_enough() {
     let rows = [
         (200, "ambiguous PROVIDER_CONNECTION_LOST", "ambiguous PROVIDER_TIMEOUT"),
-        (302, "unwell PROVIDER_REDIRECTED", "unwell PROVIDER_REDIRECTED"),
+        (302, "unhealthy PROVIDER_REDIRECTED", "unhealthy PROVIDER_REDIRECTED"),
         (400, "rejected PROVIDER_REJECTED", "rejected PROVIDER_REJECTED"),
         (401, "blocked PROVIDER_ACCOUNT_BLOCKED", "blocked PROVIDER_ACCOUNT_BLOCKED"),
         (429, "throttled PROVIDER_THROTTLED", "throttled PROVIDER_THROTTLED"),
@@ -119,16 +119,20 @@ async fn a_server_error_is_not_believed_if_the_configuration_says_so() {
 async fn without_a_connection_nothing_was_sent() {
     let server = Scripted::play(vec![]).await;
     let outcome = mitto(&server.https()).send(&submission()).await;
-    assert_eq!(brief(&outcome), "unwell PROVIDER_UNREACHABLE", "TLS with a server that speaks none");
+    assert_eq!(brief(&outcome), "unhealthy PROVIDER_UNREACHABLE", "TLS with a server that speaks none");
 
     // Takes the connection, never answers the handshake.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let https = format!("https://{}", silent.local_addr().unwrap());
-    assert_eq!(brief(&mitto(&https).send(&submission()).await), "unwell PROVIDER_UNREACHABLE", "connect timeout");
+    assert_eq!(brief(&mitto(&https).send(&submission()).await), "unhealthy PROVIDER_UNREACHABLE", "connect timeout");
 
     drop(silent);
-    assert_eq!(brief(&mitto(&https).send(&submission()).await), "unwell PROVIDER_UNREACHABLE", "refused");
-    assert_eq!(brief(&mitto("http://nobody.invalid").send(&submission()).await), "unwell PROVIDER_UNREACHABLE", "DNS");
+    assert_eq!(brief(&mitto(&https).send(&submission()).await), "unhealthy PROVIDER_UNREACHABLE", "refused");
+    assert_eq!(
+        brief(&mitto("http://nobody.invalid").send(&submission()).await),
+        "unhealthy PROVIDER_UNREACHABLE",
+        "DNS"
+    );
     assert!(server.requests().await.is_empty());
 }
 
@@ -160,7 +164,7 @@ fn by_the_rule(status: u16, body: Body) -> Class {
         (401..=403, _) => Class::AccountBlocked,
         (429, _) => Class::Throttled,
         (400..=499, _) if status != 408 => Class::Rejected,
-        (300..=399, _) => Class::Unwell,
+        (300..=399, _) => Class::Unhealthy,
         (500 | 503, Body::Whole | Body::Id) => Class::ServerFailed,
         _ => Class::Ambiguous,
     }

@@ -26,7 +26,7 @@ impl Authority {
         &self.pem
     }
 
-    /// What a client that trusts it needs.
+    /// The certificate for a client that trusts it.
     pub(crate) fn certificate(&self) -> Certificate {
         Certificate::from_pem(&self.pem)
     }

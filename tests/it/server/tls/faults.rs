@@ -1,4 +1,4 @@
-//! What the operator is told about files that cannot be used.
+//! The messages to the operator about files that cannot be used.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! How many parts a text takes: GSM-7 160 alone and 153 joined, UCS-2 70 alone and 67 joined (3GPP TS 23.038, 23.040).
+//! How many segments a text takes: GSM-7 160 alone and 153 joined, UCS-2 70 alone and 67 joined (3GPP TS 23.038, 23.040).
 
 /// The default alphabet without the escape.
 const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
@@ -6,8 +6,8 @@ const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ
 /// Reached through the escape: two septets each.
 const EXTENSION: &str = "\u{c}^{}\\[~]|€";
 
-/// The number of parts of `text`, at least 1.
-pub(super) fn parts(text: &str) -> usize {
+/// The number of segments of `text`, at least 1.
+pub(super) fn segments(text: &str) -> usize {
     let septets = text.chars().try_fold(0_usize, |sum, letter| {
         if BASIC.contains(letter) { Some(sum + 1) } else { EXTENSION.contains(letter).then_some(sum + 2) }
     });

@@ -1,4 +1,4 @@
-//! What those who watch over the service read: its metrics, and whether it can work.
+//! Health for those who watch over the service: its metrics, and whether it can work.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const DEPTHS_TTL: Duration = Duration::from_secs(5);
 pub(super) type Kept = tokio::sync::Mutex<Option<(Instant, Depths)>>;
 
 impl Service {
-    /// What is counted here.
+    /// The counters of this process.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.inner.metrics
@@ -49,7 +49,7 @@ impl Service {
             states: depths.states.iter().map(|(state, n)| (state.name(), *n)).collect(),
             writer: (i64::try_from(batches).unwrap_or(i64::MAX), i64::try_from(writes).unwrap_or(i64::MAX)),
             connections: (number(busy), number(idle)),
-            gates: [Holding::Throttled, Holding::Unwell, Holding::Blocked]
+            gates: [Holding::Throttled, Holding::Unhealthy, Holding::Blocked]
                 .map(|why| (why.name(), number(held.iter().filter(|gate| gate.holding == why).count())))
                 .to_vec(),
             watches: number(self.inner.hub.streams()),
@@ -62,7 +62,7 @@ impl Service {
 
     /// Whether the provider can be sent to by the default account, as far as is known.
     #[must_use]
-    pub fn provider_open(&self) -> bool {
+    pub fn provider_available(&self) -> bool {
         let closes = |gate: &Gate| {
             let concerns =
                 gate.name == crate::domain::gate::PROVIDER || gate.name == self.inner.settings.traffic_account_id;

@@ -1,4 +1,4 @@
-//! What is there without credentials of a user's: whether the process lives and can work, what it counts, and the
+//! Routes that need no user's credentials: whether the process lives and can work, what it counts, and the
 //! provider's webhooks, which have secrets of their own.
 
 use axum::http::StatusCode;

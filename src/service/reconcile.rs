@@ -1,4 +1,4 @@
-//! Looking after campaigns: those whose time has come begin, recipients become messages, what is left of a cancelled
+//! Reconciling campaigns: those whose time has come begin, recipients become messages, what is left of a cancelled
 //! one is swept away, and what is over ends.
 //!
 //! Each step is one short transaction under the campaign's row lock, so that any replica may do it, and none twice.
@@ -6,7 +6,7 @@
 use crate::domain::status::Event;
 use crate::error::Error;
 use crate::service::Service;
-use crate::store::{self, Job, Pace, Pick, ToTend};
+use crate::store::{self, Job, Pace, Pick, ToReconcile};
 
 /// How many recipients become messages in one transaction: on SQLite nothing else is written meanwhile, and a single
 /// send must not notice.
@@ -19,18 +19,18 @@ const CEILING: i64 = 20_000;
 const SWEEP: i64 = 500;
 
 impl Service {
-    /// Takes every campaign that there is something to do for one step further. Answers how much was done.
-    pub async fn tend_campaigns(&self) -> Result<usize, Error> {
+    /// Takes every campaign that there is something to do for one step further. Returns how much was done.
+    pub async fn reconcile_campaigns(&self) -> Result<usize, Error> {
         let mut done = 0;
         let mut failed = None;
-        for campaign in self.inner.store.campaigns_to_tend().await? {
+        for campaign in self.inner.store.campaigns_to_reconcile().await? {
             if self.inner.stopping.is_cancelled() {
                 return Ok(0);
             }
-            match self.tend(campaign).await {
+            match self.reconcile(campaign).await {
                 Ok(steps) => done += steps,
                 Err(e @ store::Error::Unavailable(_)) => return Err(e.into()),
-                // One that cannot be tended is not to keep the others from it.
+                // One that cannot be reconciled is not to keep the others from it.
                 Err(e) => failed = Some(e),
             }
         }
@@ -40,7 +40,7 @@ impl Service {
         Ok(done + self.inner.store.forget_recipients().await?)
     }
 
-    async fn tend(&self, it: ToTend) -> Result<usize, store::Error> {
+    async fn reconcile(&self, it: ToReconcile) -> Result<usize, store::Error> {
         let mut steps = 0;
         if it.cancelled || it.expired {
             let pick = Pick::Waiting { campaign: it.campaign, limit: SWEEP };
@@ -50,11 +50,11 @@ impl Service {
         }
         let traffic_account_id = self.inner.settings.traffic_account_id.clone();
         let pace = Pace { page: PAGE, ceiling: CEILING, traffic_account_id };
-        let tended = self.inner.store.tend(it.campaign, pace).await?;
-        if tended > 0 {
+        let reconciled = self.inner.store.reconcile(it.campaign, pace).await?;
+        if reconciled > 0 {
             self.inner.wake.notify_waiters();
         }
-        steps += tended;
+        steps += reconciled;
         if steps > 0 {
             self.inner.stats.invalidate(&(it.owner, it.campaign)).await;
         }

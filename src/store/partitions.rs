@@ -1,5 +1,5 @@
-//! The queue's streams: one for each lane, owner and route account that has something due. Found by skipping along the
-//! queue's index from stream to stream, so that a stream costs the same whether one message waits in it or a million.
+//! The queue's partitions: one for each lane, owner and route account that has something due. Found by skipping along the
+//! queue's index from partition to partition, so that a partition costs the same whether one message waits in it or a million.
 
 use std::collections::HashMap;
 
@@ -22,25 +22,25 @@ use crate::store::{Error, Store, run};
 
 /// Messages that wait in one lane, of one owner, for one route account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Stream {
+pub struct Partition {
     /// The campaign whose start made them; `None` for single sends.
     pub campaign: Option<CampaignId>,
     /// Whose they are.
     pub owner: OwnerId,
     /// The route account that they go out by.
     pub account: String,
-    /// What may happen to them if an answer is lost, which is one for a whole campaign; `None` for single sends.
+    /// The guarantee if an answer is lost, which is one for a whole campaign; `None` for single sends.
     pub guarantee: Option<Guarantee>,
 }
 
-impl Stream {
+impl Partition {
     /// The lane's number in the database.
     pub(super) fn lane(&self) -> i64 {
         self.campaign.map_or(SINGLES, |campaign| campaign.0)
     }
 }
 
-/// How many streams are looked at; the others come when these are empty.
+/// How many partitions are looked at; the others come when these are empty.
 const MOST: usize = 10_000;
 
 #[derive(QueryableByName)]
@@ -83,7 +83,7 @@ const SQLITE: &str = "SELECT lane, owner_id, traffic_account_id, due_at FROM mes
     AND (lane, owner_id, traffic_account_id) > (?, ?, ?) \
     ORDER BY lane, owner_id, traffic_account_id, due_at LIMIT 1";
 
-impl From<Found> for Stream {
+impl From<Found> for Partition {
     fn from(found: Found) -> Self {
         let campaign = Some(found.lane).filter(|lane| *lane != SINGLES).map(CampaignId);
         Self {
@@ -116,7 +116,7 @@ async fn on_sqlite(lite: &mut Lite, now: Timestamp) -> QueryResult<Vec<Found>> {
     Ok(found.collect())
 }
 
-/// The heads of all streams that are due.
+/// The heads of all partitions that are due.
 fn heads(c: &mut SqliteConnection, now: Timestamp) -> QueryResult<Vec<Head>> {
     let mut due = Vec::new();
     let mut at = (i64::MIN, i64::MIN, String::new());
@@ -132,8 +132,8 @@ fn heads(c: &mut SqliteConnection, now: Timestamp) -> QueryResult<Vec<Head>> {
 }
 
 impl Store {
-    /// The streams that have something due now, single sends first; those of campaigns that do not run are left out.
-    pub async fn streams(&self) -> Result<Vec<Stream>, Error> {
+    /// The partitions that have something due now, single sends first; those of campaigns that do not run are left out.
+    pub async fn partitions(&self) -> Result<Vec<Partition>, Error> {
         let now = self.clock.now();
         let found: Vec<Found> = run!(
             &self.db,
@@ -146,6 +146,6 @@ impl Store {
             },
             |lite| on_sqlite(lite, now).await?
         );
-        Ok(found.into_iter().map(Stream::from).collect())
+        Ok(found.into_iter().map(Partition::from).collect())
     }
 }

@@ -1,4 +1,4 @@
-//! Many users' messages that wait in the queue together: one user has many, the others have few, and came after him.
+//! Many owners' messages that wait in the queue together: one owner has many, the others have few, and came after it.
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ const AT_ONCE: usize = 64;
 
 /// Who has how many.
 #[derive(Debug, Clone, Copy)]
-pub struct Tenants {
-    /// What the one has.
+pub struct Owners {
+    /// The messages of the one.
     pub large: u32,
     /// How many others there are.
     pub others: u32,
-    /// What each of them has.
+    /// The messages of each of them.
     pub small: u32,
 }
 
-impl Tenants {
+impl Owners {
     /// How many messages the others have together.
     pub fn of_others(self) -> u32 {
         self.others * self.small

@@ -1,4 +1,4 @@
-//! A running door with a health service behind it, and clients for it.
+//! A running listener with a health service behind it, and clients for it.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -15,15 +15,15 @@ use tonic_health::server::{HealthReporter, HealthService};
 
 use super::certificates::{Authority, Disk};
 
-/// The door; it closes with the value.
-pub(super) struct Door {
+/// The listener; it closes with the value.
+pub(super) struct Listener {
     pub(super) addr: SocketAddr,
     tls: Option<Tls>,
     seen: Arc<Mutex<Option<SocketAddr>>>,
     _serving: AbortOnDropHandle<()>,
 }
 
-impl Door {
+impl Listener {
     pub(super) async fn open(disk: &Disk) -> Self {
         Self::start(Limits::default(), Some(Tls::load(disk.files()).unwrap())).await
     }
