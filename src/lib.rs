@@ -13,7 +13,7 @@ pub mod http;
 pub mod legacy;
 pub mod metrics;
 mod planted;
-mod postgres;
+pub mod postgres;
 pub mod proto;
 pub mod provider;
 pub mod request_id;

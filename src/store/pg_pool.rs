@@ -13,9 +13,10 @@ use crate::store::error::{Error, Failure};
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Every statement of ours finds its rows by an index. A plan that was made while a table was small would scan it, and
 /// a prepared statement keeps its plan until new statistics come: minutes, in which the table grows to a million rows.
-/// Compiling a plan takes longer than any statement of ours runs.
-const SETTINGS: &str =
-    "SET timezone = 'UTC'; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; SET jit = off";
+/// Compiling a plan takes longer than any statement of ours runs. A process that stalls in a transaction, frozen or starved,
+/// must not keep its locks: after five seconds the server ends it.
+const SETTINGS: &str = "SET timezone = 'UTC'; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; \
+    SET jit = off; SET idle_in_transaction_session_timeout = '5s'";
 /// How long a caller waits for a connection before the database counts as out of reach.
 const POOL_WAIT: Duration = CONNECT_WAIT;
 /// How long a read may take, its way there and back included. The server ends a statement after [`STATEMENT_TIMEOUT`]; this
@@ -59,7 +60,7 @@ impl Manager for Connections {
     /// No query on every checkout: a dead connection shows itself on its first real query, or by being closed.
     async fn recycle(&self, pooled: &mut Pooled, _: &Metrics) -> RecycleResult<ConnectionError> {
         use diesel_async::pooled_connection::PoolableConnection as _;
-        pooled.faults.take();
+        let _ = pooled.faults.take();
         if pooled.connection.is_broken() { Err(RecycleError::message("the connection is broken")) } else { Ok(()) }
     }
 }

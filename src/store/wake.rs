@@ -8,6 +8,7 @@ use diesel_async::RunQueryDsl as _;
 use futures::StreamExt as _;
 use tokio_postgres::AsyncMessage;
 
+use crate::postgres;
 use crate::store::error::Failure;
 use crate::store::transaction::{Tx, on};
 use crate::store::{Error, Store, Url};
@@ -62,7 +63,8 @@ impl Store {
     }
 
     async fn listen_once(&self, url: &str, heard: &impl Fn(Topic)) -> Result<(), Error> {
-        let (client, mut words) = crate::postgres::listener(url).await.map_err(Error::setup)?;
+        let config = postgres::configuration(url).map_err(Error::setup)?;
+        let (client, mut words) = postgres::listener(&config).await.map_err(Error::setup)?;
         let listen = client.batch_execute("LISTEN messaging");
         tokio::pin!(listen);
         let mut listening = false;
