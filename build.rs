@@ -3,7 +3,12 @@
 use prost::Message as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 3] = ["messaging/v1/message.proto", "messaging/v1/messaging.proto", "messaging/v1/campaign.proto"];
+const FILES: [&str; 4] = [
+    "messaging/v1/options.proto",
+    "messaging/v1/message.proto",
+    "messaging/v1/messaging.proto",
+    "messaging/v1/campaign.proto",
+];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");

@@ -112,7 +112,7 @@ pub async fn run(
     let done = match command {
         Command::Serve(serve) => serve.run(env, out).await,
         Command::Sandbox(sandbox) => sandbox.run(&env, out).await,
-        Command::Migrate(place) => place.migrate(env, out).await,
+        Command::Migrate(database) => database.migrate(env, out).await,
         Command::CheckConfig => admin::check_config(&env, out).await,
         Command::User(command) => command.run(env, out).await,
         Command::Key(command) => command.run(env, out).await,

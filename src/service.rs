@@ -37,7 +37,7 @@ pub use lookup::{ListMessages, MessagePage};
 pub use opt_outs::{ListOptOuts, OptOutPage};
 pub use queue::Pass;
 pub use refresh::{Refreshed, internal_status};
-pub use refresh_bulk::{BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkStream, BulkTarget};
+pub use refresh_bulk::{BulkEvent, BulkFailure, BulkOutcome, BulkProgress, BulkRequest, BulkStream, BulkTarget};
 pub use send::{SendSingle, Sent, is_account};
 pub use stream_urls::{OpenedStream, StreamGrant};
 pub use watch_messages::{MessageWatch, WatchMessages, Watched, WatchedChange, Watching};

@@ -16,6 +16,7 @@ use crate::domain::ids::{MessageId, OwnerId};
 use crate::domain::message::Message;
 use crate::domain::phone::Msisdn;
 use crate::domain::status::{Event, Refused};
+use crate::proto::HistoryKind;
 use crate::service::is_account;
 use crate::store::{Job, OptOutSource, Pick, Store};
 
@@ -157,7 +158,8 @@ impl Dead {
                     // What the provider answered or reported may quote what was sent.
                     let mut evidence = entry.evidence;
                     let _ = evidence.as_object_mut().map(|fields| (fields.remove("raw"), fields.remove("description")));
-                    let line = json!({"at": entry.at.to_string(), "kind": entry.kind, "from": entry.from,
+                    let kind = entry.kind.map_or(HistoryKind::Unspecified, Into::into).as_str_name();
+                    let line = json!({"at": entry.at.to_string(), "kind": kind, "from": entry.from,
                         "to": entry.to, "attempt": entry.attempt, "evidence": evidence});
                     writeln!(out, "{line}").map_err(Failure::other)?;
                 }

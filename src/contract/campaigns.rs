@@ -73,7 +73,7 @@ pub async fn start_campaign(
     caller: &Caller,
     request: StartCampaignRequest,
 ) -> Result<StartCampaignResponse, Error> {
-    let id = request.campaign_id;
+    let id = named(request.campaign_id)?;
     let (campaign, plan) = if request.dry_run {
         let (campaign, plan) = service.plan_campaign(caller, id).await?;
         (campaign, Some(plan.into()))
@@ -89,7 +89,7 @@ pub async fn pause_campaign(
     caller: &Caller,
     request: PauseCampaignRequest,
 ) -> Result<PauseCampaignResponse, Error> {
-    let campaign = service.pause_campaign(caller, request.campaign_id).await?;
+    let campaign = service.pause_campaign(caller, named(request.campaign_id)?).await?;
     Ok(PauseCampaignResponse { campaign: Some(campaign.into()) })
 }
 
@@ -99,7 +99,7 @@ pub async fn resume_campaign(
     caller: &Caller,
     request: ResumeCampaignRequest,
 ) -> Result<ResumeCampaignResponse, Error> {
-    let campaign = service.resume_campaign(caller, request.campaign_id).await?;
+    let campaign = service.resume_campaign(caller, named(request.campaign_id)?).await?;
     Ok(ResumeCampaignResponse { campaign: Some(campaign.into()) })
 }
 
@@ -109,7 +109,7 @@ pub async fn cancel_campaign(
     caller: &Caller,
     request: CancelCampaignRequest,
 ) -> Result<CancelCampaignResponse, Error> {
-    let campaign = service.cancel_campaign(caller, request.campaign_id).await?;
+    let campaign = service.cancel_campaign(caller, named(request.campaign_id)?).await?;
     Ok(CancelCampaignResponse { campaign: Some(campaign.into()) })
 }
 
@@ -119,7 +119,7 @@ pub async fn get_campaign(
     caller: &Caller,
     request: GetCampaignRequest,
 ) -> Result<GetCampaignResponse, Error> {
-    let campaign = service.campaign(caller, request.id).await?;
+    let campaign = service.campaign(caller, named(request.campaign_id)?).await?;
     Ok(GetCampaignResponse { campaign: Some(campaign.into()) })
 }
 
@@ -141,7 +141,7 @@ pub async fn get_campaign_stats(
     caller: &Caller,
     request: GetCampaignStatsRequest,
 ) -> Result<GetCampaignStatsResponse, Error> {
-    let stats = service.campaign_stats(caller, request.campaign_id).await?;
+    let stats = service.campaign_stats(caller, named(request.campaign_id)?).await?;
     Ok(GetCampaignStatsResponse { stats: Some(stats.into()) })
 }
 
@@ -151,5 +151,10 @@ pub async fn watch_campaign(
     caller: &Caller,
     request: WatchCampaignRequest,
 ) -> Result<BoxStream<'static, Result<WatchCampaignResponse, Error>>, Error> {
-    Ok(answers(service.watch_campaign(caller, request.campaign_id).await?))
+    Ok(answers(service.watch_campaign(caller, named(request.campaign_id)?).await?))
+}
+
+/// The campaign that a request has to name.
+fn named(campaign_id: i64) -> Result<i64, Error> {
+    if campaign_id == 0 { Err(Error::invalid("campaign_id", "is required")) } else { Ok(campaign_id) }
 }

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use pbjson_types::{Struct, Value, value};
 
 use crate::domain::message::Message;
+use crate::domain::status::EventKind;
 use crate::domain::text::Encoding;
 use crate::proto;
 use crate::service::{
@@ -26,10 +27,10 @@ pub(super) fn given_time(at: Option<pbjson_types::Timestamp>) -> Result<Option<T
     whole.ok().filter(|_| in_range).map(Some).ok_or("must be a valid time")
 }
 
-/// A duration that a caller gave.
+/// A duration that a caller gave; absent is fine, a fraction of a second is not.
 pub(super) fn given_duration(d: Option<pbjson_types::Duration>) -> Result<Option<SignedDuration>, &'static str> {
     let Some(d) = d else { return Ok(None) };
-    let whole = d.nanos == 0 && (0..=315_576_000_000).contains(&d.seconds);
+    let whole = d.nanos == 0 && d.seconds.unsigned_abs() <= 315_576_000_000;
     whole.then(|| Some(SignedDuration::from_secs(d.seconds))).ok_or("must be whole seconds")
 }
 
@@ -106,7 +107,7 @@ impl From<proto::SendSingleRequest> for SendSingle {
             delivery_guarantee: r.delivery_guarantee,
             dry_run: r.dry_run,
             scheduled_at: given_time(r.scheduled_at),
-            validity_seconds: r.validity_seconds,
+            validity: given_duration(r.validity),
         }
     }
 }
@@ -186,6 +187,7 @@ impl From<BulkProgress> for proto::RefreshStatusBulkResponse {
         let total = p.total;
         let event = match p.event {
             BulkEvent::Result { id, outcome, status, updated, error, refreshed: _ } => {
+                let (error_code, error) = error.map(|e| (e.code.to_owned(), e.words)).unwrap_or_default();
                 event::Event::Result(event::Result {
                     provider_message_id: id,
                     outcome: match outcome {
@@ -195,7 +197,8 @@ impl From<BulkProgress> for proto::RefreshStatusBulkResponse {
                     } as i32,
                     internal_status: status.map_or(0, |s| s as i32),
                     updated: i32::try_from(updated).unwrap_or(i32::MAX),
-                    error: error.unwrap_or_default(),
+                    error,
+                    error_code,
                 })
             }
             BulkEvent::Summary { updated, unchanged, failed, more: _ } => {
@@ -220,6 +223,25 @@ impl From<OptOut> for proto::OptOut {
     }
 }
 
+impl From<EventKind> for proto::HistoryKind {
+    fn from(kind: EventKind) -> Self {
+        match kind {
+            EventKind::Accepted => Self::Accepted,
+            EventKind::Fenced => Self::Fenced,
+            EventKind::Settled => Self::Settled,
+            EventKind::LateAnswer => Self::LateAnswer,
+            EventKind::Reported => Self::Reported,
+            EventKind::LeaseLost => Self::LeaseLost,
+            EventKind::Resend => Self::Resend,
+            EventKind::Expired => Self::Expired,
+            EventKind::Cancelled => Self::Cancelled,
+            EventKind::OptedOut => Self::OptedOut,
+            EventKind::Requeued => Self::Requeued,
+            EventKind::Unreported => Self::Unreported,
+        }
+    }
+}
+
 impl From<Explained> for proto::ExplainMessageResponse {
     fn from(explained: Explained) -> Self {
         let masked = explained.message.destination.masked();
@@ -228,7 +250,7 @@ impl From<Explained> for proto::ExplainMessageResponse {
         message.destination = masked;
         let entries = explained.entries.into_iter().map(|entry| proto::explain_message_response::Entry {
             at: Some(timestamp(entry.at)),
-            kind: entry.kind.to_owned(),
+            kind: entry.kind.map_or(proto::HistoryKind::Unspecified, Into::into).into(),
             from: i32::from(entry.from),
             to: i32::from(entry.to),
             attempt: entry.attempt,
@@ -247,7 +269,7 @@ impl From<proto::WatchMessagesRequest> for WatchMessages {
 impl From<Watched> for proto::WatchMessagesResponse {
     fn from(watched: Watched) -> Self {
         let event = watched.change.map(|change| proto::watch_messages_response::Event {
-            message_id: change.message.to_string(),
+            id: change.message.to_string(),
             campaign_id: change.campaign.map(|campaign| campaign.0),
             from: i32::from(change.from),
             to: i32::from(change.to),

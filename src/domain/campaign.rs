@@ -212,6 +212,8 @@ pub struct Stats {
     /// How many messages there are of each status, in the order of [`Status::ALL`]; with those recipients of a started
     /// campaign that are not messages yet.
     pub counts: [i64; 9],
+    /// How many of the messages the provider ever took, whatever became of them then.
+    pub accepted: i64,
     /// Where the campaign is.
     pub state: CampaignState,
     /// Whether it is over: nothing of it is left to send, and nothing in flight.
@@ -232,7 +234,7 @@ impl Stats {
     /// Whether a reader of `self` would learn something from `other`.
     #[must_use]
     pub fn differs(&self, other: &Self) -> bool {
-        let told = |s: &Self| (s.counts, s.state, s.over, s.first_sent_at);
+        let told = |s: &Self| (s.counts, s.accepted, s.state, s.over, s.first_sent_at);
         told(self) != told(other)
     }
 
@@ -242,11 +244,10 @@ impl Stats {
         self.counts.iter().sum()
     }
 
-    /// Delivered of those that left us, 0 to 1; 0 while none has.
+    /// Delivered of those that the provider took, 0 to 1; 0 while it took none.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a rate of counts far below 2^52")]
     pub fn delivered_rate(&self) -> f64 {
-        let left = self.of(&[Status::Sent, Status::Delivered, Status::Failed]);
-        if left == 0 { 0.0 } else { self.of(&[Status::Delivered]) as f64 / left as f64 }
+        if self.accepted == 0 { 0.0 } else { self.of(&[Status::Delivered]) as f64 / self.accepted as f64 }
     }
 }

@@ -255,7 +255,14 @@ impl Message {
     /// How long a message is worth sending unless its owner says otherwise.
     pub const DEFAULT_VALIDITY: SignedDuration = SignedDuration::from_hours(48);
     /// The shortest and the longest validity that an owner may choose, in seconds.
-    pub const VALIDITY_SECONDS: std::ops::RangeInclusive<i64> = 60..=604_800;
+    const VALIDITY_SECONDS: std::ops::RangeInclusive<i64> = 60..=604_800;
+
+    /// How long a message is worth sending of which its owner says so, 60 seconds to 7 days, or says nothing.
+    pub fn validity(given: Option<SignedDuration>) -> Result<SignedDuration, &'static str> {
+        let validity = given.unwrap_or(Self::DEFAULT_VALIDITY);
+        let allowed = Self::VALIDITY_SECONDS.contains(&validity.as_secs());
+        allowed.then_some(validity).ok_or("must be 60 seconds to 7 days")
+    }
 
     /// The same message, waiting in the queue instead of being sent at once.
     #[must_use]
@@ -268,6 +275,13 @@ impl Message {
     #[must_use]
     pub fn status(&self) -> Status {
         crate::domain::status::public(self.state.dispatch, self.state.rank)
+    }
+
+    /// Whether the provider is known to have taken it, whatever became of it then. Once true, it stays so.
+    #[must_use]
+    pub fn was_accepted(&self) -> bool {
+        // Messages of the system before this one may lack the time.
+        self.state.sent_at.is_some() || self.state.dispatch == Dispatch::Accepted
     }
 
     /// The lease that is on it now, if there is one.

@@ -27,7 +27,7 @@ pub struct Plan {
     /// The characters that GSM-7 lacks, the first 100.
     pub forcing: Vec<char>,
     /// The rate limit of the route account, in segments a second; 0 if there is none.
-    pub parts_per_second: i64,
+    pub segments_per_second: i64,
 }
 
 impl Plan {
@@ -52,6 +52,7 @@ impl Plan {
     /// How long it takes at the rate limit, in whole seconds; `None` without a limit.
     #[must_use]
     pub fn seconds(&self) -> Option<i64> {
-        (self.parts_per_second > 0).then(|| (self.segments + self.parts_per_second - 1) / self.parts_per_second)
+        (self.segments_per_second > 0)
+            .then(|| (self.segments + self.segments_per_second - 1) / self.segments_per_second)
     }
 }

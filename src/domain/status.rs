@@ -120,25 +120,25 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    const NAMES: [(Self, &'static str); 12] = [
-        (Self::Accepted, "accepted"),
-        (Self::Fenced, "fenced"),
-        (Self::Settled, "settled"),
-        (Self::LateAnswer, "late_answer"),
-        (Self::Reported, "reported"),
-        (Self::LeaseLost, "lease_lost"),
-        (Self::Resend, "resend"),
-        (Self::Expired, "expired"),
-        (Self::Cancelled, "cancelled"),
-        (Self::OptedOut, "opted_out"),
-        (Self::Requeued, "requeued"),
-        (Self::Unreported, "unreported"),
+    const ALL: [Self; 12] = [
+        Self::Accepted,
+        Self::Fenced,
+        Self::Settled,
+        Self::LateAnswer,
+        Self::Reported,
+        Self::LeaseLost,
+        Self::Resend,
+        Self::Expired,
+        Self::Cancelled,
+        Self::OptedOut,
+        Self::Requeued,
+        Self::Unreported,
     ];
 
-    /// Its name, as an explanation gives it; `number` is what the database holds.
+    /// The kind with this number; `None` for one that this version of the program does not know.
     #[must_use]
-    pub fn name(number: i16) -> &'static str {
-        Self::NAMES.into_iter().find(|(kind, _)| *kind as i16 == number).map_or("other", |(_, name)| name)
+    pub fn from_number(n: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as i16 == n)
     }
 }
 

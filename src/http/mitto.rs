@@ -37,7 +37,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::new(Method::GET, "/api/mitto/message/{messageId}", of(operations::message), get(message)),
         Endpoint::new(Method::POST, "/api/mitto/refresh-status", of(operations::refresh), post(refresh)),
         Endpoint::new(Method::POST, "/api/mitto/refresh-status-bulk", of(operations::refresh_bulk), post(bulk)),
-        Endpoint::new(Method::GET, "/api/v1/campaigns/{id}/stats", of(operations::stats), get(stats)),
+        Endpoint::new(Method::GET, "/api/v1/campaigns/{campaign_id}/stats", of(operations::stats), get(stats)),
     ]
 }
 
@@ -91,7 +91,7 @@ async fn bulk(State(api): State<HttpApi>, request: Request) -> Result<Response, 
 
 async fn stats(State(api): State<HttpApi>, request: Request) -> Result<Json<Value>, Plain> {
     let (caller, id) = enter_for_one(&api, request).await?;
-    let campaign_id = id.parse().map_err(|_| Problem::invalid("id", "must be a whole number"))?;
+    let campaign_id = id.parse().map_err(|_| Problem::invalid("campaign_id", "must be a whole number"))?;
     let asked = GetCampaignStatsRequest { campaign_id };
     let counted = campaigns::get_campaign_stats(&api.service, &caller, asked).await?;
     Ok(Json(answers::stats(&counted.stats.unwrap_or_default())))

@@ -1,4 +1,4 @@
-//! `/api/v1/campaigns/{id}/recipients`: recipients as JSON, or as CSV, which is stored while it comes: as the body, or as
+//! `/api/v1/campaigns/{campaign_id}/recipients`: recipients as JSON, or as CSV, which is stored while it comes: as the body, or as
 //! the first file of a form.
 
 use std::io::ErrorKind;
@@ -36,7 +36,7 @@ const BATCH: usize = 500;
 /// The route.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let about = About::Operation(operations::recipients);
-    vec![Endpoint::new(Method::POST, "/api/v1/campaigns/{id}/recipients", about, post(add))]
+    vec![Endpoint::new(Method::POST, "/api/v1/campaigns/{campaign_id}/recipients", about, post(add))]
 }
 
 async fn add(

@@ -51,13 +51,10 @@ impl<M: Message + Name + Default> FromRequest<HttpApi> for Asked<M> {
             }
         }
         for (name, value) in &path {
-            // A thing's own routes call it {id}, whatever the message does.
-            let field = field(&descriptor, name).or_else(|| descriptor.get_field_by_name("campaign_id"));
-            if let Some(field) = field {
-                fields.remove(field.name());
-                fields.remove(field.json_name());
-                put(&mut fields, &field, value, &mut wrong);
-            }
+            let field = descriptor.get_field_by_name(name).ok_or_else(|| no_field(&descriptor, name))?;
+            fields.remove(field.name());
+            fields.remove(field.json_name());
+            put(&mut fields, &field, value, &mut wrong);
         }
         if let Some(field) = descriptor.get_field_by_name("idempotency_key") {
             take_key(&head.headers, &mut fields, &field, &mut wrong);
@@ -123,6 +120,11 @@ fn put(fields: &mut Map<String, Value>, field: &FieldDescriptor, text: &str, wro
             }
         }
     }
+}
+
+/// A route whose path names what its request does not have: a fault of ours, at its first call.
+fn no_field(descriptor: &MessageDescriptor, name: &str) -> Error {
+    Error::Internal { cause: format!("{} has no field {name}, and a path names it", descriptor.full_name()) }
 }
 
 fn descriptor<M: Name>() -> Result<MessageDescriptor, Error> {

@@ -144,14 +144,11 @@ fn check(caller: &Caller, request: &CreateCampaign, violations: &mut Vec<Violati
         keep("delivery_guarantee", &"is not a guarantee that this service knows");
     }
     let scheduled_at = request.scheduled_at.map_err(|e| keep("scheduled_at", &e)).ok().flatten();
-    let validity = request.validity.map_err(|e| keep("validity", &e)).ok().flatten();
-    let validity = validity.unwrap_or(Message::DEFAULT_VALIDITY);
-    if !Message::VALIDITY_SECONDS.contains(&validity.as_secs()) {
-        keep("validity", &"must be 60 seconds to 7 days");
-    }
+    let validity = request.validity.and_then(Message::validity).map_err(|e| keep("validity", &e));
     let sender = sender.map(|s| s.as_str().to_owned());
     let (text, name) = (request.text.clone(), name.to_owned());
-    let new = NewCampaign { owner: caller.user, name, text, sender, guarantee: guarantee?, scheduled_at, validity };
+    let (guarantee, validity) = (guarantee?, validity.ok()?);
+    let new = NewCampaign { owner: caller.user, name, text, sender, guarantee, scheduled_at, validity };
     (violations.len() == before).then_some(new)
 }
 

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use crate::auth::{Caller, Scope};
 use crate::domain::ids::{OwnerId, ProviderMessageId};
 use crate::domain::message::Status;
-use crate::error::Error;
+use crate::error::{Error, Resource};
 use crate::provider::ReadError;
 use crate::service::{Refreshed, Service};
 use progress::Progress;
@@ -58,6 +58,15 @@ pub enum BulkOutcome {
     Failed,
 }
 
+/// Why one id could not be refreshed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BulkFailure {
+    /// The stable upper-snake reason with which a refresh of this id alone would have failed.
+    pub code: &'static str,
+    /// For people.
+    pub words: String,
+}
+
 /// The content of an event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BulkEvent {
@@ -74,7 +83,7 @@ pub enum BulkEvent {
         /// All that the refresh found, unless it failed.
         refreshed: Option<Box<Refreshed>>,
         /// Why it failed.
-        error: Option<String>,
+        error: Option<BulkFailure>,
     },
     /// All are done, or as many as this stream does: how many changed something, changed nothing, failed.
     Summary {
@@ -178,21 +187,25 @@ impl Service {
     }
 
     async fn refresh_target(&self, owner: OwnerId, target: &source::Target, slots: &Semaphore) -> BulkEvent {
-        let failed = |error: String| BulkEvent::Result {
+        let failed = |why: &Error, words: String| BulkEvent::Result {
             id: target.id.clone(),
             outcome: BulkOutcome::Failed,
             status: None,
             updated: 0,
             refreshed: None,
-            error: Some(error),
+            error: Some(BulkFailure { code: why.reason(), words }),
         };
-        let not_found = || failed(format!("Message not found: {}", target.id));
+        let not_found = || {
+            let unknown = Error::NotFound(Resource::Message, target.id.clone());
+            failed(&unknown, unknown.message())
+        };
         let Some(id) = target.owned.then(|| ProviderMessageId::from_provider(&target.id)).flatten() else {
             return not_found();
         };
         let mut tries = 0;
         loop {
-            let Ok(slot) = slots.acquire().await else { return failed("the refresh was cancelled".to_owned()) };
+            // Nobody reads it: the reader is gone.
+            let Ok(slot) = slots.acquire().await else { return failed(&Error::Cancelled, Error::Cancelled.message()) };
             let read = self.inner.provider.read(&id).await;
             drop(slot);
             let snapshot = match read {
@@ -203,7 +216,7 @@ impl Service {
                     continue;
                 }
                 Err(ReadError::NotFound) => return not_found(),
-                Err(e) => return failed(e.to_string()),
+                Err(e) => return failed(&Error::of_read(&e, &target.id), e.to_string()),
             };
             return match self.record(owner, &id, snapshot).await {
                 Ok(refreshed) => BulkEvent::Result {
@@ -216,7 +229,7 @@ impl Service {
                 },
                 Err(e) => {
                     tracing::warn!(cause = e.cause(), "one refresh of many failed");
-                    failed("the service could not store what the provider said".to_owned())
+                    failed(&e, "the service could not store what the provider said".to_owned())
                 }
             };
         }

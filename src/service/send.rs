@@ -43,8 +43,8 @@ pub struct SendSingle {
     pub dry_run: bool,
     /// When to send it; an error says why it cannot be read.
     pub scheduled_at: Result<Option<Timestamp>, &'static str>,
-    /// How long it is worth sending; 0 means the default.
-    pub validity_seconds: i32,
+    /// How long it is worth sending; an error says why it cannot be read.
+    pub validity: Result<Option<SignedDuration>, &'static str>,
 }
 
 /// The result of a send.
@@ -242,12 +242,8 @@ fn check(request: &SendSingle, now: Timestamp, violations: &mut Vec<Violation>) 
     if request.scheduled_at.is_ok_and(|at| at.is_some_and(|at| at > far)) {
         keep("scheduled_at", &"must not be more than a year from now");
     }
-    let seconds = i64::from(request.validity_seconds);
-    if seconds != 0 && !Message::VALIDITY_SECONDS.contains(&seconds) {
-        keep("validity_seconds", &"must be 60 to 604800, or 0 for the default");
-    }
-    let validity = if seconds == 0 { Message::DEFAULT_VALIDITY } else { SignedDuration::from_secs(seconds) };
-    let (destination, text, guarantee) = (destination?, text?, guarantee?);
+    let validity = request.validity.and_then(Message::validity).map_err(|e| keep("validity", &e));
+    let (destination, text, guarantee, validity) = (destination?, text?, guarantee?, validity.ok()?);
     Some(Checked { destination, text, sender, traffic_account_id, guarantee, validity })
 }
 
@@ -301,7 +297,7 @@ fn fingerprint(request: &SendSingle, checked: &Checked) -> [u8; 32] {
         request.campaign_id.map(|c| c.to_string()).unwrap_or_default(),
         request.delivery_guarantee.max(1).to_string(),
         request.scheduled_at.ok().flatten().map(|at| at.to_string()).unwrap_or_default(),
-        request.validity_seconds.to_string(),
+        request.validity.ok().flatten().map_or(0, |validity| validity.as_secs()).to_string(),
     ];
     digest(&parts)
 }

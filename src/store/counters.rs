@@ -18,6 +18,9 @@ use crate::store::schema::campaign_counter_changes as changes;
 use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, Store, run};
 
+/// Where, among the numbers of statuses, stands how many messages the provider ever took.
+pub(super) const ACCEPTED: i16 = 0;
+
 /// The effect of one batch on the counters.
 #[derive(Default)]
 pub(super) struct Tally {
@@ -31,12 +34,14 @@ pub(super) struct Tally {
 pub(super) struct Before {
     status: Status,
     sent: bool,
+    accepted: bool,
     pub version: i32,
 }
 
 impl Before {
     pub(super) fn of(message: &Message) -> Self {
-        Self { status: message.status(), sent: message.state.sent_at.is_some(), version: message.state.version }
+        let (sent, accepted) = (message.state.sent_at.is_some(), message.was_accepted());
+        Self { status: message.status(), sent, accepted, version: message.state.version }
     }
 }
 
@@ -56,6 +61,9 @@ impl Tally {
         if let Some(at) = message.state.sent_at.filter(|_| !before.is_some_and(|b| b.sent)) {
             let first = self.first_sent.entry(campaign).or_insert(at);
             *first = at.min(*first);
+        }
+        if message.was_accepted() && !before.is_some_and(|b| b.accepted) {
+            *self.counts.entry((campaign, ACCEPTED)).or_default() += 1;
         }
         let (before, after) = (before.map(|b| b.status), message.status());
         if before == Some(after) {
@@ -143,12 +151,14 @@ impl Store {
         let rows: Vec<StandingRow> = run!(&self.db, |c| query.load(c).await?);
         let Some(row) = rows.as_slice().first() else { return Ok(None) };
         let state = CampaignState::from_number(row.state).unwrap_or(CampaignState::Draft);
+        let counter = |status: i16| rows.iter().filter(|r| r.status == Some(status)).filter_map(|r| r.n).sum::<i64>();
         let of = |s: Status| {
             let waiting = if state.of_waiting() == Some(s) { row.waiting } else { 0 };
-            waiting + rows.iter().filter(|r| r.status == Some(s as i16)).filter_map(|r| r.n).sum::<i64>()
+            waiting + counter(s as i16)
         };
         Ok(Some(Stats {
             counts: Status::ALL.map(of),
+            accepted: counter(ACCEPTED),
             state,
             over: row.ended_at.is_some(),
             first_sent_at: row.first_sent_at.map(|at| at.0),

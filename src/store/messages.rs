@@ -31,8 +31,8 @@ pub struct Filter {
 pub struct HistoryEntry {
     /// When.
     pub at: Timestamp,
-    /// The kind, by its name.
-    pub kind: &'static str,
+    /// The kind; `None` for a kind that this version of the program does not know.
+    pub kind: Option<EventKind>,
     /// The number of the status before; 0 for the first entry.
     pub from: i16,
     /// The number of the status after.
@@ -132,7 +132,7 @@ impl EventRow {
     fn into_entry(self) -> HistoryEntry {
         HistoryEntry {
             at: self.at.0,
-            kind: EventKind::name(self.kind),
+            kind: EventKind::from_number(self.kind),
             from: self.from_status,
             to: self.to_status,
             attempt: self.attempt,

@@ -69,7 +69,7 @@ for name in ("", f"messaging.v1.{M}", f"messaging.v1.{C}"):
     assert answer.status == health_pb2.HealthCheckResponse.SERVING, name
 
 campaign = call(C, "CreateCampaign", name="spring", text="Hi {{first_name}}").campaign
-assert call(C, "GetCampaign", id=campaign.id).campaign == campaign
+assert call(C, "GetCampaign", campaign_id=campaign.id).campaign == campaign
 assert list(call(C, "ListCampaigns", page_size=1).campaigns) == [campaign]
 sent = call(M, "SendSingle", destination="+306900000001", text="Hi 😀", campaign_id=campaign.id, idempotency_key="k")
 again = call(M, "SendSingle", destination="+306900000001", text="Hi 😀", campaign_id=campaign.id, idempotency_key="k")
@@ -83,7 +83,7 @@ added = call(M, "AddOptOut", destination="0030 6900000099")
 assert (added.opt_out.destination, added.opt_out.source, added.added) == ("+306900000099", 1, True), added
 assert list(call(M, "ListOptOuts").opt_outs) == [added.opt_out]
 assert call(M, "RemoveOptOut", destination="+306900000099").removed
-assert call(M, "ExplainMessage", id=sent.message.id).entries[0].kind == "accepted"
+assert call(M, "ExplainMessage", id=sent.message.id).entries[0].kind == 1
 events = call(M, "RefreshStatusBulk", campaign_id=campaign.id)
 assert [e.WhichOneof("event") for e in events] == ["result", "summary"]
 
@@ -97,7 +97,7 @@ begun = first(M, "WatchMessages").resume_token
 watched = call(M, "SendSingle", destination="+306900000001", text="Hi").message.id
 seen = first(M, "WatchMessages", 3, resume_token=begun)
 # The enum's numbers: none 0, SENDING 3, SENT 4.
-assert [(e.event.message_id, getattr(e.event, "from"), e.event.to) for e in seen if e.HasField("event")] == [
+assert [(e.event.id, getattr(e.event, "from"), e.event.to) for e in seen if e.HasField("event")] == [
     (watched, 0, 3), (watched, 3, 4)], seen
 assert error(M, "WatchMessages", resume_token="mangled")[3] == ["resume_token"]
 

@@ -9,6 +9,7 @@ mod inbound;
 mod matrix;
 mod mitto;
 pub mod post;
+mod required;
 mod signature;
 mod streams;
 

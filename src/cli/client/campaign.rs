@@ -6,12 +6,12 @@ mod watch;
 use std::io::Write;
 use std::path::PathBuf;
 
-use pbjson_types::Timestamp;
+use pbjson_types::{Duration, Timestamp};
 
 use super::connection::{Campaigns, Connection};
 use super::failure::Failure;
 use super::output::{self, held, rows, short, time};
-use super::send::moment;
+use super::send::{moment, span};
 use super::{Console, Exit};
 use crate::proto::{
     self, CampaignPlan, CampaignStats, CancelCampaignRequest, CreateCampaignRequest, DeliveryGuarantee,
@@ -51,6 +51,9 @@ pub struct Create {
     /// Send it not before this time, for example 2027-01-31T09:00:00+02:00
     #[arg(long, value_name = "RFC3339", value_parser = moment)]
     at: Option<Timestamp>,
+    /// How long each message is worth sending, 1 minute to 7 days, for example 90s, 30m, 12h or 2d
+    #[arg(long, value_name = "DURATION", value_parser = span)]
+    validity: Option<Duration>,
     /// Never send a message twice, even if the provider's answer is lost; its status may then stay UNKNOWN
     #[arg(long)]
     at_most_once: bool,
@@ -141,8 +144,8 @@ impl Campaign {
                 (client.cancel_campaign(CancelCampaignRequest { campaign_id }).await?.into_inner().campaign, json)
             }
             CampaignCommand::Show(named) => {
-                let (mut client, id, json) = named.open(console).await?;
-                (client.get_campaign(GetCampaignRequest { id }).await?.into_inner().campaign, json)
+                let (mut client, campaign_id, json) = named.open(console).await?;
+                (client.get_campaign(GetCampaignRequest { campaign_id }).await?.into_inner().campaign, json)
             }
             CampaignCommand::Stats(named) => {
                 let (mut client, campaign_id, json) = named.open(console).await?;
@@ -174,8 +177,8 @@ impl Create {
             sender: self.sender,
             delivery_guarantee: guarantee.into(),
             scheduled_at: self.at,
+            validity: self.validity,
             idempotency_key: self.key.unwrap_or_default(),
-            ..CreateCampaignRequest::default()
         };
         let mut client = self.connection.open(console.env).await?.campaigns();
         Ok((client.create_campaign(request).await?.into_inner().campaign, self.connection.json))
@@ -221,7 +224,7 @@ fn show_plan(out: &mut dyn Write, plan: &CampaignPlan) -> Result<(), Failure> {
             ("duplicates", some(plan.duplicates)),
             ("opted out", some(plan.opted_out)),
             ("unsendable", some(plan.unsendable)),
-            ("segments a second", some(plan.parts_per_second)),
+            ("segments a second", some(plan.segments_per_second)),
             ("takes", duration),
         ],
     )

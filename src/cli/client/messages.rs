@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use super::failure::Failure;
-use super::output::{self, held, plain, rows, time};
+use super::output::{self, held, plain, rows, short, time};
 use super::{Console, Exit};
 use crate::proto::{
     self, ExplainMessageRequest, GetMessageRequest, GetMessageStatusRequest, GetMessageStatusResponse,
@@ -170,9 +170,9 @@ impl Explain {
             let change = if from == to || from.is_empty() { to.to_owned() } else { format!("{from} → {to}") };
             let evidence = entry.evidence.as_ref().map(serde_json::to_string).transpose().unwrap_or_default();
             let line = format!(
-                "{:<20}  {:<10}  {change:<21}  {attempt:<10}  {}",
+                "{:<20}  {:<11}  {change:<21}  {attempt:<10}  {}",
                 time(entry.at.as_ref()),
-                plain(&entry.kind),
+                short(entry.kind().as_str_name(), "HISTORY_KIND_"),
                 plain(&evidence.unwrap_or_default()),
             );
             writeln!(console.out, "{}", line.trim_end())?;

@@ -1,6 +1,7 @@
 //! `send`: one message.
 
-use pbjson_types::Timestamp;
+use jiff::SignedDuration;
+use pbjson_types::{Duration, Timestamp};
 
 use super::connection::Connection;
 use super::failure::Failure;
@@ -41,6 +42,9 @@ pub struct Send {
     /// Send it not before this time, for example 2027-01-31T09:00:00+02:00
     #[arg(long, value_name = "RFC3339", value_parser = moment)]
     at: Option<Timestamp>,
+    /// How long it is worth sending, 1 minute to 7 days, for example 90s, 30m, 12h or 2d; else the service's default
+    #[arg(long, value_name = "DURATION", value_parser = span)]
+    validity: Option<Duration>,
     /// The user to send for, if it is not the caller; needs scope act-as
     #[arg(long, value_name = "ID")]
     user: Option<i64>,
@@ -75,6 +79,7 @@ impl Send {
             delivery_guarantee: guarantee.into(),
             dry_run: self.dry_run,
             scheduled_at: self.at,
+            validity: self.validity,
             ..SendSingleRequest::default()
         }
     }
@@ -85,4 +90,13 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     let at: jiff::Timestamp =
         text.parse().map_err(|_| "is not a time with its offset, such as 2027-01-31T09:00:00+02:00".to_owned())?;
     Ok(Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() })
+}
+
+/// A length of time: a number with its unit, or several (`1h 30m`). A day has 24 hours.
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    let unreadable = || "is not a length of time, such as 90s, 30m, 12h or 2d".to_owned();
+    let span: jiff::Span = text.parse().map_err(|_| unreadable())?;
+    let days = jiff::SpanRelativeTo::days_are_24_hours();
+    let length: SignedDuration = span.to_duration(days).map_err(|_| unreadable())?;
+    Ok(Duration { seconds: length.as_secs(), nanos: length.subsec_nanos() })
 }

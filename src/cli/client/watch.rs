@@ -99,7 +99,7 @@ async fn read(
             let (from, to) = (output::status(event.from()), output::status(event.to()));
             let from = if from.is_empty() { "NEW" } else { from };
             let campaign = event.campaign_id.map(|id| format!("  campaign {id}")).unwrap_or_default();
-            let id = output::plain(&event.message_id);
+            let id = output::plain(&event.id);
             writeln!(out, "{}  {id}  {from} -> {to}{campaign}", output::time(event.at.as_ref()))?;
         }
         // After it was told: an end in between tells a change again and never leaves one out.

@@ -65,7 +65,7 @@ impl From<Plan> for proto::CampaignPlan {
             ucs2_messages: p.ucs2,
             estimated_duration: p.seconds().map(|seconds| pbjson_types::Duration { seconds, nanos: 0 }),
             forcing_characters: p.forcing.into_iter().map(String::from).collect(),
-            parts_per_second: p.parts_per_second,
+            segments_per_second: p.segments_per_second,
         }
     }
 }

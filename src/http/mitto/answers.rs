@@ -65,7 +65,7 @@ pub(super) fn bulk(steps: Vec<BulkProgress>) -> Result<Value, Error> {
             BulkEvent::Result { id, error, .. } => {
                 failed += 1;
                 results.push(json!({"providerMessageId": id, "success": false, "code": "REFRESH_FAILED",
-                    "message": error.unwrap_or_default()}));
+                    "message": error.map(|error| error.words).unwrap_or_default()}));
             }
             BulkEvent::Summary { more, .. } => next = more.then_some(step.resume_token),
         }

@@ -17,8 +17,8 @@ pub(super) fn of(schema: &str) -> Option<Value> {
         "ListMessagesResponse" => json!({"messages": [message()], "nextPageToken": "3q2-7wHLnm0"}),
         "ExplainMessageResponse" => json!({"message": {"id": "01a20762-62b4-7b8a-8a8e-907d10eb0561", "ownerId": "1",
             "destination": "+3069******01", "status": "MESSAGE_STATUS_SENT"},
-            "entries": [{"at": "2026-11-23T07:50:18.036570Z", "kind": "accepted", "to": "MESSAGE_STATUS_SENDING"},
-                {"at": "2026-11-23T07:50:18.042463Z", "kind": "settled", "from": "MESSAGE_STATUS_SENDING",
+            "entries": [{"at": "2026-11-23T07:50:18.036570Z", "kind": "HISTORY_KIND_ACCEPTED", "to": "MESSAGE_STATUS_SENDING"},
+                {"at": "2026-11-23T07:50:18.042463Z", "kind": "HISTORY_KIND_SETTLED", "from": "MESSAGE_STATUS_SENDING",
                     "to": "MESSAGE_STATUS_SENT", "attempt": 1}]}),
         "CreateCampaignRequest" => json!({"name": "Spring", "text": "Hello {{first_name}}"}),
         "Campaign" => campaign(),
@@ -42,7 +42,7 @@ pub(super) fn of(schema: &str) -> Option<Value> {
         "WatchCampaignResponse" => json!({"state": "CAMPAIGN_STATE_RUNNING", "stats": {"total": "3", "queued": "2",
             "sent": "1", "updatedAt": "2026-11-23T07:50:19Z"}}),
         "WatchMessagesResponse" => json!({"resumeToken": "3q2-7wHLnm0", "event": {
-            "messageId": "01a20762-62b4-7b8a-8a8e-907d10eb0561", "from": "MESSAGE_STATUS_SENDING",
+            "id": "01a20762-62b4-7b8a-8a8e-907d10eb0561", "from": "MESSAGE_STATUS_SENDING",
             "to": "MESSAGE_STATUS_SENT", "at": "2026-11-23T07:50:18.042463Z"}}),
         _ => return None,
     })

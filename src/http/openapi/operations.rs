@@ -227,7 +227,7 @@ pub(super) fn path_parameter(name: &str, kind: &Value, description: &str) -> Val
 /// The campaign in the path.
 pub(super) fn campaign_id() -> Value {
     let kind = json!({"type": "string", "format": "int64", "pattern": "^-?[0-9]{1,18}$"});
-    path_parameter("id", &kind, "The campaign.")
+    path_parameter("campaign_id", &kind, "The campaign.")
 }
 
 /// The shape of the provider's ids.
@@ -285,7 +285,7 @@ pub(in crate::http) fn refresh_bulk() -> Value {
         "responses": answers})
 }
 
-/// `GET /api/v1/campaigns/{id}/stats`
+/// `GET /api/v1/campaigns/{campaign_id}/stats`
 pub(in crate::http) fn stats() -> Value {
     json!({"operationId": "GetCampaignStats", "tags": ["campaigns", "existing clients"],
         "summary": "Counts a campaign's messages by state", "parameters": [campaign_id()],
@@ -294,7 +294,7 @@ pub(in crate::http) fn stats() -> Value {
         "responses": answers(&schema("Stats"), &["400", "401", "403", "404"])})
 }
 
-/// `POST /api/v1/campaigns/{id}/recipients`
+/// `POST /api/v1/campaigns/{campaign_id}/recipients`
 pub(in crate::http) fn recipients() -> Value {
     let one = schema("AddRecipientsRequest.Recipient");
     let list = json!({"type": "array", "items": one});

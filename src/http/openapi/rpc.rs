@@ -16,10 +16,7 @@ pub(super) fn operation(method: &Method, path: &str, service: &str, name: &str) 
     let Some(rpc) = found else { return json!({}) };
     let input = rpc.input();
     let text = schemas::comment(&rpc.parent_service().parent_file(), rpc.path());
-    let in_path = |field: &FieldDescriptor| {
-        let own = path.contains(&format!("{{{}}}", field.name()));
-        own || (field.name() == "campaign_id" && path.contains("{id}"))
-    };
+    let in_path = |field: &FieldDescriptor| path.contains(&format!("{{{}}}", field.name()));
     let reads_body = !matches!(*method, Method::GET | Method::DELETE);
     let mut parameters = Vec::new();
     for field in input.fields() {
@@ -28,7 +25,7 @@ pub(super) fn operation(method: &Method, path: &str, service: &str, name: &str) 
             (false, false) => "query",
             (false, true) => continue,
         };
-        parameters.push(parameter(&field, place, path));
+        parameters.push(parameter(&field, place));
     }
     let repeatable = reads_body && input.get_field_by_name("idempotency_key").is_some();
     if repeatable {
@@ -39,10 +36,10 @@ pub(super) fn operation(method: &Method, path: &str, service: &str, name: &str) 
     let schema =
         if elsewhere.is_empty() { schemas::reference(input.full_name()) } else { schemas::object(&input, &elsewhere) };
     let has_required = input.fields().any(|f| !in_path(&f) && schemas::is_required(&f));
-    let (names_a_thing, acts) = (!parameters.is_empty() && path.contains("{id}"), reads_body);
+    let names_a_thing = input.fields().any(|field| in_path(&field) && field.name().ends_with("id"));
     let mut errors = vec!["400", "401", "403"];
     errors.extend((names_a_thing || name == "SendSingle").then_some("404"));
-    errors.extend(acts.then_some(["408", "409", "413", "415"]).into_iter().flatten());
+    errors.extend(reads_body.then_some(["408", "409", "413", "415"]).into_iter().flatten());
     errors.extend(repeatable.then_some("422"));
     let mut operation = Map::from_iter([
         ("operationId".to_owned(), json!(name)),
@@ -59,12 +56,10 @@ pub(super) fn operation(method: &Method, path: &str, service: &str, name: &str) 
     Value::Object(operation)
 }
 
-fn parameter(field: &FieldDescriptor, place: &str, path: &str) -> Value {
+fn parameter(field: &FieldDescriptor, place: &str) -> Value {
     let mut schema = schemas::of_field(field);
     let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
-    let own = path.contains(&format!("{{{}}}", field.name()));
-    let name = if place == "path" && !own { "id" } else { field.name() };
-    let mut parameter = json!({"name": name, "in": place, "required": place == "path", "schema": schema});
+    let mut parameter = json!({"name": field.name(), "in": place, "required": place == "path", "schema": schema});
     if let (Value::Object(parameter), Some(description)) = (&mut parameter, description) {
         parameter.insert("description".to_owned(), description);
     }

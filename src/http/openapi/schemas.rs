@@ -47,9 +47,10 @@ pub(super) fn object(message: &MessageDescriptor, elsewhere: &[&str]) -> Value {
     schema
 }
 
-/// Whether the contract says so.
+/// Whether the contract says so, by its option `(messaging.v1.required)`.
 pub(super) fn is_required(field: &FieldDescriptor) -> bool {
-    field_comment(field).contains("Required.")
+    let option = CONTRACT.get_extension_by_name("messaging.v1.required");
+    option.is_some_and(|option| field.options().get_extension(&option).as_bool() == Some(true))
 }
 
 fn of_message(message: &MessageDescriptor) -> Value {

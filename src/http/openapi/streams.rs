@@ -40,7 +40,7 @@ pub(super) fn nothing_more() -> Value {
     json!({"description": "The reader has had the last event."})
 }
 
-/// `GET /api/v1/campaigns/{id}/watch`
+/// `GET /api/v1/campaigns/{campaign_id}/watch`
 pub(in crate::http) fn watch_campaign() -> Value {
     let text = "Events `stats`, each a `WatchCampaignResponse`, and `end` when the campaign is over.";
     let answers = events(text, "stats", &["WatchCampaignResponse", "Problem"], &["400", "401", "403", "404"]);

@@ -29,7 +29,7 @@ impl Service {
         let template = Template::from_stored(&campaign.content.text);
         let mut plan = Plan { invalid: campaign.invalid, duplicates: campaign.duplicates, ..Plan::default() };
         self.refresh_gates().await?;
-        plan.parts_per_second = self.rate().map_or(0, |rate| i64::from(rate.per_second));
+        plan.segments_per_second = self.rate().map_or(0, |rate| i64::from(rate.per_second));
         if template.is_plain()
             && let Ok(text) = template.render(&crate::domain::template::Variables::default())
         {

@@ -16,7 +16,7 @@ use crate::store::{Error, Store};
 pub struct Differing {
     /// The campaign.
     pub campaign: CampaignId,
-    /// The status; `None` for a number that no version of this program wrote.
+    /// The status; `None` for how many the provider took, and for a number that no version of this program wrote.
     pub status: Option<Status>,
     /// How many messages there are.
     pub messages: i64,
@@ -41,6 +41,8 @@ const DIFFERING: &str = "SELECT campaign_id, status, CAST(SUM(here) AS BIGINT) A
       CAST(SUM(n) AS BIGINT) AS counted FROM (\
         SELECT campaign_id, status, COUNT(*) AS here, 0 AS n FROM messages \
           WHERE campaign_id IN (SELECT our_id FROM legacy_imports WHERE kind = 2) GROUP BY campaign_id, status \
+        UNION ALL SELECT campaign_id, 0, COUNT(*), 0 FROM messages WHERE (sent_at IS NOT NULL OR dispatch = 4) AND \
+          campaign_id IN (SELECT our_id FROM legacy_imports WHERE kind = 2) GROUP BY campaign_id \
         UNION ALL SELECT campaign_id, status, 0, n FROM campaign_counters \
           WHERE campaign_id IN (SELECT our_id FROM legacy_imports WHERE kind = 2) \
         UNION ALL SELECT campaign_id, status, 0, n FROM campaign_counter_changes \

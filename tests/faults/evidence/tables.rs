@@ -90,7 +90,8 @@ pub struct Rows {
     /// Which message a key stands for.
     pub keys: HashMap<String, String>,
     pub reports: Vec<Report>,
-    /// By campaign and status, without zeroes: what the counters say, and what the messages are.
+    /// By campaign and status, without zeroes: what the counters say, and what the messages are. Status 0 are those that the
+    /// provider took.
     pub counters: HashMap<(i64, i16), i64>,
     pub counted: HashMap<(i64, i16), i64>,
 }
@@ -214,7 +215,10 @@ impl Tables {
         let count = |n| [("campaign", "campaign_id"), ("status", "status"), ("n", n)];
         let changes = "FROM (SELECT campaign_id, status, n FROM campaign_counters UNION ALL \
                        SELECT campaign_id, status, n FROM campaign_counter_changes) AS c GROUP BY campaign_id, status";
-        let recount = "FROM messages WHERE campaign_id IS NOT NULL GROUP BY campaign_id, status";
+        // 0 stands for those that the provider took.
+        let recount = "FROM (SELECT campaign_id, status FROM messages UNION ALL SELECT campaign_id, 0 FROM messages \
+                       WHERE sent_at IS NOT NULL OR dispatch = 4) AS m WHERE campaign_id IS NOT NULL \
+                       GROUP BY campaign_id, status";
         let mut by_message: HashMap<String, Vec<Event>> = HashMap::new();
         for event in self.rows::<Event>(&events, "FROM events ORDER BY message_id, version").await {
             by_message.entry(event.message.clone()).or_default().push(event);

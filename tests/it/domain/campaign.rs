@@ -132,7 +132,7 @@ fn who_opted_out_and_whose_text_cannot_be_sent_any_more_has_a_record_that_says_s
 
 #[test]
 fn a_plan_counts_parts_alphabets_and_what_forces_them() {
-    let mut plan = Plan { parts_per_second: 100, ..Plan::default() };
+    let mut plan = Plan { segments_per_second: 100, ..Plan::default() };
     let text = |text: &str| MessageText::parse(text).unwrap();
     plan.count(&text(&"a".repeat(161)), 3);
     plan.count(&text("я ю я"), 1);

@@ -111,7 +111,7 @@ on_both_databases! {
         let refresh = |id: &str| RefreshStatusRequest { provider_message_id: id.to_owned(), owner_id: None };
         pair(bob.refresh_status(refresh(&provider)).await.unwrap_err(), bob.refresh_status(refresh(ulid)).await.unwrap_err(), &provider, ulid);
         let (mine, none) = (campaign.to_string(), "9");
-        let show = |id: i64| GetCampaignRequest { id };
+        let show = |id: i64| GetCampaignRequest { campaign_id: id };
         pair(campaigns.get_campaign(show(campaign)).await.unwrap_err(), campaigns.get_campaign(show(9)).await.unwrap_err(), &mine, none);
         let stats = |id: i64| GetCampaignStatsRequest { campaign_id: id };
         pair(campaigns.get_campaign_stats(stats(campaign)).await.unwrap_err(), campaigns.get_campaign_stats(stats(9)).await.unwrap_err(), &mine, none);

@@ -23,7 +23,7 @@ on_both_databases! {
         };
         let made = campaigns.create_campaign(request).await.unwrap().into_inner().campaign.unwrap();
         assert_eq!((made.state(), made.owner_id, made.sender.as_str()), (CampaignState::Draft, app.alice.0, "Shop"));
-        let read = campaigns.get_campaign(GetCampaignRequest { id: made.id }).await.unwrap().into_inner();
+        let read = campaigns.get_campaign(GetCampaignRequest { campaign_id: made.id }).await.unwrap().into_inner();
         assert_eq!(read.campaign, Some(made));
     }
 

@@ -1,7 +1,7 @@
 //! `GetMessage`, `ListMessages` and `ExplainMessage`.
 
 use messaging::proto::{
-    CreateCampaignRequest, ExplainMessageRequest, GetMessageRequest, ListMessagesRequest, MessageStatus,
+    CreateCampaignRequest, ExplainMessageRequest, GetMessageRequest, HistoryKind, ListMessagesRequest, MessageStatus,
     SendSingleRequest,
 };
 use tonic::Code;
@@ -95,8 +95,8 @@ on_both_databases! {
         app.advance(3);
         app.run_due().await;
         let told = alice.explain_message(ExplainMessageRequest { id }).await.unwrap().into_inner();
-        let kinds: Vec<&str> = told.entries.iter().map(|e| e.kind.as_str()).collect();
-        assert_eq!(kinds, ["accepted", "settled", "fenced", "settled"]);
+        let kinds: Vec<_> = told.entries.iter().map(|e| e.kind()).collect();
+        assert_eq!(kinds, [HistoryKind::Accepted, HistoryKind::Settled, HistoryKind::Fenced, HistoryKind::Settled]);
         assert_eq!(told.entries.last().unwrap().to(), MessageStatus::Sent);
         let all = format!("{told:?}");
         assert!(!all.contains("+306900000012") && !all.contains("a secret text"), "{all}");

@@ -47,7 +47,7 @@ pub async fn add(
 }
 
 async fn campaign(campaigns: &mut Campaigns, id: i64) -> Campaign {
-    campaigns.get_campaign(GetCampaignRequest { id }).await.unwrap().into_inner().campaign.unwrap()
+    campaigns.get_campaign(GetCampaignRequest { campaign_id: id }).await.unwrap().into_inner().campaign.unwrap()
 }
 
 fn reason(status: &Status) -> String {

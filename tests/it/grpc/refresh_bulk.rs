@@ -1,6 +1,6 @@
 //! `RefreshStatusBulk`: one event per id, totals at once, resumable, and no more work than the reader asks for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use messaging::proto::refresh_status_bulk_request::Target;
 use messaging::proto::refresh_status_bulk_response::{Event, Summary};
@@ -88,6 +88,14 @@ on_both_databases! {
         assert_eq!(summary(&events), Summary { total: 6, updated: 2, unchanged: 0, failed: 4 });
         let results = results(&events);
         assert!([&*bobs, "nope", "../../x", ""].iter().all(|id| results[*id] == RefreshOutcome::Failed));
+        let failed = |r: &&refresh_status_bulk_response::Result| r.outcome() == RefreshOutcome::Failed;
+        let told = events.iter().filter_map(|e| match &e.event {
+            Some(Event::Result(r)) => Some(r).filter(failed).map(|r| (r.error_code.as_str(), r.error.clone())),
+            _ => None,
+        });
+        let told: HashSet<_> = told.collect();
+        let expected = [&*bobs, "nope", "../../x", ""].map(|id| ("MESSAGE_NOT_FOUND", format!("Message not found: {id}")));
+        assert_eq!(told, HashSet::from(expected));
     }
 
     async fn a_cut_stream_goes_on_after_what_was_read_with_nothing_twice_and_nothing_left_out(app) {

@@ -61,7 +61,7 @@ on_both_databases! {
             traffic_account_id: Some("../x".to_owned()),
             idempotency_key: "é".to_owned(),
             delivery_guarantee: 99,
-            validity_seconds: -1,
+            validity: Some(pbjson_types::Duration { seconds: -1, nanos: 0 }),
             scheduled_at: Some(pbjson_types::Timestamp { seconds: i64::MAX, nanos: -5 }),
             ..Default::default()
         };
@@ -71,7 +71,7 @@ on_both_databases! {
             error.get_details_bad_request().unwrap().field_violations.into_iter().map(|v| v.field).collect();
         fields.sort();
         let expected = ["delivery_guarantee", "destination", "idempotency_key", "scheduled_at", "sender", "text",
-            "traffic_account_id", "validity_seconds"];
+            "traffic_account_id", "validity"];
         assert_eq!(fields, expected);
         let list = app.alice().list_messages(ListMessagesRequest::default()).await.unwrap().into_inner();
         assert!(list.messages.is_empty());
@@ -156,9 +156,34 @@ on_both_databases! {
         assert_eq!(status_of(&mut app.alice(), &message.id).await, MessageStatus::Sent);
     }
 
+    async fn a_validity_is_whole_seconds_from_a_minute_to_a_week(app) {
+        let with = |seconds, nanos| SendSingleRequest {
+            validity: Some(pbjson_types::Duration { seconds, nanos }),
+            dry_run: true,
+            ..to("+306900000001")
+        };
+        for (seconds, nanos, why) in [
+            (60, 0, ""),
+            (604_800, 0, ""),
+            (0, 0, "must be 60 seconds to 7 days"),
+            (59, 0, "must be 60 seconds to 7 days"),
+            (604_801, 0, "must be 60 seconds to 7 days"),
+            (i64::MIN, 0, "must be whole seconds"),
+            (60, 1, "must be whole seconds"),
+        ] {
+            let told = app.alice().send_single(with(seconds, nanos)).await.err().map(|error| {
+                let violations = error.get_details_bad_request().unwrap().field_violations;
+                violations.into_iter().map(|v| format!("{} {}", v.field, v.description)).collect::<String>()
+            });
+            let expected = Some(format!("validity {why}")).filter(|_| !why.is_empty());
+            assert_eq!(told, expected, "{seconds} s {nanos} ns");
+        }
+    }
+
     async fn what_is_not_sent_within_its_validity_expires_and_is_never_sent(app) {
         app.outage("503").await;
-        let request = SendSingleRequest { validity_seconds: 60, ..to("+306900000001") };
+        let validity = Some(pbjson_types::Duration { seconds: 60, nanos: 0 });
+        let request = SendSingleRequest { validity, ..to("+306900000001") };
         let message = app.alice().send_single(request).await.unwrap().into_inner().message.unwrap();
         app.outage("none").await;
         app.advance(61);

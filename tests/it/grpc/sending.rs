@@ -36,7 +36,7 @@ async fn cancel(campaigns: &mut Campaigns, campaign_id: i64) -> Result<Campaign,
 }
 
 async fn read(campaigns: &mut Campaigns, id: i64) -> Campaign {
-    campaigns.get_campaign(GetCampaignRequest { id }).await.unwrap().into_inner().campaign.unwrap()
+    campaigns.get_campaign(GetCampaignRequest { campaign_id: id }).await.unwrap().into_inner().campaign.unwrap()
 }
 
 /// Total, queued, sent, cancelled.
@@ -239,8 +239,8 @@ on_both_databases! {
         let message = app.alice().list_messages(list).await.unwrap().into_inner().messages.remove(0);
         assert_eq!((message.status(), message.error_code.as_deref()), (MessageStatus::Cancelled, Some("OPTED_OUT")));
         let told = app.alice().explain_message(ExplainMessageRequest { id: message.id }).await.unwrap().into_inner();
-        let entries: Vec<_> = told.entries.iter().map(|entry| (entry.kind.as_str(), entry.to)).collect();
-        assert_eq!(entries, [("accepted", MessageStatus::Cancelled as i32)]);
+        let entries: Vec<_> = told.entries.iter().map(|entry| (entry.kind(), entry.to())).collect();
+        assert_eq!(entries, [(HistoryKind::Accepted, MessageStatus::Cancelled)]);
     }
 
     async fn a_dry_run_counts_what_a_start_would_come_to_and_changes_nothing(app) {
@@ -258,7 +258,7 @@ on_both_databases! {
         app.execute(&format!("INSERT INTO gates (name, rate) VALUES ('{}', 4)", crate::support::app::ACCOUNT)).await;
         let told = plan(&mut campaigns, plain).await;
         assert_eq!((told.messages, told.opted_out, told.segments, told.ucs2_messages), (9, 1, 9, 9));
-        assert_eq!((told.parts_per_second, told.estimated_duration), (4, Some(pbjson_types::Duration { seconds: 3, nanos: 0 })));
+        assert_eq!((told.segments_per_second, told.estimated_duration), (4, Some(pbjson_types::Duration { seconds: 3, nanos: 0 })));
         assert_eq!(told.forcing_characters, ["Κ", "α", "λ", "η", "μ", "έ", "ρ", "👋"], "each once, in order");
         assert_eq!(app.count("messages").await, 0);
     }
@@ -297,7 +297,7 @@ on_both_databases! {
                 pause(bobs, id).await.unwrap_err(),
                 resume(bobs, id).await.unwrap_err(),
                 cancel(bobs, id).await.unwrap_err(),
-                bobs.get_campaign(GetCampaignRequest { id }).await.unwrap_err(),
+                bobs.get_campaign(GetCampaignRequest { campaign_id: id }).await.unwrap_err(),
                 bobs.get_campaign_stats(GetCampaignStatsRequest { campaign_id: id }).await.unwrap_err(),
                 bobs.watch_campaign(WatchCampaignRequest { campaign_id: id }).await.unwrap_err(),
             ];

@@ -61,7 +61,7 @@ on_both_databases! {
         let start = begun(&mut stream).await;
         let first = send(&app, None).await;
         let (accepted, token) = next(&mut stream).await;
-        assert_eq!((accepted.message_id.as_str(), accepted.from(), accepted.to()), (first.as_str(), Unspecified, Sending));
+        assert_eq!((accepted.id.as_str(), accepted.from(), accepted.to()), (first.as_str(), Unspecified, Sending));
         assert!(accepted.at.is_some() && accepted.campaign_id.is_none());
         let (settled, _) = next(&mut stream).await;
         assert_eq!((settled.from(), settled.to()), (Sending, Sent));
@@ -74,7 +74,7 @@ on_both_databases! {
             let mut seen = Vec::new();
             for _ in 0..expected {
                 let (event, _) = next(&mut again).await;
-                seen.push((event.message_id.clone(), event.from(), event.to()));
+                seen.push((event.id.clone(), event.from(), event.to()));
             }
             let all = [
                 (first.clone(), Unspecified, Sending),
@@ -96,7 +96,7 @@ on_both_databases! {
         let mut of_campaign = watch(&mut alice, WatchMessagesRequest { campaign_id: Some(id), ..from(&start) }).await;
         for to in [Sending, Sent] {
             let (event, _) = next(&mut of_campaign).await;
-            assert_eq!((event.message_id.clone(), event.campaign_id, event.to()), (counted.clone(), Some(id), to));
+            assert_eq!((event.id.clone(), event.campaign_id, event.to()), (counted.clone(), Some(id), to));
         }
         let statuses = vec![Sent.into(), MessageStatus::Delivered.into()];
         let mut sent = watch(&mut alice, WatchMessagesRequest { statuses, ..from(&start) }).await;
@@ -104,13 +104,13 @@ on_both_databases! {
         for _ in 0..3 {
             let (event, _) = next(&mut sent).await;
             assert_eq!(event.to(), Sent);
-            seen.push(event.message_id);
+            seen.push(event.id);
         }
         assert_eq!(seen.last(), Some(&last));
         // Live, too.
         let live = send(&app, Some(id)).await;
-        assert_eq!(next(&mut of_campaign).await.0.message_id, live);
-        assert_eq!(next(&mut sent).await.0.message_id, live);
+        assert_eq!(next(&mut of_campaign).await.0.id, live);
+        assert_eq!(next(&mut sent).await.0.id, live);
     }
 
     async fn a_token_of_somebody_else_somewhere_else_or_long_ago_is_refused_by_name(app) {
@@ -168,9 +168,9 @@ on_both_databases! {
         begun(&mut stream).await;
         begun(&mut bobs).await;
         let id = send(&app, None).await;
-        assert_eq!(next(&mut stream).await.0.message_id, id);
+        assert_eq!(next(&mut stream).await.0.id, id);
         let theirs = app.bob().send_single(to("+306900000001")).await.unwrap().into_inner().message.unwrap().id;
-        assert_eq!(next(&mut bobs).await.0.message_id, theirs, "and nothing of hers");
+        assert_eq!(next(&mut bobs).await.0.id, theirs, "and nothing of hers");
     }
 
     async fn a_watcher_who_leaves_leaves_nothing_and_takes_no_place_of_other_calls(app) {
@@ -187,7 +187,7 @@ on_both_databases! {
         }
         let id = send(&app, None).await;
         for stream in &mut open {
-            assert_eq!(next(stream).await.0.message_id, id);
+            assert_eq!(next(stream).await.0.id, id);
         }
         drop(open);
         let streams = async || app.service.render_metrics().await.contains("\nmessaging_watch_streams 0\n");

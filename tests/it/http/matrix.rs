@@ -104,9 +104,8 @@ fn request(rpc: &str) -> Option<Vec<&'static str>> {
         "AddOptOut" | "RemoveOptOut" => vec![r#"{"destination":"+306900000001","ownerId":"{U}"}"#],
         "CreateCampaign" => Vec::new(),
         "AddRecipients" => vec![r#"{"campaignId":"{C}","recipients":[{"destination":"+306900000001"}]}"#],
-        "GetCampaign" => vec![r#"{"id":"{C}"}"#],
-        "StartCampaign" | "PauseCampaign" | "ResumeCampaign" | "CancelCampaign" | "GetCampaignStats"
-        | "WatchCampaign" => vec![r#"{"campaignId":"{C}"}"#],
+        "GetCampaign" | "StartCampaign" | "PauseCampaign" | "ResumeCampaign" | "CancelCampaign"
+        | "GetCampaignStats" | "WatchCampaign" => vec![r#"{"campaignId":"{C}"}"#],
         _ => return None,
     })
 }
@@ -121,8 +120,7 @@ on_both_databases! {
             }
             let name = operation["operationId"].as_str().unwrap();
             let asked = asked(name).unwrap_or_else(|| panic!("{method} {path} is not in the matrix"));
-            let id = if path.starts_with("/api/v1/messages/") { "{M}" } else { "{C}" };
-            let path = path.replace("{id}", id).replace("{messageId}", "{P}").replace("{destination}", "%2B306900000001");
+            let path = path.replace("{id}", "{M}").replace("{campaign_id}", "{C}").replace("{messageId}", "{P}").replace("{destination}", "%2B306900000001");
             for (query, body) in asked {
                 let ask = async |ids: &Ids| {
                     let request = of(&app, app.bob, &method, &ids.fill(&format!("{path}{query}")));

@@ -112,8 +112,8 @@ on_both_databases! {
         assert_eq!(names(&told), ["change"; 3]);
         assert!(told.iter().all(|e| e.2["event"]["to"] == "MESSAGE_STATUS_SENT" && e.2["resumeToken"] == e.0.as_str()));
         let rest = cut(&app, back(&told[0].0), 2).await;
-        assert_eq!(rest.iter().map(|e| &e.2["event"]["messageId"]).collect::<Vec<_>>(),
-            told[1..].iter().map(|e| &e.2["event"]["messageId"]).collect::<Vec<_>>());
+        assert_eq!(rest.iter().map(|e| &e.2["event"]["id"]).collect::<Vec<_>>(),
+            told[1..].iter().map(|e| &e.2["event"]["id"]).collect::<Vec<_>>());
         let forged = send(&app, of(&app, app.alice, "GET", &path).header("last-event-id", "AAAA"), "").await.error();
         assert_eq!((forged.0, &forged.1["code"]), (400, &json!("VALIDATION_ERROR")));
     }

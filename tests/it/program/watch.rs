@@ -75,12 +75,7 @@ async fn a_watch_through_ten_kills_is_told_every_change_once(kind: Kind) {
             let told = next.unwrap().unwrap();
             resume_token = told.resume_token;
             if let Some(event) = told.event {
-                assert!(seen.insert((
-                    event.message_id,
-                    event.from,
-                    event.to,
-                    event.at.map(|at| (at.seconds, at.nanos))
-                )));
+                assert!(seen.insert((event.id, event.from, event.to, event.at.map(|at| (at.seconds, at.nanos)))));
                 read += 1;
             }
         }

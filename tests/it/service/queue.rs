@@ -214,7 +214,7 @@ on_both_databases! {
     async fn what_waits_past_its_validity_expires_even_while_everything_is_held(app) {
         app.outage("unauthorized").await;
         let mut alice = app.alice();
-        let message = send(&mut alice, SendSingleRequest { validity_seconds: 90, ..to("+306900000001") }).await;
+        let message = send(&mut alice, SendSingleRequest { validity: Some(pbjson_types::Duration { seconds: 90, nanos: 0 }), ..to("+306900000001") }).await;
         app.advance(30);
         app.service.run_timers().await.unwrap();
         assert_eq!(status(&mut alice, &message.id).await, MessageStatus::Queued);

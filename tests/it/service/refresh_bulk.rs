@@ -1,7 +1,7 @@
 //! A bulk refresh asks the provider no faster than its reader reads, and stops asking when the reader goes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -12,13 +12,16 @@ use messaging::domain::ids::{OwnerId, ProviderMessageId};
 use messaging::domain::outcome::{Acceptance, Outcome};
 use messaging::domain::retention::Retention;
 use messaging::domain::sender::SenderId;
+use messaging::error::Error;
 use messaging::provider::{Provider, ReadError, Snapshot, Submission};
 use messaging::service::{
-    BulkEvent, BulkRequest, BulkTarget, CreateCampaign, Parts, SendSingle, Service, Settings, Watching, Webhooks,
+    BulkEvent, BulkProgress, BulkRequest, BulkTarget, CreateCampaign, Parts, SendSingle, Service, Settings, Watching,
+    Webhooks,
 };
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
+use crate::support::files;
 use crate::support::store::{Rig, both};
 
 const CONCURRENCY: usize = 16;
@@ -26,6 +29,8 @@ const CONCURRENCY: usize = 16;
 /// Takes everything; answers a read when the test lets it.
 struct Held {
     answers: Semaphore,
+    /// What a read comes to instead, if anything.
+    refuses: Mutex<Option<ReadError>>,
     begun: AtomicUsize,
     under_way: AtomicUsize,
 }
@@ -58,6 +63,9 @@ impl Provider for Held {
         self.begun.fetch_add(1, Ordering::SeqCst);
         self.under_way.fetch_add(1, Ordering::SeqCst);
         let _under_way = UnderWay(&self.under_way);
+        if let Some(refusal) = self.refuses.lock().unwrap().clone() {
+            return Err(refusal);
+        }
         self.answers.acquire().await.unwrap().forget();
         let delivery_status = Some("Delivered".to_owned());
         Ok(Snapshot { message_id: Some(id.to_string()), delivery_status, ..Snapshot::default() })
@@ -74,8 +82,12 @@ struct Bench {
 impl Bench {
     /// A campaign of `messages`, all taken by the provider.
     async fn new(rig: &Rig, messages: usize) -> Self {
-        let provider =
-            Arc::new(Held { answers: Semaphore::new(0), begun: AtomicUsize::new(0), under_way: AtomicUsize::new(0) });
+        let provider = Arc::new(Held {
+            answers: Semaphore::new(0),
+            refuses: Mutex::new(None),
+            begun: AtomicUsize::new(0),
+            under_way: AtomicUsize::new(0),
+        });
         let service = Service::new(Parts {
             store: rig.store.clone(),
             provider: provider.clone(),
@@ -124,7 +136,7 @@ impl Bench {
                 delivery_guarantee: 0,
                 dry_run: false,
                 scheduled_at: Ok(None),
-                validity_seconds: 0,
+                validity: Ok(None),
             };
             service.send_single(&caller, request, None)
         });
@@ -195,7 +207,52 @@ async fn one_slow_id_does_not_hold_the_others_up(rig: Rig) {
     assert!(stream.next().await.is_none());
 }
 
+/// The code and the words of every failed result.
+async fn failures(bench: &Bench, request: BulkRequest) -> Vec<(&'static str, String)> {
+    let steps = bench.service.refresh_bulk(&bench.caller, request).await.unwrap();
+    let steps: Vec<_> = steps.collect().await;
+    let failure = |step: Result<BulkProgress, Error>| match step.unwrap().event {
+        BulkEvent::Result { error, .. } => error.map(|e| (e.code, e.words)),
+        BulkEvent::Summary { .. } => None,
+    };
+    steps.into_iter().filter_map(failure).collect()
+}
+
+async fn a_failed_result_says_why_to_machines_in_words_that_the_contract_has(rig: Rig) {
+    let bench = Bench::new(&rig, 1).await;
+    let unknown = BulkRequest { target: Some(BulkTarget::Ids(vec!["x".to_owned()])), ..bench.request() };
+    let mut told = failures(&bench, unknown).await;
+    for refusal in [
+        ReadError::NotFound,
+        ReadError::Throttled { retry_after: Some(Duration::ZERO) },
+        ReadError::Unavailable { code: "PROVIDER_TIMEOUT" },
+        ReadError::AccountBlocked,
+    ] {
+        *bench.provider.refuses.lock().unwrap() = Some(refusal);
+        told.extend(failures(&bench, bench.request()).await);
+    }
+    *bench.provider.refuses.lock().unwrap() = None;
+    bench.provider.answers.add_permits(1);
+    rig.execute("ALTER TABLE events RENAME TO elsewhere").await;
+    told.extend(failures(&bench, bench.request()).await);
+    let codes: Vec<&str> = told.iter().map(|(code, _)| *code).collect();
+    let expected = [
+        "MESSAGE_NOT_FOUND",
+        "MESSAGE_NOT_FOUND",
+        "PROVIDER_THROTTLED",
+        "PROVIDER_UNAVAILABLE",
+        "PROVIDER_ACCOUNT_BLOCKED",
+        "INTERNAL_ERROR",
+    ];
+    assert_eq!(codes, expected);
+    assert_eq!(told[0].1, "Message not found: x");
+    assert_eq!(told[3].1, "the provider did not answer: PROVIDER_TIMEOUT");
+    let contract = files::read("proto/messaging/v1/messaging.proto");
+    assert!(codes.iter().all(|code| contract.contains(&format!("// - `{code}`: "))), "the contract has them all");
+}
+
 both![
+    a_failed_result_says_why_to_machines_in_words_that_the_contract_has,
     a_reader_that_reads_nothing_more_holds_the_calls_back,
     a_cancelled_stream_ends_its_calls_at_once_and_begins_no_more,
     one_slow_id_does_not_hold_the_others_up,

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use messaging::domain::evidence::Rank;
 use messaging::domain::ids::{CampaignId, MessageId, OwnerId};
 use messaging::domain::message::{Dispatch, Guarantee, Message, State};
+use messaging::domain::status::EventKind;
 use messaging::domain::text::MessageText;
 use messaging::store::{Accepted, Error, Filter, IdempotencyKey, Store};
 use tokio_util::sync::CancellationToken;
@@ -93,8 +94,8 @@ async fn a_message_is_read_by_its_owner_alone(rig: Rig) {
     assert!(store.owned_provider_ids(other, &[provider_id("p-1")], false).await.unwrap().is_empty());
 
     assert!(store.owns_provider_id(owner, &provider_id("p-1")).await.unwrap());
-    let kinds: Vec<&str> = store.history(owner, message.id).await.unwrap().iter().map(|e| e.kind).collect();
-    assert_eq!(kinds, ["accepted", "fenced", "settled"]);
+    let kinds: Vec<_> = store.history(owner, message.id).await.unwrap().into_iter().map(|e| e.kind.unwrap()).collect();
+    assert_eq!(kinds, [EventKind::Accepted, EventKind::Fenced, EventKind::Settled]);
 }
 
 async fn equal_concurrent_calls_make_one_message(rig: Rig) {

@@ -17,6 +17,7 @@ use crate::support::store::{Rig, both, provider_id};
 
 both![
     the_counters_equal_a_recount_after_any_moves,
+    the_rate_is_of_those_that_the_provider_took,
     the_first_acceptance_of_a_campaign_is_kept,
     an_acceptance_that_was_reported_before_its_answer_counts_as_the_first,
     a_campaign_is_seen_by_its_owner_alone,
@@ -68,13 +69,15 @@ async fn the_counters_equal_a_recount_after_any_moves(rig: Rig) {
         let filter = Filter { campaign: Some(campaign), ..Filter::default() };
         let all = rig.store.messages(owner, &filter, None, 1000).await.unwrap();
         let recount = Status::ALL.map(|s| i64::try_from(all.iter().filter(|m| m.status() == s).count()).unwrap());
+        let accepted = i64::try_from(all.iter().filter(|m| m.was_accepted()).count()).unwrap();
         assert!(recount.iter().filter(|n| **n > 0).count() >= 5, "the moves were not varied: {recount:?}");
         let stats = async || rig.store.campaign_stats(owner, campaign).await.unwrap().unwrap();
-        assert_eq!(stats().await.counts, recount);
+        let counted = async || stats().await.accepted;
+        assert_eq!((stats().await.counts, counted().await), (recount, accepted));
         // Two at once, as two replicas would.
         let (one, other) = tokio::join!(rig.store.roll_up_counters(), rig.store.roll_up_counters());
         one.and(other).unwrap();
-        assert_eq!(stats().await.counts, recount);
+        assert_eq!((stats().await.counts, counted().await), (recount, accepted));
         assert_eq!(rig.count("campaign_counter_changes").await, 0);
     }
     let none = rig.store.campaign_stats(owner, empty).await.unwrap().unwrap();
@@ -103,6 +106,39 @@ async fn an_acceptance_that_was_reported_before_its_answer_counts_as_the_first(r
     rig.settle(&sending, accepted("p-1")).await;
     let stats = rig.store.campaign_stats(owner, campaign).await.unwrap().unwrap();
     assert_eq!((stats.first_sent_at, stats.of(&[Status::Delivered])), (Some(rig.clock.now()), 1));
+}
+
+async fn the_rate_is_of_those_that_the_provider_took(rig: Rig) {
+    let owner = rig.owner().await;
+    let campaign = rig.campaign(owner).await;
+    let rate = async || {
+        let stats = rig.store.campaign_stats(owner, campaign).await.unwrap().unwrap();
+        (stats.accepted, format!("{:.2}", stats.delivered_rate()))
+    };
+    let sending = async || {
+        let mut message = queued(owner, Guarantee::AtMostOnce, rig.clock.now());
+        message.campaign = Some(campaign);
+        rig.fenced(&rig.stored(message).await).await
+    };
+    let said = |word| Event::Evidence(Evidence::of_read_model(word, None, None));
+    assert_eq!(rate().await, (0, "0.00".to_owned()));
+    // Refused, and lost on the way: the provider took neither.
+    rig.settle(&sending().await, rejected()).await;
+    rig.settle(&sending().await, ambiguous()).await;
+    assert_eq!(rate().await, (0, "0.00".to_owned()));
+    // Delivered, failed by a report, and one of which nothing is reported.
+    let [delivered, failed, silent] = [sending().await, sending().await, sending().await];
+    for (message, id) in [(&delivered, "p-1"), (&failed, "p-2"), (&silent, "p-3")] {
+        rig.settle(message, accepted(id)).await;
+    }
+    rig.apply(delivered.id, said("Delivered")).await;
+    assert_eq!(rate().await, (3, "0.33".to_owned()));
+    rig.apply(failed.id, said("Failure")).await;
+    rig.clock.advance(SignedDuration::from_hours(24 * 8));
+    rig.apply(silent.id, Event::Unreported).await;
+    let stats = rig.store.campaign_stats(owner, campaign).await.unwrap().unwrap();
+    assert_eq!(stats.of(&[Status::Failed, Status::Expired]), 3);
+    assert_eq!(rate().await, (3, "0.33".to_owned()), "what failed or expired afterwards was taken all the same");
 }
 
 async fn a_campaign_is_seen_by_its_owner_alone(rig: Rig) {

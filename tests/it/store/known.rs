@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use messaging::domain::message::{Dispatch, Message, Status};
 use messaging::domain::outcome::Outcome;
-use messaging::domain::status::{Event, Refused};
+use messaging::domain::status::{Event, EventKind, Refused};
 use messaging::store::{Job, Moved, Pick};
 
 use crate::support::outcomes::{accepted, rejected};
@@ -23,9 +23,9 @@ async fn settle(rig: &Rig, known: &Message, outcome: Outcome) -> Moved {
     rig.store.apply(job).await.unwrap().into_iter().next().unwrap()
 }
 
-async fn kinds(rig: &Rig, message: &Message) -> Vec<&'static str> {
+async fn kinds(rig: &Rig, message: &Message) -> Vec<EventKind> {
     let history = rig.store.history(message.owner, message.id).await.unwrap();
-    history.into_iter().map(|entry| entry.kind).collect()
+    history.into_iter().map(|entry| entry.kind.unwrap()).collect()
 }
 
 async fn a_known_message_is_settled_as_one_that_was_read(rig: Rig) {
@@ -34,7 +34,7 @@ async fn a_known_message_is_settled_as_one_that_was_read(rig: Rig) {
     let moved = settle(&rig, &sending, accepted("p-1")).await;
     assert!(moved.result.is_ok());
     assert_eq!((moved.message.status(), rig.read(&sending).await), (Status::Sent, moved.message));
-    assert_eq!(kinds(&rig, &sending).await, ["accepted", "fenced", "settled"]);
+    assert_eq!(kinds(&rig, &sending).await, [EventKind::Accepted, EventKind::Fenced, EventKind::Settled]);
 }
 
 async fn what_changed_meanwhile_decides_over_what_is_known(rig: Rig) {
@@ -47,7 +47,10 @@ async fn what_changed_meanwhile_decides_over_what_is_known(rig: Rig) {
     let late = settle(&rig, &good, accepted("p-1")).await;
     assert!(late.result.is_ok());
     assert_eq!((late.message.status(), rig.read(&good).await), (Status::Sent, late.message));
-    assert_eq!(kinds(&rig, &good).await, ["accepted", "fenced", "lease_lost", "late_answer"]);
+    assert_eq!(
+        kinds(&rig, &good).await,
+        [EventKind::Accepted, EventKind::Fenced, EventKind::LeaseLost, EventKind::LateAnswer]
+    );
 
     let lost = rig.read(&bad).await;
     assert_eq!(settle(&rig, &bad, rejected()).await.result, Err(Refused::NotHolder));

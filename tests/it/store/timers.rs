@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use messaging::domain::message::{Dispatch, Guarantee, Status};
-use messaging::domain::status::{Event, Refused};
+use messaging::domain::status::{Event, EventKind, Refused};
 
 use crate::support::messages::queued;
 use crate::support::outcomes::{accepted, ambiguous};
@@ -41,7 +41,7 @@ async fn a_send_that_ran_out_becomes_unknown(rig: Rig) {
     assert_eq!(lost[0].status(), Status::Unknown);
     assert_eq!(rig.read(&message).await, lost[0]);
     let history = rig.store.history(owner, message.id).await.unwrap();
-    assert_eq!(history.last().unwrap().kind, "lease_lost");
+    assert_eq!(history.last().unwrap().kind, Some(EventKind::LeaseLost));
 }
 
 async fn the_third_crash_ends_a_message(rig: Rig) {
@@ -102,7 +102,7 @@ async fn what_was_given_up_is_listed_and_can_be_put_back(rig: Rig) {
     back.result.unwrap();
     assert_eq!((back.message.status(), back.message.state.error_code), (Status::Queued, None));
     assert_eq!(rig.take(10).await.len(), 1);
-    assert_eq!(rig.store.history(owner, message.id).await.unwrap().last().unwrap().kind, "requeued");
+    assert_eq!(rig.store.history(owner, message.id).await.unwrap().last().unwrap().kind, Some(EventKind::Requeued));
 }
 
 async fn what_may_have_been_sent_is_put_back_only_on_demand(rig: Rig) {

@@ -116,7 +116,7 @@ async fn a_dry_run_tells_the_plan() {
         gsm7_messages: 8,
         ucs2_messages: 2,
         forcing_characters: vec!["α".to_owned(), "👋".to_owned()],
-        parts_per_second: 4,
+        segments_per_second: 4,
         estimated_duration: Some(pbjson_types::Duration { seconds: 3, nanos: 0 }),
         ..Default::default()
     };

@@ -116,6 +116,8 @@ fn command_lines_that_contradict_themselves_are_refused() {
         (&["message", "m", "--token", "a", "--api-key", "b"], ErrorKind::ArgumentConflict),
         (&["message", "m", "--client-cert", "a"], ErrorKind::MissingRequiredArgument),
         (&["send", "--to", "1", "--text", "x", "--at", "tomorrow"], ErrorKind::ValueValidation),
+        (&["send", "--to", "1", "--text", "x", "--validity", "3600"], ErrorKind::ValueValidation),
+        (&["campaign", "create", "--name", "n", "--text", "x", "--validity", "1 month"], ErrorKind::ValueValidation),
         (&["watch", "--status", "lost"], ErrorKind::ValueValidation),
     ] {
         assert_eq!(refused(args), kind, "{args:?}");

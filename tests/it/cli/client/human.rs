@@ -4,7 +4,7 @@ use messaging::proto::MessageStatus::{Failed, Queued, Sending, Unspecified};
 use messaging::proto::explain_message_response::Entry;
 use messaging::proto::get_message_status_response::Sender;
 use messaging::proto::{
-    Campaign, CampaignState, CampaignStats, Encoding, ExplainMessageResponse, GetMessageStatusResponse,
+    Campaign, CampaignState, CampaignStats, Encoding, ExplainMessageResponse, GetMessageStatusResponse, HistoryKind,
     ListMessagesResponse, Message, MessageStatus, RefreshStatusResponse,
 };
 use pbjson_types::Timestamp;
@@ -61,7 +61,7 @@ async fn a_list_is_a_line_a_message() {
 
 #[tokio::test]
 async fn an_explanation_is_the_record_and_what_happened_to_it() {
-    let entry = |at, kind: &str, from: MessageStatus, to: MessageStatus, attempt| Entry {
+    let entry = |at, kind: HistoryKind, from: MessageStatus, to: MessageStatus, attempt| Entry {
         at: Some(at),
         kind: kind.into(),
         from: from.into(),
@@ -69,14 +69,14 @@ async fn an_explanation_is_the_record_and_what_happened_to_it() {
         attempt,
         evidence: None,
     };
-    let mut last = entry(at(2), "settled", Sending, Failed, 1);
+    let mut last = entry(at(2), HistoryKind::Settled, Sending, Failed, 1);
     last.evidence =
         Some(pbjson_types::Struct { fields: [("http".to_owned(), pbjson_types::Value::from(400.0))].into() });
     let answer = ExplainMessageResponse {
         message: Some(message()),
         entries: vec![
-            entry(at(0), "accepted", Unspecified, Queued, 0),
-            entry(at(1), "fenced", Queued, Sending, 1),
+            entry(at(0), HistoryKind::Accepted, Unspecified, Queued, 0),
+            entry(at(1), HistoryKind::Fenced, Queued, Sending, 1),
             last,
         ],
     };
@@ -94,9 +94,9 @@ async fn an_explanation_is_the_record_and_what_happened_to_it() {
     created      2027-01-15T08:00:00Z
     failed       2027-01-15T08:00:02Z
 
-    2027-01-15T08:00:00Z  accepted    QUEUED
-    2027-01-15T08:00:01Z  fenced      QUEUED → SENDING       attempt 1
-    2027-01-15T08:00:02Z  settled     SENDING → FAILED       attempt 1   {"http":400.0}
+    2027-01-15T08:00:00Z  ACCEPTED     QUEUED
+    2027-01-15T08:00:01Z  FENCED       QUEUED → SENDING       attempt 1
+    2027-01-15T08:00:02Z  SETTLED      SENDING → FAILED       attempt 1   {"http":400.0}
     "#);
 }
 

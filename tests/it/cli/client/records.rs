@@ -45,7 +45,7 @@ async fn send_asks_for_what_the_options_say() {
     #[rustfmt::skip]
     let args = [
         "send", "--to", "+306900000001", "--text", "Hi", "--sender", "Acme", "--campaign", "3", "--key", "k-1",
-        "--at-most-once", "--dry-run", "--at", "2027-01-31T09:00:00.5+02:00", "--user", "9",
+        "--at-most-once", "--dry-run", "--at", "2027-01-31T09:00:00.5+02:00", "--validity", "1h 30m", "--user", "9",
     ];
 
     let done = run(fake.addr, &args).await;
@@ -59,6 +59,7 @@ async fn send_asks_for_what_the_options_say() {
     assert_eq!(send.delivery_guarantee(), DeliveryGuarantee::AtMostOnce);
     let at = send.scheduled_at.as_ref().unwrap();
     assert_eq!((at.seconds, at.nanos), (1_801_378_800, 500_000_000));
+    assert_eq!(send.validity, Some(pbjson_types::Duration { seconds: 5400, nanos: 0 }));
 }
 
 #[tokio::test]
