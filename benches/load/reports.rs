@@ -93,7 +93,7 @@ async fn one(kind: Kind, rows: u32, options: &Options, report: &mut Report) {
     let empty = Installation::new(Database::create(kind).await);
     drop(empty.serve("http://127.0.0.1:9"));
     let rows = floors::reports(&empty, options.reports, options.in_flight).await;
-    tell(report, &group, &load, (server, database), &post, &rows);
+    add_group(report, &group, &load, (server, database), &post, &rows);
     let mut add = |name, value, unit, limit| report.add(&group, name, value, unit, limit);
     let applied = f64::from(load.calls) / took.as_secs_f64();
     add("throughput, until the last one is applied", applied, "reports/s", Limit::None);
@@ -106,7 +106,7 @@ async fn one(kind: Kind, rows: u32, options: &Options, report: &mut Report) {
     installation.end().await;
 }
 
-fn tell(report: &mut Report, group: &str, load: &Load, (server, database): (f64, f64), post: &Floor, rows: &Floor) {
+fn add_group(report: &mut Report, group: &str, load: &Load, (server, database): (f64, f64), post: &Floor, rows: &Floor) {
     let mut add = |name, value, unit, limit| report.add(group, name, value, unit, limit);
     add("reports, every one acknowledged and applied", f64::from(load.calls), "reports", Limit::None);
     add("throughput, acknowledged", load.per_second(), "reports/s", Limit::AtLeast(5000.0));

@@ -72,13 +72,13 @@ async fn one(kind: Kind, options: &Options, report: &mut Report) {
     empty.token();
     let rows = floors::rows(&empty, options.calls).await;
 
-    tell(report, &group, &load, (server, database), &unary, &provider, &rows);
+    add_group(report, &group, &load, (server, database), &unary, &provider, &rows);
     report.add(&group, "server memory, highest", peak, "MB", Limit::AtMost(start::BUSY_MB));
     empty.end().await;
     installation.end().await;
 }
 
-fn tell(
+fn add_group(
     report: &mut Report,
     group: &str,
     load: &Load,

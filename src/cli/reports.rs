@@ -40,7 +40,7 @@ impl Sum {
         self.digest.update(page.digest);
     }
 
-    fn tell(self, out: &mut (dyn Write + Send)) -> Result<String, Failure> {
+    fn print(self, out: &mut (dyn Write + Send)) -> Result<String, Failure> {
         let digest = self.digest.finalize().iter().fold(String::new(), |hex, b| format!("{hex}{b:02x}"));
         let (messages, statements, differing) = (self.messages, self.statements, self.differing);
         writeln!(out, "{messages} messages, {statements} statements, {differing} differ").map_err(Failure::other)?;
@@ -52,14 +52,14 @@ impl Replay {
     /// Counts first, in any case; then mends, and counts again.
     pub(super) async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
         let store = self.database.store(env).await?;
-        let should_be = replay(&store, false).await?.tell(out)?;
+        let should_be = replay(&store, false).await?.print(out)?;
         if !self.apply {
             return writeln!(out, "digest {should_be}").map_err(Failure::other);
         }
         replay(&store, true).await?;
         let is = replay(&store, false).await?;
         let differing = is.differing;
-        let digest = is.tell(out)?;
+        let digest = is.print(out)?;
         writeln!(out, "digest {digest}").map_err(Failure::other)?;
         if differing > 0 {
             return Err(Failure::Other("messages were reported on meanwhile; run it once more".to_owned()));

@@ -17,7 +17,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::socket::{self, Socket};
 use super::{Faults, Watched, WatchedTls, describe, tls};
 
-/// What a server says unasked: notices and notifications. It drives its connection, which stands still unless it is
+/// Messages of a server that nobody asked for: notices and notifications. It drives its connection, which stands still unless it is
 /// polled; after its end, or an error, it must not be polled again.
 pub type Messages = BoxStream<'static, Result<AsyncMessage, tokio_postgres::Error>>;
 

@@ -1,4 +1,4 @@
-//! What a URL stands for: time limits, TLS, and the driver's errors in words that an operator can use.
+//! The settings in a URL: time limits, TLS, and the driver's errors in words that an operator can use.
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SqlState([u8; 5]);
 
-/// What a caller may do about an error.
+/// The kind of an error: a caller's possible answer to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// A transaction lost a race and was rolled back whole: the same transaction may win if it is run again at once.
@@ -58,7 +58,7 @@ impl SqlState {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// What a caller may do about it.
+    /// The kind of error, which says what a caller may do.
     #[must_use]
     pub fn class(self) -> Class {
         let meaning = MEANINGS.iter().find(|(beginning, _)| self.as_str().starts_with(beginning));

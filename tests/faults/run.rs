@@ -156,11 +156,11 @@ pub async fn one(case: Case, size: Size, seed: u64, turn: Turn) -> Verdict {
         verdict.contradictions.push("a replica did not stop in order".to_owned());
     }
     drop(reporter);
-    tell(&case, &verdict, begun.elapsed(), fleet);
+    print(&case, &verdict, begun.elapsed(), fleet);
     verdict
 }
 
-fn tell(case: &Case, verdict: &Verdict, took: Duration, fleet: Arc<Fleet>) {
+fn print(case: &Case, verdict: &Verdict, took: Duration, fleet: Arc<Fleet>) {
     let (name, kind) = (case.bug.unwrap_or(case.scenario.name()), case.kind.name());
     let Verdict { messages, recipients, cuts, explained, unknown_by_outage, waiting, .. } = verdict;
     let Verdict { lost_answers, lost_in_bulk, .. } = verdict;

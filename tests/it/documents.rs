@@ -1,13 +1,16 @@
 //! The documents, held to what they are about: the configuration, the contract, the source, and each other.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use messaging::config::REFERENCE;
 
+use crate::http::document::{document, operations};
+use crate::support::app::{Kind, TestApp};
 use crate::support::contract::rpcs;
 use crate::support::files;
-use crate::support::program::printed;
+use crate::support::program::{Running, printed};
 
 /// All documents, by their path from the root.
 fn documents() -> Vec<(PathBuf, String)> {
@@ -17,18 +20,16 @@ fn documents() -> Vec<(PathBuf, String)> {
 }
 
 #[test]
-fn the_readme_has_every_variable_with_its_default_and_its_meaning_and_no_other() {
-    let readme = files::read("README.md");
-    let (_, section) = readme.split_once("\n## Configuration\n").unwrap();
-    let section = section.split("\n## ").next().unwrap();
+fn the_page_of_the_configuration_has_every_variable_with_its_default_and_its_meaning_and_no_other() {
+    let section = files::read("docs/configuration.md");
     for v in REFERENCE {
         let default =
             if matches!(v.default, "required" | "–") { v.default.to_owned() } else { format!("`{}`", v.default) };
         let row = format!("| `{}` | {default} | {} |\n", v.name, v.meaning);
-        assert!(section.contains(&row), "README.md, Configuration, lacks\n{row}");
+        assert!(section.contains(&row), "docs/configuration.md lacks\n{row}");
     }
     let rows = section.lines().filter(|line| line.starts_with("| `")).count();
-    assert_eq!(rows, REFERENCE.len(), "README.md, Configuration, has a row that is no variable");
+    assert_eq!(rows, REFERENCE.len(), "docs/configuration.md has a row that is no variable");
 }
 
 #[test]
@@ -46,13 +47,39 @@ fn the_example_environment_has_every_variable_with_its_default() {
 
 #[test]
 fn the_readme_says_of_every_rpc_whether_it_works() {
-    let readme = files::read("README.md");
+    let readme = files::read("docs/reference.md");
     for (service, method) in rpcs() {
         let example = files::read(&format!("grpcurl-examples/expected/{method}.txt"));
         let state = if example.contains("Code: Unimplemented") { "not yet" } else { "works" };
         let row = format!("| `{method}` | {state} |");
         assert!(readme.contains(&row), "README.md, of {service}, lacks\n{row}");
     }
+}
+
+#[test]
+fn the_readme_is_short_and_has_the_two_commands() {
+    let readme = files::read("README.md");
+    assert!(readme.lines().count() <= 150, "README.md has {} lines: move some to docs/", readme.lines().count());
+    for command in ["| run | `cargo run -- serve --sandbox` |", "| test | `scripts/test` |"] {
+        assert!(readme.lines().any(|line| line == command), "README.md lacks {command}");
+    }
+}
+
+#[test]
+fn the_readme_shows_the_line_that_the_sandbox_prints() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().display().to_string();
+    let env = [("DATA_DIR", path.as_str()), ("GRPC_ADDR", "127.0.0.1:0"), ("HTTP_ADDR", "127.0.0.1:0")];
+    let mut server = Running::start(&["serve", "--sandbox"], &env);
+    server.signal("TERM");
+    server.wait();
+    let log = server.log();
+    let line = log.lines().find(|line| line.starts_with("grpcurl ")).unwrap_or_else(|| panic!("{log}"));
+    let (_, token) = line.split_once("Bearer ").unwrap();
+    let token = token.split('\'').next().unwrap();
+    let line = line.replace(token, "eyJ0…CWcc").replace(&server.address("grpc"), "127.0.0.1:50051");
+    let readme = files::read("README.md");
+    assert!(readme.lines().any(|shown| shown.trim() == line), "README.md does not show\n{line}");
 }
 
 #[test]
@@ -83,7 +110,7 @@ fn slug(heading: &str) -> String {
 
 #[test]
 fn the_readme_has_every_command() {
-    let readme = files::read("README.md");
+    let readme = files::read("docs/reference.md");
     let help = printed(&["help"], &[]);
     let (_, commands) = help.split_once("Commands:\n").unwrap();
     let commands = commands.lines().take_while(|line| !line.is_empty());
@@ -113,32 +140,137 @@ fn every_source_file_that_a_document_names_is_there() {
 }
 
 #[test]
+fn the_map_has_every_part_of_the_source() {
+    let map = files::read("ARCHITECTURE.md");
+    for entry in fs::read_dir(files::root().join("src")).unwrap().map(Result::unwrap) {
+        let folder = if entry.path().is_dir() { "/" } else { "" };
+        let name = format!("src/{}{folder}", entry.file_name().display());
+        assert!(name == "src/lib.rs" || map.contains(&format!("`{name}`")), "ARCHITECTURE.md: the map lacks {name}");
+    }
+}
+
+/// A row of a table whose first cell is a file: the file, and the names in the second cell.
+struct Row<'a> {
+    file: &'a str,
+    names: Vec<&'a str>,
+}
+
+/// Those rows of a document. A cell may name several files; then the names belong to the first.
+fn named_in(text: &str) -> Vec<Row<'_>> {
+    let row = |line| {
+        let mut cells = str::split(line, '|').skip(1).map(str::trim);
+        let file = quoted(cells.next()?).next().filter(|file| Path::new(file).extension().is_some())?;
+        Some(Row { file, names: quoted(cells.next()?).collect() })
+    };
+    text.lines().filter(|line| line.starts_with("| `")).filter_map(row).collect()
+}
+
+/// Whether the text has the word behind one of these beginnings, with nothing of a word after it.
+fn has(text: &str, beginnings: &[&str], word: &str) -> bool {
+    beginnings.iter().any(|beginning| {
+        let wanted = format!("{beginning}{word}");
+        let ends = |at: usize| !text[at + wanted.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_');
+        text.match_indices(&wanted).any(|(at, _)| ends(at))
+    })
+}
+
+#[test]
 fn every_function_of_the_walkthroughs_is_in_the_file_that_its_row_names() {
-    let text = files::read("ARCHITECTURE.md");
-    let rows = text.lines().filter(|line| line.starts_with("| `src/"));
+    let text = files::read("docs/walkthroughs.md");
     let mut seen = 0;
-    for row in rows {
-        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-        let file = cells[1].trim_matches('`');
-        if file.contains('`')
-            || Path::new(file).extension().is_none()
-            || !cells[3..].iter().any(|cell| !cell.is_empty())
-        {
-            continue; // A row of the map.
-        }
-        let source = files::read(file);
-        for name in quoted(cells[2]) {
-            let defined = ["fn ", "enum ", "struct ", "const "].iter().any(|kind| {
-                let definition = format!("{kind}{name}");
-                source.match_indices(&definition).any(|(at, _)| {
-                    !source[at + definition.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_')
-                })
-            });
-            assert!(defined, "ARCHITECTURE.md: {file} has no {name}");
+    for row in named_in(&text) {
+        let source = files::read(row.file);
+        for name in row.names {
+            let defined = has(&source, &["fn ", "enum ", "struct ", "const "], name);
+            assert!(defined, "docs/walkthroughs.md: {} has no {name}", row.file);
             seen += 1;
         }
     }
-    assert!(seen >= 20, "the walkthroughs name {seen} functions");
+    assert!(seen >= 90, "the walkthroughs name {seen} functions");
+}
+
+#[test]
+fn every_file_and_every_name_in_it_that_contributors_are_sent_to_is_there() {
+    let text = files::read("CONTRIBUTING.md");
+    let is_path = |name: &&str| {
+        let known = ["rs", "md", "toml", "proto", "py", "sh", "json"];
+        let is_file = Path::new(name).extension().is_some_and(|e| known.iter().any(|known| e == *known));
+        // Commands, routes, and names with something left open.
+        let is_other = name.starts_with('/') || name.contains([' ', '*', '{', '<', '…', ':']);
+        (is_file || name.contains('/')) && !is_other
+    };
+    let mut seen = 0;
+    for name in text.lines().flat_map(quoted).filter(is_path) {
+        assert!(files::root().join(name).exists(), "CONTRIBUTING.md: there is no {name}");
+        seen += 1;
+    }
+    assert!(seen >= 40, "CONTRIBUTING.md names {seen} files");
+    for row in named_in(&text) {
+        let source = files::read(row.file);
+        for name in row.names {
+            assert!(has(&source, &[""], name), "CONTRIBUTING.md: {} has no {name}", row.file);
+        }
+    }
+}
+
+#[test]
+fn the_index_of_the_documents_has_every_page() {
+    let index = files::read("docs/README.md");
+    let pages = fs::read_dir(files::root().join("docs")).unwrap().map(|entry| entry.unwrap().file_name());
+    let pages =
+        pages.filter_map(|name| name.into_string().ok()).filter(|name| name.ends_with(".md") && name != "README.md");
+    let pages: Vec<String> = pages.chain(["decisions/README.md".to_owned()]).collect();
+    for page in &pages {
+        assert!(index.contains(&format!("| [{page}]({page}) | ")), "docs/README.md lacks {page}");
+    }
+    let listed = index.lines().filter(|line| line.starts_with("| [") && !line.contains("](../")).count();
+    assert_eq!(listed, pages.len(), "docs/README.md lists a page twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_reference_has_every_route_and_no_other() {
+    let reference = files::read("docs/reference.md");
+    let section = reference.split("\n## ").find(|section| section.starts_with("HTTP routes\n")).unwrap();
+    let app = TestApp::start(Kind::Sqlite).await;
+    let routed = operations(&document(&app).await).into_iter().map(|(path, method, _)| format!("{method} {path}"));
+    let listed = section.lines().filter(|line| line.starts_with("| `")).filter_map(|line| quoted(line).next());
+    assert_eq!(listed.map(str::to_owned).collect::<BTreeSet<_>>(), routed.collect());
+}
+
+/// The words in capitals and underscores that the service tells its callers, from its source.
+fn reasons() -> BTreeSet<String> {
+    // Commands, the document's examples and the configuration have such words that are no reasons; two more are told to nobody.
+    const ELSEWHERE: [&str; 6] =
+        ["src/cli", "src/config", "src/http/openapi", "src/sandbox", "src/planted", "src/proto"];
+    const TOLD_TO_NOBODY: [&str; 2] = ["PROVIDER_ACCEPTED", "CARGO_PKG_VERSION"];
+    let in_capitals = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let variables = files::read("docs/configuration.md");
+    let is_reason = |literal: &&str| {
+        let word = literal.contains('_') && literal.chars().all(in_capitals);
+        word && !TOLD_TO_NOBODY.contains(literal) && !variables.contains(&format!("\n| `{literal}` |"))
+    };
+    let is_asked = |path: &PathBuf| {
+        let name = path.strip_prefix(files::root()).unwrap().display().to_string();
+        !ELSEWHERE.iter().any(|start| name.starts_with(start))
+    };
+    let mut reasons = BTreeSet::new();
+    for path in files::under(&files::root().join("src")).into_iter().filter(is_asked) {
+        let source = fs::read_to_string(&path).unwrap();
+        let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let literals = code.flat_map(|line| line.split('"').skip(1).step_by(2));
+        reasons.extend(literals.filter(is_reason).map(str::to_owned));
+    }
+    reasons
+}
+
+#[test]
+fn the_reference_has_every_reason_and_every_error_code() {
+    let reference = files::read("docs/reference.md");
+    let reasons = reasons();
+    assert!(reasons.len() >= 40, "{reasons:?}");
+    for reason in reasons {
+        assert!(reference.contains(&format!("`{reason}`")), "docs/reference.md lacks {reason}");
+    }
 }
 
 #[test]

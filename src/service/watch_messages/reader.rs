@@ -151,17 +151,17 @@ impl Reader {
                 to: entry.to,
                 at: entry.at,
             };
-            self.tell(entry.position, Some(change)).await?;
+            self.emit(entry.position, Some(change)).await?;
         }
         self.done = entry.position;
         Ok(())
     }
 
     async fn beat(&mut self) -> Result<(), End> {
-        self.tell(self.done, None).await
+        self.emit(self.done, None).await
     }
 
-    async fn tell(&mut self, at: Position, change: Option<WatchedChange>) -> Result<(), End> {
+    async fn emit(&mut self, at: Position, change: Option<WatchedChange>) -> Result<(), End> {
         let inner = &self.service.inner;
         let watched = Watched { resume_token: token::seal(&self.name, at, inner.clock.now()), change };
         let stopped = pin!(inner.stopping.cancelled());

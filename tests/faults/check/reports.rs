@@ -94,10 +94,10 @@ pub fn check(records: &Records<'_>, acknowledged: Acknowledged, counts: &Counts,
     if replay.lines().last() != Some(&format!("digest {digest}")) {
         verdict.replay.push(format!("the rows' digest is {digest}, and not what it should be: {replay}"));
     }
-    verdict.measured.push(tell(counts, acknowledged.refused.len()));
+    verdict.measured.push(summary(counts, acknowledged.refused.len()));
 }
 
-fn tell(counts: &Counts, refused: usize) -> String {
+fn summary(counts: &Counts, refused: usize) -> String {
     let n = |count: &AtomicU64| count.load(Ordering::Relaxed);
     format!(
         "{} reports in {} posts were acknowledged, {} of them before the answer to the send; {} posts were made again; {} orphans, {} \

@@ -26,7 +26,7 @@ both![
 ];
 
 /// Takes a report in.
-async fn tell(rig: &Rig, report: &Value) -> Vec<Applied> {
+async fn post(rig: &Rig, report: &Value) -> Vec<Applied> {
     rig.store.file_reports(Post::read(Form::Json, report.to_string().as_bytes())).await.unwrap()
 }
 
@@ -43,7 +43,7 @@ async fn every_message_with_the_providers_id_is_told_whosever_it_is(rig: Rig) {
     let messages =
         [rig.sent(one, None, "p-1").await, rig.sent(one, None, "p-1").await, rig.sent(other, None, "p-1").await];
     let bystander = rig.sent(one, None, "P-1").await;
-    let applied = tell(&rig, &said("p-1", "Delivered")).await;
+    let applied = post(&rig, &said("p-1", "Delivered")).await;
     assert_eq!((applied[0].stage, applied[0].moved.len()), (ReportStage::Applied, 3));
     for message in &messages {
         assert_eq!(rig.read(message).await.status(), Status::Delivered);
@@ -56,13 +56,13 @@ async fn our_own_id_decides_where_it_names_a_message(rig: Rig) {
     let (one, other) = (rig.sent(owner, None, "p-1").await, rig.sent(owner, None, "p-2").await);
     let mut report = said("p-2", "Delivered");
     report["reference"] = one.id.to_string().into();
-    tell(&rig, &report).await;
+    post(&rig, &report).await;
     assert_eq!((rig.read(&one).await.status(), rig.read(&other).await.status()), (Status::Delivered, Status::Sent));
     for reference in ["order-7", "019a0000-0000-7000-8000-000000000000", ""] {
         let other = rig.sent(owner, None, &format!("p-{reference}")).await;
         let mut report = said(&format!("p-{reference}"), "Delivered");
         report["reference"] = reference.into();
-        tell(&rig, &report).await;
+        post(&rig, &report).await;
         assert_eq!(
             rig.read(&other).await.status(),
             Status::Delivered,
@@ -74,7 +74,7 @@ async fn our_own_id_decides_where_it_names_a_message(rig: Rig) {
 async fn a_report_that_comes_before_its_message_is_applied_when_that_is_there(rig: Rig) {
     let owner = rig.owner().await;
     let sending = rig.fenced(&rig.queued(owner).await).await;
-    let early = tell(&rig, &said("p-1", "Delivered")).await;
+    let early = post(&rig, &said("p-1", "Delivered")).await;
     assert_eq!((early[0].stage, early[0].moved.len()), (ReportStage::Waiting, 0));
     assert!(due(&rig).await.is_empty(), "it waits for its time");
     assert_eq!(rig.settle(&sending, accepted("p-1")).await.message.status(), Status::Sent);
@@ -86,7 +86,7 @@ async fn a_report_that_comes_before_its_message_is_applied_when_that_is_there(ri
 
 async fn a_report_that_stays_nobodys_is_looked_at_for_72_hours_and_kept(rig: Rig) {
     let owner = rig.owner().await;
-    tell(&rig, &said("p-1", "Delivered")).await;
+    post(&rig, &said("p-1", "Delivered")).await;
     for seconds in [1, 5, 30, 120, 600] {
         rig.clock.advance(SignedDuration::from_secs(seconds - 1));
         assert!(due(&rig).await.is_empty(), "not before {seconds} s");
@@ -119,7 +119,7 @@ async fn what_waited_is_applied_once_however_many_look(rig: Rig) {
     let campaign = rig.campaign(owner).await;
     let ids: Vec<String> = (0..40).map(|n| format!("p-{n}")).collect();
     let reports = ids.iter().map(|id| said(id, "Delivered")).collect();
-    assert_eq!(tell(&rig, &Value::Array(reports)).await.len(), 40);
+    assert_eq!(post(&rig, &Value::Array(reports)).await.len(), 40);
     for id in &ids {
         rig.sent(owner, Some(campaign), id).await;
     }
@@ -156,10 +156,10 @@ async fn a_report_that_the_database_refuses_to_apply_is_kept_and_holds_up_no_oth
     let delivered = Status::Delivered as i16;
     // Nothing is known that would do this; a second delivered message stands for it.
     rig.execute(&format!("CREATE UNIQUE INDEX poison ON messages (status) WHERE status = {delivered}")).await;
-    tell(&rig, &said("p-1", "Delivered")).await;
+    post(&rig, &said("p-1", "Delivered")).await;
     let early = said("p-3", "Failure");
     let (refused, other) = (said("p-2", "Delivered"), said("p-1", "Sent"));
-    let (refused, other, early) = tokio::join!(tell(&rig, &refused), tell(&rig, &other), tell(&rig, &early));
+    let (refused, other, early) = tokio::join!(post(&rig, &refused), post(&rig, &other), post(&rig, &early));
     assert_eq!(
         [&refused, &other, &early].map(|told| told[0].stage),
         [ReportStage::Waiting, ReportStage::Applied, ReportStage::Waiting]
@@ -232,10 +232,10 @@ async fn no_order_and_no_repetition_changes_a_state_a_time_or_a_counter(rig: Rig
                 .collect();
             let early = if side == 0 { reports.len() / 2 } else { 0 };
             for report in &reports[..early] {
-                tell(&rig, report).await;
+                post(&rig, report).await;
             }
             rig.settle(&message, accepted(&id)).await;
-            tell(&rig, &Value::Array(reports[early..].to_vec())).await;
+            post(&rig, &Value::Array(reports[early..].to_vec())).await;
             verdicts.push((side, message));
         }
         // What came too early has its time.
@@ -260,8 +260,8 @@ async fn replaying_finds_what_a_record_lacks_and_nothing_else(rig: Rig) {
     let message = rig.sent(owner, None, "p-1").await;
     let other = rig.sent(owner, None, "p-2").await;
     rig.sent(owner, None, "p-3").await;
-    tell(&rig, &said("p-1", "Failure")).await;
-    tell(&rig, &said("p-1", "Delivered")).await;
+    post(&rig, &said("p-1", "Failure")).await;
+    post(&rig, &said("p-1", "Delivered")).await;
     let refreshed =
         messaging::domain::evidence::Evidence::of_read_model("Failure", Some(rig.clock.now()), Some("barred"));
     rig.apply(other.id, messaging::domain::status::Event::Evidence(refreshed)).await.result.unwrap();

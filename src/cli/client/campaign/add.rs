@@ -58,7 +58,7 @@ pub(super) async fn run(
         fed.inspect_err(|_| bar.finish_and_clear())?;
     }
     bar.finish_and_clear();
-    tell(&all, json, console)?;
+    print(&all, json, console)?;
     Ok(if all.invalid_count > 0 { Exit::Failed } else { Exit::Success })
 }
 
@@ -138,7 +138,7 @@ fn progress(drawn: bool) -> ProgressBar {
     ProgressBar::with_draw_target(None, target).with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
-fn tell(all: &AddRecipientsResponse, json: bool, console: &mut Console<'_>) -> Result<(), Failure> {
+fn print(all: &AddRecipientsResponse, json: bool, console: &mut Console<'_>) -> Result<(), Failure> {
     if json {
         return output::json(console.out, all);
     }

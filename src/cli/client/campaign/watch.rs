@@ -66,13 +66,13 @@ impl Watch {
                 Err(status) => return Ok(Some(status)),
             };
             *attempt = 0;
-            self.tell(&now, console)?;
+            self.print(&now, console)?;
             self.last = Some(now);
         }
     }
 
     /// A line of JSON; or the bar where there is a terminal, else a line for people.
-    fn tell(&self, now: &WatchCampaignResponse, console: &mut Console<'_>) -> Result<(), Failure> {
+    fn print(&self, now: &WatchCampaignResponse, console: &mut Console<'_>) -> Result<(), Failure> {
         let Some(counted) = &now.stats else { return Ok(()) };
         let state = short(now.state().as_str_name(), "CAMPAIGN_STATE_");
         self.bar.set_length(u64::try_from(counted.total).unwrap_or(0));

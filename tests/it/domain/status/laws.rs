@@ -39,7 +39,7 @@ fn verdict(m: &Message) -> impl PartialEq + std::fmt::Debug + use<> {
     (m.status(), s.dispatch, s.rank, s.delivered_at, s.failed_at, words, s.due_at)
 }
 
-fn tell(case: &mut Case, evidence: &[Evidence]) {
+fn report(case: &mut Case, evidence: &[Evidence]) {
     for one in evidence {
         let _ = case.apply(&Event::Evidence(one.clone()));
     }
@@ -52,7 +52,7 @@ proptest! {
     ) {
         let [one, other] = orders.map(|evidence| {
             let mut case = Case::in_state(dispatch);
-            tell(&mut case, &evidence);
+            report(&mut case, &evidence);
             verdict(&case.message)
         });
         prop_assert_eq!(one, other);
@@ -68,9 +68,9 @@ proptest! {
             case = if resend { case.resent().sending() } else { case.sending() };
             let (before, after) = evidence.split_at(at.index(evidence.len() + 1));
             let settle = case.settle(outcome.clone());
-            tell(&mut case, before);
+            report(&mut case, before);
             case = case.with(&settle);
-            tell(&mut case, after);
+            report(&mut case, after);
             verdict(&case.message)
         });
         prop_assert_eq!(verdicts.next(), verdicts.next());
