@@ -106,7 +106,14 @@ async fn one(kind: Kind, rows: u32, options: &Options, report: &mut Report) {
     installation.end().await;
 }
 
-fn add_group(report: &mut Report, group: &str, load: &Load, (server, database): (f64, f64), post: &Floor, rows: &Floor) {
+fn add_group(
+    report: &mut Report,
+    group: &str,
+    load: &Load,
+    (server, database): (f64, f64),
+    post: &Floor,
+    rows: &Floor,
+) {
     let mut add = |name, value, unit, limit| report.add(group, name, value, unit, limit);
     add("reports, every one acknowledged and applied", f64::from(load.calls), "reports", Limit::None);
     add("throughput, acknowledged", load.per_second(), "reports/s", Limit::AtLeast(5000.0));
