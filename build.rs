@@ -26,10 +26,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut names = tonic_prost_build::Config::new();
     names.enable_type_names();
     let set = tonic_prost_build::FileDescriptorSet::decode(descriptors.as_slice())?;
+    std::fs::write(out.join("methods.rs"), methods(&set))?;
     tonic_prost_build::configure()
         .extern_path(".google.protobuf", "::pbjson_types")
         .compile_well_known_types(true)
         .compile_fds_with_config(set, names)?;
     pbjson_build::Builder::new().register_descriptors(&descriptors)?.build(&[".messaging.v1"])?;
     Ok(())
+}
+
+/// The paths of our services' methods, as a constant.
+fn methods(set: &tonic_prost_build::FileDescriptorSet) -> String {
+    let mut paths = Vec::new();
+    for file in set.file.iter().filter(|file| file.package() == "messaging.v1") {
+        for service in &file.service {
+            let path = |method: &str| format!("messaging.v1.{}/{method}", service.name());
+            paths.extend(service.method.iter().map(|method| path(method.name())));
+        }
+    }
+    let doc = "/// The path of every RPC, such as `messaging.v1.MessagingService/SendSingle`.";
+    format!("{doc}\npub const METHODS: &[&str] = &{paths:?};\n")
 }

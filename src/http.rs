@@ -14,6 +14,7 @@ mod openapi;
 mod opt_outs;
 mod problem;
 mod recipients;
+mod routes;
 mod signature;
 mod stream_urls;
 mod transcode;
@@ -45,10 +46,10 @@ pub struct Front {
 /// All routes of the API. What it does not know it says so, in JSON.
 pub fn routes(service: &Service, front: Front) -> Router {
     let api = HttpApi { service: service.clone(), stop: front.stop };
-    let prompt = endpoint::router(endpoint::prompt()).layer(middleware::from_fn(guard::in_time));
+    let prompt = endpoint::router(routes::prompt()).layer(middleware::from_fn(guard::in_time));
     let api = prompt.merge(endpoint::router(recipients::endpoints())).with_state(api);
     let api = api.layer(middleware::from_fn_with_state(front.permits, guard::with_permit));
-    finish(health::routes(service).merge(api).merge(openapi::routes()), service, &front.origins)
+    finish(health::routes(service).merge(api).merge(openapi::routes(routes::all)), service, &front.origins)
 }
 
 /// The routes of a process that serves no callers: a worker's.

@@ -2,6 +2,7 @@
 
 mod app;
 pub mod auth;
+mod caches;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -11,6 +12,7 @@ pub mod error;
 pub mod grpc;
 pub mod http;
 pub mod legacy;
+mod lifecycle;
 pub mod metrics;
 mod planted;
 pub mod postgres;
@@ -18,6 +20,7 @@ pub mod proto;
 pub mod provider;
 pub mod request_id;
 pub mod sandbox;
+pub mod sender;
 pub mod server;
 pub mod service;
 mod shutdown;

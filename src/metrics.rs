@@ -1,11 +1,14 @@
-//! The process's counters, for Prometheus: one registry that is passed along, no globals. Labels come from closed sets,
-//! and never hold a number, a text or an account.
+//! The process's counters, for Prometheus: one registry that is passed along, no globals. Labels come from the closed
+//! sets of `labels`.
+
+mod labels;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use http::StatusCode;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -13,16 +16,22 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+pub use labels::{
+    Code, ErasedKind, Hook, InboundOutcome, PollOutcome, PostOutcome, ProviderCall, ReportOutcome, Route, Rpc,
+    SendOutcome, Verb,
+};
+
+use crate::domain::gate::Holding;
+use crate::domain::message::{Dispatch, Lane, Status};
+use labels::{
+    Answer, Flight, OfCall, OfConnection, OfErased, OfFlight, OfGate, OfInbound, OfLane, OfMethod, OfPoll, OfPost,
+    OfProviderCall, OfReport, OfRequest, OfRoute, OfSend, OfState, OfTimer, Use,
+};
+
 /// The media type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-type One = [(&'static str, &'static str); 1];
-type Two = [(&'static str, &'static str); 2];
-type Named = [(&'static str, String); 1];
-type NamedTwo = [(&'static str, String); 2];
-type NamedThree = [(&'static str, String); 3];
-type Seconds = Family<Named, Histogram, fn() -> Histogram>;
-type SecondsOf = Family<One, Histogram, fn() -> Histogram>;
+type Seconds<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// All that is counted. Cheap to clone: clones count together.
 #[derive(Clone)]
@@ -32,32 +41,32 @@ pub struct Metrics {
 
 struct Inner {
     registry: Registry,
-    calls: Family<NamedTwo, Counter>,
-    call_seconds: Seconds,
-    outcomes: Family<Two, Counter>,
+    calls: Family<OfCall, Counter>,
+    call_seconds: Seconds<OfMethod>,
+    outcomes: Family<OfSend, Counter>,
     retries: Counter,
     divided: Counter,
     late_settles: Counter,
-    timers: Family<One, Counter>,
-    provider_seconds: SecondsOf,
+    timers: Family<OfTimer, Counter>,
+    provider_seconds: Seconds<OfProviderCall>,
     limited: Counter,
-    webhooks: Family<Two, Counter>,
-    requests: Family<NamedThree, Counter>,
-    request_seconds: Seconds,
-    reports: Family<One, Counter>,
+    webhooks: Family<OfPost, Counter>,
+    requests: Family<OfRequest, Counter>,
+    request_seconds: Seconds<OfRoute>,
+    reports: Family<OfReport, Counter>,
     unknown_words: Counter,
-    inbound: Family<One, Counter>,
-    polls: Family<One, Counter>,
-    erased: Family<One, Counter>,
-    in_flight: Family<One, Gauge>,
+    inbound: Family<OfInbound, Counter>,
+    polls: Family<OfPoll, Counter>,
+    erased: Family<OfErased, Counter>,
+    in_flight: Family<OfFlight, Gauge>,
     watches: Gauge,
-    gates: Family<One, Gauge>,
-    waiting: Family<One, Gauge>,
-    oldest: Family<One, Gauge<f64, AtomicU64>>,
-    states: Family<One, Gauge>,
+    gates: Family<OfGate, Gauge>,
+    waiting: Family<OfLane, Gauge>,
+    oldest: Family<OfLane, Gauge<f64, AtomicU64>>,
+    states: Family<OfState, Gauge>,
     batches: Gauge,
     writes: Gauge,
-    connections: Family<One, Gauge>,
+    connections: Family<OfConnection, Gauge>,
 }
 
 /// From half a millisecond to half a minute.
@@ -157,15 +166,15 @@ impl Inner {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Reading {
     /// How many messages wait in each lane, and how many seconds the oldest of them has been due.
-    pub queue: Vec<(&'static str, i64, f64)>,
+    pub queue: Vec<(Lane, i64, f64)>,
     /// How many messages are in each state that waits for time or an operator.
-    pub states: Vec<(&'static str, i64)>,
+    pub states: Vec<(Dispatch, i64)>,
     /// How many transactions the writer has made, and how many writes they held.
     pub writer: (i64, i64),
     /// How many connections of the pool are in use, and how many idle.
     pub connections: (i64, i64),
     /// How many gates are held, by reason.
-    pub gates: Vec<(&'static str, i64)>,
+    pub gates: Vec<(Holding, i64)>,
     /// How many single messages and bulk calls this process has in flight.
     pub in_flight: (i64, i64),
     /// How many streams of `WatchMessages` are open.
@@ -174,15 +183,14 @@ pub struct Reading {
 
 impl Metrics {
     /// A gRPC call ended.
-    pub fn call(&self, method: &str, code: &str, took: Duration) {
-        let labels = [("method", method.to_owned()), ("code", code.to_owned())];
-        self.inner.calls.get_or_create(&labels).inc();
-        self.inner.call_seconds.get_or_create(&[("method", method.to_owned())]).observe(took.as_secs_f64());
+    pub fn call(&self, method: Rpc, code: Code, took: Duration) {
+        self.inner.calls.get_or_create(&OfCall { method, code }).inc();
+        self.inner.call_seconds.get_or_create(&OfMethod { method }).observe(took.as_secs_f64());
     }
 
     /// Handing a message over came to this.
-    pub fn outcome(&self, lane: &'static str, outcome: &'static str) {
-        self.inner.outcomes.get_or_create(&[("lane", lane), ("outcome", outcome)]).inc();
+    pub fn outcome(&self, lane: Lane, outcome: SendOutcome) {
+        self.inner.outcomes.get_or_create(&OfSend { lane, outcome }).inc();
     }
 
     /// So many messages were tried again.
@@ -201,13 +209,13 @@ impl Metrics {
     }
 
     /// A timer moved a message to this status.
-    pub fn timer(&self, to: &'static str) {
-        self.inner.timers.get_or_create(&[("to", to)]).inc();
+    pub fn timer(&self, to: Status) {
+        self.inner.timers.get_or_create(&OfTimer { to }).inc();
     }
 
     /// A provider call ended.
-    pub fn provider(&self, call: &'static str, took: Duration) {
-        self.inner.provider_seconds.get_or_create(&[("call", call)]).observe(took.as_secs_f64());
+    pub fn provider(&self, call: ProviderCall, took: Duration) {
+        self.inner.provider_seconds.get_or_create(&OfProviderCall { call }).observe(took.as_secs_f64());
     }
 
     /// A rate limit cut a pass over the queue short.
@@ -216,22 +224,22 @@ impl Metrics {
     }
 
     /// A post to a webhook ended like this.
-    pub fn webhook(&self, hook: &'static str, outcome: &'static str) {
-        self.inner.webhooks.get_or_create(&[("hook", hook), ("outcome", outcome)]).inc();
+    pub fn webhook(&self, hook: Hook, outcome: PostOutcome) {
+        self.inner.webhooks.get_or_create(&OfPost { hook, outcome }).inc();
     }
 
-    /// An HTTP request was answered; `route` and `method` come from closed sets.
-    pub fn request(&self, route: &str, method: &str, status: u16, took: Duration) {
-        let labels = [("route", route.to_owned()), ("method", method.to_owned()), ("status", status.to_string())];
+    /// An HTTP request was answered.
+    pub fn request(&self, route: Route, method: Verb, status: StatusCode, took: Duration) {
+        let labels = OfRequest { route: route.clone(), method, status: Answer(status) };
         self.inner.requests.get_or_create(&labels).inc();
-        self.inner.request_seconds.get_or_create(&[("route", route.to_owned())]).observe(took.as_secs_f64());
+        self.inner.request_seconds.get_or_create(&OfRoute { route }).observe(took.as_secs_f64());
     }
 
     /// So many delivery reports came to this.
-    pub fn reports(&self, outcome: &'static str, n: usize) {
+    pub fn reports(&self, outcome: ReportOutcome, n: usize) {
         if n > 0 {
             let n = u64::try_from(n).unwrap_or(u64::MAX);
-            self.inner.reports.get_or_create(&[("outcome", outcome)]).inc_by(n);
+            self.inner.reports.get_or_create(&OfReport { outcome }).inc_by(n);
         }
     }
 
@@ -241,19 +249,19 @@ impl Metrics {
     }
 
     /// A recipient's message asked for this.
-    pub fn inbound(&self, outcome: &'static str) {
-        self.inner.inbound.get_or_create(&[("outcome", outcome)]).inc();
+    pub fn inbound(&self, outcome: InboundOutcome) {
+        self.inner.inbound.get_or_create(&OfInbound { outcome }).inc();
     }
 
     /// A question about a message without a final report came to this.
-    pub fn poll(&self, outcome: &'static str) {
-        self.inner.polls.get_or_create(&[("outcome", outcome)]).inc();
+    pub fn poll(&self, outcome: PollOutcome) {
+        self.inner.polls.get_or_create(&OfPoll { outcome }).inc();
     }
 
     /// So many of these were erased because of their age.
-    pub fn erased(&self, what: &'static str, n: usize) {
+    pub fn erased(&self, what: ErasedKind, n: usize) {
         if n > 0 {
-            self.inner.erased.get_or_create(&[("what", what)]).inc_by(u64::try_from(n).unwrap_or(u64::MAX));
+            self.inner.erased.get_or_create(&OfErased { what }).inc_by(u64::try_from(n).unwrap_or(u64::MAX));
         }
     }
 
@@ -261,22 +269,22 @@ impl Metrics {
     #[must_use]
     pub fn render(&self, reading: &Reading) -> String {
         let inner = &self.inner;
-        for (lane, depth, oldest) in &reading.queue {
-            inner.waiting.get_or_create(&[("lane", lane)]).set(*depth);
-            inner.oldest.get_or_create(&[("lane", lane)]).set(*oldest);
+        for &(lane, depth, oldest) in &reading.queue {
+            inner.waiting.get_or_create(&OfLane { lane }).set(depth);
+            inner.oldest.get_or_create(&OfLane { lane }).set(oldest);
         }
-        for (state, n) in &reading.states {
-            inner.states.get_or_create(&[("state", state)]).set(*n);
+        for &(state, n) in &reading.states {
+            inner.states.get_or_create(&OfState { state }).set(n);
         }
-        for (why, n) in &reading.gates {
-            inner.gates.get_or_create(&[("why", why)]).set(*n);
+        for &(why, n) in &reading.gates {
+            inner.gates.get_or_create(&OfGate { why }).set(n);
         }
         inner.batches.set(reading.writer.0);
         inner.writes.set(reading.writer.1);
-        inner.connections.get_or_create(&[("use", "busy")]).set(reading.connections.0);
-        inner.connections.get_or_create(&[("use", "idle")]).set(reading.connections.1);
-        inner.in_flight.get_or_create(&[("kind", "single")]).set(reading.in_flight.0);
-        inner.in_flight.get_or_create(&[("kind", "bulk")]).set(reading.in_flight.1);
+        inner.connections.get_or_create(&OfConnection { r#use: Use::Busy }).set(reading.connections.0);
+        inner.connections.get_or_create(&OfConnection { r#use: Use::Idle }).set(reading.connections.1);
+        inner.in_flight.get_or_create(&OfFlight { kind: Flight::Single }).set(reading.in_flight.0);
+        inner.in_flight.get_or_create(&OfFlight { kind: Flight::Bulk }).set(reading.in_flight.1);
         inner.watches.set(reading.watches);
         let mut text = String::new();
         // Writing to a string cannot fail.

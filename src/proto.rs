@@ -3,6 +3,7 @@
 
 tonic::include_proto!("messaging.v1");
 include!(concat!(env!("OUT_DIR"), "/messaging.v1.serde.rs"));
+include!(concat!(env!("OUT_DIR"), "/methods.rs"));
 
 /// The encoded `FileDescriptorSet`, with comments and imports.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -2,30 +2,24 @@
 
 mod access;
 mod campaigns;
-mod deliver;
-mod deliver_bulk;
 mod explain;
-mod gates;
 mod health;
 mod inbound;
 mod lookup;
 mod opt_outs;
 mod poll;
-mod queue;
 mod reconcile;
 mod refresh;
 mod refresh_bulk;
 mod report;
 mod retention;
 mod send;
-mod sharing;
 mod stream_urls;
 mod timers;
 mod watch_messages;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 pub use campaigns::{
@@ -35,7 +29,6 @@ pub use campaigns::{
 pub use explain::Explained;
 pub use lookup::{ListMessages, MessagePage};
 pub use opt_outs::{ListOptOuts, OptOutPage};
-pub use queue::Pass;
 pub use refresh::{Refreshed, internal_status};
 pub use refresh_bulk::{BulkEvent, BulkFailure, BulkOutcome, BulkProgress, BulkRequest, BulkStream, BulkTarget};
 pub use send::{SendSingle, Sent, is_account};
@@ -47,24 +40,20 @@ pub use crate::provider::Snapshot;
 /// An entry of an owner's list, for the APIs, which never see the store.
 pub use crate::store::{OptOut, OptOutSource};
 
-use moka::future::Cache;
 use secrecy::SecretString;
-use tokio::sync::{Notify, Semaphore};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
 use crate::auth::tokens::Tokens;
+use crate::caches::{CampaignStats, Users};
 use crate::clock::Clock;
-use crate::domain::campaign::Stats;
-use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::keyword::Keywords;
 use crate::domain::rate::Rate;
 use crate::domain::retention::Retention;
 use crate::domain::sender::SenderId;
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::provider::Provider;
-use crate::store::{Store, User};
+use crate::sender::{self, Random, Sender};
+use crate::store::Store;
 
 /// How the service behaves.
 #[derive(Debug, Clone)]
@@ -101,6 +90,22 @@ pub struct Settings {
     pub retention: Retention,
 }
 
+impl Settings {
+    /// What of it concerns the sender.
+    fn of_sender(&self) -> sender::Settings {
+        sender::Settings {
+            traffic_account_id: self.traffic_account_id.clone(),
+            lease: self.lease,
+            provider_timeout: self.provider_timeout,
+            send_concurrency: self.send_concurrency,
+            owner_in_flight: self.owner_in_flight,
+            bulk_concurrency: self.bulk_concurrency,
+            bulk_chunk: self.bulk_chunk,
+            rate: self.rate,
+        }
+    }
+}
+
 /// The provider's posts that are taken here.
 #[derive(Debug, Clone, Default)]
 pub struct Webhooks {
@@ -109,9 +114,6 @@ pub struct Webhooks {
     /// The words by which recipients ask for no more messages (`STOP_WORDS` are added to the usual ones).
     pub keywords: Keywords,
 }
-
-/// A source of random numbers from 0 to 1, passed in so that tests decide.
-pub type Random = Arc<dyn Fn() -> f64 + Send + Sync>;
 
 /// The parts of the service.
 pub struct Parts {
@@ -136,86 +138,66 @@ pub struct Service {
 }
 
 struct Inner {
-    parts: Parts,
-    /// Who holds leases: this process, in this run of it.
-    holder: Uuid,
-    /// Sends that go on whatever becomes of their caller.
-    sends: TaskTracker,
-    /// One for each queued message that may be in flight.
-    slots: Arc<Semaphore>,
-    /// One for each bulk call that may be in flight.
-    bulk_slots: Arc<Semaphore>,
-    /// The known state of the gates that every send passes.
-    gates: gates::Gates,
-    /// The partitions of the queue, as they were a moment ago.
-    cached_partitions: queue::CachedPartitions,
-    /// How many messages of each owner are in flight.
-    in_flight: queue::InFlight,
-    sharing: sharing::Sharing,
-    /// How much the polls may still ask.
-    polls: poll::PollBudget,
-    /// Who begins when the capacity is allotted.
-    turn: AtomicUsize,
-    /// Reports that are stored and not applied yet.
+    store: Store,
+    provider: Arc<dyn Provider>,
+    tokens: Tokens,
+    clock: Clock,
+    settings: Settings,
+    users: Users,
+    stats: CampaignStats,
+    /// What messages are handed to once they are stored.
+    sender: Sender,
+    /// What is under way, and whether the process is to stop.
+    lifecycle: Lifecycle,
     /// The counters.
     metrics: Metrics,
+    /// How much may still be asked about messages without a final report.
+    polls: poll::PollBudget,
     /// How full the queue was when somebody last asked.
     depths: health::Kept,
     /// Where streams of changes meet the tail of the journal.
-    hub: watch_messages::Hub,
-    /// Rung when something was put into the queue, or may be sent now.
-    wake: Notify,
-    /// Rung when another replica changed a gate.
-    gates_changed: Notify,
-    /// Set when the process stops: what is not past the fence is given back.
-    stopping: CancellationToken,
-    users: Cache<OwnerId, User>,
-    stats: Cache<(OwnerId, CampaignId), Stats>,
+    hub: Arc<watch_messages::Hub>,
 }
 
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Service").field("holder", &self.inner.holder).finish_non_exhaustive()
+        f.debug_struct("Service").field("sender", &self.inner.sender).finish_non_exhaustive()
     }
 }
-
-impl std::ops::Deref for Inner {
-    type Target = Parts;
-
-    fn deref(&self) -> &Parts {
-        &self.parts
-    }
-}
-
-/// How long a user's row may be answered from memory.
-const USER_TTL: Duration = Duration::from_secs(5);
-/// How long a campaign's counters may be answered from memory, unless something here changed them.
-const STATS_TTL: Duration = Duration::from_millis(900);
 
 impl Service {
     /// The service over its parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
+        let Parts { store, provider, tokens, clock, random, settings } = parts;
+        let (metrics, lifecycle) = (Metrics::default(), Lifecycle::default());
+        let (users, stats) = (Users::new(store.clone()), CampaignStats::new(store.clone()));
+        let sender = Sender::new(sender::Parts {
+            store: store.clone(),
+            provider: provider.clone(),
+            clock: clock.clone(),
+            random,
+            settings: settings.of_sender(),
+            metrics: metrics.clone(),
+            users: users.clone(),
+            stats: stats.clone(),
+            lifecycle: lifecycle.clone(),
+        });
+        let hub = watch_messages::Hub::new(store.clone(), clock.clone(), settings.watching.clone(), lifecycle.clone());
         let inner = Inner {
-            holder: Uuid::new_v4(),
-            sends: TaskTracker::new(),
-            slots: Arc::new(Semaphore::new(parts.settings.send_concurrency)),
-            bulk_slots: Arc::new(Semaphore::new(parts.settings.bulk_concurrency)),
-            gates: gates::Gates::new(parts.clock.now()),
-            cached_partitions: queue::CachedPartitions::default(),
-            in_flight: queue::InFlight::default(),
-            sharing: sharing::Sharing::default(),
+            hub,
+            store,
+            provider,
+            tokens,
+            clock,
+            settings,
+            users,
+            stats,
+            sender,
+            lifecycle,
+            metrics,
             polls: poll::PollBudget::default(),
-            turn: AtomicUsize::new(0),
-            metrics: Metrics::default(),
             depths: health::Kept::default(),
-            hub: watch_messages::Hub::default(),
-            wake: Notify::new(),
-            gates_changed: Notify::new(),
-            stopping: CancellationToken::new(),
-            users: Cache::builder().max_capacity(10_000).time_to_live(USER_TTL).build(),
-            stats: Cache::builder().max_capacity(10_000).time_to_live(STATS_TTL).build(),
-            parts,
         };
         Self { inner: Arc::new(inner) }
     }
@@ -226,10 +208,20 @@ impl Service {
         &self.inner.clock
     }
 
+    /// The engine that sends what is queued.
+    #[must_use]
+    pub fn sender(&self) -> &Sender {
+        &self.inner.sender
+    }
+
+    /// From here on nothing new is begun, streams end, and what is claimed is given back instead of sent.
+    pub fn stop_sending(&self) {
+        self.inner.lifecycle.stop();
+    }
+
     /// Waits until every send that passed the fence has been settled. New ones may still begin.
     pub async fn drain(&self) {
-        self.inner.sends.close();
-        self.inner.sends.wait().await;
+        self.inner.lifecycle.drain().await;
     }
 
     /// Whether the database answers.

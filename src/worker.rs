@@ -1,5 +1,5 @@
-//! The worker: decides when queued messages are sent, when timers and maintenance run. What happens then
-//! is the service's.
+//! The worker: decides when queued messages are sent, when timers and maintenance run. What happens then is the
+//! sender's and the service's.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::Error;
-use crate::service::{Pass, Service};
+use crate::sender::Pass;
+use crate::service::Service;
 
 /// How often the queue is polled while it is empty.
 const POLL: Duration = Duration::from_millis(500);
@@ -68,8 +69,9 @@ impl Worker {
     #[must_use]
     pub fn start(service: &Service, sending: bool) -> Self {
         let worker = Self { tasks: TaskTracker::new(), stop: CancellationToken::new(), service: service.clone() };
+        let sender = service.sender();
         if sending {
-            let s = service.clone();
+            let s = sender.clone();
             worker.repeat((POLL, true), "sending what is due", move || {
                 let s = s.clone();
                 async move {
@@ -77,7 +79,7 @@ impl Worker {
                     s.send_due().await.map(Next::after)
                 }
             });
-            let s = service.clone();
+            let s = sender.clone();
             worker.repeat((POLL, true), "sending in bulk what is due", move || {
                 let s = s.clone();
                 async move {
@@ -110,7 +112,7 @@ impl Worker {
             let s = s.clone();
             async move { Ok(Next::if_any(s.apply_due_reports().await? + s.read_inbound().await?)) }
         });
-        let s = service.clone();
+        let s = sender.clone();
         worker.repeat((GATES, false), "reading the gates", move || {
             let s = s.clone();
             async move {
@@ -120,7 +122,7 @@ impl Worker {
                 Ok(Next::AtOnce)
             }
         });
-        let (s, stop) = (service.clone(), worker.stop.clone());
+        let (s, stop) = (sender.clone(), worker.stop.clone());
         worker.tasks.spawn(async move {
             tokio::select! {
                 () = s.listen() => {}
@@ -148,14 +150,14 @@ impl Worker {
         F: Fn() -> W + Send + 'static,
         W: Future<Output = Result<Next, Error>> + Send,
     {
-        let (stop, service) = (self.stop.clone(), self.service.clone());
+        let (stop, sender) = (self.stop.clone(), self.service.sender().clone());
         self.tasks.spawn(async move {
             while !stop.is_cancelled() {
                 // Before the search for work: a signal that comes during it is not missed.
-                let woken = service.woken();
+                let woken = sender.woken();
                 tokio::pin!(woken);
                 woken.as_mut().enable();
-                let room_made = service.room_made();
+                let room_made = sender.room_made();
                 tokio::pin!(room_made);
                 room_made.as_mut().enable();
                 let next = job().await;

@@ -7,6 +7,7 @@ mod messages;
 mod output;
 mod refresh;
 mod send;
+mod text;
 mod watch;
 
 pub use campaign::{Campaign, CampaignCommand};

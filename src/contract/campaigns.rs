@@ -20,16 +20,17 @@ pub async fn create_campaign(
     caller: &Caller,
     request: CreateCampaignRequest,
 ) -> Result<CreateCampaignResponse, Error> {
+    let mut violations = Vec::new();
     let new = CreateCampaign {
         name: request.name,
         text: request.text,
         sender: request.sender,
         delivery_guarantee: request.delivery_guarantee,
-        scheduled_at: given_time(request.scheduled_at),
-        validity: given_duration(request.validity),
+        scheduled_at: given_time("scheduled_at", request.scheduled_at, &mut violations),
+        validity: given_duration("validity", request.validity, &mut violations),
         idempotency_key: request.idempotency_key,
     };
-    let campaign = service.create_campaign(caller, new).await?;
+    let campaign = service.create_campaign(caller, new, violations).await?;
     Ok(CreateCampaignResponse { campaign: Some(campaign.into()) })
 }
 

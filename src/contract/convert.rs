@@ -8,6 +8,7 @@ use pbjson_types::{Struct, Value, value};
 use crate::domain::message::Message;
 use crate::domain::status::EventKind;
 use crate::domain::text::Encoding;
+use crate::error::Violation;
 use crate::proto;
 use crate::service::{
     BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkTarget, Explained, OptOut, OptOutSource, Refreshed,
@@ -19,19 +20,33 @@ pub(super) fn timestamp(at: Timestamp) -> pbjson_types::Timestamp {
     pbjson_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
 }
 
-/// A time that a caller gave, to the microsecond; absent is fine, out of range is not.
-pub(super) fn given_time(at: Option<pbjson_types::Timestamp>) -> Result<Option<Timestamp>, &'static str> {
-    let Some(at) = at else { return Ok(None) };
+/// A time that a caller gave, to the microsecond; absent is fine, out of range is a violation of `field`.
+pub(super) fn given_time(
+    field: &str,
+    at: Option<pbjson_types::Timestamp>,
+    violations: &mut Vec<Violation>,
+) -> Option<Timestamp> {
+    let at = at?;
     let whole = Timestamp::new(at.seconds, at.nanos - at.nanos.rem_euclid(1000));
-    let in_range = (0..1_000_000_000).contains(&at.nanos);
-    whole.ok().filter(|_| in_range).map(Some).ok_or("must be a valid time")
+    let read = whole.ok().filter(|_| (0..1_000_000_000).contains(&at.nanos));
+    if read.is_none() {
+        violations.push(Violation::new(field, "must be a valid time"));
+    }
+    read
 }
 
-/// A duration that a caller gave; absent is fine, a fraction of a second is not.
-pub(super) fn given_duration(d: Option<pbjson_types::Duration>) -> Result<Option<SignedDuration>, &'static str> {
-    let Some(d) = d else { return Ok(None) };
+/// A duration that a caller gave; absent is fine, a fraction of a second is a violation of `field`.
+pub(super) fn given_duration(
+    field: &str,
+    d: Option<pbjson_types::Duration>,
+    violations: &mut Vec<Violation>,
+) -> Option<SignedDuration> {
+    let d = d?;
     let whole = d.nanos == 0 && d.seconds.unsigned_abs() <= 315_576_000_000;
-    whole.then(|| Some(SignedDuration::from_secs(d.seconds))).ok_or("must be whole seconds")
+    if !whole {
+        violations.push(Violation::new(field, "must be whole seconds"));
+    }
+    whole.then(|| SignedDuration::from_secs(d.seconds))
 }
 
 /// JSON as a `Struct`; what is not an object goes under `value`.
@@ -94,9 +109,12 @@ impl From<Message> for proto::Message {
     }
 }
 
-impl From<proto::SendSingleRequest> for SendSingle {
-    fn from(r: proto::SendSingleRequest) -> Self {
-        Self {
+impl SendSingle {
+    /// The request, and what in it could not be read: the service tells that with the rest of what is wrong.
+    pub(super) fn read(r: proto::SendSingleRequest) -> (Self, Vec<Violation>) {
+        let mut violations = Vec::new();
+        let request = Self {
+            scheduled_at: given_time("scheduled_at", r.scheduled_at, &mut violations),
             destination: r.destination,
             text: r.text,
             sender: r.sender,
@@ -106,9 +124,9 @@ impl From<proto::SendSingleRequest> for SendSingle {
             idempotency_key: r.idempotency_key,
             delivery_guarantee: r.delivery_guarantee,
             dry_run: r.dry_run,
-            scheduled_at: given_time(r.scheduled_at),
-            validity: given_duration(r.validity),
-        }
+            validity: given_duration("validity", r.validity, &mut violations),
+        };
+        (request, violations)
     }
 }
 
@@ -159,8 +177,7 @@ impl proto::GetMessageStatusResponse {
 
 impl proto::RefreshStatusResponse {
     /// The result of refreshing the message that was asked for as `id`.
-    #[must_use]
-    pub fn of(id: &str, r: Refreshed) -> Self {
+    pub(super) fn of(id: &str, r: Refreshed) -> Self {
         Self {
             updated: i32::try_from(r.records).unwrap_or(i32::MAX),
             internal_status: r.status as i32,

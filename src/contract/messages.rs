@@ -1,7 +1,7 @@
 //! The RPCs of `messaging.v1.MessagingService`.
 
 use futures::stream::BoxStream;
-use futures::{Stream, StreamExt as _};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
 use crate::auth::Caller;
@@ -13,7 +13,7 @@ use crate::proto::{
     RefreshStatusResponse, RemoveOptOutRequest, RemoveOptOutResponse, SendSingleRequest, SendSingleResponse,
     WatchMessagesRequest, WatchMessagesResponse,
 };
-use crate::service::{ListMessages, ListOptOuts, Service};
+use crate::service::{BulkEvent, BulkRequest, ListMessages, ListOptOuts, SendSingle, Service};
 
 /// `SendSingle`; `deadline` is when the caller stops listening.
 pub async fn send_single(
@@ -22,7 +22,8 @@ pub async fn send_single(
     request: SendSingleRequest,
     deadline: Option<Instant>,
 ) -> Result<SendSingleResponse, Error> {
-    Ok(service.send_single(caller, request.into(), deadline).await?.into())
+    let (request, violations) = SendSingle::read(request);
+    Ok(service.send_single(caller, request, violations, deadline).await?.into())
 }
 
 /// `GetMessageStatus`.
@@ -52,6 +53,40 @@ pub async fn refresh_status_bulk(
     request: RefreshStatusBulkRequest,
 ) -> Result<BoxStream<'static, Result<RefreshStatusBulkResponse, Error>>, Error> {
     Ok(answers(service.refresh_bulk(caller, request.into()).await?))
+}
+
+/// One page of `RefreshStatusBulk`, for clients that read no stream.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RefreshedPage {
+    /// How many ids there are in all.
+    pub total: i64,
+    /// Each id of the page, in the order in which they were done, and what its refresh came to, or why it failed.
+    pub results: Vec<(String, Result<RefreshStatusResponse, String>)>,
+    /// The `resume_token` of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+/// `RefreshStatusBulk` of at most `limit` ids, all at once.
+pub async fn refresh_status_page(
+    service: &Service,
+    caller: &Caller,
+    request: RefreshStatusBulkRequest,
+    limit: usize,
+) -> Result<RefreshedPage, Error> {
+    let request = BulkRequest { limit: Some(limit), ..request.into() };
+    let mut steps = service.refresh_bulk(caller, request).await?;
+    let mut page = RefreshedPage::default();
+    while let Some(step) = steps.try_next().await? {
+        page.total = step.total;
+        match step.event {
+            BulkEvent::Result { id, refreshed, error, .. } => {
+                let refreshed = refreshed.map(|found| RefreshStatusResponse::of(&id, *found));
+                page.results.push((id, refreshed.ok_or_else(|| error.map(|error| error.words).unwrap_or_default())));
+            }
+            BulkEvent::Summary { more, .. } => page.next = more.then_some(step.resume_token),
+        }
+    }
+    Ok(page)
 }
 
 /// `GetMessage`.

@@ -13,7 +13,7 @@ use crate::domain::rate::Rate;
 pub const PROVIDER: &str = "*";
 
 /// Why a gate is held. The numbers are what the database holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i16)]
 pub enum Holding {
     /// It is not held.

@@ -107,6 +107,22 @@ impl Status {
         Self::Expired,
     ];
 
+    /// The status that the owner reads of what we did and what the carrier says.
+    #[must_use]
+    pub fn of(dispatch: Dispatch, rank: Rank) -> Self {
+        match (rank, dispatch) {
+            (Rank::Delivered, _) => Self::Delivered,
+            (Rank::Failed, _) | (_, Dispatch::Rejected | Dispatch::Dead) => Self::Failed,
+            (_, Dispatch::Cancelled) => Self::Cancelled,
+            (_, Dispatch::Expired) | (Rank::NoReport, Dispatch::Accepted) => Self::Expired,
+            (_, Dispatch::Accepted) => Self::Sent,
+            (_, Dispatch::Unknown) => Self::Unknown,
+            (_, Dispatch::Sending) => Self::Sending,
+            (_, Dispatch::Queued | Dispatch::Claimed) => Self::Queued,
+            (_, Dispatch::Scheduled) => Self::Scheduled,
+        }
+    }
+
     /// Its name, in lower case.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -274,7 +290,7 @@ impl Message {
     /// The status that the owner reads.
     #[must_use]
     pub fn status(&self) -> Status {
-        crate::domain::status::public(self.state.dispatch, self.state.rank)
+        Status::of(self.state.dispatch, self.state.rank)
     }
 
     /// Whether the provider is known to have taken it, whatever became of it then. Once true, it stays so.

@@ -41,6 +41,9 @@ pub enum Invalid {
 }
 
 impl Msisdn {
+    /// The prefix of every pseudonym of an erased number, and of no number.
+    pub const ERASED: char = '~';
+
     /// Reads a number as people write it and brings it to E.164.
     ///
     /// Spaces, dots, dashes, slashes and brackets go, a leading `00` is a `+`, digits of other scripts become ASCII, and
@@ -76,7 +79,7 @@ impl Msisdn {
     /// Whether this is a pseudonym: the number itself is not there any more.
     #[must_use]
     pub fn is_erased(&self) -> bool {
-        self.0.starts_with(crate::domain::pseudonym::MARK)
+        self.0.starts_with(Self::ERASED)
     }
 
     /// The number, `+` and digits; `~` and hexadecimal digits of one that was erased.

@@ -7,8 +7,6 @@ use sha2::Sha256;
 
 use crate::domain::phone::Msisdn;
 
-/// The prefix of every pseudonym and of no number.
-pub const MARK: char = '~';
 /// How many bytes of the digest are kept: 128 bits, so that no two numbers meet.
 const KEPT: usize = 16;
 /// The material of the check value: no number, and no secret.
@@ -37,7 +35,7 @@ impl Pseudonyms {
         }
         let digest = self.digest(number.as_str().as_bytes());
         let kept = digest.iter().take(KEPT);
-        Msisdn::from_stored(kept.fold(MARK.to_string(), |text, byte| format!("{text}{byte:02x}")))
+        Msisdn::from_stored(kept.fold(Msisdn::ERASED.to_string(), |text, byte| format!("{text}{byte:02x}")))
     }
 
     /// The key's public id. It tells nothing of the key.

@@ -176,22 +176,6 @@ pub enum Refused {
     Erased,
 }
 
-/// The status that the owner reads.
-#[must_use]
-pub fn public(dispatch: Dispatch, rank: Rank) -> Status {
-    match (rank, dispatch) {
-        (Rank::Delivered, _) => Status::Delivered,
-        (Rank::Failed, _) | (_, Dispatch::Rejected | Dispatch::Dead) => Status::Failed,
-        (_, Dispatch::Cancelled) => Status::Cancelled,
-        (_, Dispatch::Expired) | (Rank::NoReport, Dispatch::Accepted) => Status::Expired,
-        (_, Dispatch::Accepted) => Status::Sent,
-        (_, Dispatch::Unknown) => Status::Unknown,
-        (_, Dispatch::Sending) => Status::Sending,
-        (_, Dispatch::Queued | Dispatch::Claimed) => Status::Queued,
-        (_, Dispatch::Scheduled) => Status::Scheduled,
-    }
-}
-
 /// Lets `event` happen to `message` at `now`.
 pub fn apply(message: &mut Message, event: &Event, now: Timestamp) -> Result<Change, Refused> {
     let from = message.status();
@@ -218,7 +202,7 @@ pub fn apply(message: &mut Message, event: &Event, now: Timestamp) -> Result<Cha
         }
     };
     let state = &mut message.state;
-    let visible = from != public(state.dispatch, state.rank) || shown(state) != shown(&before);
+    let visible = from != Status::of(state.dispatch, state.rank) || shown(state) != shown(&before);
     state.version += 1;
     if visible {
         state.updated_at = now;
@@ -257,4 +241,15 @@ fn explain(m: &mut Message, code: &str, description: &str) {
 fn rest(m: &mut Message) {
     m.state.held_by = None;
     m.state.due_at = None;
+}
+
+/// Its validity has ended.
+fn expire(m: &mut Message) -> Recorded {
+    // One that may be at the provider already must not read as "never sent".
+    m.state.dispatch = if m.state.ambiguous > 0 { Dispatch::Unknown } else { Dispatch::Expired };
+    if m.state.dispatch == Dispatch::Expired {
+        explain(m, "VALIDITY_ENDED", "its validity ended before it could be sent");
+    }
+    rest(m);
+    (Some(EventKind::Expired), Value::Null)
 }

@@ -17,7 +17,7 @@ use tower::{Layer, Service};
 use crate::contract::CallPermits;
 use crate::grpc::entry::Call;
 use crate::grpc::status;
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::request_id;
 
 /// Puts what the module says around the routes.
@@ -150,9 +150,7 @@ impl Drop for Record {
         let code = self.code.unwrap_or(Code::Cancelled);
         let micros = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let owner = self.call.owner.get();
-        // Whatever a caller makes up is no method, and must not become a label.
-        let method = self.method.rsplit('/').next().filter(|_| code != Code::Unimplemented).unwrap_or("other");
-        self.metrics.call(method, &format!("{code:?}"), self.begun.elapsed());
+        self.metrics.call(metrics::Rpc::at(&self.method), metrics::Code(code), self.begun.elapsed());
         tracing::info!(request_id = &*self.call.request_id, method = &*self.method, ?code, micros, owner, "call");
     }
 }

@@ -8,11 +8,12 @@ use axum::routing::get;
 use serde_json::json;
 
 use crate::http::webhook::Webhook;
+use crate::metrics::Hook;
 use crate::service::Service;
 
 /// The route, if there is a secret.
 pub(super) fn routes(service: &Service) -> Router {
-    match Webhook::new(service, "dlr") {
+    match Webhook::new(service, Hook::Reports) {
         Some(webhook) => Router::new().route("/webhooks/mitto/dlr", get(take).post(take)).with_state(webhook),
         None => Router::new(),
     }

@@ -1,5 +1,4 @@
-//! One route of the API: how it is reached, what it is about, and what answers it. The router and the document
-//! are made of the same list.
+//! One route of the API: how it is reached, what it is about, and what answers it.
 
 use axum::Router;
 use axum::http::Method;
@@ -7,7 +6,6 @@ use axum::routing::MethodRouter;
 use serde_json::Value;
 
 use crate::http::entry::HttpApi;
-use crate::http::{campaigns, messages, mitto, opt_outs, recipients, stream_urls};
 
 /// See the module.
 pub(super) struct Endpoint {
@@ -40,25 +38,6 @@ impl Endpoint {
     pub(super) fn campaign(method: Method, path: &'static str, rpc: &'static str, run: MethodRouter<HttpApi>) -> Self {
         Self::new(method, path, About::Rpc("messaging.v1.CampaignService", rpc), run)
     }
-}
-
-/// Every route of the API.
-pub(super) fn all() -> Vec<Endpoint> {
-    let mut all = prompt();
-    all.extend(recipients::endpoints());
-    all
-}
-
-/// Those that answer within a time; the others take as long as their bodies come.
-pub(super) fn prompt() -> Vec<Endpoint> {
-    let groups = [
-        mitto::endpoints(),
-        messages::endpoints(),
-        campaigns::endpoints(),
-        opt_outs::endpoints(),
-        stream_urls::endpoints(),
-    ];
-    groups.into_iter().flatten().collect()
 }
 
 /// The router over some routes.

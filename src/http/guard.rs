@@ -1,6 +1,5 @@
 //! Around every request: its id, one line in the log, limits of time, and the headers that keep browsers safe.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -20,7 +19,7 @@ use crate::contract::CallPermits;
 use crate::error::Error;
 use crate::http::entry::Call;
 use crate::http::problem::Problem;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Route};
 use crate::request_id;
 
 /// How long an answer may take to begin: longer than any provider call that is not set to take minutes.
@@ -41,8 +40,8 @@ const HEADERS: [(HeaderName, &str); 5] = [
 pub(super) async fn observe(State(metrics): State<Metrics>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let id = request_id::of(request.headers());
-    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
-    let (route, method): (Arc<str>, _) = (route.into(), request.method().clone());
+    let route = Route::of(request.extensions().get::<MatchedPath>());
+    let method = request.method().clone();
     let call = Call::default();
     request.extensions_mut().insert(call.clone());
     let span = tracing::info_span!("http", request_id = &*id);
@@ -54,13 +53,11 @@ pub(super) async fn observe(State(metrics): State<Metrics>, mut request: Request
         answer.headers_mut().insert(request_id::HEADER, id);
     }
     // What watches over the process asks every few seconds, and would fill the log.
-    if &*route != "/healthz" && &*route != "/readyz" && &*route != "/metrics" {
+    if !["/healthz", "/readyz", "/metrics"].contains(&route.path()) {
         let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let (status, owner) = (answer.status().as_u16(), call.owner.get());
-        // Whatever a caller makes up must not become a label.
-        let known = [Method::GET, Method::POST, Method::DELETE, Method::HEAD, Method::OPTIONS].contains(&method);
-        metrics.request(&route, if known { method.as_str() } else { "other" }, status, begun.elapsed());
-        tracing::info!(request_id = &*id, %method, route = &*route, status, micros, owner, "request");
+        let (status, owner) = (answer.status(), call.owner.get());
+        tracing::info!(request_id = &*id, %method, route = route.path(), status = status.as_u16(), micros, owner, "request");
+        metrics.request(route, (&method).into(), status, begun.elapsed());
     }
     answer
 }

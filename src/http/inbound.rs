@@ -7,11 +7,12 @@ use axum::routing::get;
 use serde_json::json;
 
 use crate::http::webhook::Webhook;
+use crate::metrics::Hook;
 use crate::service::Service;
 
 /// The route, if there is a secret.
 pub(super) fn routes(service: &Service) -> Router {
-    match Webhook::new(service, "inbound") {
+    match Webhook::new(service, Hook::Inbound) {
         Some(webhook) => Router::new().route("/webhooks/mitto/inbound", get(take).post(take)).with_state(webhook),
         None => Router::new(),
     }

@@ -9,7 +9,6 @@ use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use futures::TryStreamExt as _;
 use serde_json::{Map, Value};
 
 use crate::auth::Caller;
@@ -25,7 +24,6 @@ use crate::proto::{
     GetCampaignStatsRequest, GetMessageStatusRequest, ProviderMessageIds, RefreshStatusBulkRequest,
     RefreshStatusRequest,
 };
-use crate::service::{BulkRequest, BulkTarget};
 
 /// The most ids that one answer holds. A stream of events does them all.
 const MAX_IDS: usize = 100;
@@ -59,34 +57,27 @@ async fn refresh(State(api): State<HttpApi>, request: Request) -> Result<Json<Va
 async fn bulk(State(api): State<HttpApi>, request: Request) -> Result<Response, Plain> {
     let (caller, headers, fields) = enter(&api, request).await?;
     let target = target(&fields)?;
+    let asked = |resume_token: &str| RefreshStatusBulkRequest {
+        target: Some(target.clone()),
+        resume_token: resume_token.to_owned(),
+        ..Default::default()
+    };
     let page_token = fields.get("pageToken").and_then(Value::as_str).unwrap_or_default();
     if events::wanted(&headers) {
         let resume = events::last_id(&headers)?.unwrap_or(page_token);
         if events::over(resume) {
             return Ok(events::nothing_more());
         }
-        let target = Some(match target {
-            BulkTarget::Campaign(id) => Target::CampaignId(id),
-            BulkTarget::Ids(ids) => Target::ProviderMessageIds(ProviderMessageIds { ids }),
-        });
-        let asked = RefreshStatusBulkRequest { target, resume_token: resume.to_owned(), ..Default::default() };
+        let asked = asked(resume);
         let steps = events::refresh(&api, &caller, asked).await.map_err(as_they_know_it)?;
         return Ok(events::answer(&api, steps, str::to_owned));
     }
-    if matches!(&target, BulkTarget::Ids(ids) if ids.is_empty() || ids.len() > MAX_IDS) {
+    if matches!(&target, Target::ProviderMessageIds(named) if named.ids.is_empty() || named.ids.len() > MAX_IDS) {
         let why = format_args!("must hold 1 to {MAX_IDS} ids");
         return Err(Problem::invalid("providerMessageIds", why).into());
     }
-    let asked = BulkRequest {
-        target: Some(target),
-        owner_id: None,
-        only_pending: false,
-        resume_token: page_token.to_owned(),
-        limit: Some(MAX_IDS),
-    };
-    let steps = api.service.refresh_bulk(&caller, asked).await.map_err(as_they_know_it)?;
-    let steps: Vec<_> = steps.try_collect().await?;
-    Ok(Json(answers::bulk(steps)?).into_response())
+    let page = messages::refresh_status_page(&api.service, &caller, asked(page_token), MAX_IDS).await;
+    Ok(Json(answers::bulk(page.map_err(as_they_know_it)?)?).into_response())
 }
 
 async fn stats(State(api): State<HttpApi>, request: Request) -> Result<Json<Value>, Plain> {
@@ -126,17 +117,18 @@ fn id_of(value: Option<&Value>) -> Result<String, &'static str> {
 }
 
 /// The target of a refresh: `campaignId`, a number or its text, or `providerMessageIds`.
-fn target(fields: &Map<String, Value>) -> Result<BulkTarget, Problem> {
+fn target(fields: &Map<String, Value>) -> Result<Target, Problem> {
     let given = |name| fields.get(name).filter(|value| !value.is_null());
     match (given("campaignId"), given("providerMessageIds")) {
         (Some(id), None) => {
             let number = id.as_i64().or_else(|| id.as_str().and_then(|text| text.parse().ok()));
             let number = number.ok_or_else(|| Problem::invalid("campaignId", "must be a whole number"))?;
-            Ok(BulkTarget::Campaign(number))
+            Ok(Target::CampaignId(number))
         }
         (None, Some(Value::Array(ids))) => {
             let ids: Result<Vec<_>, _> = ids.iter().map(|id| id_of(Some(id))).collect();
-            ids.map(BulkTarget::Ids).map_err(|_| Problem::invalid("providerMessageIds", "must hold ids alone"))
+            let ids = ids.map_err(|_| Problem::invalid("providerMessageIds", "must hold ids alone"))?;
+            Ok(Target::ProviderMessageIds(ProviderMessageIds { ids }))
         }
         (None, Some(_)) => Err(Problem::invalid("providerMessageIds", "must be a list of ids")),
         (Some(_), Some(_)) => Err(Problem::invalid("body", "must hold campaignId or providerMessageIds, not both")),

@@ -2,6 +2,7 @@
 //!
 //! A route that does what an RPC does is described by the contract's own comments, so that the manual is written once.
 
+mod answers;
 mod examples;
 pub(super) mod operations;
 mod page;
@@ -10,29 +11,35 @@ mod schemas;
 pub(super) mod streams;
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use axum::Router;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::routing::get;
 use serde_json::{Map, Value, json};
 
-use crate::http::endpoint::{self, About};
+use crate::http::endpoint::{About, Endpoint};
 
-/// The document, made once.
-static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
+/// The document and its page, made once, when somebody asks.
+static DOCUMENT: OnceLock<(String, String)> = OnceLock::new();
 
-/// The routes.
-pub(super) fn routes() -> Router {
-    let json = || async { ([(CONTENT_TYPE, "application/json")], DOCUMENT.to_string()) };
-    let page = || async {
+/// The routes of the document of these endpoints.
+pub(super) fn routes(endpoints: fn() -> Vec<Endpoint>) -> Router {
+    let made = move || {
+        DOCUMENT.get_or_init(|| {
+            let document = document(&endpoints());
+            (document.to_string(), page::page(&document))
+        })
+    };
+    let json = move || async move { ([(CONTENT_TYPE, "application/json")], made().0.as_str()) };
+    let page = move || async move {
         let headers = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, page::POLICY.as_str())];
-        (headers, page::PAGE.as_str())
+        (headers, made().1.as_str())
     };
     Router::new().route("/openapi.json", get(json)).route("/docs", get(page))
 }
 
-fn document() -> Value {
+fn document(endpoints: &[Endpoint]) -> Value {
     let mut paths = Map::new();
     let mut put = |path: &str, method: &str, operation: Value| {
         let item = paths.entry(path).or_insert_with(|| json!({}));
@@ -40,7 +47,7 @@ fn document() -> Value {
             item.insert(method.to_ascii_lowercase(), operation);
         }
     };
-    for endpoint in endpoint::all() {
+    for endpoint in endpoints {
         let operation = match &endpoint.about {
             About::Rpc(service, name) => rpc::operation(&endpoint.method, endpoint.path, service, name),
             About::Operation(operation) => operation(),
@@ -50,6 +57,8 @@ fn document() -> Value {
     for (path, method, operation) in operations::watched() {
         put(path, method, operation);
     }
+    let mut schemas = schemas::all();
+    schemas.extend(operations::schemas());
     let mut document = json!({
         "openapi": "3.1.0",
         "info": {
@@ -71,8 +80,8 @@ fn document() -> Value {
                 "webhook": {"type": "apiKey", "in": "header", "name": "x-webhook-token",
                     "description": "One of `WEBHOOK_SECRET`; a signature does as well."},
             },
-            "responses": operations::problems(),
-            "schemas": schemas::all(),
+            "responses": answers::problems(),
+            "schemas": schemas,
         },
     });
     keep_what_is_named(&mut document);

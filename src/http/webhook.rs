@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::domain::report::Form;
 use crate::error::Error;
 use crate::http::signature::Keys;
+use crate::metrics::{Hook, PostOutcome};
 use crate::service::Service;
 
 /// The longest body, in bytes.
@@ -29,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(super) struct Webhook {
     pub(super) service: Service,
-    name: &'static str,
+    hook: Hook,
     keys: Arc<Keys>,
     memory: Arc<Semaphore>,
 }
@@ -42,13 +43,13 @@ pub(super) struct Authentic {
 }
 
 impl Webhook {
-    /// The webhook of this name; `None` without a secret: then there is none.
-    pub(super) fn new(service: &Service, name: &'static str) -> Option<Self> {
+    /// The webhook; `None` without a secret: then there is none.
+    pub(super) fn new(service: &Service, hook: Hook) -> Option<Self> {
         let keys = Keys::of(service.webhook_secrets());
         let open = !keys.is_empty();
         open.then(|| Self {
             service: service.clone(),
-            name,
+            hook,
             keys: Arc::new(keys),
             memory: Arc::new(Semaphore::new(MEMORY)),
         })
@@ -58,44 +59,44 @@ impl Webhook {
     pub(super) async fn receive(&self, request: Request) -> Result<Authentic, Response> {
         let (head, body) = request.into_parts();
         if !self.keys.may_pass(&head.headers) {
-            return Err(self.refuse(StatusCode::UNAUTHORIZED, "forged"));
+            return Err(self.refuse(StatusCode::UNAUTHORIZED, PostOutcome::Forged));
         }
         let Ok(memory) = self.memory.clone().try_acquire_many_owned(weight(&body)) else {
-            return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, "busy"));
+            return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, PostOutcome::Busy));
         };
         let (form, body) = if head.method == Method::GET {
             (Form::Query, Bytes::copy_from_slice(head.uri.query().unwrap_or_default().as_bytes()))
         } else {
             match tokio::time::timeout(PATIENCE, to_bytes(body, MAX_BODY)).await {
                 Ok(Ok(body)) => (form(&head.headers, &body), body),
-                Ok(Err(_)) => return Err(self.refuse(StatusCode::PAYLOAD_TOO_LARGE, "too_large")),
-                Err(_) => return Err(self.refuse(StatusCode::REQUEST_TIMEOUT, "too_slow")),
+                Ok(Err(_)) => return Err(self.refuse(StatusCode::PAYLOAD_TOO_LARGE, PostOutcome::TooLarge)),
+                Err(_) => return Err(self.refuse(StatusCode::REQUEST_TIMEOUT, PostOutcome::TooSlow)),
             }
         };
         if !self.keys.pass(&head.headers, &body, self.service.clock().now()) {
-            return Err(self.refuse(StatusCode::UNAUTHORIZED, "forged"));
+            return Err(self.refuse(StatusCode::UNAUTHORIZED, PostOutcome::Forged));
         }
         Ok(Authentic { form, body, _memory: memory })
     }
 
     /// The post is on the disk.
     pub(super) fn accept(&self, answer: serde_json::Value) -> Response {
-        self.service.metrics().webhook(self.name, "stored");
+        self.service.metrics().webhook(self.hook, PostOutcome::Stored);
         (StatusCode::ACCEPTED, Json(answer)).into_response()
     }
 
     /// The post could not be stored: it has to come again.
     pub(super) fn not_stored(&self, e: &Error) -> Response {
         tracing::warn!(
-            webhook = self.name,
+            webhook = self.hook.name(),
             cause = e.cause(),
             "a post could not be stored; its sender was told to repeat it"
         );
-        self.refuse(StatusCode::SERVICE_UNAVAILABLE, "not_stored")
+        self.refuse(StatusCode::SERVICE_UNAVAILABLE, PostOutcome::NotStored)
     }
 
-    fn refuse(&self, status: StatusCode, outcome: &'static str) -> Response {
-        self.service.metrics().webhook(self.name, outcome);
+    fn refuse(&self, status: StatusCode, outcome: PostOutcome) -> Response {
+        self.service.metrics().webhook(self.hook, outcome);
         let mut answer = (status, Json(json!({"ok": false}))).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             answer.headers_mut().insert(RETRY_AFTER, axum::http::HeaderValue::from_static("5"));

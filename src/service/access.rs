@@ -1,10 +1,8 @@
 //! Whom credentials stand for.
 
 use crate::auth::{Caller, Credentials, keys};
-use crate::domain::ids::OwnerId;
-use crate::error::{Error, Resource};
+use crate::error::Error;
 use crate::service::Service;
-use crate::store::User;
 
 /// The answer of both APIs to a caller without credentials, and to one whose credentials are worth nothing.
 const MISSING: &str = "Missing token";
@@ -25,20 +23,10 @@ impl Service {
                 Caller::new(owner.user, &owner.scopes)
             }
         };
-        match self.user(caller.user).await {
+        match self.inner.users.get(caller.user).await {
             Ok(_) => Ok(caller),
             Err(Error::NotFound(..)) => Err(Error::Unauthenticated(INVALID)),
             Err(e) => Err(e),
         }
-    }
-
-    /// A user, remembered for a few seconds.
-    pub(super) async fn user(&self, id: OwnerId) -> Result<User, Error> {
-        if let Some(user) = self.inner.users.get(&id).await {
-            return Ok(user);
-        }
-        let user = self.inner.store.user(id).await?.ok_or_else(|| Error::NotFound(Resource::User, id.to_string()))?;
-        self.inner.users.insert(id, user.clone()).await;
-        Ok(user)
     }
 }

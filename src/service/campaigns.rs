@@ -33,10 +33,10 @@ pub struct CreateCampaign {
     pub sender: Option<String>,
     /// The number of the delivery guarantee; 0 means the default.
     pub delivery_guarantee: i32,
-    /// When it is to be sent; an error says why it cannot be read.
-    pub scheduled_at: Result<Option<Timestamp>, &'static str>,
-    /// How long each message is worth sending; an error says why it cannot be read.
-    pub validity: Result<Option<SignedDuration>, &'static str>,
+    /// When it is to be sent; when it is started if absent.
+    pub scheduled_at: Option<Timestamp>,
+    /// How long each message is worth sending; the default if absent.
+    pub validity: Option<SignedDuration>,
     /// The idempotency key, which makes the call repeatable; empty for none.
     pub idempotency_key: String,
 }
@@ -65,10 +65,15 @@ pub struct CampaignPage {
 const MAX_NAME: usize = 200;
 
 impl Service {
-    /// Makes a campaign of the caller's.
-    pub async fn create_campaign(&self, caller: &Caller, request: CreateCampaign) -> Result<Campaign, Error> {
+    /// Makes a campaign of the caller's. `violations` are what could not be read of the request: they are told with all
+    /// others.
+    pub async fn create_campaign(
+        &self,
+        caller: &Caller,
+        request: CreateCampaign,
+        mut violations: Vec<Violation>,
+    ) -> Result<Campaign, Error> {
         caller.require(Scope::Campaigns)?;
-        let mut violations = Vec::new();
         let new = check(caller, &request, &mut violations);
         let key = idempotency_key(&request.idempotency_key, || new.as_ref().map(fingerprint), &mut violations);
         let (Some(new), true) = (new, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
@@ -114,14 +119,8 @@ impl Service {
     /// How one of the caller's campaigns stands, at most a second ago.
     pub async fn campaign_stats(&self, caller: &Caller, id: i64) -> Result<Stats, Error> {
         caller.require(Scope::Campaigns)?;
-        let name = (caller.user, CampaignId(id));
-        if let Some(stats) = self.inner.stats.get(&name).await {
-            return Ok(stats);
-        }
-        let stats = self.inner.store.campaign_stats(name.0, name.1).await?;
-        let stats = stats.ok_or_else(|| Error::NotFound(Resource::Campaign, id.to_string()))?;
-        self.inner.stats.insert(name, stats.clone()).await;
-        Ok(stats)
+        let stats = self.inner.stats.get(caller.user, CampaignId(id)).await?;
+        stats.ok_or_else(|| Error::NotFound(Resource::Campaign, id.to_string()))
     }
 }
 
@@ -143,8 +142,8 @@ fn check(caller: &Caller, request: &CreateCampaign, violations: &mut Vec<Violati
     if guarantee.is_none() {
         keep("delivery_guarantee", &"is not a guarantee that this service knows");
     }
-    let scheduled_at = request.scheduled_at.map_err(|e| keep("scheduled_at", &e)).ok().flatten();
-    let validity = request.validity.and_then(Message::validity).map_err(|e| keep("validity", &e));
+    let scheduled_at = request.scheduled_at;
+    let validity = Message::validity(request.validity).map_err(|e| keep("validity", &e));
     let sender = sender.map(|s| s.as_str().to_owned());
     let (text, name) = (request.text.clone(), name.to_owned());
     let (guarantee, validity) = (guarantee?, validity.ok()?);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::gate::{Gate, Holding};
-use crate::domain::outcome::Outcome;
+use crate::domain::message::Lane;
 use crate::metrics::{Metrics, Reading};
 use crate::service::Service;
 use crate::store::Depths;
@@ -40,24 +40,27 @@ impl Service {
         let ((batches, writes), (busy, idle)) = self.inner.store.pulse();
         let held = self.held_gates();
         let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        let settings = &self.inner.settings;
+        let (single, bulk) = self.inner.sender.in_flight();
         self.inner.metrics.render(&Reading {
             queue: vec![
-                ("single", depths.single.0, age(depths.single.1)),
-                ("campaign", depths.campaign.0, age(depths.campaign.1)),
+                (Lane::Single, depths.single.0, age(depths.single.1)),
+                (Lane::Campaign, depths.campaign.0, age(depths.campaign.1)),
             ],
-            states: depths.states.iter().map(|(state, n)| (state.name(), *n)).collect(),
+            states: depths.states.clone(),
             writer: (i64::try_from(batches).unwrap_or(i64::MAX), i64::try_from(writes).unwrap_or(i64::MAX)),
             connections: (number(busy), number(idle)),
             gates: [Holding::Throttled, Holding::Unhealthy, Holding::Blocked]
-                .map(|why| (why.name(), number(held.iter().filter(|gate| gate.holding == why).count())))
+                .map(|why| (why, number(held.iter().filter(|gate| gate.holding == why).count())))
                 .to_vec(),
             watches: number(self.inner.hub.streams()),
-            in_flight: (
-                number(settings.send_concurrency.saturating_sub(self.inner.slots.available_permits())),
-                number(settings.bulk_concurrency.saturating_sub(self.inner.bulk_slots.available_permits())),
-            ),
+            in_flight: (number(single), number(bulk)),
         })
+    }
+
+    /// The gates that are held now, as they were read last.
+    #[must_use]
+    pub fn held_gates(&self) -> Vec<Gate> {
+        self.inner.sender.held_gates()
     }
 
     /// Whether the provider can be sent to by the default account, as far as is known.
@@ -69,15 +72,5 @@ impl Service {
             concerns && gate.holding > Holding::Throttled
         };
         !self.held_gates().iter().any(closes)
-    }
-}
-
-/// The name of an outcome's class, as metrics give it.
-pub(super) fn class(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Accepted(_) => "accepted",
-        Outcome::Rejected(_) => "rejected",
-        Outcome::NotSent(_) => "not_sent",
-        Outcome::Ambiguous(_) => "ambiguous",
     }
 }

@@ -3,6 +3,7 @@
 use crate::domain::keyword::Verdict;
 use crate::domain::report::Form;
 use crate::error::Error;
+use crate::metrics::InboundOutcome;
 use crate::service::Service;
 
 /// How many messages one pass reads at most.
@@ -13,7 +14,7 @@ impl Service {
     pub async fn file_inbound(&self, form: Form, body: &[u8]) -> Result<(), Error> {
         self.inner.store.file_inbound(form, body).await?;
         let service = self.clone();
-        self.inner.sends.spawn(async move {
+        self.inner.lifecycle.spawn(async move {
             if let Err(e) = service.read_inbound().await {
                 tracing::warn!(cause = e.cause(), "inbound messages wait to be read");
             }
@@ -27,11 +28,13 @@ impl Service {
             let keywords = self.inner.settings.webhooks.keywords.clone();
             let Some(read) = self.inner.store.read_next_inbound(keywords).await? else { return Ok(done) };
             let outcome = match (read.verdict, read.owner) {
-                (None, _) => "unreadable",
-                (Some(Verdict::Stop), Some(_)) => "stop",
-                (Some(Verdict::Start), Some(_)) => "start",
-                (Some(Verdict::PerhapsStop), _) | (Some(Verdict::Stop | Verdict::Start), None) => "review",
-                (Some(Verdict::Other), _) => "other",
+                (None, _) => InboundOutcome::Unreadable,
+                (Some(Verdict::Stop), Some(_)) => InboundOutcome::Stop,
+                (Some(Verdict::Start), Some(_)) => InboundOutcome::Start,
+                (Some(Verdict::PerhapsStop), _) | (Some(Verdict::Stop | Verdict::Start), None) => {
+                    InboundOutcome::Review
+                }
+                (Some(Verdict::Other), _) => InboundOutcome::Other,
             };
             self.inner.metrics.inbound(outcome);
         }

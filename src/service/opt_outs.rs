@@ -63,7 +63,7 @@ impl Service {
         caller.require(Scope::MessagesSend)?;
         let owner = caller.owner(owner_id)?;
         let number = Msisdn::parse(destination).map_err(|e| Error::invalid("destination", e))?;
-        self.user(owner).await?;
+        self.inner.users.get(owner).await?;
         let added = self.inner.store.add_opt_out(owner, &number, OptOutSource::Owner).await?;
         let entry = self.inner.store.opt_out(owner, &number).await?;
         let created_at = self.inner.clock.now();

@@ -6,13 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 
-use crate::domain::gate::PROVIDER;
 use crate::domain::ids::{MessageId, OwnerId, ProviderMessageId};
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::polling::unreported_from;
 use crate::domain::rate::Rate;
 use crate::domain::status::Event;
 use crate::error::Error;
+use crate::metrics::{PollOutcome, ProviderCall};
 use crate::provider::ReadError;
 use crate::service::Service;
 use crate::store::{Job, Moved, Pick};
@@ -45,12 +45,12 @@ impl Service {
     pub async fn poll_unreported(&self) -> Result<usize, Error> {
         let (now, rate) = (self.inner.clock.now(), self.inner.settings.poll_rate);
         let limit = rate.map_or(Self::POLLS, |rate| self.inner.polls.allowance(rate, now)).min(Self::POLLS);
-        if limit == 0 || self.inner.gates.is_held(PROVIDER, now) || self.inner.stopping.is_cancelled() {
+        if limit == 0 || self.inner.sender.is_provider_held() || self.inner.lifecycle.is_stopping() {
             return Ok(0);
         }
         let pick = Pick::Due { dispatch: Dispatch::Accepted, limit: i64::try_from(limit).unwrap_or(i64::MAX) };
         let moved = self.inner.store.apply(Job { pick, event: Event::Poll { asks: rate.is_some() } }).await?;
-        self.forget_stats(&moved).await;
+        self.inner.stats.forget_moved(&moved).await;
         let looked: Vec<Message> = moved.into_iter().filter(|m| m.result.is_ok()).map(|m| m.message).collect();
         let n = looked.len();
         if let Some(rate) = rate {
@@ -82,19 +82,19 @@ impl Service {
     async fn read_and_record(&self, owner: OwnerId, id: &ProviderMessageId) -> Result<bool, Error> {
         let begun = tokio::time::Instant::now();
         let answer = self.inner.provider.read(id).await;
-        self.inner.metrics.provider("poll", begun.elapsed());
+        self.inner.metrics.provider(ProviderCall::Poll, begun.elapsed());
         match answer {
             Ok(snapshot) => {
                 let refreshed = self.record(owner, id, snapshot).await?;
-                self.inner.metrics.poll(if refreshed.changed > 0 { "changed" } else { "known" });
+                self.inner.metrics.poll(if refreshed.changed > 0 { PollOutcome::Changed } else { PollOutcome::Known });
                 Ok(true)
             }
             Err(ReadError::NotFound) => {
-                self.inner.metrics.poll("not_found");
+                self.inner.metrics.poll(PollOutcome::NotFound);
                 Ok(true)
             }
             Err(ReadError::Unavailable { .. } | ReadError::Throttled { .. } | ReadError::AccountBlocked) => {
-                self.inner.metrics.poll("unanswered");
+                self.inner.metrics.poll(PollOutcome::Unanswered);
                 Ok(false)
             }
         }
@@ -102,9 +102,9 @@ impl Service {
 
     async fn note_unreported(&self, id: MessageId) -> Result<(), Error> {
         let moved: Vec<Moved> = self.inner.store.apply(Job { pick: Pick::Id(id), event: Event::Unreported }).await?;
-        self.forget_stats(&moved).await;
+        self.inner.stats.forget_moved(&moved).await;
         if moved.iter().any(|m| m.result.is_ok()) {
-            self.inner.metrics.poll("unreported");
+            self.inner.metrics.poll(PollOutcome::Unreported);
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ impl Service {
         let mut done = 0;
         let mut failed = None;
         for campaign in self.inner.store.campaigns_to_reconcile().await? {
-            if self.inner.stopping.is_cancelled() {
+            if self.inner.lifecycle.is_stopping() {
                 return Ok(0);
             }
             match self.reconcile(campaign).await {
@@ -52,11 +52,11 @@ impl Service {
         let pace = Pace { page: PAGE, ceiling: CEILING, traffic_account_id };
         let reconciled = self.inner.store.reconcile(it.campaign, pace).await?;
         if reconciled > 0 {
-            self.inner.wake.notify_waiters();
+            self.inner.sender.wake();
         }
         steps += reconciled;
         if steps > 0 {
-            self.inner.stats.invalidate(&(it.owner, it.campaign)).await;
+            self.inner.stats.forget(it.owner, it.campaign).await;
         }
         Ok(steps)
     }

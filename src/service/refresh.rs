@@ -63,7 +63,7 @@ impl Service {
         };
         let job = Job { pick: Pick::Provider(owner, id.clone()), event: Event::Evidence(evidence) };
         let moved = self.inner.store.apply(job).await?;
-        self.forget_stats(&moved).await;
+        self.inner.stats.forget_moved(&moved).await;
         let visible = |m: &&Moved| m.result.as_ref().is_ok_and(|change| change.visible);
         let mut campaigns: Vec<CampaignId> = moved.iter().filter_map(|m| m.message.campaign).collect();
         campaigns.sort_unstable();

@@ -4,6 +4,7 @@ use secrecy::SecretString;
 
 use crate::domain::report::{Form, Post};
 use crate::error::Error;
+use crate::metrics::ReportOutcome;
 use crate::service::Service;
 use crate::store::{Applied, ReportStage};
 
@@ -23,7 +24,7 @@ impl Service {
         let post = Post::read(form, body);
         let all = post.pieces.len();
         let applied = self.inner.store.file_reports(post).await?;
-        self.inner.metrics.reports("repeated", all.saturating_sub(applied.len()));
+        self.inner.metrics.reports(ReportOutcome::Repeated, all.saturating_sub(applied.len()));
         self.note(&applied).await;
         Ok(applied.iter().map(visible).sum())
     }
@@ -46,7 +47,7 @@ impl Service {
             if one.stage == ReportStage::Unmatched {
                 tracing::warn!(report = %one.id, "a delivery report belongs to no message after 72 hours; it is kept");
             }
-            self.forget_stats(&one.moved).await;
+            self.inner.stats.forget_moved(&one.moved).await;
         }
     }
 }
@@ -57,12 +58,12 @@ fn visible(applied: &Applied) -> usize {
 }
 
 /// The outcome of a report, as metrics give it.
-fn outcome(applied: &Applied) -> &'static str {
+fn outcome(applied: &Applied) -> ReportOutcome {
     match applied.stage {
-        ReportStage::Applied if visible(applied) > 0 => "changed",
-        ReportStage::Applied => "known",
-        ReportStage::Waiting => "parked",
-        ReportStage::Unmatched => "unmatched",
-        ReportStage::Unreadable => "unreadable",
+        ReportStage::Applied if visible(applied) > 0 => ReportOutcome::Changed,
+        ReportStage::Applied => ReportOutcome::Known,
+        ReportStage::Waiting => ReportOutcome::Parked,
+        ReportStage::Unmatched => ReportOutcome::Unmatched,
+        ReportStage::Unreadable => ReportOutcome::Unreadable,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::retention::Retention;
 use crate::error::Error;
+use crate::metrics::ErasedKind;
 use crate::service::Service;
 use crate::store::{Chore, Erased};
 
@@ -23,7 +24,7 @@ impl Service {
         let mut more = false;
         for (chore, days) in chores {
             let Some(days) = days else { continue };
-            if self.inner.stopping.is_cancelled() {
+            if self.inner.lifecycle.is_stopping() {
                 return Ok(false);
             }
             let before = Retention::before(days, self.inner.clock.now());
@@ -36,12 +37,12 @@ impl Service {
 
     fn count_erased(&self, erased: Erased) {
         let counts = [
-            ("text", erased.texts),
-            ("message", erased.rows),
-            ("report", erased.reports),
-            ("inbound", erased.inbound),
-            ("opt_out", erased.opt_outs),
-            ("campaign", erased.campaigns),
+            (ErasedKind::Text, erased.texts),
+            (ErasedKind::Message, erased.rows),
+            (ErasedKind::Report, erased.reports),
+            (ErasedKind::Inbound, erased.inbound),
+            (ErasedKind::OptOut, erased.opt_outs),
+            (ErasedKind::Campaign, erased.campaigns),
         ];
         for (what, n) in counts {
             self.inner.metrics.erased(what, n);

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Caller, Scope};
 use crate::domain::ids::{CampaignId, MessageId, OwnerId};
-use crate::domain::message::{Dispatch, Guarantee, Lane, Message, State};
+use crate::domain::message::{Dispatch, Guarantee, Lane, Message};
 use crate::domain::outcome::Outcome;
 use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
@@ -17,7 +17,6 @@ use crate::domain::status::OPTED_OUT;
 use crate::domain::text::MessageText;
 use crate::error::{Error, Resource, Violation};
 use crate::service::Service;
-use crate::service::gates::Admission;
 use crate::store::{Accepted, IdempotencyKey};
 
 /// A send, as the caller gave it.
@@ -41,10 +40,10 @@ pub struct SendSingle {
     pub delivery_guarantee: i32,
     /// Check only.
     pub dry_run: bool,
-    /// When to send it; an error says why it cannot be read.
-    pub scheduled_at: Result<Option<Timestamp>, &'static str>,
-    /// How long it is worth sending; an error says why it cannot be read.
-    pub validity: Result<Option<SignedDuration>, &'static str>,
+    /// When to send it; at once if absent.
+    pub scheduled_at: Option<Timestamp>,
+    /// How long it is worth sending; the default if absent.
+    pub validity: Option<SignedDuration>,
 }
 
 /// The result of a send.
@@ -74,18 +73,19 @@ struct Checked {
 }
 
 impl Service {
-    /// Sends one message. `deadline` is when the caller stops listening.
+    /// Sends one message. `violations` are what could not be read of the request: they are told with all others.
+    /// `deadline` is when the caller stops listening.
     ///
     /// A caller that goes away before the message is stored stops it; after that nothing does.
     pub async fn send_single(
         &self,
         caller: &Caller,
         request: SendSingle,
+        mut violations: Vec<Violation>,
         deadline: Option<Instant>,
     ) -> Result<Sent, Error> {
         caller.require(Scope::MessagesSend)?;
         let owner = caller.owner(request.user_id)?;
-        let mut violations = Vec::new();
         let checked = check(&request, self.inner.clock.now(), &mut violations);
         let print = || checked.as_ref().map(|checked| fingerprint(&request, checked));
         let key = idempotency_key(&request.idempotency_key, print, &mut violations);
@@ -97,7 +97,7 @@ impl Service {
         let cancel = CancellationToken::new();
         let guard = cancel.clone().drop_guard();
         let service = self.clone();
-        let work = self.inner.sends.spawn(async move { service.accept_and_deliver(message, key, cancel).await });
+        let work = self.inner.lifecycle.spawn(async move { service.accept_and_deliver(message, key, cancel).await });
         let done = work.await.map_err(|e| Error::Internal { cause: e.to_string() })??;
         drop(guard);
         match done {
@@ -108,7 +108,7 @@ impl Service {
 
     /// The message that the request asks for, in its first state.
     async fn compose(&self, owner: OwnerId, request: &SendSingle, checked: Checked) -> Result<Message, Error> {
-        let user = self.user(owner).await?;
+        let user = self.inner.users.get(owner).await?;
         if let Some(campaign) = request.campaign_id {
             let found = self.inner.store.campaign(owner, CampaignId(campaign)).await?;
             found.ok_or_else(|| Error::NotFound(Resource::Campaign, campaign.to_string()))?;
@@ -116,14 +116,9 @@ impl Service {
         let sender = checked.sender.or(user.sender).or_else(|| self.inner.settings.default_sender.clone());
         let sender = sender.ok_or_else(no_sender)?;
         let now = self.inner.clock.now();
-        let scheduled_at = request.scheduled_at.ok().flatten().filter(|at| *at > now);
+        let scheduled_at = request.scheduled_at.filter(|at| *at > now);
         let account = checked.traffic_account_id.unwrap_or_else(|| self.inner.settings.traffic_account_id.clone());
-        let state = match (scheduled_at, self.admission(&account)) {
-            (Some(at), _) => State::waiting(true, at, now),
-            (None, Admission::Granted(_)) => State::sending(self.inner.holder, self.lease_end(), now),
-            // The queue is the buffer: the workers send it once its gate opens.
-            (None, Admission::Held | Admission::Probe(_)) => State::waiting(false, now, now),
-        };
+        let state = self.inner.sender.first_state(&account, scheduled_at, now);
         let segmentation = checked.text.segmentation();
         Ok(Message {
             id: MessageId::new(now),
@@ -150,25 +145,23 @@ impl Service {
         key: Option<IdempotencyKey>,
         cancel: CancellationToken,
     ) -> Result<Progress, Error> {
+        let sender = &self.inner.sender;
         let at_once = message.state.dispatch == Dispatch::Sending;
-        let rate = if let (true, Admission::Granted(rate)) = (at_once, self.admission(&message.traffic_account_id)) {
-            rate
+        let rate = if at_once { sender.rate_of(&message) } else { None };
+        let message = if rate.is_some() && sender.has_backlog(&message) {
+            message.queued(self.inner.clock.now())
         } else {
-            None
+            message
         };
-        let message =
-            if rate.is_some() && self.has_backlog(&message) { message.queued(self.inner.clock.now()) } else { message };
         match self.inner.store.accept(message, key, rate, cancel).await? {
             Accepted::New(message) if message.state.dispatch == Dispatch::Sending => {
-                self.inner.gates.spend(1, 1, 0);
-                let (message, outcome) = self.deliver(*message).await?;
-                self.forget_stats_of(&message).await;
+                let (message, outcome) = sender.send(*message).await?;
                 let raw = if let Outcome::Accepted(acceptance) = outcome { Some(acceptance.raw) } else { None };
                 Ok(Progress::Done(Box::new(Sent { message, dry_run: false, raw })))
             }
             Accepted::New(message) => {
-                self.forget_stats_of(&message).await;
-                self.inner.wake.notify_waiters();
+                self.inner.stats.forget_of([&*message]).await;
+                sender.wake();
                 Ok(Progress::Done(Box::new(Sent { message: *message, dry_run: false, raw: None })))
             }
             Accepted::OptedOut => Err(Error::Precondition {
@@ -235,14 +228,11 @@ fn check(request: &SendSingle, now: Timestamp, violations: &mut Vec<Violation>) 
     if guarantee.is_none() {
         keep("delivery_guarantee", &"is not a guarantee that this service knows");
     }
-    if let Err(e) = request.scheduled_at {
-        keep("scheduled_at", &e);
-    }
     let far = now.checked_add(FURTHEST).unwrap_or(now);
-    if request.scheduled_at.is_ok_and(|at| at.is_some_and(|at| at > far)) {
+    if request.scheduled_at.is_some_and(|at| at > far) {
         keep("scheduled_at", &"must not be more than a year from now");
     }
-    let validity = request.validity.and_then(Message::validity).map_err(|e| keep("validity", &e));
+    let validity = Message::validity(request.validity).map_err(|e| keep("validity", &e));
     let (destination, text, guarantee, validity) = (destination?, text?, guarantee?, validity.ok()?);
     Some(Checked { destination, text, sender, traffic_account_id, guarantee, validity })
 }
@@ -296,8 +286,8 @@ fn fingerprint(request: &SendSingle, checked: &Checked) -> [u8; 32] {
         request.traffic_account_id.clone().unwrap_or_default(),
         request.campaign_id.map(|c| c.to_string()).unwrap_or_default(),
         request.delivery_guarantee.max(1).to_string(),
-        request.scheduled_at.ok().flatten().map(|at| at.to_string()).unwrap_or_default(),
-        request.validity.ok().flatten().map_or(0, |validity| validity.as_secs()).to_string(),
+        request.scheduled_at.map(|at| at.to_string()).unwrap_or_default(),
+        request.validity.map_or(0, |validity| validity.as_secs()).to_string(),
     ];
     digest(&parts)
 }

@@ -94,7 +94,7 @@ impl Service {
             return Err(Error::Unauthenticated("The stream URL has expired"));
         }
         // Whoever was taken out in the meantime is refused.
-        self.user(OwnerId(claims.user)).await.map_err(|e| match e {
+        self.inner.users.get(OwnerId(claims.user)).await.map_err(|e| match e {
             Error::NotFound(..) => invalid(),
             e => e,
         })?;

@@ -19,15 +19,15 @@ impl Service {
         let mut wakes = false;
         for pick in leases.into_iter().chain([Pick::Expired { limit: LIMIT }]) {
             let moved = self.inner.store.apply(Job { pick, event: Event::Timer }).await?;
-            self.forget_stats(&moved).await;
+            self.inner.stats.forget_moved(&moved).await;
             changed += moved.iter().filter(|m| m.result.is_ok()).count();
             for m in moved.iter().filter(|m| m.result.is_ok()) {
-                self.inner.metrics.timer(m.message.status().name());
+                self.inner.metrics.timer(m.message.status());
             }
             wakes |= moved.iter().any(|m| m.message.state.dispatch == Dispatch::Queued);
         }
         if wakes {
-            self.inner.wake.notify_waiters();
+            self.inner.sender.wake();
         }
         Ok(changed)
     }

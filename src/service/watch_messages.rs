@@ -131,7 +131,7 @@ impl Service {
             token::open(&name, &request.resume_token, horizon.end, self.inner.clock.now())
                 .map_err(|e| Error::invalid("resume_token", e))?
         };
-        let guest = self.enter_hub(owner)?;
-        Ok(Reader::start(self.clone(), guest, Wanted { campaign, statuses }, Arc::from(name), from))
+        let guest = self.inner.hub.enter(owner)?;
+        Ok(Reader::start(guest, Wanted { campaign, statuses }, Arc::from(name), from))
     }
 }

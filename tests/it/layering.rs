@@ -1,5 +1,7 @@
 //! The order of the layers, read from the source: arrows point right only, every file says what it is for, none is a drawer.
 
+mod circles;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -10,11 +12,16 @@ const RULES: &[(&str, &[&str])] = &[
     // APIs and worker: when something happens. Never the store, never the provider.
     ("grpc", &["contract", "service", "domain", "proto"]),
     ("http", &["contract", "service", "domain", "proto"]),
-    ("worker", &["service", "domain"]),
+    ("worker", &["service", "sender", "domain"]),
     // What both APIs for callers share: the contract's messages, to and from the service.
     ("contract", &["service", "domain", "proto"]),
     // The service layer: what happens.
-    ("service", &["domain", "store", "provider"]),
+    ("service", &["sender", "domain", "store", "provider"]),
+    // The engine that sends what is queued, with a state of its own.
+    ("sender", &["domain", "store", "provider"]),
+    // What both remember for a moment, and what is under way in the process.
+    ("caches", &["domain", "store"]),
+    ("lifecycle", &[]),
     // The rules: whether it happens.
     ("domain", &[]),
     // Ports, and the adapters behind them.
@@ -26,7 +33,8 @@ const RULES: &[(&str, &[&str])] = &[
     ("auth", &["domain"]),
     ("error", &["store", "provider"]),
     ("clock", &[]),
-    ("metrics", &[]),
+    // Its labels are the enums of the rules, and the names of the contract.
+    ("metrics", &["domain", "proto"]),
     // Bugs for the fault harness; in a normal build there are none, so whoever asks stays as pure as it was.
     ("planted", &[]),
     ("postgres", &[]),
@@ -64,12 +72,14 @@ const RULES: &[(&str, &[&str])] = &[
 
 /// Who may name the clock, the errors and the identity besides.
 const FREE: &[(&str, &[&str])] = &[
-    ("clock", &["app", "cli", "grpc", "http", "sandbox", "service", "store", "worker"]),
-    ("error", &["auth", "contract", "grpc", "http", "service", "worker"]),
-    ("metrics", &["grpc", "http", "service"]),
+    ("clock", &["app", "cli", "grpc", "http", "sandbox", "sender", "service", "store", "worker"]),
+    ("error", &["auth", "caches", "contract", "grpc", "http", "sender", "service", "worker"]),
+    ("metrics", &["grpc", "http", "sender", "service"]),
+    ("caches", &["sender", "service"]),
+    ("lifecycle", &["sender", "service"]),
     ("request_id", &["grpc", "http"]),
     ("auth", &["contract", "grpc", "http", "service"]),
-    ("planted", &["domain", "http", "provider", "service", "store"]),
+    ("planted", &["domain", "http", "provider", "sender", "service", "store"]),
     ("postgres", &["legacy", "store"]),
 ];
 

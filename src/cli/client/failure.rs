@@ -7,7 +7,7 @@ use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use super::Exit;
-use super::output::plain;
+use super::text::plain;
 
 /// Why a command failed.
 #[derive(Debug)]

@@ -2,7 +2,8 @@
 
 use super::connection::Connection;
 use super::failure::Failure;
-use super::output::{self, held, plain, rows, short, time};
+use super::output::{self, held, rows, short, time};
+use super::text::plain;
 use super::{Console, Exit};
 use crate::proto::{
     self, ExplainMessageRequest, GetMessageRequest, GetMessageStatusRequest, GetMessageStatusResponse,

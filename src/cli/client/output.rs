@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::failure::Failure;
+use super::text::plain;
 use crate::proto;
 
 /// One object on one line, in canonical proto3 JSON.
@@ -21,15 +22,6 @@ pub(super) fn rows(out: &mut dyn Write, rows: &[(&str, String)]) -> Result<(), F
         writeln!(out, "{label:<width$}  {}", plain(value))?;
     }
     Ok(())
-}
-
-/// A text of unknown origin on one line: a line break or a terminal's control sequence in it must not act.
-pub(super) fn plain(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() { safe.extend(c.escape_default()) } else { safe.push(c) }
-    }
-    safe
 }
 
 /// A point in time as RFC 3339 to the second, in UTC; empty if there is none.

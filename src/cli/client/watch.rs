@@ -7,6 +7,7 @@ use super::failure::Failure;
 use super::messages::state;
 use super::output;
 use super::refresh::was_cut;
+use super::text::plain;
 use super::{Console, Exit};
 use crate::proto::{MessageStatus, WatchMessagesRequest, WatchMessagesResponse};
 
@@ -99,7 +100,7 @@ async fn read(
             let (from, to) = (output::status(event.from()), output::status(event.to()));
             let from = if from.is_empty() { "NEW" } else { from };
             let campaign = event.campaign_id.map(|id| format!("  campaign {id}")).unwrap_or_default();
-            let id = output::plain(&event.id);
+            let id = plain(&event.id);
             writeln!(out, "{}  {id}  {from} -> {to}{campaign}", output::time(event.at.as_ref()))?;
         }
         // After it was told: an end in between tells a change again and never leaves one out.

@@ -4,8 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::time::expire;
-use super::{BLOCKED_RETRY, Done, EventKind, RESEND_AFTER, Refused, explain, rest, taken};
+use super::{BLOCKED_RETRY, Done, EventKind, RESEND_AFTER, Refused, expire, explain, rest, taken};
 use crate::domain::evidence::Rank;
 use crate::domain::message::{Dispatch, Guarantee, Lease, Message};
 use crate::domain::outcome::{Acceptance, Backoff, NotSent, Outcome, Reason};

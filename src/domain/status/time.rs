@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::sending::lose_answer;
-use super::{Done, EventKind, MAX_CRASHES, NO_REPORT, OPTED_OUT, OPTED_OUT_WHY, Recorded, Refused, explain, rest};
+use super::{Done, EventKind, MAX_CRASHES, NO_REPORT, OPTED_OUT, OPTED_OUT_WHY, Refused, expire, explain, rest};
 use crate::domain::evidence::Rank;
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::polling;
@@ -86,16 +86,6 @@ fn bury(m: &mut Message, now: Timestamp) -> Value {
         }
     }
     json!({"crashes": crashes})
-}
-
-pub(super) fn expire(m: &mut Message) -> Recorded {
-    // One that may be at the provider already must not read as "never sent".
-    m.state.dispatch = if m.state.ambiguous > 0 { Dispatch::Unknown } else { Dispatch::Expired };
-    if m.state.dispatch == Dispatch::Expired {
-        explain(m, "VALIDITY_ENDED", "its validity ended before it could be sent");
-    }
-    rest(m);
-    (Some(EventKind::Expired), Value::Null)
 }
 
 pub(super) fn cancel(m: &mut Message) -> Done {

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::contract::messages::RefreshedPage;
 use crate::domain::message::Status;
 use crate::error::Error;
 use crate::http::transcode::to_value;
 use crate::proto::{CampaignStats, GetMessageStatusResponse, RefreshStatusResponse};
-use crate::service::{BulkEvent, BulkProgress};
 
 /// The fields of the provider's view.
 const VIEW: [&str; 11] = [
@@ -43,35 +43,31 @@ pub(super) fn refreshed(found: &RefreshStatusResponse) -> Result<Value, Error> {
     }))
 }
 
-/// The result of a bulk refresh, or of one page of it: `updated` and `failed` count its results, `total` all there is.
-pub(super) fn bulk(steps: Vec<BulkProgress>) -> Result<Value, Error> {
-    let (mut updated, mut failed, mut total) = (0, 0, 0);
+/// The result of one page of a bulk refresh: `updated` and `failed` count its results, `total` all there is.
+pub(super) fn bulk(page: RefreshedPage) -> Result<Value, Error> {
+    let (mut updated, mut failed) = (0, 0);
     let mut results = Vec::new();
-    let mut next = None;
-    for step in steps {
-        total = step.total;
-        match step.event {
-            BulkEvent::Result { id, refreshed: Some(found), .. } => {
-                let found = RefreshStatusResponse::of(&id, *found);
+    for (id, outcome) in page.results {
+        let mut result = Map::from_iter([("providerMessageId".to_owned(), json!(id))]);
+        result.insert("success".to_owned(), json!(outcome.is_ok()));
+        match outcome {
+            Ok(found) => {
                 updated += found.updated;
-                let mut result =
-                    Map::from_iter([("providerMessageId".to_owned(), json!(id)), ("success".to_owned(), json!(true))]);
                 if let Value::Object(mut fields) = refreshed(&found)? {
                     fields.remove("affectedCampaignIds");
                     result.append(&mut fields);
                 }
-                results.push(Value::Object(result));
             }
-            BulkEvent::Result { id, error, .. } => {
+            Err(why) => {
                 failed += 1;
-                results.push(json!({"providerMessageId": id, "success": false, "code": "REFRESH_FAILED",
-                    "message": error.map(|error| error.words).unwrap_or_default()}));
+                result.insert("code".to_owned(), json!("REFRESH_FAILED"));
+                result.insert("message".to_owned(), json!(why));
             }
-            BulkEvent::Summary { more, .. } => next = more.then_some(step.resume_token),
         }
+        results.push(Value::Object(result));
     }
-    let mut answer = json!({"total": total, "updated": updated, "failed": failed, "results": results});
-    if let (Some(token), Value::Object(fields)) = (next, &mut answer) {
+    let mut answer = json!({"total": page.total, "updated": updated, "failed": failed, "results": results});
+    if let (Some(token), Value::Object(fields)) = (page.next, &mut answer) {
         fields.insert("nextPageToken".to_owned(), json!(token));
     }
     Ok(answer)

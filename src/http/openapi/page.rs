@@ -8,8 +8,6 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::http::openapi::DOCUMENT;
-
 const STYLE: &str = include_str!("docs.css");
 
 /// The page's policy: be styled by its own sheet.
@@ -20,10 +18,8 @@ pub(super) static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The page, made once.
-pub(super) static PAGE: LazyLock<String> = LazyLock::new(|| page(&DOCUMENT));
-
-fn page(document: &Value) -> String {
+/// The document as a page.
+pub(super) fn page(document: &Value) -> String {
     let mut html = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>messaging: HTTP API</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><style>{STYLE}</style></head><body>\

@@ -4,7 +4,7 @@ use axum::http::Method;
 use prost_reflect::FieldDescriptor;
 use serde_json::{Map, Value, json};
 
-use crate::http::openapi::operations::{self, answers};
+use crate::http::openapi::answers::{answers, idempotency_key, tag_of};
 use crate::http::openapi::schemas;
 use crate::http::transcode::CONTRACT;
 
@@ -29,7 +29,7 @@ pub(super) fn operation(method: &Method, path: &str, service: &str, name: &str) 
     }
     let repeatable = reads_body && input.get_field_by_name("idempotency_key").is_some();
     if repeatable {
-        parameters.push(operations::idempotency_key());
+        parameters.push(idempotency_key());
     }
     let elsewhere: Vec<String> = input.fields().filter(in_path).map(|field| field.name().to_owned()).collect();
     let elsewhere: Vec<&str> = elsewhere.iter().map(String::as_str).collect();
@@ -43,7 +43,7 @@ pub(super) fn operation(method: &Method, path: &str, service: &str, name: &str) 
     errors.extend(repeatable.then_some("422"));
     let mut operation = Map::from_iter([
         ("operationId".to_owned(), json!(name)),
-        ("tags".to_owned(), json!([operations::tag_of(path)])),
+        ("tags".to_owned(), json!([tag_of(path)])),
         ("summary".to_owned(), json!(text.split(". ").next().unwrap_or_default().trim_end_matches('.'))),
         ("description".to_owned(), json!(format!("{text}\n\nThe same as the RPC `{service}.{name}`."))),
         ("parameters".to_owned(), json!(parameters)),

@@ -3,13 +3,13 @@
 use prost_reflect::{EnumDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value, json};
 
-use crate::http::openapi::{examples, operations};
+use crate::http::openapi::examples;
 use crate::http::transcode::CONTRACT;
 
 const PACKAGE: &str = "messaging.v1.";
 
-/// Every schema, by its name.
-pub(super) fn all() -> Value {
+/// The schemas of the contract, by their names.
+pub(super) fn all() -> Map<String, Value> {
     let mut all = Map::new();
     for message in CONTRACT.all_messages().filter(|m| m.full_name().starts_with(PACKAGE) && !m.is_map_entry()) {
         all.insert(name(message.full_name()).to_owned(), of_message(&message));
@@ -17,8 +17,7 @@ pub(super) fn all() -> Value {
     for kind in CONTRACT.all_enums().filter(|e| e.full_name().starts_with(PACKAGE)) {
         all.insert(name(kind.full_name()).to_owned(), of_enum(&kind));
     }
-    all.extend(operations::schemas());
-    Value::Object(all)
+    all
 }
 
 /// The name in the document.

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::http::openapi::operations::{self, campaign_id, path_parameter, schema, with_errors};
+use crate::http::openapi::answers::{answers, campaign_id, path_parameter, schema, with_errors};
 use crate::http::openapi::{examples, rpc};
 
 /// The schemas of events.
@@ -84,7 +84,7 @@ pub(in crate::http) fn stream_url() -> Value {
             issue. Without the id of an event it is worth nothing after the minute, so it may stand in a log.",
         "requestBody": {"required": true, "content": {"application/json": {"schema": streams,
             "example": {"watchCampaign": {"campaignId": "7"}}}}},
-        "responses": operations::answers(&url, &["400", "401", "403", "404", "408", "413", "415", "429"])})
+        "responses": answers(&url, &["400", "401", "403", "404", "408", "413", "415", "429"])})
 }
 
 /// `GET /api/v1/streams/{token}`

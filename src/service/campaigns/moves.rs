@@ -28,8 +28,8 @@ impl Service {
         let store = &self.inner.store;
         let template = Template::from_stored(&campaign.content.text);
         let mut plan = Plan { invalid: campaign.invalid, duplicates: campaign.duplicates, ..Plan::default() };
-        self.refresh_gates().await?;
-        plan.segments_per_second = self.rate().map_or(0, |rate| i64::from(rate.per_second));
+        self.inner.sender.refresh_gates().await?;
+        plan.segments_per_second = self.inner.sender.rate().map_or(0, |rate| i64::from(rate.per_second));
         if template.is_plain()
             && let Ok(text) = template.render(&crate::domain::template::Variables::default())
         {
@@ -74,7 +74,9 @@ impl Service {
         let own = campaign.content.sender.clone().map(SenderId::from_stored);
         let sender = match own {
             Some(own) => Some(own),
-            None => self.user(caller.user).await?.sender.or_else(|| self.inner.settings.default_sender.clone()),
+            None => {
+                self.inner.users.get(caller.user).await?.sender.or_else(|| self.inner.settings.default_sender.clone())
+            }
         };
         Ok((campaign, sender.ok_or_else(no_sender)?))
     }
@@ -92,7 +94,7 @@ impl Service {
         }
         let campaign = CampaignId(id);
         let moved = self.inner.store.move_campaign(Move { owner: caller.user, campaign, action, sender }).await?;
-        self.inner.stats.invalidate(&(caller.user, campaign)).await;
+        self.inner.stats.forget(caller.user, campaign).await;
         let moved = moved.ok_or_else(|| Error::NotFound(Resource::Campaign, id.to_string()))?;
         moved.map_err(|e| refused(e, action))
     }

@@ -44,7 +44,7 @@ impl Service {
     async fn pause(&self) -> Result<(), Error> {
         tokio::select! {
             () = tokio::time::sleep(POLL_EVERY) => Ok(()),
-            () = self.inner.stopping.cancelled() => Err(Error::Unavailable {
+            () = self.inner.lifecycle.stopping() => Err(Error::Unavailable {
                 reason: "STOPPING",
                 message: "The server is stopping. Watch again.",
                 retry_after: Duration::from_secs(1),

@@ -9,7 +9,6 @@ use tokio::sync::mpsc::{self, error::SendTimeoutError};
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::service::Service;
 use crate::service::watch_messages::tail::{Guest, JournalBatch};
 use crate::service::watch_messages::{MessageWatch, Wanted, Watched, WatchedChange, token};
 use crate::store::{JournalEntry, Position};
@@ -35,7 +34,6 @@ impl From<Error> for End {
 
 /// The task that fills a stream.
 pub(super) struct Reader {
-    service: Service,
     guest: Guest,
     wanted: Wanted,
     name: Arc<str>,
@@ -48,17 +46,11 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Starts it after `from`.
-    pub(super) fn start(
-        service: Service,
-        guest: Guest,
-        wanted: Wanted,
-        name: Arc<str>,
-        from: Position,
-    ) -> MessageWatch {
+    pub(super) fn start(guest: Guest, wanted: Wanted, name: Arc<str>, from: Position) -> MessageWatch {
         let (buffer, mut buffered) = mpsc::channel(BUFFER);
         // Before the first read of the database: what comes meanwhile waits in the ring.
-        let ring = service.inner.hub.ring.subscribe();
-        let mut reader = Self { service, guest, wanted, name, done: from, told_at: Instant::now(), buffer, ring };
+        let ring = guest.hub.ring.subscribe();
+        let mut reader = Self { guest, wanted, name, done: from, told_at: Instant::now(), buffer, ring };
         let end = Arc::new(OnceLock::new());
         let ended = end.clone();
         tokio::spawn(async move {
@@ -79,12 +71,12 @@ impl Reader {
         // At once: from here on the reader has something to go on from.
         self.beat().await?;
         self.catch_up().await?;
-        let (service, buffer) = (self.service.clone(), self.buffer.clone());
-        let heartbeat = service.inner.settings.watching.heartbeat;
+        let (hub, buffer) = (self.guest.hub.clone(), self.buffer.clone());
+        let heartbeat = hub.limits.heartbeat;
         loop {
             let next = tokio::select! {
                 () = buffer.closed() => return Err(End::Gone),
-                () = service.inner.stopping.cancelled() => return Err(stopping().into()),
+                () = hub.lifecycle.stopping() => return Err(stopping().into()),
                 next = self.ring.recv() => Some(next),
                 () = tokio::time::sleep_until(self.told_at + heartbeat) => None,
             };
@@ -116,9 +108,9 @@ impl Reader {
 
     /// Reads the database from where this stream stands to where the journal is settled now.
     async fn catch_up(&mut self) -> Result<(), End> {
-        let service = self.service.clone();
-        let (store, reads) = (&service.inner.store, &service.inner.hub.reads);
-        let heartbeat = service.inner.settings.watching.heartbeat;
+        let hub = self.guest.hub.clone();
+        let (store, reads) = (&hub.store, &hub.reads);
+        let heartbeat = hub.limits.heartbeat;
         let settled = store.journal_horizon().await.map_err(Error::from)?.settled;
         loop {
             let page = {
@@ -162,11 +154,11 @@ impl Reader {
     }
 
     async fn emit(&mut self, at: Position, change: Option<WatchedChange>) -> Result<(), End> {
-        let inner = &self.service.inner;
-        let watched = Watched { resume_token: token::seal(&self.name, at, inner.clock.now()), change };
-        let stopped = pin!(inner.stopping.cancelled());
+        let hub = &self.guest.hub;
+        let watched = Watched { resume_token: token::seal(&self.name, at, hub.clock.now()), change };
+        let stopped = pin!(hub.lifecycle.stopping());
         let sent = tokio::select! {
-            sent = self.buffer.send_timeout(watched, inner.settings.watching.patience) => sent,
+            sent = self.buffer.send_timeout(watched, hub.limits.patience) => sent,
             () = stopped => return Err(stopping().into()),
         };
         self.told_at = Instant::now();

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, broadcast};
 
+use crate::clock::Clock;
 use crate::domain::ids::OwnerId;
 use crate::error::Error;
-use crate::service::Service;
-use crate::store::{JournalEntry, Position};
+use crate::lifecycle::Lifecycle;
+use crate::service::watch_messages::Watching;
+use crate::store::{JournalEntry, Position, Store};
 
 /// How many batches are kept for streams that are busy. Who misses one reads the database.
 const RING: usize = 64;
@@ -39,8 +41,12 @@ pub(super) struct JournalBatch {
     pub entries: HashMap<OwnerId, Vec<JournalEntry>>,
 }
 
-/// Where streams and the tail meet.
+/// Where streams and the tail meet, and all that they touch.
 pub(in crate::service) struct Hub {
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) limits: Watching,
+    pub(super) lifecycle: Lifecycle,
     pub(super) ring: broadcast::Sender<Arc<JournalBatch>>,
     pub(super) reads: Semaphore,
     guests: Mutex<Guests>,
@@ -53,14 +59,14 @@ struct Guests {
     tailing: bool,
 }
 
-impl Default for Hub {
-    fn default() -> Self {
-        let (ring, _) = broadcast::channel(RING);
-        Self { ring, reads: Semaphore::new(READS), guests: Mutex::default() }
-    }
-}
-
 impl Hub {
+    /// A hub without streams.
+    pub(in crate::service) fn new(store: Store, clock: Clock, limits: Watching, lifecycle: Lifecycle) -> Arc<Self> {
+        let (ring, _) = broadcast::channel(RING);
+        let reads = Semaphore::new(READS);
+        Arc::new(Self { store, clock, limits, lifecycle, ring, reads, guests: Mutex::default() })
+    }
+
     fn guests(&self) -> MutexGuard<'_, Guests> {
         self.guests.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -80,13 +86,13 @@ impl Hub {
 
 /// A stream's place; given back when it is dropped.
 pub(super) struct Guest {
-    service: Service,
+    pub hub: Arc<Hub>,
     pub owner: OwnerId,
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        let mut guests = self.service.inner.hub.guests();
+        let mut guests = self.hub.guests();
         guests.all = guests.all.saturating_sub(1);
         if let Some(n) = guests.of.get_mut(&self.owner) {
             *n = n.saturating_sub(1);
@@ -97,11 +103,11 @@ impl Drop for Guest {
     }
 }
 
-impl Service {
+impl Hub {
     /// A place for one more stream of this owner's, and a tail for it.
-    pub(super) fn enter_hub(&self, owner: OwnerId) -> Result<Guest, Error> {
-        let limits = &self.inner.settings.watching;
-        let mut guests = self.inner.hub.guests();
+    pub(super) fn enter(self: &Arc<Self>, owner: OwnerId) -> Result<Guest, Error> {
+        let limits = &self.limits;
+        let mut guests = self.guests();
         let retry_after = Duration::from_secs(5);
         if guests.all >= limits.streams {
             return Err(Error::Unavailable {
@@ -125,15 +131,14 @@ impl Service {
             tokio::spawn(self.clone().tail());
         }
         drop(guests);
-        Ok(Guest { service: self.clone(), owner })
+        Ok(Guest { hub: self.clone(), owner })
     }
 
-    async fn tail(self) {
-        let inner = &*self.inner;
+    async fn tail(self: Arc<Self>) {
         let mut read = None;
-        while let Some(owners) = inner.hub.watched() {
+        while let Some(owners) = self.watched() {
             // Before the poll: what is committed during it is not missed.
-            let written = inner.store.written();
+            let written = self.store.written();
             tokio::pin!(written);
             let wait = self.hand_out(&owners, &mut read).await.unwrap_or_else(|e| {
                 tracing::warn!(cause = e.cause(), "the journal could not be read; it is tried again");
@@ -148,8 +153,7 @@ impl Service {
 
     /// Hands out what is new; `read` is up to where everything was. Returns when to poll again at the latest.
     async fn hand_out(&self, owners: &[OwnerId], read: &mut Option<Position>) -> Result<Duration, Error> {
-        let inner = &*self.inner;
-        let horizon = inner.store.journal_horizon().await?;
+        let horizon = self.store.journal_horizon().await?;
         let wait = if horizon.settled < horizon.end { POLL_AGAIN } else { POLL_EVERY };
         let settled = Position::before(horizon.settled);
         let Some(mut from) = *read else {
@@ -160,7 +164,7 @@ impl Service {
             if from >= settled {
                 return Ok(wait);
             }
-            let found = inner.store.journal(owners, from, horizon.settled, BATCH).await?;
+            let found = self.store.journal(owners, from, horizon.settled, BATCH).await?;
             let full = i64::try_from(found.len()).is_ok_and(|n| n >= BATCH);
             let to = found.last().filter(|_| full).map_or(settled, |last| last.position);
             let mut entries: HashMap<_, Vec<_>> = owners.iter().map(|owner| (*owner, Vec::new())).collect();
@@ -168,12 +172,12 @@ impl Service {
                 entries.entry(entry.owner).or_default().push(entry);
             }
             // Without anybody to take it, it is nobody's.
-            let _ = inner.hub.ring.send(Arc::new(JournalBatch { from, to, entries }));
+            let _ = self.ring.send(Arc::new(JournalBatch { from, to, entries }));
             from = to;
             *read = Some(to);
         }
         if from < settled {
-            let _ = inner.hub.ring.send(Arc::new(JournalBatch { from, to: settled, entries: HashMap::new() }));
+            let _ = self.ring.send(Arc::new(JournalBatch { from, to: settled, entries: HashMap::new() }));
             *read = Some(settled);
         }
         Ok(wait)

@@ -140,7 +140,7 @@ on_both_databases! {
 
     async fn single_sends_have_a_limited_accounts_room_before_a_bulk_call(app) {
         app.store.change_gate(ACCOUNT, |gate, _| { gate.rate = Some(10); gate.burst = Some(5); }).await.unwrap();
-        app.service.refresh_gates().await.unwrap();
+        app.service.sender().refresh_gates().await.unwrap();
         let mut campaigns = app.campaigns_of(app.alice);
         let id = filled(&mut campaigns, 20).await;
         start(&mut campaigns, id).await.unwrap();
@@ -149,11 +149,11 @@ on_both_databases! {
             app.alice().send_single(to("+306900000001")).await.unwrap();
         }
         assert_eq!(app.ledger("").await.len(), 4);
-        assert!(app.service.send_due().await.unwrap().limited);
+        assert!(app.service.sender().send_due().await.unwrap().limited);
         app.clock.advance(jiff::SignedDuration::from_millis(200));
-        let pass = app.service.send_due_in_bulk().await.unwrap();
+        let pass = app.service.sender().send_due_in_bulk().await.unwrap();
         assert_eq!((pass.done, pass.limited), (0, true), "there is room for two, and single sends wait for it");
-        assert_eq!(app.service.send_due().await.unwrap().done, 2);
+        assert_eq!(app.service.sender().send_due().await.unwrap().done, 2);
         for _ in 0..24 {
             app.clock.advance(jiff::SignedDuration::from_millis(250));
             app.run_due().await;
@@ -163,7 +163,7 @@ on_both_databases! {
 
     async fn campaigns_of_both_guarantees_share_a_limited_account_evenly(app) {
         app.store.change_gate(ACCOUNT, |gate, _| { gate.rate = Some(10); gate.burst = Some(5); }).await.unwrap();
-        app.service.refresh_gates().await.unwrap();
+        app.service.sender().refresh_gates().await.unwrap();
         let mut campaigns = app.campaigns_of(app.alice);
         let in_bulk = filled(&mut campaigns, 40).await;
         let once = CreateCampaignRequest {
@@ -197,7 +197,7 @@ on_both_databases! {
         start(&mut campaigns, id).await.unwrap();
         app.service.reconcile_campaigns().await.unwrap();
         // Two calls of a hundred, and another one for each that ends before the pass does.
-        let sent = i64::try_from(app.service.send_due_in_bulk().await.unwrap().done).unwrap();
+        let sent = i64::try_from(app.service.sender().send_due_in_bulk().await.unwrap().done).unwrap();
         assert!((200..500).contains(&sent) && sent % 100 == 0, "{sent}");
         app.service.drain().await;
         let cancelled = cancel(&mut campaigns, id).await.unwrap();

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use messaging::grpc::ObserveLayer;
 use messaging::http::CallPermits;
-use messaging::metrics::Metrics;
+use messaging::metrics::{Metrics, Reading};
 use messaging::proto::{ListMessagesRequest, SendSingleRequest};
 use tonic::body::Body;
 use tonic::transport::Channel;
@@ -102,4 +102,26 @@ async fn a_full_server_says_when_to_come_back() {
     let health = http::Request::builder().uri("/grpc.health.v1.Health/Check").header("grpc-timeout", "20m");
     let answer = observed.call(health.body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(answer.headers()["grpc-status"], "4", "health is not counted");
+}
+
+#[tokio::test]
+async fn methods_that_callers_make_up_are_one_label_even_while_the_server_is_full() {
+    let never =
+        tower::service_fn(|_: http::Request<Body>| std::future::pending::<Result<http::Response<Body>, Infallible>>());
+    let metrics = Metrics::default();
+    let mut observed = ObserveLayer(CallPermits::new(1), metrics.clone()).layer(never);
+    let request = |path: &str| http::Request::builder().uri(path).body(Body::empty()).unwrap();
+    let _first = observed.call(request("/messaging.v1.MessagingService/SendSingle"));
+    for path in ["/messaging.v1.MessagingService/Invented", "/messaging.invented/SendSingle", "/messaging.Invented"] {
+        let answer = observed.call(request(path)).await.unwrap();
+        assert_eq!(Status::from_header_map(answer.headers()).unwrap().code(), Code::Unavailable);
+    }
+    drop(observed.call(request("/messaging.v1.CampaignService/StartCampaign")).await.unwrap());
+    let text = metrics.render(&Reading::default());
+    let calls: Vec<&str> = text.lines().filter(|line| line.starts_with("messaging_rpc_calls_total")).collect();
+    let expected = [
+        r#"messaging_rpc_calls_total{method="StartCampaign",code="Unavailable"} 1"#,
+        r#"messaging_rpc_calls_total{method="other",code="Unavailable"} 3"#,
+    ];
+    assert!(calls.len() == 2 && expected.iter().all(|line| calls.contains(line)), "{calls:?}");
 }

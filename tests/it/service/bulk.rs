@@ -117,11 +117,11 @@ impl Case {
             text: "Hello".to_owned(),
             sender: None,
             delivery_guarantee: guarantee,
-            scheduled_at: Ok(None),
-            validity: Ok(None),
+            scheduled_at: None,
+            validity: None,
             idempotency_key: String::new(),
         };
-        let id = self.service.create_campaign(&caller, new).await.unwrap().id.0;
+        let id = self.service.create_campaign(&caller, new, Vec::new()).await.unwrap().id.0;
         let mut adding = self.service.add_recipients(&caller, id).await.unwrap();
         let one = |i| GivenRecipient { destination: format!("+30690{i:07}"), variables: Vec::new() };
         adding.push((0..recipients).map(one).collect()).await.unwrap();
@@ -132,8 +132,8 @@ impl Case {
 
     async fn send(&self) {
         loop {
-            let one_by_one = self.service.send_due().await.unwrap().done;
-            let in_bulk = self.service.send_due_in_bulk().await.unwrap().done;
+            let one_by_one = self.service.sender().send_due().await.unwrap().done;
+            let in_bulk = self.service.sender().send_due_in_bulk().await.unwrap().done;
             self.service.drain().await;
             if one_by_one + in_bulk == 0 {
                 return;

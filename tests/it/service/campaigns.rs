@@ -52,11 +52,11 @@ async fn filled(service: &Service, caller: &Caller) -> i64 {
         text: "Hello".to_owned(),
         sender: None,
         delivery_guarantee: 0,
-        scheduled_at: Ok(None),
-        validity: Ok(None),
+        scheduled_at: None,
+        validity: None,
         idempotency_key: String::new(),
     };
-    let id = service.create_campaign(caller, new).await.unwrap().id.0;
+    let id = service.create_campaign(caller, new, Vec::new()).await.unwrap().id.0;
     let mut adding = service.add_recipients(caller, id).await.unwrap();
     let one = GivenRecipient { destination: "+306900000001".to_owned(), variables: Vec::new() };
     adding.push(vec![one]).await.unwrap();

@@ -98,7 +98,7 @@ on_both_databases! {
 
     async fn an_account_with_a_rate_queues_what_exceeds_it_and_sends_it_in_time(app) {
         app.store.change_gate(ACCOUNT, |gate, _| { gate.rate = Some(10); gate.burst = Some(5); }).await.unwrap();
-        app.service.refresh_gates().await.unwrap();
+        app.service.sender().refresh_gates().await.unwrap();
         let mut alice = app.alice();
         let mut counts = HashMap::new();
         for i in 0..20 {
@@ -121,7 +121,7 @@ on_both_databases! {
 
     async fn parts_are_what_a_rate_counts(app) {
         app.store.change_gate(ACCOUNT, |gate, _| { gate.rate = Some(10); gate.burst = Some(5); }).await.unwrap();
-        app.service.refresh_gates().await.unwrap();
+        app.service.sender().refresh_gates().await.unwrap();
         let mut alice = app.alice();
         let three = SendSingleRequest { text: "x".repeat(400), ..to("+306900000001") };
         assert_eq!(send(&mut alice, three.clone()).await.status(), MessageStatus::Sent);
@@ -139,7 +139,7 @@ on_both_databases! {
         queued(&app, app.bob, 5).await;
         app.advance(2);
         app.service.run_timers().await.unwrap();
-        assert_eq!(app.service.send_due().await.unwrap().done, 32);
+        assert_eq!(app.service.sender().send_due().await.unwrap().done, 32);
         app.service.drain().await;
         let mut bob = app.bob();
         let mine = bob.list_messages(messaging::proto::ListMessagesRequest::default()).await.unwrap().into_inner().messages;
@@ -154,11 +154,11 @@ on_both_databases! {
         app.sandbox_settings(serde_json::json!({"latency_ms": 300})).await;
         app.advance(10);
         app.service.run_timers().await.unwrap();
-        assert_eq!(app.service.send_due().await.unwrap().done, 3);
-        let ended = app.service.room_made();
+        assert_eq!(app.service.sender().send_due().await.unwrap().done, 3);
+        let ended = app.service.sender().room_made();
         tokio::pin!(ended);
         ended.as_mut().enable();
-        let pass = app.service.send_due().await.unwrap();
+        let pass = app.service.sender().send_due().await.unwrap();
         assert_eq!((pass.done, pass.full), (0, true));
         app.sandbox_settings(serde_json::json!({"latency_ms": 0})).await;
         app.service.drain().await;

@@ -119,11 +119,11 @@ impl Bench {
             text: "t".to_owned(),
             sender: None,
             delivery_guarantee: 0,
-            scheduled_at: Ok(None),
-            validity: Ok(None),
+            scheduled_at: None,
+            validity: None,
             idempotency_key: String::new(),
         };
-        let campaign = service.create_campaign(&caller, new).await.unwrap().id.0;
+        let campaign = service.create_campaign(&caller, new, Vec::new()).await.unwrap().id.0;
         let sends = (0..messages).map(|_| {
             let request = SendSingle {
                 destination: "+306900000001".to_owned(),
@@ -135,10 +135,10 @@ impl Bench {
                 idempotency_key: String::new(),
                 delivery_guarantee: 0,
                 dry_run: false,
-                scheduled_at: Ok(None),
-                validity: Ok(None),
+                scheduled_at: None,
+                validity: None,
             };
-            service.send_single(&caller, request, None)
+            service.send_single(&caller, request, Vec::new(), None)
         });
         for sent in futures::future::join_all(sends).await {
             sent.unwrap();

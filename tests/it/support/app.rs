@@ -294,9 +294,9 @@ impl TestApp {
         for _ in 0..100 {
             let reconciled = self.service.reconcile_campaigns().await.expect("the campaigns are reconciled");
             let timers = self.service.run_timers().await.expect("the timers run");
-            self.service.refresh_gates().await.expect("the gates are read");
-            let sent = self.service.send_due().await.expect("what is due is sent").done;
-            let in_bulk = self.service.send_due_in_bulk().await.expect("what is due is sent in bulk").done;
+            self.service.sender().refresh_gates().await.expect("the gates are read");
+            let sent = self.service.sender().send_due().await.expect("what is due is sent").done;
+            let in_bulk = self.service.sender().send_due_in_bulk().await.expect("what is due is sent in bulk").done;
             let reports = self.service.apply_due_reports().await.expect("what was reported is applied");
             let inbound = self.service.read_inbound().await.expect("what came in is read");
             let polls = self.service.poll_unreported().await.expect("the provider is asked");

@@ -10,7 +10,8 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::super::connection::Campaigns;
 use super::super::failure::Failure;
-use super::super::output::{self, plain, rows};
+use super::super::output::{self, rows};
+use super::super::text::plain;
 use super::super::{Console, Exit};
 use crate::proto::add_recipients_request::Recipient;
 use crate::proto::{AddRecipientsRequest, AddRecipientsResponse};

@@ -4,7 +4,8 @@ use tonic::{Status, Streaming};
 
 use super::super::connection::Messages;
 use super::super::failure::Failure;
-use super::super::output::{self, plain};
+use super::super::output;
+use super::super::text::plain;
 use super::super::{Console, Exit};
 use super::patience::was_cut;
 use super::progress::Progress;

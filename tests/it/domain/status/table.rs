@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use messaging::domain::message::Status;
-use messaging::domain::status::{BLOCKED_RETRY, EventKind, public};
+use messaging::domain::status::{BLOCKED_RETRY, EventKind};
 
 use super::*;
 
@@ -137,7 +137,7 @@ fn the_owner_reads_one_status_for_the_two_axes() {
     for dispatch in Dispatch::ALL {
         write!(table, "\n{:11}", format!("{dispatch:?}")).unwrap();
         for rank in Rank::ALL {
-            write!(table, "{:11}", format!("{:?}", public(dispatch, rank))).unwrap();
+            write!(table, "{:11}", format!("{:?}", Status::of(dispatch, rank))).unwrap();
         }
     }
     insta::assert_snapshot!(table.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"), @r"

@@ -7,23 +7,23 @@ use crate::domain::gate::Signal;
 use crate::domain::message::Message;
 use crate::domain::outcome::{Backoff, NotSent, Outcome, Quote, Reason};
 use crate::domain::status::Event;
+use crate::metrics::ProviderCall;
 use crate::planted;
 use crate::provider::Submission;
-use crate::service::Service;
-use crate::service::health::class;
+use crate::sender::Sender;
 use crate::store::{Job, Pick};
 
 /// How much of the lease has to be left to begin another call.
 const CALL_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 
-impl Service {
+impl Sender {
     /// Sends messages that passed the fence, in a task of its own. The slot is free again when all are settled.
     pub(super) fn begin_bulk(&self, messages: Vec<Message>, slot: OwnedSemaphorePermit) {
         let counted = messages.first().map(|m| self.count(m.owner, messages.len()));
-        let service = self.clone();
-        self.inner.sends.spawn(async move {
+        let sender = self.clone();
+        self.inner.lifecycle.spawn(async move {
             let _held = (slot, counted);
-            service.deliver_bulk(messages).await;
+            sender.deliver_bulk(messages).await;
         });
     }
 
@@ -62,7 +62,7 @@ impl Service {
             [one] => tokio::time::timeout(left, async { Ok(vec![self.inner.provider.send(one).await]) }).await,
             many => tokio::time::timeout(left, self.inner.provider.send_bulk(many)).await,
         };
-        self.inner.metrics.provider("bulk", begun.elapsed());
+        self.inner.metrics.provider(ProviderCall::Bulk, begun.elapsed());
         let outcomes = called.unwrap_or_else(|_| Err(super::deliver::no_answer()));
         let signal = match &outcomes {
             Ok(each) => each
@@ -83,7 +83,7 @@ impl Service {
             outcomes.rotate_left(1);
         }
         for outcome in &outcomes {
-            self.inner.metrics.outcome(first.lane.name(), class(outcome));
+            self.inner.metrics.outcome(first.lane, outcome.into());
         }
         let random = || (self.inner.random)();
         let jobs = messages.into_iter().zip(outcomes).filter_map(|(message, outcome)| {
@@ -100,7 +100,7 @@ impl Service {
                 "the settling of a bulk call was given up; the messages will be found by their lease"
             );
         }
-        self.forget_stats_of(&first).await;
+        self.inner.stats.forget_of([&first]).await;
     }
 }
 

@@ -1,30 +1,25 @@
 //! Handing messages to the provider: what is past the fence is sent, and settled whatever happens meanwhile.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use tokio::sync::Semaphore;
-use tokio::sync::futures::Notified;
 
 use crate::domain::gate::Signal;
 use crate::domain::message::{Dispatch, Lease, Message};
 use crate::domain::outcome::{Outcome, Quote, Reason};
 use crate::domain::status::Event;
 use crate::error::Error;
+use crate::metrics::ProviderCall;
 use crate::planted;
 use crate::provider::Submission;
-use crate::service::Service;
-use crate::service::health::class;
-use crate::store::{self, Job, Moved, Pick, Topic};
+use crate::sender::Sender;
+use crate::store::{self, Job, Moved, Pick};
 
 /// How much of a lease has to be left for the fence: time for its commit and for noticing that it ran out.
 const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 /// How long a settle is tried again while the database is out of reach. After that the reaper calls the message
 /// unknown, which is what it then is.
 const SETTLE_TRIES: Duration = Duration::from_mins(5);
-/// How long a claim waits for more free slots.
-const GATHER: Duration = Duration::from_millis(10);
 
 /// The outcome of a call that its own limits should have ended.
 pub(super) fn no_answer() -> Outcome {
@@ -45,27 +40,20 @@ impl Submission {
     }
 }
 
-impl Service {
-    /// When a lease that begins now ends.
-    pub(super) fn lease_end(&self) -> jiff::Timestamp {
-        let now = self.inner.clock.now();
-        let lease = SignedDuration::try_from(self.inner.settings.lease).unwrap_or(SignedDuration::from_mins(1));
-        now.checked_add(lease).unwrap_or(now)
-    }
-
+impl Sender {
     /// Sends a message that passed the fence under our lease, and settles it. Returns the message as it is then, and
     /// the provider's outcome.
     pub(super) async fn deliver(&self, message: Message) -> Result<(Message, Outcome), Error> {
         let Some(lease) = message.lease() else {
-            return Err(Error::Internal { cause: "a message without a lease reached the provider".to_owned() });
+            return Err(Error::Internal { cause: "a message without a lease was to be sent".to_owned() });
         };
         let submission = Submission::of(&message);
         // The provider's own limits end sooner; this one holds the promise that no call outlives its lease.
         let call = tokio::time::timeout(self.inner.settings.lease, self.inner.provider.send(&submission));
         let begun = tokio::time::Instant::now();
         let outcome = call.await.unwrap_or_else(|_| no_answer());
-        self.inner.metrics.provider("send", begun.elapsed());
-        self.inner.metrics.outcome(message.lane.name(), class(&outcome));
+        self.inner.metrics.provider(ProviderCall::Send, begun.elapsed());
+        self.inner.metrics.outcome(message.lane, (&outcome).into());
         self.observe(&message.traffic_account_id, Signal::of(&outcome)).await;
         if planted::now_and_then("lost-settle") {
             return Ok((message, outcome));
@@ -116,73 +104,26 @@ impl Service {
         }
     }
 
-    /// Waits until another queued message can be in flight, or the process stops.
-    pub async fn slot_free(&self) {
-        self.permit(&self.inner.slots).await;
-        // Those that were claimed together end together: a moment's patience claims many at once again.
-        let many = u32::try_from(self.inner.settings.send_concurrency / 4).unwrap_or(1);
-        let _ = tokio::time::timeout(GATHER, self.inner.slots.acquire_many(many)).await;
-    }
-
-    /// Waits until another bulk call can be in flight, or the process stops.
-    pub async fn bulk_slot_free(&self) {
-        self.permit(&self.inner.bulk_slots).await;
-    }
-
-    async fn permit(&self, slots: &Semaphore) {
-        tokio::select! {
-            // The semaphores are never closed; if one were, looking for work would be right, too.
-            slot = slots.acquire() => drop(slot),
-            () = self.inner.stopping.cancelled() => {}
-        }
-    }
-
-    /// The notification that there is something to do: whoever begins to wait for it before looking misses none.
-    pub fn woken(&self) -> Notified<'_> {
-        self.inner.wake.notified()
-    }
-
-    /// Listens to the other replicas, for as long as it is polled.
-    pub async fn listen(&self) {
-        self.inner
-            .store
-            .listen(|topic| match topic {
-                Topic::Queue => self.inner.wake.notify_waiters(),
-                Topic::Gates => self.inner.gates_changed.notify_one(),
-            })
-            .await;
-    }
-
-    /// Waits for the signal that a gate has changed.
-    pub async fn gates_changed(&self) {
-        self.inner.gates_changed.notified().await;
-    }
-
     /// Sends a message that is claimed or past the fence in a task of its own, in a slot: a kill leaves no more unknown than there are slots.
     pub(super) async fn begin(&self, message: Message) {
-        let slot = self.inner.slots.clone().acquire_owned().await;
-        let (service, counted) = (self.clone(), self.count(message.owner, 1));
-        self.inner.sends.spawn(async move {
+        let slot = self.inner.slots.take().await;
+        let (sender, counted) = (self.clone(), self.count(message.owner, 1));
+        self.inner.lifecycle.spawn(async move {
             let _held = (slot, counted);
-            if let Err(e) = service.fence_and_deliver(&message).await {
+            if let Err(e) = sender.fence_and_deliver(&message).await {
                 tracing::warn!(message = %message.id, cause = e.cause(), "a queued message could not be sent");
             }
         });
     }
 
-    /// From here on nothing more is claimed, and what is claimed is given back instead of sent.
-    pub fn stop_sending(&self) {
-        self.inner.stopping.cancel();
-    }
-
     async fn fence_and_deliver(&self, message: &Message) -> Result<(), Error> {
         if message.state.dispatch == Dispatch::Sending {
             let (message, _) = self.deliver(message.clone()).await?;
-            self.forget_stats_of(&message).await;
+            self.inner.stats.forget_of([&message]).await;
             return Ok(());
         }
         let Some(lease) = message.lease() else { return Ok(()) };
-        let event = if self.inner.stopping.is_cancelled() {
+        let event = if self.inner.lifecycle.is_stopping() {
             Event::Release { lease }
         } else {
             Event::Fence { lease, until: self.lease_end(), margin: LEASE_MARGIN }
@@ -191,29 +132,9 @@ impl Service {
         for fenced in moved {
             if fenced.result.is_ok() && fenced.message.state.dispatch == Dispatch::Sending {
                 let (message, _) = self.deliver(fenced.message).await?;
-                self.forget_stats_of(&message).await;
+                self.inner.stats.forget_of([&message]).await;
             }
         }
         Ok(())
-    }
-
-    /// Forgets the counters of the campaigns that these moves changed.
-    pub(super) async fn forget_stats(&self, moved: &[Moved]) {
-        self.forget_stats_of_all(moved.iter().filter(|m| m.result.is_ok()).map(|m| &m.message)).await;
-    }
-
-    /// Forgets the counters of these messages' campaigns, each once.
-    pub(super) async fn forget_stats_of_all(&self, messages: impl Iterator<Item = &Message>) {
-        let campaigns: HashSet<_> = messages.filter_map(|m| Some((m.owner, m.campaign?))).collect();
-        for campaign in &campaigns {
-            self.inner.stats.invalidate(campaign).await;
-        }
-    }
-
-    /// Forgets the counters of the message's campaign.
-    pub(super) async fn forget_stats_of(&self, message: &Message) {
-        if let Some(campaign) = message.campaign {
-            self.inner.stats.invalidate(&(message.owner, campaign)).await;
-        }
     }
 }

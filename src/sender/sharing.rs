@@ -33,16 +33,15 @@ impl CallKind {
     }
 }
 
-/// One account: when each kind was last seen to wait, and a deficit counter between the two kinds of campaigns' calls.
-///
-/// `deficit` is how many segments a partition that goes in bulk has had less than one that goes one by one while both kinds
-/// waited; negative, the other way round. A pass that the other kind does not wait beside sets it to 0. The kind that
-/// is ahead may not send while the other waits, so the deficit never grows beyond what one pass takes.
+/// One account: when each kind was last seen to wait, and what the kinds of a campaign's calls owe each other.
 #[derive(Default)]
 struct Account {
     single: Option<Timestamp>,
     one_by_one: Option<Timestamp>,
     bulk: Option<Timestamp>,
+    /// How many segments each bulk partition has had less than each that goes one by one, while both kinds waited;
+    /// below zero it is the other kind that has had less. It is zero whenever one kind alone waits, and while both do it
+    /// is never further from zero than what one pass takes: whoever is ahead takes nothing until the other has caught up.
     deficit: f64,
 }
 

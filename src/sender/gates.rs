@@ -11,7 +11,7 @@ use crate::domain::budget::Budget;
 use crate::domain::gate::{Circuit, Gate, Holding, PROVIDER, Signal};
 use crate::domain::rate::Rate;
 use crate::error::Error;
-use crate::service::Service;
+use crate::sender::Sender;
 
 /// The gates as they were read last, and this process's own observations.
 pub(super) struct Gates {
@@ -86,7 +86,7 @@ impl Gates {
     }
 }
 
-impl Service {
+impl Sender {
     /// Reads the gates anew. Every replica does so every second, and at once when one of them changes a gate.
     pub async fn refresh_gates(&self) -> Result<(), Error> {
         let gates = self.inner.store.gates().await?;
@@ -104,13 +104,25 @@ impl Service {
         held
     }
 
+    /// Waits for the notification that a gate has changed.
+    pub async fn gates_changed(&self) {
+        self.inner.gates_changed.notified().await;
+    }
+
+    /// Whether sends to the provider are held, whatever their account.
+    #[must_use]
+    pub fn is_provider_held(&self) -> bool {
+        self.inner.gates.is_held(PROVIDER, self.inner.clock.now())
+    }
+
     /// Whether a message on this account may be sent now.
     pub(super) fn admission(&self, account: &str) -> Admission {
         self.inner.gates.admission(account, self.inner.settings.rate, self.inner.clock.now())
     }
 
     /// The rate of the default route account, if it has one.
-    pub(super) fn rate(&self) -> Option<Rate> {
+    #[must_use]
+    pub fn rate(&self) -> Option<Rate> {
         let settings = &self.inner.settings;
         let known = self.inner.gates.known.load();
         known.get(&settings.traffic_account_id).map_or(settings.rate, |gate| gate.limit(settings.rate))

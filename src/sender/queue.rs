@@ -1,29 +1,19 @@
 //! The queue, taken in turns: single sends before campaigns, owners one after the other, held accounts left alone.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use jiff::SignedDuration;
-use tokio::sync::Notify;
-use tokio::sync::futures::Notified;
-use tokio::time::Instant;
 
 use crate::domain::fair_share::{self, Demand};
-use crate::domain::ids::OwnerId;
-use crate::domain::message::Message;
 use crate::domain::rate::Rate;
 use crate::error::Error;
 use crate::planted;
-use crate::service::Service;
-use crate::service::gates::Admission;
-use crate::service::sharing::CallKind;
+use crate::sender::Sender;
+use crate::sender::gates::Admission;
+use crate::sender::sharing::CallKind;
 use crate::store::{Claim, Claimed, Partition};
 
-/// How long a list of partitions is used before it is read anew: while there is much to do, reading it for every claim
-/// would cost as much as the claims.
-const PARTITIONS_TTL: Duration = Duration::from_millis(250);
 /// How long a retry is put off that the budget does not allow now.
 const PUT_OFF: SignedDuration = SignedDuration::from_secs(2);
 
@@ -54,92 +44,12 @@ enum By {
     Probe,
 }
 
-/// The partitions that had something due a moment ago.
-#[derive(Default)]
-pub(super) struct CachedPartitions(Mutex<Option<(Instant, Arc<Vec<Partition>>)>>);
-
-impl CachedPartitions {
-    fn get(&self) -> Option<Arc<Vec<Partition>>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().filter(|(read, _)| read.elapsed() < PARTITIONS_TTL).map(|(_, partitions)| partitions.clone())
-    }
-
-    fn set(&self, partitions: Option<Arc<Vec<Partition>>>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
-            partitions.map(|partitions| (Instant::now(), partitions));
-    }
-}
-
-/// How many messages of each owner this process has in flight.
-#[derive(Default)]
-pub(super) struct InFlight {
-    of: Mutex<HashMap<OwnerId, usize>>,
-    /// Some have ended.
-    ended: Notify,
-}
-
-impl InFlight {
-    fn count(&self, owner: OwnerId) -> usize {
-        self.of.lock().unwrap_or_else(PoisonError::into_inner).get(&owner).copied().unwrap_or(0)
-    }
-
-    fn add(&self, owner: OwnerId, n: usize) {
-        *self.of.lock().unwrap_or_else(PoisonError::into_inner).entry(owner).or_default() += n;
-    }
-
-    fn remove(&self, owner: OwnerId, n: usize) {
-        let mut all = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = all.get_mut(&owner) {
-            *count = count.saturating_sub(n);
-            if *count == 0 {
-                all.remove(&owner);
-            }
-        }
-        drop(all);
-        self.ended.notify_waiters();
-    }
-}
-
-/// Messages in flight, counted until this is dropped.
-pub(super) struct Counted {
-    service: Service,
-    owner: OwnerId,
-    n: usize,
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.service.inner.in_flight.remove(self.owner, self.n);
-    }
-}
-
 /// A partition that may be sent from, and its account's rate.
 type Open<'a> = (&'a Partition, Option<Rate>);
 
-impl Service {
-    /// Counts messages of an owner as in flight.
-    pub(super) fn count(&self, owner: OwnerId, n: usize) -> Counted {
-        self.inner.in_flight.add(owner, n);
-        Counted { service: self.clone(), owner, n }
-    }
-
-    /// The notification that some of an owner's messages have ended: whoever begins to wait for it before looking misses none.
-    pub fn room_made(&self) -> Notified<'_> {
-        self.inner.in_flight.ended.notified()
-    }
-
-    /// The partitions with something due, and whether they were read just now.
-    async fn partitions(&self) -> Result<(Arc<Vec<Partition>>, bool), Error> {
-        if let Some(partitions) = self.inner.cached_partitions.get() {
-            return Ok((partitions, false));
-        }
-        let partitions = Arc::new(self.inner.store.partitions().await?);
-        self.inner.cached_partitions.set(Some(partitions.clone()));
-        Ok((partitions, true))
-    }
-
+impl Sender {
     /// Begins to send single messages, and those of campaigns that must go one by one, as many as there are free slots.
-    /// [`Service::drain`] waits for their ends.
+    /// The process's end waits for theirs.
     pub async fn send_due(&self) -> Result<Pass, Error> {
         self.dispatch_pass(By::One).await
     }
@@ -152,7 +62,7 @@ impl Service {
     /// Goes through the queue by a list of partitions that may be some moments old; if that finds nothing, by a new one.
     async fn dispatch_pass(&self, by: By) -> Result<Pass, Error> {
         loop {
-            if self.inner.stopping.is_cancelled() {
+            if self.inner.lifecycle.is_stopping() {
                 return Ok(Pass::default());
             }
             let (partitions, fresh) = self.partitions().await?;
@@ -177,8 +87,8 @@ impl Service {
             pass.limited |= self.defer_to_others(&mut open, kind);
             // In turns first; then those who have more share what the others left over.
             for _ in 0..2 {
-                let free = self.inner.slots.available_permits();
-                if open.is_empty() || free == 0 || self.inner.stopping.is_cancelled() {
+                let free = self.inner.slots.free();
+                if open.is_empty() || free == 0 || self.inner.lifecycle.is_stopping() {
                     break;
                 }
                 let demands = self.demands(&open, false).await?;
@@ -198,8 +108,8 @@ impl Service {
     async fn in_bulk(&self, partitions: &[Partition]) -> Result<Pass, Error> {
         let mut pass = Pass::default();
         let mut open = self.open(partitions, CallKind::Bulk);
-        while !open.is_empty() && !self.inner.stopping.is_cancelled() {
-            let Ok(slot) = self.inner.bulk_slots.clone().try_acquire_owned() else { break };
+        while !open.is_empty() && !self.inner.lifecycle.is_stopping() {
+            let Some(slot) = self.inner.slots.take_bulk() else { break };
             pass.limited |= self.defer_to_others(&mut open, CallKind::Bulk);
             let demands = self.demands(&open, true).await?;
             pass.full |= demands.iter().any(|demand| demand.room == 0);
@@ -240,17 +150,6 @@ impl Service {
         let limited: Vec<&Partition> =
             open.iter().filter(|(_, rate)| rate.is_some()).map(|(partition, _)| *partition).collect();
         self.inner.sharing.charge(kind, &limited, &claimed.leased, &claimed.limited, self.inner.clock.now());
-    }
-
-    /// How many more messages of this owner's may be in flight here.
-    async fn room(&self, owner: OwnerId, in_bulk: bool) -> Result<usize, Error> {
-        let own = match self.user(owner).await {
-            Ok(user) => user.max_in_flight,
-            Err(Error::NotFound(..)) => None,
-            Err(e) => return Err(e),
-        };
-        let all = if in_bulk { usize::MAX } else { self.inner.settings.owner_in_flight };
-        Ok(own.unwrap_or(all).saturating_sub(self.inner.in_flight.count(owner)))
     }
 
     async fn demands(&self, open: &[Open<'_>], in_bulk: bool) -> Result<Vec<Demand>, Error> {
@@ -315,7 +214,7 @@ impl Service {
         if !claimed.limited.is_empty() {
             self.inner.metrics.limited();
         }
-        self.forget_stats_of_all(claimed.leased.iter().chain(&claimed.dropped)).await;
+        self.inner.stats.forget_of(claimed.leased.iter().chain(&claimed.dropped)).await;
         self.inner.metrics.retries(claimed.retries);
         let calls = if by == By::Bulk { 1 } else { claimed.leased.len() };
         self.inner.gates.spend(calls, claimed.leased.len() - claimed.retries, claimed.retries);
@@ -332,7 +231,7 @@ impl Service {
         }
         let mut done = 0;
         for (gate, partition) in tried {
-            if self.inner.stopping.is_cancelled() || !self.take_probe(&gate).await? {
+            if self.inner.lifecycle.is_stopping() || !self.take_probe(&gate).await? {
                 continue;
             }
             let claimed = self.claim(vec![(partition.clone(), 1)], BTreeMap::new(), By::Probe).await?;
@@ -345,16 +244,6 @@ impl Service {
             }
         }
         Ok(done)
-    }
-
-    /// Whether messages of this owner's and account already wait for room: a new one goes behind them.
-    pub(super) fn has_backlog(&self, message: &Message) -> bool {
-        let known = self.inner.cached_partitions.get();
-        known.is_some_and(|partitions| {
-            partitions
-                .iter()
-                .any(|s| s.campaign.is_none() && s.owner == message.owner && s.account == message.traffic_account_id)
-        })
     }
 }
 

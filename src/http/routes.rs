@@ -1,0 +1,23 @@
+//! The routes of the API: the one list that the router and the document are made of.
+
+use crate::http::endpoint::Endpoint;
+use crate::http::{campaigns, messages, mitto, opt_outs, recipients, stream_urls};
+
+/// Every route of the API.
+pub(super) fn all() -> Vec<Endpoint> {
+    let mut all = prompt();
+    all.extend(recipients::endpoints());
+    all
+}
+
+/// Those that answer within a time; the others take as long as their bodies come.
+pub(super) fn prompt() -> Vec<Endpoint> {
+    let groups = [
+        mitto::endpoints(),
+        messages::endpoints(),
+        campaigns::endpoints(),
+        opt_outs::endpoints(),
+        stream_urls::endpoints(),
+    ];
+    groups.into_iter().flatten().collect()
+}
