@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
-use crate::config::{Config, Error};
+use crate::config::{Config, Error, variables as var};
 use crate::provider::mitto::Mitto;
 use crate::service::{Parts, Service, Settings, Watching};
 use crate::store::{self, Store};
@@ -25,7 +25,7 @@ pub async fn open_store(config: &store::Config) -> Result<Store, Error> {
 pub async fn build(config: &Config) -> Result<Service, Error> {
     let clock = Clock::system();
     let store = Store::open(&config.database, clock.clone(), true).await.map_err(|e| database_error(&e))?;
-    let provider = Mitto::new(config.provider.mitto.clone()).map_err(|e| Error::of("MITTO_API_BASE", e))?;
+    let provider = Mitto::new(config.provider.mitto.clone()).map_err(|e| var::MITTO_API_BASE.error(e))?;
     Ok(Service::new(Parts {
         store,
         provider: Arc::new(provider),
@@ -54,19 +54,15 @@ pub async fn build(config: &Config) -> Result<Service, Error> {
 
 /// Tokens under the configured secret.
 pub fn tokens(secret: &SecretString) -> Result<Tokens, Error> {
-    Tokens::new(secret).ok_or_else(|| Error::of("JWT_SECRET", "is too short: use 32 bytes or more"))
+    Tokens::new(secret).ok_or_else(|| var::JWT_SECRET.error("is too short: use 32 bytes or more"))
 }
 
 pub fn database_error(e: &store::Error) -> Error {
     match e {
-        store::Error::Serving { .. } => Error::of(
-            "DATABASE_URL",
-            format_args!("cannot be used: {e}; stop that one, or give this one a database of its own"),
-        ),
-        store::Error::Key(problem) => Error::of("PSEUDONYM_KEY", problem),
-        e => Error::of(
-            "DATABASE_URL",
-            format_args!("cannot be used: {e}; see that the database runs and may be written to"),
-        ),
+        store::Error::Serving { .. } => var::DATABASE_URL
+            .error(format_args!("cannot be used: {e}; stop that one, or give this one a database of its own")),
+        store::Error::Key(problem) => var::PSEUDONYM_KEY.error(problem),
+        e => var::DATABASE_URL
+            .error(format_args!("cannot be used: {e}; see that the database runs and may be written to")),
     }
 }

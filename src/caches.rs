@@ -1,4 +1,4 @@
-//! What is answered from memory for a moment: users, and how campaigns stand. Whoever changes a campaign's messages here
+//! Caches that last a moment: users, and how campaigns stand. Whoever changes a campaign's messages here
 //! says so, and the next reader counts them anew; what other replicas change is seen a moment later.
 
 use std::collections::HashSet;

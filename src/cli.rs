@@ -37,7 +37,7 @@ enum Command {
     /// Bring the database up to date
     Migrate(admin::DatabaseArgs),
     /// Check the configuration, the database and the files it names, and change nothing
-    CheckConfig,
+    CheckConfig(admin::CheckConfig),
     /// Users, who own messages and campaigns
     #[command(subcommand)]
     User(admin::User),
@@ -113,7 +113,7 @@ pub async fn run(
         Command::Serve(serve) => serve.run(env, out).await,
         Command::Sandbox(sandbox) => sandbox.run(&env, out).await,
         Command::Migrate(database) => database.migrate(env, out).await,
-        Command::CheckConfig => admin::check_config(&env, out).await,
+        Command::CheckConfig(check) => check.run(&env, out).await,
         Command::User(command) => command.run(env, out).await,
         Command::Key(command) => command.run(env, out).await,
         Command::Token(command) => command.run(env, out).await,
@@ -126,8 +126,7 @@ pub async fn run(
         Command::Inbound(command) => command.run(env, out).await,
         Command::ImportLegacy(import) => import.run(env, out, err).await,
         Command::Client(command) => {
-            let lookup = |name: &str| env.get(name).map(str::to_owned);
-            return client::run(command, &lookup, out, err).await.into();
+            return client::run(command, &env, out, err).await.into();
         }
     };
     match done {

@@ -1,4 +1,4 @@
-//! What is under way in this process, and whether it is to stop: work that goes on whatever becomes of who asked for it.
+//! The life of the process: what is under way in it, and whether it is to stop; work that goes on whatever becomes of who asked for it.
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};

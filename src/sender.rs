@@ -65,7 +65,7 @@ pub struct Settings {
 /// A source of random numbers from 0 to 1, passed in so that tests decide.
 pub type Random = Arc<dyn Fn() -> f64 + Send + Sync>;
 
-/// What the sender is made of.
+/// The parts of the sender.
 pub struct Parts {
     /// The database.
     pub store: Store,
@@ -83,7 +83,7 @@ pub struct Parts {
     pub users: Users,
     /// How campaigns stand, which sending changes.
     pub stats: CampaignStats,
-    /// What is under way, and whether the process is to stop.
+    /// The work under way, and whether the process is to stop.
     pub lifecycle: Lifecycle,
 }
 
@@ -105,7 +105,7 @@ struct Inner {
     lifecycle: Lifecycle,
     /// Who holds leases: this process, in this run of it.
     holder: Uuid,
-    /// What may be in flight at once.
+    /// The slots of what may be in flight at once.
     slots: Slots,
     /// The known state of the gates that every send passes.
     gates: Gates,

@@ -5,7 +5,7 @@ use tracing::Subscriber;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{EnvFilter, fmt};
 
-use crate::config::{Env, Error};
+use crate::config::{Env, Error, variables as var};
 
 /// How logs look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,22 +20,14 @@ pub enum Format {
 #[derive(Debug, Clone)]
 pub struct Settings {
     format: Format,
-    level: String,
+    level: &'static str,
 }
 
 impl Settings {
     /// Reads the settings.
     pub fn load(env: &Env) -> Result<Self, Error> {
-        let format = match env.get("LOG_FORMAT") {
-            None | Some("human") => Format::Human,
-            Some("json") => Format::Json,
-            Some(_) => return Err(Error::of("LOG_FORMAT", "must be human or json")),
-        };
-        let level = env.get("LOG_LEVEL").unwrap_or("info").to_ascii_lowercase();
-        if !["error", "warn", "info", "debug"].contains(&level.as_str()) {
-            return Err(Error::of("LOG_LEVEL", "must be error, warn, info or debug"));
-        }
-        Ok(Self { format, level })
+        let format = if var::LOG_FORMAT.read(env)? == "json" { Format::Json } else { Format::Human };
+        Ok(Self { format, level: var::LOG_LEVEL.read(env)? })
     }
 
     /// Makes these settings the process's, on standard error. The first call counts.

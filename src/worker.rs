@@ -67,6 +67,10 @@ pub struct Worker {
 impl Worker {
     /// Starts the loops. Without `sending` only maintenance runs: the rest is other processes' work.
     #[must_use]
+    #[expect(
+        clippy::too_many_lines,
+        reason = "the list of all that happens in the background, read from top to bottom"
+    )]
     pub fn start(service: &Service, sending: bool) -> Self {
         let worker = Self { tasks: TaskTracker::new(), stop: CancellationToken::new(), service: service.clone() };
         let sender = service.sender();

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use rand::RngExt as _;
 use secrecy::ExposeSecret as _;
@@ -11,7 +11,7 @@ use crate::app;
 use crate::auth::{Scope, keys};
 use crate::cli::{Failure, serve};
 use crate::clock::Clock;
-use crate::config::{self, Config, Env};
+use crate::config::{self, Config, Env, variables as var};
 use crate::domain::ids::OwnerId;
 use crate::domain::sender::SenderId;
 use crate::server::tls;
@@ -182,7 +182,7 @@ impl Token {
     pub(super) async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
         check_scope(&self.scope)?;
         let env = self.database.env(env)?;
-        let tokens = app::tokens(&config::jwt_secret(&env)?)?;
+        let tokens = app::tokens(&var::JWT_SECRET.read(&env)?)?;
         let store = app::open_store(&config::database(&env)?).await?;
         existing(&store, self.user).await?;
         let ttl = SignedDuration::from_hours(self.hours);
@@ -205,14 +205,37 @@ pub(super) async fn existing(store: &Store, user: i64) -> Result<(), Failure> {
     found.map(drop).ok_or_else(|| missing().into())
 }
 
-/// Checks what `serve` would check, and ends.
-pub(super) async fn check_config(env: &Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
-    crate::telemetry::Settings::load(env)?;
-    let config = Config::load(env)?;
-    if let Some(files) = &config.grpc.tls {
-        tls::Tls::load(files.clone().into()).map_err(|e| Failure::Config(config::Error::new(e.to_string())))?;
+#[derive(Debug, Args)]
+pub(super) struct CheckConfig {
+    /// Check nothing, and print every variable
+    #[arg(long, value_name = "FORM")]
+    reference: Option<Reference>,
+}
+
+/// How the variables are printed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Reference {
+    /// As the page of the documentation
+    Page,
+    /// As the example of an environment
+    Env,
+}
+
+impl CheckConfig {
+    /// Checks what `serve` would check, and ends.
+    pub(super) async fn run(self, env: &Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
+        match self.reference {
+            Some(Reference::Page) => return write!(out, "{}", config::page()).map_err(Failure::other),
+            Some(Reference::Env) => return write!(out, "{}", config::example()).map_err(Failure::other),
+            None => {}
+        }
+        crate::telemetry::Settings::load(env)?;
+        let config = Config::load(env)?;
+        if let Some(files) = &config.grpc.tls {
+            tls::Tls::load(files.clone().into()).map_err(|e| Failure::Config(config::Error::new(e.to_string())))?;
+        }
+        app::tokens(&config.jwt_secret)?;
+        let pending = crate::store::probe(&config.database).await.map_err(|e| app::database_error(&e))?;
+        writeln!(out, "the configuration is good; the database {pending}").map_err(Failure::other)
     }
-    app::tokens(&config.jwt_secret)?;
-    let pending = crate::store::probe(&config.database).await.map_err(|e| app::database_error(&e))?;
-    writeln!(out, "the configuration is good; the database {pending}").map_err(Failure::other)
 }

@@ -20,6 +20,8 @@ pub use watch::Watch;
 use std::io::{IsTerminal as _, Read, Write};
 use std::process::ExitCode;
 
+use crate::config::Env;
+
 /// The commands that call a running service. It holds credentials, numbers and texts, so it has no `Debug`.
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -64,8 +66,8 @@ impl From<Exit> for ExitCode {
 
 /// The surroundings of a command, passed in so that tests can watch it.
 pub struct Console<'a> {
-    /// Looks a variable of the environment up.
-    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// The environment.
+    pub env: &'a Env,
     /// Read where a file is named `-`.
     pub input: &'a mut dyn Read,
     /// Takes the results, and nothing else.
@@ -79,12 +81,7 @@ pub struct Console<'a> {
 }
 
 /// Runs a command with the process's standard input, and a progress bar if standard error is a terminal.
-pub async fn run(
-    command: Command,
-    env: &dyn Fn(&str) -> Option<String>,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> Exit {
+pub async fn run(command: Command, env: &Env, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
     let progress = std::io::stderr().is_terminal();
     let patience = Patience::default();
     run_in(command, &mut Console { env, input: &mut std::io::stdin(), out, err, progress, patience }).await

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::Failure;
 use crate::cli::admin::DatabaseArgs;
-use crate::config::{self, Env};
+use crate::config::{self, Env, variables as var};
 use crate::domain::imported::Queued;
 use crate::legacy::{self, Mapping, Source, Table, Url};
 use crate::store::{OldHome, OldKind, Store};
@@ -70,15 +70,15 @@ impl Import {
         out: &mut (dyn Write + Send),
         err: &mut (dyn Write + Send),
     ) -> Result<(), Failure> {
-        let from = self.from.as_deref().or_else(|| env.get("LEGACY_DATABASE_URL"));
+        let from = self.from.or(var::LEGACY_DATABASE_URL.read(&env)?);
         let from = from.ok_or_else(|| config::Error::of("--from", "is required: postgres://user@host/database"))?;
-        let url = Url::parse(from)?;
+        let url = Url::parse(&from)?;
         let maps = self.maps.iter().map(|map| Mapping::parse(map)).collect::<Result<Vec<_>, _>>()?;
         let defaults = Defaults {
-            sender: env.get("MITTO_SENDER").unwrap_or_default().to_owned(),
+            sender: env.get(&var::MITTO_SENDER).unwrap_or_default().to_owned(),
             traffic_account_id: env
-                .get("SMS_TRAFFIC_ACCOUNT_ID")
-                .or_else(|| env.get("MITTO_TRAFFIC_ACCOUNT_ID"))
+                .get(&var::SMS_TRAFFIC_ACCOUNT_ID)
+                .or_else(|| env.get(&var::MITTO_TRAFFIC_ACCOUNT_ID))
                 .unwrap_or_default()
                 .to_owned(),
             queued: match self.queued_as {

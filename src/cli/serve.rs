@@ -15,7 +15,7 @@ use crate::app;
 use crate::auth::Scope;
 use crate::cli::Failure;
 use crate::clock::Clock;
-use crate::config::{self, Config, Env};
+use crate::config::{self, Config, Env, variables as var};
 use crate::domain::ids::OwnerId;
 use crate::domain::sender::SenderId;
 use crate::sandbox::{self, Sandbox};
@@ -49,11 +49,11 @@ impl Serve {
         let stop_sandbox = CancellationToken::new();
         let (config, listeners, sandbox) = if self.sandbox {
             // The listeners first: the sandbox posts its reports to one of them, and the rest sends to where it listens.
-            let env = sandbox_env(env)?.with("MITTO_API_BASE", NOWHERE.to_owned());
+            let env = sandbox_env(env)?.with(&var::MITTO_API_BASE, NOWHERE.to_owned());
             let config = Config::load(&env)?;
             let listeners = Listeners::open(&config.grpc, config.http_addr).await?;
             let sandbox = start_sandbox(&env, &config, listeners.addresses().1, &stop_sandbox).await?;
-            (Config::load(&env.with("MITTO_API_BASE", format!("http://{sandbox}")))?, listeners, Some(sandbox))
+            (Config::load(&env.with(&var::MITTO_API_BASE, format!("http://{sandbox}")))?, listeners, Some(sandbox))
         } else {
             let config = Config::load(&env)?;
             let listeners = Listeners::open(&config.grpc, config.http_addr).await?;
@@ -122,21 +122,19 @@ pub(super) async fn until_stopped(
 pub(super) fn sandbox_env(env: Env) -> Result<Env, config::Error> {
     let dir = config::data_dir(&env)?;
     let cannot = |e: &dyn std::fmt::Display| {
-        config::Error::of(
-            "DATA_DIR",
-            format_args!("cannot be used: {}: {e}; name a directory that can be written to", dir.display()),
-        )
+        var::DATA_DIR
+            .error(format_args!("cannot be used: {}: {e}; name a directory that can be written to", dir.display()))
     };
     std::fs::create_dir_all(&dir).map_err(|e| cannot(&e))?;
     let secret = kept_secret(&dir.join("sandbox-jwt-secret")).map_err(|e| cannot(&e))?;
     let pseudonyms = kept_secret(&dir.join("sandbox-pseudonym-key")).map_err(|e| cannot(&e))?;
     let webhooks = kept_secret(&dir.join("sandbox-webhook-secret")).map_err(|e| cannot(&e))?;
     let database = format!("sqlite://{}", dir.join("sandbox.db").display());
-    let env = env.or("DATABASE_URL", database).or("JWT_SECRET", secret).or("MITTO_SENDER", DEMO_SENDER);
-    let env = env.or("WEBHOOK_SECRET", webhooks).or("PSEUDONYM_KEY", pseudonyms);
-    let account = env.get("MITTO_TRAFFIC_ACCOUNT_ID").unwrap_or(DEMO_ACCOUNT).to_owned();
+    let env = env.or(&var::DATABASE_URL, database).or(&var::JWT_SECRET, secret).or(&var::MITTO_SENDER, DEMO_SENDER);
+    let env = env.or(&var::WEBHOOK_SECRET, webhooks).or(&var::PSEUDONYM_KEY, pseudonyms);
+    let account = env.get(&var::MITTO_TRAFFIC_ACCOUNT_ID).unwrap_or(DEMO_ACCOUNT).to_owned();
     // Never the real provider's key: what is sent here must not be able to leave the machine.
-    Ok(env.or("SMS_TRAFFIC_ACCOUNT_ID", account).with("MITTO_API_KEY", "sandbox-key".to_owned()))
+    Ok(env.or(&var::SMS_TRAFFIC_ACCOUNT_ID, account).with(&var::MITTO_API_KEY, "sandbox-key".to_owned()))
 }
 
 /// A random secret that is made once and kept, readable by its owner alone, so that tokens outlive a restart.
@@ -163,7 +161,7 @@ async fn start_sandbox(
     let hook = |name: &str| Some(format!("http://{http}/webhooks/mitto/{name}"));
     let token = config.webhooks.secrets.first().filter(|_| config.sandbox_reports);
     let reports = token.map(|token| ("x-webhook-token".to_owned(), token.expose_secret().to_owned()));
-    let addr = env.get("SANDBOX_ADDR").unwrap_or("127.0.0.1:0").to_owned();
+    let addr = var::SANDBOX_ADDR.read(env)?.to_string();
     let ledger = config::data_dir(env)?.join("sandbox-ledger.jsonl");
     let config = sandbox::Config {
         ledger_file: Some(ledger),
@@ -173,7 +171,7 @@ async fn start_sandbox(
         ..sandbox::Config::default()
     };
     let sandbox = Sandbox::bind(&addr, config, Clock::system()).await;
-    let sandbox = sandbox.map_err(|e| config::Error::of("SANDBOX_ADDR", format_args!("cannot be used: {e}")))?;
+    let sandbox = sandbox.map_err(|e| var::SANDBOX_ADDR.error(format_args!("cannot be used: {e}")))?;
     let addr = sandbox.addr();
     tokio::spawn(sandbox.run(stop.clone()));
     Ok(addr)

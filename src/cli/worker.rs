@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::app;
 use crate::cli::Failure;
 use crate::cli::serve::until_stopped;
-use crate::config::{Config, Env, Error};
+use crate::config::{Config, Env, variables as var};
 use crate::server::HttpListener;
 use crate::shutdown;
 use crate::worker::Worker;
@@ -19,9 +19,9 @@ pub(super) async fn run(env: Env, out: &mut (dyn Write + Send)) -> Result<(), Fa
     crate::telemetry::Settings::load(&env)?.install();
     // It checks nobody's tokens.
     let secret = rand::rng().random::<[u8; 32]>().iter().fold(String::new(), |hex, b| format!("{hex}{b:02x}"));
-    let config = Config::load(&env.or("JWT_SECRET", secret))?;
+    let config = Config::load(&env.or(&var::JWT_SECRET, secret))?;
     if !config.work.enabled {
-        return Err(Error::of("WORKERS", "is 0, which leaves a worker nothing to do: leave it out").into());
+        return Err(var::WORKERS.error("is 0, which leaves a worker nothing to do: leave it out").into());
     }
     let listener = HttpListener::open(config.http_addr).await?;
     let service = app::build(&config).await?;

@@ -1,4 +1,4 @@
-//! What may be in flight at once: a kill leaves no more unknown than there are slots.
+//! The slots of what may be in flight at once: a kill leaves no more unknown than there are slots.
 
 use std::sync::Arc;
 use std::time::Duration;

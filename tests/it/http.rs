@@ -19,7 +19,8 @@ use http_body_util::BodyExt as _;
 use messaging::proto::SendSingleRequest;
 use tower::ServiceExt as _;
 
-use crate::support::app::{Kind, TestApp, on_both_databases};
+use crate::support::app::TestApp;
+use crate::support::database::on_both_databases;
 
 async fn answer(app: &TestApp, method: &str, path: &str) -> (StatusCode, serde_json::Value) {
     let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
@@ -38,7 +39,7 @@ async fn metrics(app: &TestApp) -> String {
     String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn what_is_counted_is_told_without_a_number_a_text_or_an_account(app) {
         let request = |destination: &str| SendSingleRequest {
             destination: destination.to_owned(),
@@ -61,7 +62,7 @@ on_both_databases! {
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }
-        for word in ["canary", "3069", crate::support::app::ACCOUNT, "alice"] {
+        for word in ["canary", "3069", crate::support::settings::ACCOUNT, "alice"] {
             assert!(!text.contains(word), "{word} is in\n{text}");
         }
     }

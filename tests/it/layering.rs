@@ -181,13 +181,46 @@ fn no_path_goes_round_the_order_of_the_layers() {
     }
 }
 
+/// The adapters: the modules behind a port that are public, with the names that they make public.
+fn adapters(port: &str) -> Vec<(String, BTreeSet<String>)> {
+    let public = |file: &str, kinds: &[&str]| -> BTreeSet<String> {
+        let code = code(&files::read(file));
+        let words: Vec<&str> =
+            code.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|w| !w.is_empty()).collect();
+        let named = words.windows(3).filter(|w| w[0] == "pub" && kinds.contains(&w[1]));
+        named.map(|w| w[2].to_owned()).collect()
+    };
+    let modules = public(&format!("src/{port}.rs"), &["mod"]);
+    assert!(!modules.is_empty(), "src/{port}.rs has no adapter");
+    let items =
+        |module: &String| public(&format!("src/{port}/{module}.rs"), &["struct", "enum", "fn", "const", "trait"]);
+    modules.iter().map(|module| (module.clone(), items(module))).collect()
+}
+
 #[test]
-fn only_the_composition_root_names_a_concrete_provider() {
-    for (file, code) in sources() {
-        let words: BTreeSet<&str> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
-        let behind_the_port = file.starts_with("provider/mitto");
-        assert!(!words.contains("Mitto") || behind_the_port || file == "app.rs", "src/{file} names Mitto");
+fn only_the_composition_root_and_the_configuration_name_a_concrete_provider() {
+    let root = ["app.rs", "config/load.rs", "config/serving.rs"];
+    let mut found = 0;
+    for (adapter, items) in adapters("provider") {
+        for (file, code) in sources() {
+            if file.starts_with("provider/") {
+                continue;
+            }
+            let path = code.contains(&format!("provider::{adapter}"));
+            let grouped = code.split("crate::provider::{").skip(1).any(|group| {
+                let group = group.split(';').next().unwrap();
+                group.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == adapter)
+            });
+            let typed = code
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .any(|word| items.contains(word) && word.to_lowercase().contains(&adapter));
+            if path || grouped || typed {
+                assert!(root.contains(&file.as_str()), "src/{file} names provider::{adapter}");
+                found += 1;
+            }
+        }
     }
+    assert!(found >= 2, "nobody puts a provider in: the test looks for the wrong names");
 }
 
 #[test]
@@ -205,6 +238,15 @@ fn no_file_is_longer_than_four_hundred_lines() {
         (lines > 400).then(|| format!("src/{file} has {lines} lines"))
     };
     assert_eq!(sources().into_iter().filter_map(long).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+#[test]
+fn half_of_the_files_are_short_and_nine_of_ten_are_not_long() {
+    let length = |(file, _): (String, String)| files::read(&format!("src/{file}")).lines().count();
+    let mut lengths: Vec<usize> = sources().into_iter().map(length).collect();
+    lengths.sort_unstable();
+    let (median, ninety) = (lengths[lengths.len() / 2], lengths[lengths.len() * 9 / 10]);
+    assert!(median <= 110 && ninety <= 240, "the median is {median} lines, nine of ten have {ninety} or fewer");
 }
 
 #[test]

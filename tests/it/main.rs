@@ -10,6 +10,7 @@
 
 mod cli;
 mod clients;
+mod config;
 mod documents;
 mod domain;
 mod grpc;

@@ -2,10 +2,13 @@
 
 pub mod app;
 pub mod contract;
+pub mod database;
 pub mod dump;
 pub mod files;
+pub mod leftovers;
 pub mod messages;
 pub mod outcomes;
 pub mod postgres;
 pub mod program;
+pub mod settings;
 pub mod store;

@@ -13,11 +13,9 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Request, Status};
 
 use super::failure::Failure;
+use crate::config::{Env, variables as var};
 use crate::proto::campaign_service_client::CampaignServiceClient;
 use crate::proto::messaging_service_client::MessagingServiceClient;
-
-/// Without a scheme, so that `--ca` alone asks this machine over TLS.
-const DEFAULT_ADDR: &str = "127.0.0.1:50051";
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -81,7 +79,7 @@ impl Session {
 
 impl Connection {
     /// Connects. What is not on the command line is looked up in the environment.
-    pub(super) async fn open(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Session, Failure> {
+    pub(super) async fn open(&self, env: &Env) -> Result<Session, Failure> {
         let credentials = self.credentials(env)?;
         let uri = self.uri(env)?;
         let addr = uri.to_string();
@@ -92,8 +90,9 @@ impl Connection {
         Ok(Session(InterceptedService::new(channel, credentials)))
     }
 
-    fn uri(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Uri, Failure> {
-        let given = self.addr.clone().or_else(|| set(env, "MESSAGING_ADDR")).unwrap_or_else(|| DEFAULT_ADDR.to_owned());
+    fn uri(&self, env: &Env) -> Result<Uri, Failure> {
+        // Its default has no scheme, so that `--ca` alone asks this machine over TLS.
+        let given = if let Some(given) = &self.addr { given.clone() } else { var::MESSAGING_ADDR.read(env)? };
         let unusable = || Failure::Usage(format!("{given} is not an address: give http://…, https://… or HOST:PORT"));
         let wants_tls = self.ca.is_some() || self.client_cert.is_some();
         let uri: Uri = if given.contains("://") {
@@ -145,13 +144,13 @@ impl Connection {
     }
 
     /// The command line goes before the environment, and a token before an API key.
-    fn credentials(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Credentials, Failure> {
+    fn credentials(&self, env: &Env) -> Result<Credentials, Failure> {
         let token = |token: String| ("authorization", format!("Bearer {token}"));
         let key = |key: String| ("x-api-key", key);
         let (name, value) = match (&self.token, &self.api_key) {
             (Some(given), _) => token(given.clone()),
             (None, Some(given)) => key(given.clone()),
-            (None, None) => match (set(env, "MESSAGING_TOKEN"), set(env, "MESSAGING_API_KEY")) {
+            (None, None) => match (var::MESSAGING_TOKEN.read(env)?, var::MESSAGING_API_KEY.read(env)?) {
                 (Some(found), _) => token(found),
                 (None, Some(found)) => key(found),
                 // The service says what is missing, and its health needs none.
@@ -177,11 +176,6 @@ impl Interceptor for Credentials {
         }
         Ok(request)
     }
-}
-
-/// A variable that is there and not empty.
-fn set(env: &dyn Fn(&str) -> Option<String>, name: &str) -> Option<String> {
-    env(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
 fn is_loopback(host: &str) -> bool {

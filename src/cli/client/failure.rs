@@ -8,6 +8,7 @@ use tonic_types::StatusExt as _;
 
 use super::Exit;
 use super::text::plain;
+use crate::config;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -40,6 +41,12 @@ impl Failure {
     /// Whether the reader of the results went away.
     pub(super) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(e) if e.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+impl From<config::Error> for Failure {
+    fn from(e: config::Error) -> Self {
+        Self::Usage(e.to_string())
     }
 }
 

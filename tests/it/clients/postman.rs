@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::http::document::{document, operations};
-use crate::support::app::{Kind, TestApp};
+use crate::support::app::TestApp;
+use crate::support::database::Kind;
 use crate::support::files;
 
 fn read(name: &str) -> Value {

@@ -7,14 +7,15 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use super::send::to;
-use crate::support::app::{Kind, ORDINARY, TestApp, on_both_databases};
+use crate::support::app::{ORDINARY, TestApp};
+use crate::support::database::on_both_databases;
 
 /// The marks by which a caller can tell an answer: the code, the words and the details' bytes.
 fn seen(status: &Status) -> (Code, String, Vec<u8>) {
     (status.code(), status.message().to_owned(), status.details().to_vec())
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn credentials_that_are_missing_forged_or_about_nobody_are_refused(app) {
         let good = app.token(app.alice, ORDINARY);
         let (head, signature) = good.rsplit_once('.').unwrap();

@@ -5,13 +5,14 @@ use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use super::send::to;
-use crate::support::app::{Kind, TestApp, on_both_databases};
+use crate::support::app::TestApp;
+use crate::support::database::on_both_databases;
 
 fn new(name: &str) -> CreateCampaignRequest {
     CreateCampaignRequest { name: name.to_owned(), text: "Hi {{first_name}}".to_owned(), ..Default::default() }
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn a_campaign_is_read_as_it_was_made(app) {
         let mut campaigns = app.campaigns_of(app.alice);
         let request = CreateCampaignRequest {

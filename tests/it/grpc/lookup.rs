@@ -8,7 +8,8 @@ use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use super::send::to;
-use crate::support::app::{Client, Kind, TestApp, on_both_databases};
+use crate::support::app::{Client, TestApp};
+use crate::support::database::on_both_databases;
 
 async fn ids(client: &mut Client, mut request: ListMessagesRequest) -> Vec<String> {
     let mut ids = Vec::new();
@@ -22,7 +23,7 @@ async fn ids(client: &mut Client, mut request: ListMessagesRequest) -> Vec<Strin
     }
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn pages_visit_every_message_once_newest_first(app) {
         let mut alice = app.alice();
         let mut sent = Vec::new();

@@ -3,7 +3,8 @@
 use messaging::proto::{AddOptOutRequest, ListOptOutsRequest, OptOutSource, RemoveOptOutRequest, SendSingleRequest};
 use tonic::Code;
 
-use crate::support::app::{Kind, TestApp, on_both_databases};
+use crate::support::app::TestApp;
+use crate::support::database::on_both_databases;
 
 fn add(destination: &str) -> AddOptOutRequest {
     AddOptOutRequest { destination: destination.to_owned(), owner_id: None }
@@ -13,7 +14,7 @@ fn remove(destination: &str) -> RemoveOptOutRequest {
     RemoveOptOutRequest { destination: destination.to_owned(), owner_id: None }
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn a_number_on_the_list_is_not_sent_to_until_it_is_taken_off(app) {
         let mut alice = app.alice();
         let added = alice.add_opt_out(add("0030 690 0000001")).await.unwrap().into_inner();

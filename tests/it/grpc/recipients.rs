@@ -8,7 +8,8 @@ use messaging::proto::*;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::support::app::{Campaigns, Kind, TestApp, on_both_databases};
+use crate::support::app::{Campaigns, TestApp};
+use crate::support::database::on_both_databases;
 use crate::support::store::eventually;
 
 /// Makes a campaign of this text.
@@ -54,7 +55,7 @@ fn reason(status: &Status) -> String {
     status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn five_thousand_recipients_come_in_one_stream_without_their_duplicates(app) {
         let mut campaigns = app.campaigns_of(app.alice);
         let id = made(&mut campaigns, "Hi {{name}}").await;

@@ -5,9 +5,10 @@ use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use super::send::to;
-use crate::support::app::{Kind, TestApp, on_both_databases};
+use crate::support::app::TestApp;
+use crate::support::database::on_both_databases;
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn the_providers_words_become_our_states(app) {
         let mut alice = app.alice();
         let cases = [("01", MessageStatus::Delivered), ("02", MessageStatus::Failed), ("04", MessageStatus::Sent),

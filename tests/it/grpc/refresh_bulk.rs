@@ -8,7 +8,8 @@ use messaging::proto::*;
 use tonic::Code;
 
 use super::send::to;
-use crate::support::app::{Client, Kind, TestApp, on_both_databases};
+use crate::support::app::{Client, TestApp};
+use crate::support::database::on_both_databases;
 
 async fn campaign(app: &TestApp, messages: usize) -> (i64, Vec<String>) {
     let new = CreateCampaignRequest { name: "c".to_owned(), text: "t".to_owned(), ..Default::default() };
@@ -62,7 +63,7 @@ fn summary(events: &[RefreshStatusBulkResponse]) -> Summary {
     }
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn a_campaign_is_refreshed_whole_with_one_event_each_and_a_summary(app) {
         let (id, sent) = campaign(&app, 120).await;
         app.advance(60);
@@ -83,6 +84,7 @@ on_both_databases! {
         let (_, sent) = campaign(&app, 3).await;
         let bobs = app.bob().send_single(to("+306900000001")).await.unwrap().into_inner().message_id;
         app.advance(60);
+        app.leaves_work("what nothing was reported of is asked about by the workers, too");
         let ids = [&*sent[0], "nope", &*sent[1], "../../x", "", &*bobs, &*sent[0]];
         let events = read(&mut app.alice(), list(&ids), usize::MAX).await;
         assert_eq!(summary(&events), Summary { total: 6, updated: 2, unchanged: 0, failed: 4 });

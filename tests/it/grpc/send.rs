@@ -8,7 +8,8 @@ use messaging::proto::{
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::support::app::{Client, Kind, TestApp, on_both_databases};
+use crate::support::app::{Client, TestApp};
+use crate::support::database::on_both_databases;
 
 pub fn to(destination: &str) -> SendSingleRequest {
     SendSingleRequest { destination: destination.to_owned(), text: "Hello".to_owned(), ..Default::default() }
@@ -27,7 +28,7 @@ async fn status_of(client: &mut Client, id: &str) -> MessageStatus {
     client.get_message(request).await.unwrap().into_inner().message.unwrap().status()
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn an_accepted_message_is_sent_and_kept_as_it_was_given(app) {
         let mut alice = app.alice();
         let request = SendSingleRequest { sender: Some("Shop".to_owned()), text: "Γειά σου 😀".to_owned(), ..to("0030 690 000-0001") };
@@ -279,5 +280,6 @@ on_both_databases! {
             // A 429 holds its account for all.
             app.advance(3);
         }
+        app.leaves_work("some of the stories go on when workers come");
     }
 }

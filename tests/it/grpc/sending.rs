@@ -8,7 +8,9 @@ use tonic_types::StatusExt as _;
 
 use super::recipients::{add, made, named, number};
 use super::send::to;
-use crate::support::app::{ACCOUNT, Campaigns, Kind, TestApp, on_both_databases};
+use crate::support::app::{Campaigns, TestApp};
+use crate::support::database::on_both_databases;
+use crate::support::settings::ACCOUNT;
 
 async fn start(campaigns: &mut Campaigns, campaign_id: i64) -> Result<Campaign, Status> {
     let answer = campaigns.start_campaign(StartCampaignRequest { campaign_id, dry_run: false }).await?;
@@ -58,7 +60,7 @@ fn refusal(error: &Status) -> (Code, String, Option<String>) {
     (error.code(), info.reason, info.metadata.get("state").cloned())
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn every_recipient_gets_its_own_text_exactly_once(app) {
         let mut campaigns = app.campaigns_of(app.alice);
         let id = filled(&mut campaigns, 120).await;
@@ -95,6 +97,7 @@ on_both_databases! {
             made.push(app.count("messages").await);
         }
         assert_eq!(made, [500, 1000, 1200]);
+        app.leaves_work("the campaign's messages are queued, and nobody sends them");
     }
 
     async fn a_scheduled_campaign_waits_for_its_time(app) {
@@ -255,7 +258,7 @@ on_both_databases! {
         let plain = made(&mut campaigns, "Καλημέρα 👋").await;
         add(&mut campaigns, plain, &named(0..10), 10).await.unwrap();
         app.opt_out(app.alice, &number(3)).await;
-        app.execute(&format!("INSERT INTO gates (name, rate) VALUES ('{}', 4)", crate::support::app::ACCOUNT)).await;
+        app.execute(&format!("INSERT INTO gates (name, rate) VALUES ('{}', 4)", crate::support::settings::ACCOUNT)).await;
         let told = plan(&mut campaigns, plain).await;
         assert_eq!((told.messages, told.opted_out, told.segments, told.ucs2_messages), (9, 1, 9, 9));
         assert_eq!((told.segments_per_second, told.estimated_duration), (4, Some(pbjson_types::Duration { seconds: 3, nanos: 0 })));

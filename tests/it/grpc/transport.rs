@@ -13,7 +13,8 @@ use tonic_types::StatusExt as _;
 use tower::{Layer as _, Service as _};
 
 use super::send::to;
-use crate::support::app::{Kind, TestApp, on_both_databases};
+use crate::support::app::TestApp;
+use crate::support::database::on_both_databases;
 
 /// A request whose `destination` may be any bytes.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -36,7 +37,7 @@ async fn call_unchecked(app: &TestApp, path: &'static str, message: Unchecked) -
     client.unary(request, path.parse().unwrap(), codec).await.unwrap_err()
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn the_request_id_is_taken_and_returned_or_made(app) {
         let mut request = Request::new(ListMessagesRequest::default());
         request.metadata_mut().insert("x-request-id", "my-id.7".parse().unwrap());

@@ -4,7 +4,8 @@ use messaging::proto::*;
 use tonic::Streaming;
 
 use super::recipients::{add, made, named};
-use crate::support::app::{Campaigns, Kind, TestApp, on_both_databases};
+use crate::support::app::{Campaigns, TestApp};
+use crate::support::database::on_both_databases;
 
 async fn watch(campaigns: &mut Campaigns, campaign_id: i64) -> Streaming<WatchCampaignResponse> {
     campaigns.watch_campaign(WatchCampaignRequest { campaign_id }).await.unwrap().into_inner()
@@ -17,7 +18,7 @@ async fn next(stream: &mut Streaming<WatchCampaignResponse>) -> Option<(Campaign
     Some((now.state(), stats.total, stats.queued, stats.sent))
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn a_watcher_is_told_at_once_then_of_changes_and_last_of_the_end(app) {
         let mut campaigns = app.campaigns_of(app.alice);
         let id = made(&mut campaigns, "Hi").await;

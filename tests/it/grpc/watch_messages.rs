@@ -9,7 +9,8 @@ use tonic_types::StatusExt as _;
 
 use super::recipients::made;
 use super::send::to;
-use crate::support::app::{Client, Kind, ORDINARY, TestApp, on_both_databases};
+use crate::support::app::{Client, ORDINARY, TestApp};
+use crate::support::database::{Kind, on_both_databases};
 
 type Stream = Streaming<WatchMessagesResponse>;
 
@@ -54,7 +55,7 @@ async fn send(app: &TestApp, campaign_id: Option<i64>) -> String {
 
 use MessageStatus::{Sending, Sent, Unspecified};
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn a_watcher_gets_a_token_at_once_then_what_happens_and_can_go_on_anywhere(app) {
         let mut alice = app.alice();
         let mut stream = watch(&mut alice, from("")).await;

@@ -6,7 +6,8 @@ use messaging::domain::ids::OwnerId;
 use messaging::proto::{ListMessagesRequest, ListMessagesResponse, SendSingleRequest, SendSingleResponse};
 use prost::Message as _;
 
-use crate::support::app::{Kind, ORDINARY, ORIGIN, TestApp, on_both_databases};
+use crate::support::app::{ORDINARY, ORIGIN, TestApp};
+use crate::support::database::on_both_databases;
 
 /// An answer: its messages, and what its trailers say.
 pub struct Answer {
@@ -70,7 +71,7 @@ pub async fn call(app: &TestApp, user: OwnerId, path: &str, message: &[u8]) -> A
     Answer { messages, trailers, details, headers }
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn a_page_calls_and_reads_messages_and_errors(app) {
         let request = SendSingleRequest { destination: "+306900000001".to_owned(), text: "Hello".to_owned(), ..Default::default() };
         let sent = call(&app, app.alice, "messaging.v1.MessagingService/SendSingle", &request.encode_to_vec()).await;

@@ -9,7 +9,8 @@ use serde_json::json;
 use tower::ServiceExt as _;
 
 use super::post::{DLR, authentic, post, request};
-use crate::support::app::{Kind, TestApp, WEBHOOK_SECRET, on_both_databases};
+use crate::support::app::{TestApp, WEBHOOK_SECRET};
+use crate::support::database::on_both_databases;
 
 async fn sent(app: &TestApp) -> Message {
     let request =
@@ -26,7 +27,7 @@ async fn status_of(app: &TestApp, id: &str) -> Status {
     app.store.message_of_anyone(id).await.unwrap().unwrap().status()
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn a_report_is_on_the_disk_and_applied_when_it_is_answered(app) {
         let message = sent(&app).await;
         let body = json!({"messageId": message.provider_message_id, "deliveryStatus": "Delivered",

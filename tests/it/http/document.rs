@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::call::{ask, of, post, send};
-use crate::support::app::{Kind, TestApp};
+use crate::support::app::TestApp;
 use crate::support::contract::rpcs;
+use crate::support::database::Kind;
 use crate::support::files;
 
 /// The document, as the API serves it.

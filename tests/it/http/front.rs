@@ -11,7 +11,8 @@ use tonic_types::StatusExt as _;
 use tower::ServiceExt as _;
 
 use super::call::{ask, of, send};
-use crate::support::app::{Kind, ORIGIN, TestApp, on_both_databases};
+use crate::support::app::{ORIGIN, TestApp};
+use crate::support::database::on_both_databases;
 
 /// One error of each kind, with the gRPC code and the HTTP status that it has.
 fn errors() -> Vec<(Error, Code, u16)> {
@@ -95,7 +96,7 @@ async fn both_doors_give_the_same_answer_to_every_error() {
     }
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn what_no_route_understands_is_answered_in_json(app) {
         let none = ask(&app, app.alice, "GET", "/api/v1/nonsense").await;
         assert_eq!(none.error(), (404, json!({"message": "No such route", "code": "RESOURCE_NOT_FOUND"})));

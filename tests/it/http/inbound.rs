@@ -5,7 +5,8 @@ use messaging::proto::SendSingleRequest;
 use serde_json::{Value, json};
 
 use super::post::{INBOUND, post};
-use crate::support::app::{Kind, ORDINARY, TestApp, on_both_databases};
+use crate::support::app::{ORDINARY, TestApp};
+use crate::support::database::on_both_databases;
 
 const NUMBER: &str = "+306900000001";
 
@@ -32,7 +33,7 @@ async fn send(app: &TestApp, owner: OwnerId) {
     app.client_of(owner, ORDINARY).send_single(request).await.unwrap();
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn stop_to_a_sender_is_a_wish_to_its_owner_alone(app) {
         send(&app, app.bob).await;
         wrote(&app, json!({"from": NUMBER, "to": "ALICE", "text": "Stop. Thank you"})).await;

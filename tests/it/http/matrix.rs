@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::call::{of, send};
 use super::document::{document, operations};
 use crate::grpc::web;
-use crate::support::app::{Kind, TestApp, on_both_databases};
+use crate::support::app::TestApp;
 use crate::support::contract::rpcs;
+use crate::support::database::on_both_databases;
 
 /// Alice's own: a message, the provider's id of it, a campaign, and herself. What nobody has looks alike.
 struct Ids([String; 4]);
@@ -110,7 +111,7 @@ fn request(rpc: &str) -> Option<Vec<&'static str>> {
     })
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn every_route_says_of_anothers_things_what_it_says_of_nothing(app) {
         let (real, unreal) = ids(&app).await;
         let mut pairs = 0;

@@ -6,7 +6,8 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use super::call::{ask, of, post, send};
-use crate::support::app::{Kind, TestApp, on_both_databases};
+use crate::support::app::TestApp;
+use crate::support::database::on_both_databases;
 
 const UNKNOWN: &str = "01M83N17DQBRD5R3YZJ7P9MYZW";
 
@@ -31,7 +32,7 @@ fn keys_of(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn a_message_has_the_eleven_fields_that_clients_know(app) {
         let id = sent(&app, None).await;
         app.advance(2);

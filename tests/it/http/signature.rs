@@ -11,7 +11,8 @@ use serde_json::json;
 use sha2::Sha256;
 
 use super::post::{DLR, INBOUND, request};
-use crate::support::app::{Kind, TestApp, WEBHOOK_SECRET, on_both_databases};
+use crate::support::app::{TestApp, WEBHOOK_SECRET};
+use crate::support::database::on_both_databases;
 
 const BODY: &str = r#"{"messageId":"p-1","deliveryStatus":"Delivered"}"#;
 const KEY: &[u8] = b"0123456789abcdef0123456789abcdef";
@@ -52,7 +53,7 @@ async fn code(service: &Service, post: Builder, body: &str) -> StatusCode {
 const YES: StatusCode = StatusCode::ACCEPTED;
 const NO: StatusCode = StatusCode::UNAUTHORIZED;
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn each_form_of_proof_lets_a_post_in(app) {
         let (now, key) = (app.clock.now().as_second(), WEBHOOK_SECRET.as_bytes());
         for (post, body) in [(token(WEBHOOK_SECRET), BODY), (plain(key, BODY), BODY), (standard(key, now, BODY), BODY),

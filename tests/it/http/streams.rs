@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::call::{Answer, ask, of, post, send};
-use crate::support::app::{Kind, TestApp, on_both_databases};
+use crate::support::app::TestApp;
+use crate::support::database::on_both_databases;
 
 /// An event: id, name, data.
 type Event = (String, String, Value);
@@ -78,7 +79,7 @@ async fn open(app: &TestApp, url: &str, last: Option<&str>) -> Answer {
     send(app, request, Body::empty()).await
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn a_campaign_is_watched_until_it_is_over(app) {
         let id = campaign(&app).await;
         over(&app, id).await;

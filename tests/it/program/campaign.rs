@@ -8,8 +8,10 @@ use messaging::proto::campaign_service_client::CampaignServiceClient;
 use messaging::proto::*;
 use tonic::{Request, Status};
 
-use crate::support::app::{Home, JWT_SECRET, Kind};
+use crate::support::app::Home;
+use crate::support::database::{Kind, on_both_databases};
 use crate::support::program::{Running, printed};
+use crate::support::settings::JWT_SECRET;
 use crate::support::store::count;
 
 const RECIPIENTS: usize = 6000;
@@ -72,12 +74,4 @@ async fn a_server_killed_while_it_expands_makes_every_message_once(kind: Kind) {
     assert_eq!(count(&home.config.url, &format!("campaigns WHERE expanded = {RECIPIENTS}")).await, 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn on_sqlite_a_killed_expansion_goes_on_where_its_cursor_is() {
-    a_server_killed_while_it_expands_makes_every_message_once(Kind::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn on_postgres_a_killed_expansion_goes_on_where_its_cursor_is() {
-    a_server_killed_while_it_expands_makes_every_message_once(Kind::Postgres).await;
-}
+on_both_databases![std::future::ready => a_server_killed_while_it_expands_makes_every_message_once];

@@ -7,8 +7,10 @@ use messaging::proto::messaging_service_client::MessagingServiceClient;
 use messaging::proto::{DeliveryGuarantee, GetMessageRequest, ListMessagesRequest, MessageStatus, SendSingleRequest};
 use tonic::Request;
 
-use crate::support::app::{ACCOUNT, API_KEY, Home, JWT_SECRET, Kind, TestApp};
+use crate::support::app::{API_KEY, Home, TestApp};
+use crate::support::database::{Kind, on_both_databases};
 use crate::support::program::{Running, printed};
+use crate::support::settings::{ACCOUNT, JWT_SECRET};
 
 /// Kills the server while the provider has both messages and has answered neither, and lets another process find them.
 async fn a_server_killed_while_it_sends_loses_nothing_and_resends_only_as_its_guarantee_allows(kind: Kind) {
@@ -94,12 +96,4 @@ fn now_millis() -> i64 {
     i64::try_from(since.as_millis()).unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn on_sqlite_a_killed_server_loses_nothing() {
-    a_server_killed_while_it_sends_loses_nothing_and_resends_only_as_its_guarantee_allows(Kind::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn on_postgres_a_killed_server_loses_nothing() {
-    a_server_killed_while_it_sends_loses_nothing_and_resends_only_as_its_guarantee_allows(Kind::Postgres).await;
-}
+on_both_databases![std::future::ready => a_server_killed_while_it_sends_loses_nothing_and_resends_only_as_its_guarantee_allows];

@@ -1,7 +1,8 @@
 //! Erasing a number with the real program, and what it says of keys that do not fit.
 
-use crate::support::app::{ACCOUNT, API_KEY, JWT_SECRET, PSEUDONYM_KEY};
+use crate::support::app::{API_KEY, PSEUDONYM_KEY};
 use crate::support::program::{failed, printed};
+use crate::support::settings::{ACCOUNT, JWT_SECRET};
 
 #[test]
 fn a_number_is_erased_by_a_command_and_only_its_key_opens_the_database_from_then_on() {

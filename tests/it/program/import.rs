@@ -8,7 +8,8 @@ use messaging::config::Env;
 use messaging::proto;
 
 use crate::http::post::{DLR, post};
-use crate::support::app::{Home, Kind, ORDINARY, TestApp};
+use crate::support::app::{Home, ORDINARY, TestApp};
+use crate::support::database::{Kind, on_both_databases};
 use crate::support::postgres::{Guard, connect, fresh_database};
 use crate::support::program::{failed, messaging, printed, run};
 use crate::support::store::{count, execute};
@@ -97,19 +98,7 @@ fn counts(said: &str, table: &str) -> [i64; 4] {
     numbers.try_into().unwrap()
 }
 
-macro_rules! on_both {
-    ($($name:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name(crate::support::app::Kind::Sqlite).await })+
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name(crate::support::app::Kind::Postgres).await })+
-        }
-    };
-}
-on_both![
+on_both_databases![std::future::ready =>
     everything_is_taken_once_and_what_is_new_later,
     a_dry_run_counts_and_takes_nothing,
     other_names_are_found_or_said_and_ids_that_are_taken_are_mapped,

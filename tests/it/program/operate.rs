@@ -1,7 +1,8 @@
 //! Operators' commands, with the real program beside a serving one.
 
-use crate::support::app::{ACCOUNT, API_KEY, JWT_SECRET};
+use crate::support::app::API_KEY;
 use crate::support::program::{Running, failed, printed};
+use crate::support::settings::{ACCOUNT, JWT_SECRET};
 
 #[test]
 fn accounts_opt_outs_and_the_dead_are_looked_after_beside_a_serving_process() {
@@ -21,10 +22,10 @@ fn accounts_opt_outs_and_the_dead_are_looked_after_beside_a_serving_process() {
 
     assert_eq!(printed(&["account", "list"], &env), "");
     let limited = printed(&["account", "limit", ACCOUNT, "--rate", "200", "--burst", "50"], &env);
-    assert_eq!(limited, format!("{ACCOUNT}\topen\t-\t-\t200\t50"));
+    assert_eq!(limited, format!("{ACCOUNT}\tfree\t-\t-\t200\t50"));
     assert_eq!(printed(&["account", "list"], &env), limited);
     let back = printed(&["account", "limit", ACCOUNT, "--default"], &env);
-    assert_eq!(back, format!("{ACCOUNT}\topen\t-\t-\t-\t-"));
+    assert_eq!(back, format!("{ACCOUNT}\tfree\t-\t-\t-\t-"));
     assert!(failed(&["account", "unblock", ACCOUNT], &env, 1).contains("is not held"));
     assert!(failed(&["account", "limit", "no account!", "--rate", "1"], &env, 2).contains("<ID>"));
     assert!(failed(&["account", "limit", ACCOUNT], &env, 2).contains("--rate is required"));

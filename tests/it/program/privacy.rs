@@ -4,8 +4,8 @@ use messaging::proto::messaging_service_client::MessagingServiceClient;
 use messaging::proto::{ListMessagesRequest, RefreshStatusRequest, SendSingleRequest};
 use tonic::Request;
 
-use crate::support::app::ACCOUNT;
 use crate::support::program::{Running, printed};
+use crate::support::settings::ACCOUNT;
 
 const TEXT: &str = "canary-text-7391";
 const API_KEY: &str = "canary-provider-key-7391";

@@ -9,8 +9,10 @@ use messaging::proto::messaging_service_client::MessagingServiceClient;
 use messaging::proto::{SendSingleRequest, WatchMessagesRequest};
 use tonic::transport::Endpoint;
 
-use crate::support::app::{Client, Credentials, Home, JWT_SECRET, Kind};
+use crate::support::app::{Client, Credentials, Home};
+use crate::support::database::{Kind, on_both_databases};
 use crate::support::program::{Running, messaging, printed};
+use crate::support::settings::JWT_SECRET;
 use crate::support::store::count;
 
 const KILLS: usize = 10;
@@ -91,15 +93,7 @@ async fn a_watch_through_ten_kills_is_told_every_change_once(kind: Kind) {
     assert!(seen.len() >= KILLS * BETWEEN);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn on_sqlite_a_watch_outlives_ten_kills() {
-    a_watch_through_ten_kills_is_told_every_change_once(Kind::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn on_postgres_a_watch_outlives_ten_kills() {
-    a_watch_through_ten_kills_is_told_every_change_once(Kind::Postgres).await;
-}
+on_both_databases![std::future::ready => a_watch_through_ten_kills_is_told_every_change_once];
 
 #[test]
 fn the_command_ends_at_an_interrupt_with_its_token_and_goes_on_from_there() {

@@ -1,26 +1,23 @@
 //! Bulk calls: what becomes of each message when the call as a whole, or one element of it, goes wrong.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use messaging::auth::Caller;
-use messaging::auth::tokens::Tokens;
 use messaging::domain::ids::{OwnerId, ProviderMessageId};
 use messaging::domain::message::{Message, Status};
 use messaging::domain::outcome::{Backoff, Outcome};
-use messaging::domain::retention::Retention;
-use messaging::domain::sender::SenderId;
 use messaging::provider::{Provider, ReadError, Snapshot, Submission};
-use messaging::service::{CreateCampaign, GivenRecipient, Parts, Service, Settings};
+use messaging::service::{CreateCampaign, GivenRecipient, Service, Settings};
 use messaging::store::Filter;
-use secrecy::SecretString;
 
+use crate::support::database::on_both_databases;
 use crate::support::outcomes::{accepted, ambiguous, not_sent, rejected};
-use crate::support::store::{Rig, both};
+use crate::support::settings::{self, ForTests as _};
+use crate::support::store::Rig;
 
-both![
+on_both_databases![Rig::on =>
     a_campaigns_messages_go_out_in_chunks_of_one_campaign_each,
     one_message_that_the_provider_refuses_does_not_take_the_others_with_it,
     an_element_without_an_id_fails_alone,
@@ -82,30 +79,8 @@ struct Case {
 impl Case {
     async fn new(rig: Rig, provider: Arc<Scripted>) -> Self {
         let owner = rig.owner().await;
-        let service = Service::new(Parts {
-            store: rig.store.clone(),
-            provider,
-            tokens: Tokens::new(&SecretString::from("a secret of the tests, long enough for HS256")).unwrap(),
-            clock: rig.clock.clone(),
-            random: Arc::new(|| 0.5),
-            settings: Settings {
-                default_sender: SenderId::parse("Default").ok(),
-                traffic_account_id: "account-1".to_owned(),
-                lease: Duration::from_mins(1),
-                refresh_concurrency: 1,
-                send_concurrency: 32,
-                owner_in_flight: 28,
-                bulk_concurrency: 2,
-                bulk_chunk: 64,
-                rate: None,
-                poll_rate: None,
-                provider_timeout: Duration::from_secs(3),
-                repeat_patience: Duration::from_secs(4),
-                webhooks: messaging::service::Webhooks::default(),
-                watching: messaging::service::Watching::default(),
-                retention: Retention::default(),
-            },
-        });
+        let settings = Settings { bulk_chunk: 64, ..Settings::for_tests() };
+        let service = settings::service(&rig.store, &rig.clock, provider, settings);
         Self { rig, service, owner }
     }
 

@@ -1,49 +1,21 @@
 //! Starting a campaign asks for a sender before anything begins, and keeps it.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use messaging::auth::Caller;
-use messaging::auth::tokens::Tokens;
 use messaging::domain::campaign::CampaignState;
 use messaging::domain::ids::OwnerId;
-use messaging::domain::retention::Retention;
 use messaging::domain::sender::SenderId;
-use messaging::provider::mitto::{self, Mitto};
-use messaging::service::{CreateCampaign, GivenRecipient, Parts, Service, Settings, Watching, Webhooks};
-use secrecy::SecretString;
+use messaging::service::{CreateCampaign, GivenRecipient, Service, Settings};
 
-use crate::support::store::{Rig, both};
+use crate::support::database::on_both_databases;
+use crate::support::settings::{self, ForTests as _};
+use crate::support::store::Rig;
 
-both![without_any_sender_a_campaign_is_not_started, a_started_campaign_keeps_its_sender_whatever_becomes_of_its_owners,];
+on_both_databases![Rig::on => without_any_sender_a_campaign_is_not_started, a_started_campaign_keeps_its_sender_whatever_becomes_of_its_owners,];
 
 /// A service without a provider that could be reached.
 fn service(rig: &Rig, default_sender: Option<&str>) -> Service {
-    let nobody = mitto::Config::new("http://127.0.0.1:9".parse().unwrap(), SecretString::from("key"));
-    Service::new(Parts {
-        store: rig.store.clone(),
-        provider: Arc::new(Mitto::new(nobody).unwrap()),
-        tokens: Tokens::new(&SecretString::from("a secret of the tests, long enough for HS256")).unwrap(),
-        clock: rig.clock.clone(),
-        random: Arc::new(|| 0.5),
-        settings: Settings {
-            default_sender: default_sender.and_then(|s| SenderId::parse(s).ok()),
-            traffic_account_id: "account-1".to_owned(),
-            lease: Duration::from_mins(1),
-            refresh_concurrency: 1,
-            send_concurrency: 1,
-            owner_in_flight: 1,
-            bulk_concurrency: 1,
-            bulk_chunk: 500,
-            rate: None,
-            poll_rate: None,
-            provider_timeout: Duration::from_secs(3),
-            repeat_patience: Duration::from_secs(4),
-            webhooks: Webhooks::default(),
-            watching: Watching::default(),
-            retention: Retention::default(),
-        },
-    })
+    let default_sender = default_sender.and_then(|s| SenderId::parse(s).ok());
+    settings::service(&rig.store, &rig.clock, settings::nobody(), Settings { default_sender, ..Settings::for_tests() })
 }
 
 async fn filled(service: &Service, caller: &Caller) -> i64 {

@@ -15,7 +15,8 @@ use messaging::proto::{
 };
 use serde_json::json;
 
-use crate::support::app::{Kind, TestApp};
+use crate::support::app::TestApp;
+use crate::support::database::Kind;
 
 /// The tables that do not grow with use: results that the statement has made already, and tables of a row for each account, for each
 /// user (`u`), or of one row.

@@ -7,7 +7,8 @@ use messaging::domain::polling::unreported_from;
 use messaging::proto::SendSingleRequest;
 use serde_json::json;
 
-use crate::support::app::{Kind, TestApp, on_both_databases};
+use crate::support::app::TestApp;
+use crate::support::database::on_both_databases;
 
 async fn sent(app: &TestApp, destination: &str) -> MessageId {
     let request = SendSingleRequest { destination: destination.to_owned(), text: "x".to_owned(), ..Default::default() };
@@ -19,7 +20,7 @@ async fn record(app: &TestApp, id: MessageId) -> Message {
     app.store.message_of_anyone(id).await.unwrap().unwrap()
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn a_message_without_a_report_is_asked_about_until_it_is_final(app) {
         let id = sent(&app, "+306900000001").await;
         assert_eq!(app.service.poll_unreported().await.unwrap(), 0, "its time has not come");
@@ -83,6 +84,7 @@ on_both_databases! {
         }
         app.clock.advance(SignedDuration::from_secs(1));
         assert_eq!(app.service.poll_unreported().await.unwrap(), 0);
+        app.leaves_work("the breaker is open");
     }
 
     async fn what_never_gets_a_report_expires_softly_a_day_after_its_validity(app) {

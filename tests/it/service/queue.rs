@@ -11,7 +11,9 @@ use messaging::store::OptOutSource;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
-use crate::support::app::{ACCOUNT, Client, Kind, ORDINARY, TestApp, on_both_databases};
+use crate::support::app::{Client, ORDINARY, TestApp};
+use crate::support::database::on_both_databases;
+use crate::support::settings::ACCOUNT;
 
 fn to(destination: &str) -> SendSingleRequest {
     SendSingleRequest { destination: destination.to_owned(), text: "Hello".to_owned(), ..Default::default() }
@@ -42,7 +44,7 @@ async fn queued(app: &TestApp, owner: OwnerId, n: usize) {
     }
 }
 
-on_both_databases! {
+on_both_databases! { TestApp::start =>
     async fn a_provider_that_is_down_is_left_alone_and_tried_by_single_messages(app) {
         app.outage("503").await;
         let mut alice = app.alice();
@@ -132,6 +134,7 @@ on_both_databases! {
         app.advance(5);
         assert_eq!(send(&mut alice, nine).await.status(), MessageStatus::Sent, "more segments than the burst pass when nothing is booked");
         assert_eq!(send(&mut alice, to("+306900000001")).await.status(), MessageStatus::Queued);
+        app.leaves_work("the last message waits for its rate");
     }
 
     async fn owners_take_turns(app) {

@@ -7,22 +7,15 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use messaging::auth::Caller;
-use messaging::auth::tokens::Tokens;
 use messaging::domain::ids::{OwnerId, ProviderMessageId};
 use messaging::domain::outcome::{Acceptance, Outcome};
-use messaging::domain::retention::Retention;
-use messaging::domain::sender::SenderId;
-use messaging::error::Error;
 use messaging::provider::{Provider, ReadError, Snapshot, Submission};
-use messaging::service::{
-    BulkEvent, BulkProgress, BulkRequest, BulkTarget, CreateCampaign, Parts, SendSingle, Service, Settings, Watching,
-    Webhooks,
-};
-use secrecy::SecretString;
+use messaging::service::{BulkEvent, BulkRequest, BulkTarget, CreateCampaign, SendSingle, Service, Settings};
 use tokio::sync::Semaphore;
 
-use crate::support::files;
-use crate::support::store::{Rig, both};
+use crate::support::database::on_both_databases;
+use crate::support::settings::{self, ForTests as _};
+use crate::support::store::Rig;
 
 const CONCURRENCY: usize = 16;
 
@@ -88,30 +81,8 @@ impl Bench {
             begun: AtomicUsize::new(0),
             under_way: AtomicUsize::new(0),
         });
-        let service = Service::new(Parts {
-            store: rig.store.clone(),
-            provider: provider.clone(),
-            tokens: Tokens::new(&SecretString::from("x".repeat(32))).unwrap(),
-            clock: rig.clock.clone(),
-            random: Arc::new(|| 0.5),
-            settings: Settings {
-                default_sender: SenderId::parse("Sender").ok(),
-                traffic_account_id: "account-1".to_owned(),
-                lease: Duration::from_mins(1),
-                refresh_concurrency: CONCURRENCY,
-                send_concurrency: 32,
-                owner_in_flight: 28,
-                bulk_concurrency: 2,
-                bulk_chunk: 500,
-                rate: None,
-                poll_rate: None,
-                provider_timeout: Duration::from_secs(3),
-                repeat_patience: Duration::from_secs(4),
-                webhooks: Webhooks::default(),
-                watching: Watching::default(),
-                retention: Retention::default(),
-            },
-        });
+        let settings = Settings { refresh_concurrency: CONCURRENCY, ..Settings::for_tests() };
+        let service = settings::service(&rig.store, &rig.clock, provider.clone(), settings);
         let owner: OwnerId = rig.store.create_user("ann", None).await.unwrap();
         let caller = Caller::new(owner, "messages:send messages:read campaigns");
         let new = CreateCampaign {
@@ -207,52 +178,7 @@ async fn one_slow_id_does_not_hold_the_others_up(rig: Rig) {
     assert!(stream.next().await.is_none());
 }
 
-/// The code and the words of every failed result.
-async fn failures(bench: &Bench, request: BulkRequest) -> Vec<(&'static str, String)> {
-    let steps = bench.service.refresh_bulk(&bench.caller, request).await.unwrap();
-    let steps: Vec<_> = steps.collect().await;
-    let failure = |step: Result<BulkProgress, Error>| match step.unwrap().event {
-        BulkEvent::Result { error, .. } => error.map(|e| (e.code, e.words)),
-        BulkEvent::Summary { .. } => None,
-    };
-    steps.into_iter().filter_map(failure).collect()
-}
-
-async fn a_failed_result_says_why_to_machines_in_words_that_the_contract_has(rig: Rig) {
-    let bench = Bench::new(&rig, 1).await;
-    let unknown = BulkRequest { target: Some(BulkTarget::Ids(vec!["x".to_owned()])), ..bench.request() };
-    let mut told = failures(&bench, unknown).await;
-    for refusal in [
-        ReadError::NotFound,
-        ReadError::Throttled { retry_after: Some(Duration::ZERO) },
-        ReadError::Unavailable { code: "PROVIDER_TIMEOUT" },
-        ReadError::AccountBlocked,
-    ] {
-        *bench.provider.refuses.lock().unwrap() = Some(refusal);
-        told.extend(failures(&bench, bench.request()).await);
-    }
-    *bench.provider.refuses.lock().unwrap() = None;
-    bench.provider.answers.add_permits(1);
-    rig.execute("ALTER TABLE events RENAME TO elsewhere").await;
-    told.extend(failures(&bench, bench.request()).await);
-    let codes: Vec<&str> = told.iter().map(|(code, _)| *code).collect();
-    let expected = [
-        "MESSAGE_NOT_FOUND",
-        "MESSAGE_NOT_FOUND",
-        "PROVIDER_THROTTLED",
-        "PROVIDER_UNAVAILABLE",
-        "PROVIDER_ACCOUNT_BLOCKED",
-        "INTERNAL_ERROR",
-    ];
-    assert_eq!(codes, expected);
-    assert_eq!(told[0].1, "Message not found: x");
-    assert_eq!(told[3].1, "the provider did not answer: PROVIDER_TIMEOUT");
-    let contract = files::read("proto/messaging/v1/messaging.proto");
-    assert!(codes.iter().all(|code| contract.contains(&format!("// - `{code}`: "))), "the contract has them all");
-}
-
-both![
-    a_failed_result_says_why_to_machines_in_words_that_the_contract_has,
+on_both_databases![Rig::on =>
     a_reader_that_reads_nothing_more_holds_the_calls_back,
     a_cancelled_stream_ends_its_calls_at_once_and_begins_no_more,
     one_slow_id_does_not_hold_the_others_up,

@@ -4,7 +4,8 @@ use messaging::domain::ids::MessageId;
 use messaging::domain::message::{Message, Status};
 use messaging::proto::SendSingleRequest;
 
-use crate::support::app::{Kind, TestApp};
+use crate::support::app::TestApp;
+use crate::support::database::on_both_databases;
 use crate::support::store::eventually;
 
 /// The fate of a destination with this ending: its status, the provider's last word, and how many different reports
@@ -38,8 +39,7 @@ async fn read(app: &TestApp, id: MessageId) -> Message {
     app.store.message_of_anyone(id).await.unwrap().unwrap()
 }
 
-async fn each_destination_ends_as_it_should(kind: Kind) {
-    let app = TestApp::reported(kind).await;
+async fn each_destination_ends_as_it_should(app: TestApp) {
     let mut ids = Vec::new();
     for (ending, ..) in ENDS {
         ids.push(send(&app, ending).await);
@@ -64,8 +64,7 @@ async fn each_destination_ends_as_it_should(kind: Kind) {
     assert_eq!(app.count("reports").await, total, "a repetition is the same row");
 }
 
-async fn a_handset_that_writes_stop_is_left_alone(kind: Kind) {
-    let app = TestApp::reported(kind).await;
+async fn a_handset_that_writes_stop_is_left_alone(app: TestApp) {
     let answer = app.inject("+306900000001", "Alice", "Stop.").await;
     assert_eq!(answer["webhookStatus"], 202, "{answer}");
     app.run_due().await;
@@ -73,18 +72,4 @@ async fn a_handset_that_writes_stop_is_left_alone(kind: Kind) {
     assert_eq!(app.store.opt_outs(app.bob, None, 10).await.unwrap().len(), 0);
 }
 
-/// Each on both databases.
-macro_rules! reported {
-    ($($name:ident),+) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name(crate::support::app::Kind::Sqlite).await })+
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name(crate::support::app::Kind::Postgres).await })+
-        }
-    };
-}
-
-reported!(each_destination_ends_as_it_should, a_handset_that_writes_stop_is_left_alone);
+on_both_databases![TestApp::reported => each_destination_ends_as_it_should, a_handset_that_writes_stop_is_left_alone];

@@ -11,7 +11,8 @@ use serde_json::Value;
 use tonic::Code;
 use tower::ServiceExt as _;
 
-use crate::support::app::{Kind, TestApp};
+use crate::support::app::TestApp;
+use crate::support::database::on_both_databases;
 
 const NUMBER: &str = "+306900000001";
 const DAY: i64 = 86_400;
@@ -81,32 +82,7 @@ async fn stop_from_an_erased_number_finds_who_wrote_to_it_last(app: TestApp) {
     send(&app).await;
 }
 
-mod sqlite {
-    use super::*;
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn what_is_erased_answers_without_its_number_and_its_text_until_it_goes() {
-        super::what_is_erased_answers_without_its_number_and_its_text_until_it_goes(TestApp::keyed(Kind::Sqlite).await)
-            .await;
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn stop_from_an_erased_number_finds_who_wrote_to_it_last() {
-        super::stop_from_an_erased_number_finds_who_wrote_to_it_last(TestApp::keyed(Kind::Sqlite).await).await;
-    }
-}
-
-mod postgres {
-    use super::*;
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn what_is_erased_answers_without_its_number_and_its_text_until_it_goes() {
-        let app = TestApp::keyed(Kind::Postgres).await;
-        super::what_is_erased_answers_without_its_number_and_its_text_until_it_goes(app).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn stop_from_an_erased_number_finds_who_wrote_to_it_last() {
-        super::stop_from_an_erased_number_finds_who_wrote_to_it_last(TestApp::keyed(Kind::Postgres).await).await;
-    }
-}
+on_both_databases![TestApp::keyed =>
+    what_is_erased_answers_without_its_number_and_its_text_until_it_goes,
+    stop_from_an_erased_number_finds_who_wrote_to_it_last,
+];

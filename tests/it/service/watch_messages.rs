@@ -2,24 +2,22 @@
 //! read at all slow nobody and lose nothing.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use messaging::auth::Caller;
-use messaging::auth::tokens::Tokens;
 use messaging::domain::ids::{MessageId, OwnerId};
 use messaging::domain::message::Guarantee;
 use messaging::error::Error;
-use messaging::provider::mitto::{self, Mitto};
-use messaging::service::{MessageWatch, Parts, Service, Settings, WatchMessages, Watched, Watching, Webhooks};
+use messaging::service::{MessageWatch, Service, Settings, WatchMessages, Watched, Watching};
 use messaging::store::Store;
-use secrecy::SecretString;
 
+use crate::support::database::on_both_databases;
 use crate::support::messages::queued;
-use crate::support::store::{Rig, accept, both, eventually};
+use crate::support::settings::{self, ForTests as _};
+use crate::support::store::{Rig, accept, eventually};
 
-both![
+on_both_databases![Rig::on =>
     replay_runs_into_live_without_gap_or_double_while_others_write,
     through_ten_restarts_every_change_is_seen_once,
     a_reader_who_does_not_read_is_ended_and_goes_on_with_his_last_token,
@@ -30,31 +28,8 @@ both![
 
 /// A service over a store, without a provider that could be reached.
 fn service(store: &Store, rig: &Rig, watching: Watching) -> Service {
-    let nobody = mitto::Config::new("http://127.0.0.1:9".parse().unwrap(), SecretString::from("key"));
-    Service::new(Parts {
-        store: store.clone(),
-        provider: Arc::new(Mitto::new(nobody).unwrap()),
-        tokens: Tokens::new(&SecretString::from("a secret of the tests, long enough for HS256")).unwrap(),
-        clock: rig.clock.clone(),
-        random: Arc::new(|| 0.5),
-        settings: Settings {
-            default_sender: None,
-            traffic_account_id: "account-1".to_owned(),
-            lease: Duration::from_mins(1),
-            refresh_concurrency: 1,
-            send_concurrency: 1,
-            owner_in_flight: 1,
-            bulk_concurrency: 1,
-            bulk_chunk: 500,
-            rate: None,
-            poll_rate: None,
-            provider_timeout: Duration::from_secs(3),
-            repeat_patience: Duration::from_secs(4),
-            webhooks: Webhooks::default(),
-            watching,
-            retention: messaging::domain::retention::Retention::default(),
-        },
-    })
+    let settings = Settings { watching, ..Settings::for_tests() };
+    settings::service(store, &rig.clock, settings::nobody(), settings)
 }
 
 async fn watch(service: &Service, owner: OwnerId, token: &str) -> MessageWatch {

@@ -12,10 +12,11 @@ use messaging::store::{Accepted, Error, Filter, IdempotencyKey, Store};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::support::database::on_both_databases;
 use crate::support::messages::{queued, start};
-use crate::support::store::{Rig, both, provider_id};
+use crate::support::store::{Rig, provider_id};
 
-both![
+on_both_databases![Rig::on =>
     a_message_reads_back_as_it_was_accepted,
     a_message_is_read_by_its_owner_alone,
     equal_concurrent_calls_make_one_message,

@@ -11,11 +11,12 @@ use messaging::domain::outcome::Backoff;
 use messaging::domain::status::Event;
 use messaging::store::{CampaignInsert, Filter, IdempotencyKey, Job, Pick};
 
+use crate::support::database::on_both_databases;
 use crate::support::messages::queued;
 use crate::support::outcomes::{accepted, ambiguous, not_sent, rejected};
-use crate::support::store::{Rig, both, provider_id};
+use crate::support::store::{Rig, provider_id};
 
-both![
+on_both_databases![Rig::on =>
     the_counters_equal_a_recount_after_any_moves,
     the_rate_is_of_those_that_the_provider_took,
     the_first_acceptance_of_a_campaign_is_kept,

@@ -9,9 +9,10 @@ use messaging::domain::status::Event;
 use messaging::domain::template::Template;
 use messaging::store::{Added, Job, Move, Pace, Pick, RecipientBatch, Store};
 
-use crate::support::store::{ME, Rig, both, claim, eventually};
+use crate::support::database::on_both_databases;
+use crate::support::store::{ME, Rig, claim, eventually};
 
-both![
+on_both_databases![Rig::on =>
     two_stores_at_once_make_every_message_exactly_once,
     an_end_between_two_batches_loses_nothing_and_doubles_nothing,
     no_more_is_made_while_much_is_queued,

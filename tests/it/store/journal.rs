@@ -7,11 +7,12 @@ use messaging::domain::status::Event;
 use messaging::store::{Config, JournalEntry, Position, Store, Url};
 use uuid::Uuid;
 
+use crate::support::database::on_both_databases;
 use crate::support::outcomes::accepted;
 use crate::support::postgres::connect;
-use crate::support::store::{Rig, both, nobody_else_is_connected};
+use crate::support::store::{Rig, nobody_else_is_connected};
 
-both![
+on_both_databases![Rig::on =>
     pages_hold_every_change_once_while_others_write,
     a_messages_changes_keep_their_order,
     a_change_that_is_no_change_of_state_is_left_out,

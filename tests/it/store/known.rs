@@ -6,10 +6,11 @@ use messaging::domain::outcome::Outcome;
 use messaging::domain::status::{Event, EventKind, Refused};
 use messaging::store::{Job, Moved, Pick};
 
+use crate::support::database::on_both_databases;
 use crate::support::outcomes::{accepted, rejected};
-use crate::support::store::{Rig, both};
+use crate::support::store::Rig;
 
-both![
+on_both_databases![Rig::on =>
     a_known_message_is_settled_as_one_that_was_read,
     what_changed_meanwhile_decides_over_what_is_known,
     what_is_out_of_date_does_not_hold_up_the_others,

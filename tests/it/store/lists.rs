@@ -7,10 +7,11 @@ use messaging::domain::message::{Guarantee, Message, Status};
 use messaging::domain::phone::Msisdn;
 use messaging::store::Filter;
 
+use crate::support::database::on_both_databases;
 use crate::support::messages::queued;
-use crate::support::store::{Rig, both};
+use crate::support::store::Rig;
 
-both![paging_visits_every_message_once_even_of_one_moment, filters_narrow_a_list];
+on_both_databases![Rig::on => paging_visits_every_message_once_even_of_one_moment, filters_narrow_a_list];
 
 async fn paging_visits_every_message_once_even_of_one_moment(rig: Rig) {
     let (owner, other) = (rig.owner().await, rig.owner().await);

@@ -6,9 +6,10 @@ use messaging::domain::message::Status;
 use messaging::domain::status::{Event, Refused};
 use messaging::store::{Filter, Job, Moved, Pick};
 
-use crate::support::store::{Rig, both, provider_id};
+use crate::support::database::on_both_databases;
+use crate::support::store::{Rig, provider_id};
 
-both![
+on_both_databases![Rig::on =>
     a_report_reaches_all_of_the_owners_messages_with_the_id_and_no_others,
     a_repeated_report_changes_nothing,
     a_finer_time_than_the_database_keeps_is_news_once,

@@ -13,10 +13,11 @@ use messaging::store::Store;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::support::database::on_both_databases;
 use crate::support::outcomes::{accepted, ambiguous, not_sent};
-use crate::support::store::{ME, Rig, both};
+use crate::support::store::{ME, Rig};
 
-both![
+on_both_databases![Rig::on =>
     concurrent_claimers_take_every_message_exactly_once,
     claims_of_one_moment_take_different_messages,
     the_oldest_due_is_claimed_first_and_nothing_before_its_time,

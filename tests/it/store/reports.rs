@@ -10,10 +10,11 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
+use crate::support::database::on_both_databases;
 use crate::support::outcomes::accepted;
-use crate::support::store::{Rig, both};
+use crate::support::store::Rig;
 
-both![
+on_both_databases![Rig::on =>
     every_message_with_the_providers_id_is_told_whosever_it_is,
     our_own_id_decides_where_it_names_a_message,
     a_report_that_comes_before_its_message_is_applied_when_that_is_there,

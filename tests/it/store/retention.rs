@@ -16,12 +16,13 @@ use messaging::store::{
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::support::database::on_both_databases;
 use crate::support::dump::found;
 use crate::support::messages::queued;
 use crate::support::outcomes::{accepted, ambiguous};
-use crate::support::store::{Rig, accept, both, provider_id};
+use crate::support::store::{Rig, accept, provider_id};
 
-both![
+on_both_databases![Rig::on =>
     of_what_is_old_no_number_and_no_text_is_left_anywhere,
     an_erased_message_goes_on_as_before,
     what_is_under_way_keeps_its_text_until_it_is_not,

@@ -6,11 +6,12 @@ use diesel_migrations::MigrationHarness as _;
 use messaging::clock::Clock;
 use messaging::store::{Config, Error, POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS, Store, Url};
 
+use crate::support::database::on_both_databases;
 use crate::support::messages::start;
 use crate::support::postgres::fresh_database;
-use crate::support::store::{Rig, both};
+use crate::support::store::Rig;
 
-both![migrations_go_down_to_nothing_and_up_again];
+on_both_databases![Rig::on => migrations_go_down_to_nothing_and_up_again];
 
 async fn open(url: &str, serving: bool) -> Result<Store, Error> {
     let config = Config { url: Url::parse(url).unwrap(), pool_size: 2, pseudonym_key: None };

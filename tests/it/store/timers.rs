@@ -4,11 +4,12 @@ use jiff::SignedDuration;
 use messaging::domain::message::{Dispatch, Guarantee, Status};
 use messaging::domain::status::{Event, EventKind, Refused};
 
+use crate::support::database::on_both_databases;
 use crate::support::messages::queued;
 use crate::support::outcomes::{accepted, ambiguous};
-use crate::support::store::{Rig, both};
+use crate::support::store::Rig;
 
-both![
+on_both_databases![Rig::on =>
     a_claim_that_ran_out_goes_back_to_the_queue,
     a_send_that_ran_out_becomes_unknown,
     the_third_crash_ends_a_message,

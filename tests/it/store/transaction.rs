@@ -7,12 +7,13 @@ use std::time::Instant;
 use messaging::domain::message::Guarantee;
 use messaging::store::{Accepted, Error, Interruption, Point};
 
+use crate::support::database::on_both_databases;
 use crate::support::files;
 use crate::support::messages::queued;
 use crate::support::postgres::connect;
-use crate::support::store::{Rig, accept, both, count, eventually};
+use crate::support::store::{Rig, accept, count, eventually};
 
-both![
+on_both_databases![Rig::on =>
     what_fails_before_its_commit_leaves_nothing,
     what_is_committed_stays_though_its_answer_is_lost,
     a_lost_race_is_run_again,

@@ -11,11 +11,12 @@ use messaging::domain::text::MessageText;
 use messaging::store::{Accepted, Error, Job, Pick};
 use tokio_util::sync::CancellationToken;
 
+use crate::support::database::on_both_databases;
 use crate::support::messages::queued;
 use crate::support::postgres::{administer, connect, count, server_url};
-use crate::support::store::{Rig, accept, both, eventually, provider_id};
+use crate::support::store::{Rig, accept, eventually, provider_id};
 
-both![callers_that_go_away_leave_nothing_behind, a_write_that_cannot_be_fails_alone];
+on_both_databases![Rig::on => callers_that_go_away_leave_nothing_behind, a_write_that_cannot_be_fails_alone];
 
 async fn callers_that_go_away_leave_nothing_behind(rig: Rig) {
     let owner = rig.owner().await;

@@ -2,7 +2,7 @@
 //! the test moves. Nothing runs in the background: `run_due` does what workers would do.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,26 +19,21 @@ use messaging::proto::messaging_service_client::MessagingServiceClient;
 use messaging::provider::mitto::{self, Mitto};
 use messaging::sandbox::{self, Sandbox};
 use messaging::server::Listeners;
-use messaging::service::{Parts, Service, Settings, Watching, Webhooks};
+use messaging::service::{Service, Settings, Webhooks};
 use messaging::store::{self, Store};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
+use crate::support::database::Kind;
+use crate::support::leftovers::{self, Leftovers, PATIENCE};
 use crate::support::postgres::{Guard, Template};
+use crate::support::settings::{self, ForTests as _, JWT_SECRET};
 
-/// Which database a test runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Sqlite,
-    Postgres,
-}
-
-/// The key that signs every token of these tests.
-pub const JWT_SECRET: &str = "a secret of the tests, long enough for HS256";
 /// The sandbox's key.
 pub const API_KEY: &str = "canary-provider-key";
 /// The secret that the provider's posts are known by.
@@ -47,8 +42,6 @@ pub const WEBHOOK_SECRET: &str = "canary-webhook-secret";
 pub const PSEUDONYM_KEY: &str = "canary-pseudonym-key, 32 bytes or more";
 /// The origin whose pages may call.
 pub const ORIGIN: &str = "https://app.example.com";
-/// The default route account.
-pub const ACCOUNT: &str = "5a4db0c5-0000-4000-8000-00000000000a";
 /// All ordinary scopes.
 pub const ORDINARY: &str = "messages:send messages:read campaigns";
 
@@ -116,19 +109,35 @@ pub struct TestApp {
     pub alice: OwnerId,
     pub bob: OwnerId,
     home: Home,
+    runtime: tokio::runtime::Id,
     channel: Channel,
     tokens: Tokens,
     http: reqwest::Client,
     stop: CancellationToken,
-    parts: Box<MakeParts>,
+    another: Box<Another>,
+    /// Why a test leaves work that is due, if it does.
+    leaves: Mutex<Option<&'static str>>,
 }
 
-/// Another service's parts, over the same data and with these secrets of the webhooks.
-type MakeParts = dyn Fn(&Store, &Tokens, &Clock, Vec<SecretString>) -> Parts + Send + Sync;
+/// Another service, over the same data and with these secrets of the webhooks.
+type Another = dyn Fn(&Store, &Clock, Vec<SecretString>) -> Service + Send + Sync;
 
 impl Drop for TestApp {
+    /// Fails the test that left something behind, or a task of which panicked.
     fn drop(&mut self) {
         self.stop.cancel();
+        if std::thread::panicking() {
+            return;
+        }
+        let panics = leftovers::panics(self.runtime);
+        assert!(panics.is_empty(), "a task of the test panicked: {panics:#?}");
+        let Leftovers { held, due } = leftovers::leftovers(self.home.config.url.clone(), self.clock.now(), PATIENCE);
+        assert!(held.is_empty(), "at the test's end {}", held.join(", "));
+        let leaves = *self.leaves.lock().expect("nobody panicked");
+        match leaves {
+            None => assert!(due.is_empty(), "at the test's end {}: do it, or say leaves_work", due.join(", ")),
+            Some(why) => assert!(!due.is_empty(), "the test leaves no work, and need not say that {why}"),
+        }
     }
 }
 
@@ -156,6 +165,7 @@ impl TestApp {
     }
 
     async fn build(home: Home, now: Timestamp, sandbox: Option<SocketAddr>, reported: bool) -> Self {
+        leftovers::note_panics();
         let any = "127.0.0.1:0".parse().expect("an address");
         let grpc = Grpc { addr: any, tls: None, max_in_flight: 500, watch_streams: 500 };
         let listeners = Listeners::open(&grpc, any).await.expect("the listeners open");
@@ -189,31 +199,16 @@ impl TestApp {
         // With a key there is something that is erased in time.
         let kept = Retention { texts: Some(30), rows: Some(90) };
         let retention = if home.config.pseudonym_key.is_some() { kept } else { Retention::default() };
-        let parts = move |store: &Store, tokens: &Tokens, clock: &Clock, secrets: Vec<SecretString>| Parts {
-            store: store.clone(),
-            provider: provider.clone(),
-            tokens: tokens.clone(),
-            clock: clock.clone(),
-            random: Arc::new(|| 0.5),
-            settings: Settings {
-                default_sender: SenderId::parse("Default").ok(),
-                traffic_account_id: ACCOUNT.to_owned(),
-                lease: Duration::from_mins(1),
-                refresh_concurrency: 16,
-                send_concurrency: 32,
-                owner_in_flight: 28,
-                bulk_concurrency: 2,
-                bulk_chunk: 100,
-                rate: None,
+        let another = move |store: &Store, clock: &Clock, secrets: Vec<SecretString>| {
+            let settings = Settings {
                 poll_rate: Rate::new(20, 20),
-                provider_timeout: Duration::from_secs(3),
-                repeat_patience: Duration::from_secs(4),
                 webhooks: Webhooks { secrets, keywords: Keywords::with(&["no more".to_owned()]) },
-                watching: Watching::default(),
                 retention,
-            },
+                ..Settings::for_tests()
+            };
+            settings::service(store, clock, provider.clone(), settings)
         };
-        let service = Service::new(parts(&store, &tokens, &clock, vec![SecretString::from(WEBHOOK_SECRET)]));
+        let service = another(&store, &clock, vec![SecretString::from(WEBHOOK_SECRET)]);
         let serving =
             Box::pin(listeners.serve(service.clone(), 500, vec![ORIGIN.parse().expect("an origin")], stop.clone()));
         tokio::spawn(async move { serving.await.expect("the listeners serve") });
@@ -223,7 +218,7 @@ impl TestApp {
         let bob = store.create_user("bob", None).await.expect("bob is made");
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         Self {
-            parts: Box::new(parts),
+            another: Box::new(another),
             service,
             store,
             clock,
@@ -232,10 +227,12 @@ impl TestApp {
             alice,
             bob,
             home,
+            runtime: Handle::current().id(),
             channel,
             tokens,
             http,
             stop,
+            leaves: Mutex::new(None),
         }
     }
 
@@ -281,7 +278,12 @@ impl TestApp {
 
     /// Another service over the same data, with these secrets of the webhooks.
     pub fn service_with(&self, secrets: Vec<SecretString>) -> Service {
-        Service::new((self.parts)(&self.store, &self.tokens, &self.clock, secrets))
+        (self.another)(&self.store, &self.clock, secrets)
+    }
+
+    /// Says that the test ends with work that is due, and why it does.
+    pub fn leaves_work(&self, why: &'static str) {
+        *self.leaves.lock().expect("nobody panicked") = Some(why);
     }
 
     /// Moves the clock, for the service and the sandbox alike.
@@ -352,24 +354,3 @@ impl TestApp {
         self.sandbox_settings(json!({"outage": kind})).await;
     }
 }
-
-/// Runs each test on both databases, as `sqlite::name` and `postgres::name`.
-macro_rules! on_both_databases {
-    ($($(#[doc = $doc:literal])* async fn $name:ident($app:ident) $body:block)*) => {
-        mod body {
-            use super::*;
-            $($(#[doc = $doc])* pub async fn $name($app: TestApp) $body)*
-        }
-        mod sqlite {
-            use super::*;
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { body::$name(TestApp::start(Kind::Sqlite).await).await })*
-        }
-        mod postgres {
-            use super::*;
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { body::$name(TestApp::start(Kind::Postgres).await).await })*
-        }
-    };
-}
-pub(crate) use on_both_databases;

@@ -1,4 +1,4 @@
-//! A store of the test's own, on either database: `both![…]` makes two tests of each function, one per database.
+//! A store of the test's own, on either database, and what is done with it again and again.
 
 use jiff::Timestamp;
 use messaging::clock::Clock;
@@ -16,27 +16,9 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::database::Kind;
 use super::messages::{queued, start};
 use super::postgres::{self, Guard, Template};
-
-/// Turns functions that take a [`Rig`] into tests on both databases.
-macro_rules! both {
-    ($($name:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(crate::support::store::Rig::sqlite().await).await;
-            })+
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(crate::support::store::Rig::postgres().await).await;
-            })+
-        }
-    };
-}
-pub(crate) use both;
 
 /// A serving store with a clock that stands still, on a database of its own.
 pub struct Rig {
@@ -53,6 +35,14 @@ pub struct Rig {
 pub const ME: Uuid = Uuid::from_u128(1);
 
 impl Rig {
+    /// On a new database of this kind.
+    pub async fn on(kind: Kind) -> Self {
+        match kind {
+            Kind::Sqlite => Self::sqlite().await,
+            Kind::Postgres => Self::postgres().await,
+        }
+    }
+
     /// On a new SQLite file.
     pub async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();

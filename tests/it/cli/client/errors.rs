@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use messaging::cli::client::{Exit, Patience, run};
+use messaging::config::Env;
 use messaging::proto::SendSingleResponse;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -88,9 +89,9 @@ async fn what_cannot_work_is_wrong_usage() {
 #[tokio::test]
 async fn the_program_runs_commands_by_what_it_is_given_alone() {
     let fake = Fake::start(Script { send: [Err(Status::not_found("x"))].into(), ..Default::default() }).await;
-    let (addr, mut out, mut err) = (fake.addr.to_string(), Vec::new(), Vec::new());
+    let (mut out, mut err) = (Vec::new(), Vec::new());
     let command = super::terminal::parse(&SEND).unwrap();
-    let env = |name: &str| (name == "MESSAGING_ADDR").then(|| addr.clone());
+    let env = Env::new([("MESSAGING_ADDR".to_owned(), fake.addr.to_string())].into());
     assert_eq!(run(command, &env, &mut out, &mut err).await, Exit::Failed);
     assert_eq!((out.as_slice(), err.as_slice()), (&b""[..], &b"NOT_FOUND: x\n"[..]));
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use messaging::cli::client::{Command, Console, Exit, Patience, run_in};
+use messaging::config::Env;
 use tokio::sync::Notify;
 
 /// The program, with these commands alone.
@@ -99,7 +100,7 @@ async fn start(
     err: &mut dyn Write,
 ) -> Exit {
     let command = parse(args).unwrap_or_else(|e| panic!("{e}"));
-    let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+    let env = Env::new(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect());
     let millisecond = Duration::from_millis(1);
     let patience = Patience { tries: 3, first: millisecond, longest: millisecond };
     run_in(command, &mut Console { env: &env, input, out, err, progress: false, patience }).await

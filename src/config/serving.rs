@@ -1,0 +1,98 @@
+//! The configuration as it was read: everything that `serve` needs, checked.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::HeaderValue;
+use secrecy::SecretString;
+
+use crate::domain::rate::Rate;
+use crate::domain::retention::Retention;
+use crate::domain::sender::SenderId;
+use crate::provider::mitto;
+use crate::service::Webhooks;
+use crate::store;
+
+/// Everything that `serve` needs.
+#[derive(Debug)]
+pub struct Config {
+    /// The provider and the defaults of sends.
+    pub provider: Provider,
+    /// The database.
+    pub database: store::Config,
+    /// The gRPC listener.
+    pub grpc: Grpc,
+    /// `HTTP_ADDR`: the address of the HTTP listener.
+    pub http_addr: SocketAddr,
+    /// `CORS_ALLOWLIST`: the origins whose pages may call.
+    pub origins: Vec<HeaderValue>,
+    /// `JWT_SECRET`: what tokens are signed with.
+    pub jwt_secret: SecretString,
+    /// `WEBHOOK_SECRET`, `STOP_WORDS`: what the provider may post.
+    pub webhooks: Webhooks,
+    /// `SANDBOX_REPORTS`: whether the sandbox of `serve --sandbox` posts its reports to the HTTP API.
+    pub sandbox_reports: bool,
+    /// The work in the background.
+    pub work: Work,
+    /// `RETENTION_TEXT_DAYS`, `RETENTION_DAYS`: how long things are kept.
+    pub retention: Retention,
+}
+
+/// The provider and how messages go out by default.
+#[derive(Debug)]
+pub struct Provider {
+    /// `MITTO_API_BASE`, `MITTO_API_KEY`, `MITTO_TIMEOUT_SECONDS`, …
+    pub mitto: mitto::Config,
+    /// `SMS_TRAFFIC_ACCOUNT_ID` or `MITTO_TRAFFIC_ACCOUNT_ID`.
+    pub traffic_account_id: String,
+    /// `MITTO_SENDER`.
+    pub sender: Option<SenderId>,
+}
+
+/// The gRPC listener.
+#[derive(Debug)]
+pub struct Grpc {
+    /// `GRPC_ADDR`.
+    pub addr: SocketAddr,
+    /// `GRPC_TLS_CERT`, `GRPC_TLS_KEY`, `GRPC_TLS_CLIENT_CA`.
+    pub tls: Option<TlsFiles>,
+    /// `MAX_IN_FLIGHT`: how many calls are served at once.
+    pub max_in_flight: usize,
+    /// `WATCH_STREAMS`: how many streams of `WatchMessages` are open at once.
+    pub watch_streams: usize,
+}
+
+/// The files of the gRPC listener's TLS.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// `GRPC_TLS_CERT`: the certificate chain, PEM.
+    pub cert: PathBuf,
+    /// `GRPC_TLS_KEY`: its key, PEM.
+    pub key: PathBuf,
+    /// `GRPC_TLS_CLIENT_CA`: who signs the certificates that clients must show.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// The work in the background, and how long things may take.
+#[derive(Debug)]
+pub struct Work {
+    /// `WORKERS`: whether this process sends queued messages.
+    pub enabled: bool,
+    /// `SEND_CONCURRENCY`: how many queued messages are in flight.
+    pub send_concurrency: usize,
+    /// `TENANT_IN_FLIGHT`: how many of them one owner can have.
+    pub owner_in_flight: usize,
+    /// `BULK_CONCURRENCY`: how many bulk calls are in flight.
+    pub bulk_concurrency: usize,
+    /// `BULK_CHUNK`: how many messages go into one.
+    pub bulk_chunk: usize,
+    /// `SEND_RATE`, `SEND_BURST`: the limit of route accounts that have none of their own.
+    pub rate: Option<Rate>,
+    /// `REFRESH_CONCURRENCY`: how many provider calls one bulk refresh has in flight.
+    pub refresh_concurrency: usize,
+    /// `POLL_RATE`: how many questions a second about messages without a final report; `None` for none.
+    pub poll_rate: Option<Rate>,
+    /// `LEASE_SECONDS`: how long a message may be in one process's hands.
+    pub lease: Duration,
+}

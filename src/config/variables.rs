@@ -1,0 +1,163 @@
+//! Every variable that the program reads, declared once: its name, its values, what counts without it, and what it is.
+//!
+//! [`Config::load`](crate::config::Config::load) reads by these declarations, and the reference and the example of an
+//! environment print them.
+
+use crate::auth::tokens::MIN_SECRET;
+use crate::config::addresses::{Address, Database, Origins, Web};
+use crate::config::declared::Declared;
+use crate::config::fallback::{Derived, Is, Required, System, Unset};
+use crate::config::identities::{Account, Secrets, Sender};
+use crate::config::values::{Days, List, Number, OneOf, Place, Seconds, Secret, Switch, Text};
+use crate::config::variable::Variable;
+use crate::domain::pseudonym::Pseudonyms;
+
+/// The shortest secret of a webhook, in characters: the provider's console may not take long ones. A long one is better.
+const MIN_WEBHOOK_SECRET: usize = 8;
+/// The longest time that things can be told to be kept: a century.
+const MAX_DAYS: u16 = 36_500;
+
+/// The variables of one concern.
+pub struct Section {
+    /// Their subject.
+    pub title: &'static str,
+    /// Their declarations.
+    pub variables: &'static [&'static (dyn Declared + Sync)],
+}
+
+/// `NAME: Values = Fallback, "meaning";` in sections: a constant each, and all of them in [`REFERENCE`].
+macro_rules! variables {
+    ($($title:literal { $(
+        $name:ident: $values:ident $(<$number:ty>)? $(($($bound:expr),+))? = $fallback:ident $(($told:expr))?, $meaning:literal;
+    )+ })+) => {
+        $($(
+            #[doc = concat!("`", stringify!($name), "`: ", $meaning, ".")]
+            pub(crate) const $name: Variable<$values $(<$number>)?, $fallback> = Variable {
+                name: stringify!($name),
+                values: $values $(($($bound),+))?,
+                fallback: $fallback $(($told))?,
+                meaning: $meaning,
+            };
+        )+)+
+
+        /// Every variable, by what it is about.
+        pub const REFERENCE: &[Section] = &[$(Section { title: $title, variables: &[$(&$name),+] }),+];
+    };
+}
+
+variables! {
+    "The provider" {
+        MITTO_API_KEY: Text = Required("environment variable is required"),
+            "the provider's API key";
+        SMS_TRAFFIC_ACCOUNT_ID: Account = Required("or MITTO_TRAFFIC_ACCOUNT_ID environment variable is required"),
+            "the route account that messages go out by unless a request names one";
+        MITTO_TRAFFIC_ACCOUNT_ID: Account = Unset,
+            "the same under its other name, which counts where the first is not set";
+        MITTO_API_BASE: Web = Is("https://messaging.mittoapi.com"),
+            "where the provider's API is";
+        MITTO_SENDER: Sender = Unset,
+            "the sender ID of messages whose request and user name none";
+        MITTO_TIMEOUT_SECONDS: Seconds(2, 600) = Is("30"),
+            "the longest provider call; shorter than LEASE_SECONDS by 15 or more";
+        MITTO_CONNECT_TIMEOUT_SECONDS: Seconds(1, 60) = Is("5"),
+            "the longest wait for a connection to the provider; shorter than the call";
+        MITTO_SEND_REFERENCE: Switch = Is("1"),
+            "whether our id is sent along as `reference`";
+        MITTO_5XX_AMBIGUOUS: Switch = Is("0"),
+            "whether a 500 or 503 of the provider's counts as a lost answer instead of not sent";
+    }
+    "The database" {
+        DATABASE_URL: Database = Derived("`messaging.db` in DATA_DIR"),
+            "where the database is";
+        DATABASE_POOL_SIZE: Number<usize>(2, 200) = Is("10"),
+            "how many database connections the process holds at most";
+        DATA_DIR: Place = Derived("`messaging` where the system keeps a user's data"),
+            "where the embedded database is, and what the sandbox keeps";
+        LEGACY_DATABASE_URL: Text = Unset,
+            "the old database that `messaging import-legacy` reads without `--from`";
+    }
+    "Listeners" {
+        GRPC_ADDR: Address = Is("127.0.0.1:50051"),
+            "the address of the gRPC listener; port 0 takes a free one";
+        GRPC_TLS_CERT: Place = Unset,
+            "the gRPC listener's certificate chain, a PEM file, read again on SIGHUP";
+        GRPC_TLS_KEY: Place = Unset,
+            "its key, a PEM file, read again on SIGHUP";
+        GRPC_TLS_CLIENT_CA: Place = Unset,
+            "the authority whose certificates clients must show, a PEM file, read again on SIGHUP";
+        GRPC_PLAINTEXT: Switch = Is("0"),
+            "1 allows a gRPC listener without TLS on an address that is not loopback";
+        HTTP_ADDR: Address = Is("127.0.0.1:8080"),
+            "the address of the HTTP listener; port 0 takes a free one";
+        CORS_ALLOWLIST: Origins = Unset,
+            "the origins whose pages may call both APIs, for example `https://app.example.com`";
+        MAX_IN_FLIGHT: Number<usize>(1, 1_000_000) = Is("1024"),
+            "how many calls both APIs serve at once; over it UNAVAILABLE with RetryInfo, or 503 with Retry-After";
+        WATCH_STREAMS: Number<usize>(1, 100_000) = Is("2000"),
+            "how many streams of `WatchMessages` are open at once, beside MAX_IN_FLIGHT; one owner can have half of them";
+    }
+    "Credentials and webhooks" {
+        JWT_SECRET: Secret(MIN_SECRET) = Required("is required: the secret that tokens are signed with, 32 bytes or more"),
+            "what tokens are signed with (HS256)";
+        WEBHOOK_SECRET: Secrets(MIN_WEBHOOK_SECRET) = Unset,
+            "what the provider's posts are known by, several while rotating; without it `/webhooks` is closed";
+        STOP_WORDS: List = Unset,
+            "words by which recipients ask for no more messages, besides the usual ones";
+    }
+    "Sending" {
+        WORKERS: Switch = Is("1"),
+            "0 leaves queued messages and timers to other processes";
+        SEND_CONCURRENCY: Number<usize>(1, 1000) = Is("32"),
+            "how many queued messages this process has in flight: a kill leaves no more unknown";
+        TENANT_IN_FLIGHT: Number<usize>(1, 1000) = Derived("seven of eight"),
+            "how many of them one owner can have here; `messaging user limit` sets it for one user";
+        BULK_CONCURRENCY: Number<usize>(1, 100) = Is("4"),
+            "how many bulk calls of campaigns this process has in flight";
+        BULK_CHUNK: Number<usize>(1, 10_000) = Is("500"),
+            "how many messages go into one bulk call";
+        SEND_RATE: Number<u32>(0, 1_000_000) = Is("0"),
+            "segments a second on a route account over all replicas, 0 for no limit; `messaging account limit` sets it for one account";
+        SEND_BURST: Number<u32>(0, 1_000_000) = Derived("as SEND_RATE"),
+            "segments at once on a route account";
+        POLL_RATE: Number<u32>(0, 1000) = Is("20"),
+            "how many times a second this process asks the provider about messages that nothing final was reported of, at most; 0 for never";
+        REFRESH_CONCURRENCY: Number<usize>(1, 1000) = Is("64"),
+            "how many provider calls one bulk refresh has in flight";
+        LEASE_SECONDS: Seconds(10, 3600) = Is("60"),
+            "how long a message may be in one process's hands before it counts as lost";
+    }
+    "Retention" {
+        RETENTION_TEXT_DAYS: Days(MAX_DAYS) = Is("0"),
+            "after how many days texts and numbers are erased; 0 for never; needs PSEUDONYM_KEY";
+        RETENTION_DAYS: Days(MAX_DAYS) = Is("0"),
+            "after how many days messages are deleted as a whole, 14 or more and no fewer than RETENTION_TEXT_DAYS; 0 for never";
+        PSEUDONYM_KEY: Secret(Pseudonyms::MIN_KEY) = Unset,
+            "what the pseudonyms of erased numbers are made with; the same for all processes, and for ever once something is erased";
+    }
+    "Logs" {
+        LOG_FORMAT: OneOf(&["human", "json"]) = Is("human"),
+            "how logs look on standard error";
+        LOG_LEVEL: OneOf(&["error", "warn", "info", "debug"]) = Is("info"),
+            "what is logged at least";
+    }
+    "The sandbox" {
+        SANDBOX_ADDR: Address = Is("127.0.0.1:0"),
+            "where `serve --sandbox` puts its sandbox";
+        SANDBOX_REPORTS: Switch = Is("1"),
+            "0 keeps the sandbox of `serve --sandbox` from posting reports to this process's webhooks";
+    }
+    "The client commands" {
+        MESSAGING_ADDR: Text = Is("127.0.0.1:50051"),
+            "the server that they call: HOST:PORT, `http://…` or `https://…`";
+        MESSAGING_TOKEN: Text = Unset,
+            "the token that they show";
+        MESSAGING_API_KEY: Text = Unset,
+            "the API key that they show if they have no token";
+    }
+    "Set by the system" {
+        XDG_DATA_HOME: Place = System,
+            "where a user's data is";
+        HOME: Place = System,
+            "where a user's data is, in `.local/share`, if XDG_DATA_HOME is not set";
+    }
+}
