@@ -11,5 +11,5 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() -> ExitCode {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     let env = Env::new(std::env::vars().collect());
-    messaging::cli::run(std::env::args_os(), env, &mut std::io::stdout(), &mut std::io::stderr()).await
+    Box::pin(messaging::cli::run(std::env::args_os(), env, &mut std::io::stdout(), &mut std::io::stderr())).await
 }

@@ -1,6 +1,6 @@
 //! The first error that a server reported on a connection, read from the frames that it sends.
 //!
-//! Source of the format: the PostgreSQL documentation, "Message Formats": a byte that names the message, its length as
+//! Source of the format: the documentation of Postgres, "Message Formats": a byte that names the message, its length as
 //! a big-endian `i32` that counts itself, then so many bytes. An `ErrorResponse` (`E`) is a list of fields, each a byte
 //! that names it and a text that ends with a zero byte; a zero byte ends the list; field `C` is the SQLSTATE.
 
@@ -117,13 +117,12 @@ impl Frames {
         let next = match (at, byte) {
             (Field::Name, 0) => return Self::body(left),
             (Field::Name, b'C') => Field::Code(0),
-            (Field::Name, _) => Field::Text,
             (Field::Code(packed), 0) => {
                 faults.remember(packed);
                 Field::Name
             }
             (Field::Text, 0) => Field::Name,
-            (Field::Text, _) => Field::Text,
+            (Field::Name | Field::Text, _) => Field::Text,
             // With a sixth byte it is none, and no further one mends that: no byte of a text is zero.
             (Field::Code(packed), _) => Field::Code(packed << 8 | u64::from(byte)),
         };

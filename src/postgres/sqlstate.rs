@@ -1,6 +1,6 @@
 //! The five characters by which Postgres names an error in every language, and what each of them means for a caller.
 //!
-//! Source: the PostgreSQL documentation, appendix A, "PostgreSQL Error Codes".
+//! Source: the documentation of Postgres, appendix A, on its error codes.
 
 use std::fmt;
 

@@ -97,7 +97,8 @@ impl Service {
         let cancel = CancellationToken::new();
         let guard = cancel.clone().drop_guard();
         let service = self.clone();
-        let work = self.inner.lifecycle.spawn(async move { service.accept_and_deliver(message, key, cancel).await });
+        let work =
+            self.inner.lifecycle.spawn(async move { Box::pin(service.accept_and_deliver(message, key, cancel)).await });
         let done = work.await.map_err(|e| Error::Internal { cause: e.to_string() })??;
         drop(guard);
         match done {

@@ -14,6 +14,7 @@ use crate::domain::campaign::CampaignState;
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::rate::Rate;
 use crate::domain::status::{self, Event};
+use crate::planted;
 use crate::store::columns::Instant;
 use crate::store::counters::Before;
 use crate::store::error::Failure;
@@ -84,6 +85,16 @@ async fn shares(tx: &mut Tx, claim: &Claim) -> Result<Vec<Vec<MessageRow>>, Fail
     let shares = on!(
         tx,
         |pg| {
+            if planted::bug("double-claim") {
+                // One message of each share, because of two that are taken crosswise Postgres would refuse one taker; and
+                // slowly enough for another replica to read the same.
+                let mut shares = Vec::new();
+                for query in queries {
+                    shares.push(query.limit(1).select(MessageRow::as_select()).load(pg).await?);
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+                return Ok(shares);
+            }
             // Through a shared reference they go out together, one round trip for all.
             let loads = queries.map(|query| {
                 let (query, mut c) = (query.select(MessageRow::as_select()).for_update().skip_locked(), &*pg);

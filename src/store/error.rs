@@ -123,8 +123,8 @@ fn class(e: &DieselError, state: Option<SqlState>) -> Class {
     }
 }
 
-/// SQLite's own texts (`sqlite3ErrStr` in its source) for SQLITE_BUSY, SQLITE_FULL, SQLITE_IOERR, SQLITE_CANTOPEN,
-/// SQLITE_READONLY and SQLITE_INTERRUPT.
+/// SQLite's own texts (`sqlite3ErrStr` in its source) for a database that is
+/// busy, full, out of reach or read-only, a disk that fails, and a statement that was interrupted.
 const SQLITE_UNAVAILABLE: [&str; 6] = [
     "database is locked",
     "database or disk is full",

@@ -82,12 +82,11 @@ impl Slot {
         if let Some(connection) = self.connection.take() {
             return Ok(connection);
         }
-        let opened = block_on(async {
+        block_on(async {
             let mut connection = Lite::establish(&self.path).await.map_err(Error::unavailable)?;
             connection.batch_execute(&pragmas()).await.map_err(Error::unavailable)?;
             Ok(connection)
-        });
-        opened
+        })
     }
 
     /// Keeps the connection for the next job.

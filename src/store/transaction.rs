@@ -76,6 +76,7 @@ impl Interruptions {
 }
 
 /// The connection of a transaction.
+#[expect(clippy::large_enum_variant, reason = "one for each transaction: a box would be an allocation for each")]
 pub(super) enum Conn {
     Pg(Lent),
     Lite(Lite),

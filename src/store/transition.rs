@@ -94,12 +94,12 @@ impl Loaded {
             Pick::Provider(owner, id) => Some((owner.0, id.as_str().to_owned())),
             _ => None,
         };
-        let (owners, names): (Vec<i64>, Vec<String>) = jobs.iter().filter_map(named).unzip();
+        let (owners, provider_ids): (Vec<i64>, Vec<String>) = jobs.iter().filter_map(named).unzip();
         let mut by_provider = ByProvider::new();
         if owners.is_empty() {
             return Ok(by_provider);
         }
-        let mine = dsl::owner_id.eq_any(owners).and(dsl::provider_message_id.eq_any(names));
+        let mine = dsl::owner_id.eq_any(owners).and(dsl::provider_message_id.eq_any(provider_ids));
         let rows = locked!(tx, MessageRow, messages::table.filter(mine).order(dsl::id));
         for row in &rows {
             let name = (row.owner_id, row.provider_message_id.clone().unwrap_or_default());

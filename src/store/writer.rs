@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::message::Message;
 use crate::domain::rate::Rate;
+use crate::planted;
 use crate::store::accept::{Accept, Accepted, IdempotencyKey};
 use crate::store::batch::{Answers, Batch};
 use crate::store::pseudonyms::Keyed;
@@ -159,6 +160,9 @@ impl Store {
         rate: Option<Rate>,
         cancel: CancellationToken,
     ) -> Result<Accepted, Error> {
+        if planted::now_and_then("lost-accept") {
+            return Ok(Accepted::New(Box::new(message)));
+        }
         self.keyed.usable()?;
         let (reply, answer) = oneshot::channel();
         let accept = Box::new(Accept { message, key, rate });

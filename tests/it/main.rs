@@ -5,7 +5,9 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::similar_names,
-    reason = "clippy.toml allows them in test functions; the functions that tests call are tests, too; what is sent is sent"
+    clippy::too_many_lines,
+    reason = "clippy.toml allows them in test functions; the functions that tests call are tests, too; what is sent is sent; and a test \
+              tells a story whole"
 )]
 
 mod cli;
@@ -17,6 +19,7 @@ mod grpc;
 mod grpcurl;
 mod http;
 mod layering;
+mod postgres;
 mod program;
 mod provider;
 mod sandbox;

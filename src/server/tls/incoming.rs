@@ -44,11 +44,11 @@ pub fn incoming(listener: TcpListener, tls: Option<Tls>) -> impl Stream<Item = i
 /// As [`incoming`], within other limits.
 pub fn incoming_within(
     limits: Limits,
-    listener: TcpListener,
+    socket: TcpListener,
     tls: Option<Tls>,
 ) -> impl Stream<Item = io::Result<Io>> + Send {
     let listening =
-        Listener { limits, listener, tls, handshakes: JoinSet::new(), ages: VecDeque::new(), pause: Duration::ZERO };
+        Listener { limits, socket, tls, handshakes: JoinSet::new(), ages: VecDeque::new(), pause: Duration::ZERO };
     futures::stream::unfold(listening, |mut listening| async {
         let io = listening.next().await;
         Some((Ok(io), listening))
@@ -58,7 +58,7 @@ pub fn incoming_within(
 /// The listener and what is under way behind it.
 struct Listener {
     limits: Limits,
-    listener: TcpListener,
+    socket: TcpListener,
     tls: Option<Tls>,
     /// Tasks of their own: the cryptography spreads over the threads, and none waits for another.
     handshakes: JoinSet<Option<Io>>,
@@ -78,7 +78,7 @@ impl Listener {
                         return io;
                     }
                 }
-                accepted = accept(&self.listener, self.pause) => match accepted {
+                accepted = accept(&self.socket, self.pause) => match accepted {
                     Ok((tcp, remote)) => {
                         self.pause = Duration::ZERO;
                         // Answers are small and whole: waiting to fill a packet only delays them.

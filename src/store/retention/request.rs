@@ -104,11 +104,11 @@ async fn lists_of(
 
 /// A row of a table of bodies.
 #[derive(QueryableByName)]
-struct Body {
+struct BodyRow {
     #[diesel(sql_type = GuidSql)]
     id: Guid,
-    #[diesel(sql_type = Binary)]
-    body: Vec<u8>,
+    #[diesel(sql_type = Binary, column_name = body)]
+    content: Vec<u8>,
     #[diesel(sql_type = SmallInt)]
     state: i16,
     #[diesel(sql_type = Nullable<InstantSql>)]
@@ -136,11 +136,11 @@ const INBOUND: Bodies = Bodies {
 
 impl Bodies {
     /// Of a page, how many bodies hold the number and are not done with, and which do and are.
-    fn holding(&self, page: &[Body], number: &Msisdn) -> (usize, Vec<Guid>) {
+    fn holding(&self, page: &[BodyRow], number: &Msisdn) -> (usize, Vec<Guid>) {
         let digits = number.as_str().trim_start_matches('+').as_bytes();
-        let found = page.iter().filter(|row| retention::mentions(&row.body, digits));
-        let open = |row: &&Body| row.due_at.is_some() || self.review == Some(row.state);
-        let (open, done): (Vec<&Body>, Vec<&Body>) = found.partition(open);
+        let found = page.iter().filter(|row| retention::mentions(&row.content, digits));
+        let open = |row: &&BodyRow| row.due_at.is_some() || self.review == Some(row.state);
+        let (open, done): (Vec<&BodyRow>, Vec<&BodyRow>) = found.partition(open);
         (open.len(), done.into_iter().map(|row| row.id).collect())
     }
 }
@@ -209,7 +209,7 @@ impl Store {
         loop {
             let query = diesel::sql_query(table.page).bind::<GuidSql, _>(after);
             let query = query.bind::<BigInt, _>(owner.map_or(0, |owner| owner.0)).bind::<BigInt, _>(PAGE);
-            let page: Vec<Body> = run!(&self.db, |c| query.load(c).await?);
+            let page: Vec<BodyRow> = run!(&self.db, |c| query.load(c).await?);
             let Some(last) = page.last().map(|row| row.id) else { return Ok(()) };
             after = last;
             let (open, ids) = table.holding(&page, number);

@@ -96,7 +96,7 @@ on_both_databases! { TestApp::start =>
         app.advance(3);
         app.run_due().await;
         let told = alice.explain_message(ExplainMessageRequest { id }).await.unwrap().into_inner();
-        let kinds: Vec<_> = told.entries.iter().map(|e| e.kind()).collect();
+        let kinds: Vec<_> = told.entries.iter().map(messaging::proto::explain_message_response::Entry::kind).collect();
         assert_eq!(kinds, [HistoryKind::Accepted, HistoryKind::Settled, HistoryKind::Fenced, HistoryKind::Settled]);
         assert_eq!(told.entries.last().unwrap().to(), MessageStatus::Sent);
         let all = format!("{told:?}");

@@ -174,7 +174,7 @@ on_both_databases! { TestApp::start =>
         ] {
             let told = app.alice().send_single(with(seconds, nanos)).await.err().map(|error| {
                 let violations = error.get_details_bad_request().unwrap().field_violations;
-                violations.into_iter().map(|v| format!("{} {}", v.field, v.description)).collect::<String>()
+                violations.into_iter().map(|v| format!("{} {}", v.field, v.description)).collect::<Vec<_>>().concat()
             });
             let expected = Some(format!("validity {why}")).filter(|_| !why.is_empty());
             assert_eq!(told, expected, "{seconds} s {nanos} ns");

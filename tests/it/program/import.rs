@@ -251,7 +251,7 @@ async fn an_import_that_was_cut_off_or_killed_is_completed_by_the_next(kind: Kin
     let arguments = ["messaging", "import-legacy", "--from", &both.from, "--batch", "10"].map(Into::into);
     let env = Env::new(both.env().map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect());
     // A note, and what is broken: a campaign, two of the first ten messages. The one after them is too much.
-    let exit = messaging::cli::run(arguments.into_iter(), env, &mut GoesAway(4), &mut std::io::sink()).await;
+    let exit = Box::pin(messaging::cli::run(arguments.into_iter(), env, &mut GoesAway(4), &mut std::io::sink())).await;
     assert_eq!(format!("{exit:?}"), format!("{:?}", ExitCode::from(1)));
     let after_the_cut = both.count("messages").await;
     assert!((8..100).contains(&after_the_cut), "{after_the_cut}");

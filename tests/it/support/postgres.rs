@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use tokio_postgres::{Client, Error, NoTls};
 use url::Url;
 
-use cluster::Cluster;
+pub use cluster::{Cluster, FORGETFUL};
 
 /// The URL through which databases are made: that of `TEST_DATABASE_URL`, else of this process's own cluster.
 ///
@@ -21,7 +21,7 @@ pub fn server_url() -> &'static str {
     static OWN: OnceLock<Cluster> = OnceLock::new();
     match external() {
         Some(url) => url,
-        None => &OWN.get_or_init(|| Cluster::start(&cluster::FORGETFUL)).url,
+        None => &OWN.get_or_init(|| Cluster::start(&FORGETFUL)).url,
     }
 }
 
@@ -89,7 +89,8 @@ impl Drop for Guard {
     }
 }
 
-fn external() -> Option<&'static str> {
+/// The server of `TEST_DATABASE_URL`.
+pub fn external() -> Option<&'static str> {
     static URL: OnceLock<Option<String>> = OnceLock::new();
     URL.get_or_init(|| std::env::var_os("TEST_DATABASE_URL")?.into_string().ok().filter(|url| !url.is_empty()))
         .as_deref()

@@ -163,7 +163,7 @@ impl World {
                 self.leases.push(Lease { by: *by, epoch: state.epoch });
             }
             Event::Fence { lease, .. } if done && state.dispatch == Dispatch::Sending => {
-                self.calls.push((*lease, None))
+                self.calls.push((*lease, None));
             }
             _ => {}
         }

@@ -1,0 +1,6 @@
+//! How a Postgres server is reached, and how its errors are known in every language.
+
+mod errors;
+mod reach;
+mod secure;
+mod watched;
