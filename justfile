@@ -46,3 +46,7 @@ docs:
     cargo run --locked --quiet -- check-config --reference page >docs/configuration.md
     cargo run --locked --quiet -- check-config --reference env >.env.example
     cargo doc --no-deps --lib --locked
+
+# Keep today's contract as the one that later changes are held to
+baseline:
+    scripts/baseline

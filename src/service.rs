@@ -91,7 +91,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What of it concerns the sender.
+    /// Those that concern the sender.
     fn of_sender(&self) -> sender::Settings {
         sender::Settings {
             traffic_account_id: self.traffic_account_id.clone(),

@@ -252,9 +252,9 @@ async fn rate(fleet: &Arc<Fleet>, size: Size) -> Done {
 async fn fair(fleet: &Arc<Fleet>, size: Size) -> Done {
     const OTHERS: u32 = 20;
     let owners = Owners { large: size.backlog, others: OTHERS, small: size.small };
-    let owners = fleet.more_users(OTHERS).await;
+    let users = fleet.more_users(OTHERS).await;
     fleet.limit(1, 1).await;
-    let told = owners.hand_over(fleet, &owners).await;
+    let told = owners.hand_over(fleet, &users).await;
     let few: HashSet<String> = told[size.backlog as usize..].iter().map(|told| told.destination.clone()).collect();
     let from = jiff::Timestamp::now();
     fleet.limit(0, 1).await;

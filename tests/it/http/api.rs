@@ -1,11 +1,20 @@
 //! `/api/v1`: the contract's own JSON, and how it is asked for.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::body::Body;
+use futures::StreamExt as _;
+use futures::future::join_all;
 use messaging::domain::message::Dispatch;
 use serde_json::{Value, json};
 
 use super::call::{ask, of, post, send};
 use crate::support::app::TestApp;
 use crate::support::database::on_both_databases;
+use crate::support::store::eventually;
 
 const MESSAGES: &str = "/api/v1/messages";
 const CAMPAIGNS: &str = "/api/v1/campaigns";
@@ -31,7 +40,36 @@ async fn csv(app: &TestApp, path: &str, body: impl Into<axum::body::Body>) -> su
     send(app, of(app, app.alice, "POST", path).header("content-type", "text/csv; charset=utf-8"), body).await
 }
 
+/// The beginning of a CSV, and then nothing for ever; counts that it was asked for more.
+fn stalled(waiting: &Arc<AtomicUsize>) -> Body {
+    let (begun, waiting) = (futures::stream::iter(["number,first_name\n"]), waiting.clone());
+    let mut counted = false;
+    let never = futures::stream::poll_fn(move |_| {
+        waiting.fetch_add(usize::from(!std::mem::replace(&mut counted, true)), Ordering::Relaxed);
+        Poll::Pending
+    });
+    Body::from_stream(begun.chain(never).map(Ok::<_, std::io::Error>))
+}
+
 on_both_databases! { TestApp::start =>
+    /// The runtime has 512 threads for what blocks; names are looked up there, and files read.
+    async fn uploads_that_stand_still_hold_no_thread_and_nobody_up(app) {
+        let path = format!("{CAMPAIGNS}/{}/recipients", campaign(&app).await);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let uploads = join_all((0..520).map(|_| csv(&app, &path, stalled(&waiting))));
+        let others = async {
+            eventually(async || waiting.load(Ordering::Relaxed) == 520).await;
+            tokio::task::spawn_blocking(|| ()).await.unwrap();
+            let sent = post(&app, app.alice, MESSAGES, &hello()).await.ok();
+            let path = format!("{MESSAGES}/{}", sent["message"]["id"].as_str().unwrap());
+            ask(&app, app.alice, "GET", &path).await.ok();
+        };
+        tokio::select! {
+            _ = uploads => panic!("an upload without an end came to one"),
+            done = tokio::time::timeout(Duration::from_secs(20), others) => done.unwrap(),
+        }
+    }
+
     async fn a_message_is_sent_read_listed_and_explained(app) {
         let sent = post(&app, app.alice, MESSAGES, &hello()).await.ok();
         let message = &sent["message"];

@@ -50,7 +50,7 @@ fn how_long_things_are_kept_is_checked_before_anything_starts() {
     let check = |more: &[(&'static str, &'static str)]| [&basis[..], more].concat();
     for (more, said) in [
         (&[("RETENTION_TEXT_DAYS", "30")][..], "PSEUDONYM_KEY is required with RETENTION_TEXT_DAYS"),
-        (&[("RETENTION_TEXT_DAYS", "-1"), key], "RETENTION_TEXT_DAYS must be a whole number from 0"),
+        (&[("RETENTION_TEXT_DAYS", "-1"), key], "RETENTION_TEXT_DAYS must be a whole number of days from 0"),
         (&[("RETENTION_DAYS", "13")], "RETENTION_DAYS must be 0 or 14 or more"),
         (&[("RETENTION_DAYS", "29"), ("RETENTION_TEXT_DAYS", "30"), key], "RETENTION_DAYS must not be less than"),
     ] {
