@@ -145,9 +145,9 @@ struct Inner {
     settings: Settings,
     users: Users,
     stats: CampaignStats,
-    /// What messages are handed to once they are stored.
+    /// It is handed messages once they are stored.
     sender: Sender,
-    /// What is under way, and whether the process is to stop.
+    /// The work under way, and whether the process is to stop.
     lifecycle: Lifecycle,
     /// The counters.
     metrics: Metrics,
