@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use diesel::pg::Pg;
 use diesel::{
-    ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _, QueryResult, Queryable, Selectable,
-    SelectableHelper as _, SqliteConnection,
+    ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult, SelectableHelper as _, SqliteConnection,
 };
 use diesel_async::RunQueryDsl as _;
 use jiff::{SignedDuration, Timestamp};
@@ -19,7 +17,7 @@ use crate::store::error::Failure;
 use crate::store::gates::Admissions;
 use crate::store::opt_outs::OptedOut;
 use crate::store::pg_bulk::ClaimKeys;
-use crate::store::rows::{EventRow, MessageRow};
+use crate::store::rows::{EventRow, KeyRow, MessageRow};
 use crate::store::schema::{idempotency_keys as keys, messages};
 use crate::store::transaction::{Tx, on, transact};
 use crate::store::writes::Writes;
@@ -57,20 +55,6 @@ pub(super) struct Accept {
     pub key: Option<IdempotencyKey>,
     /// The limit of the route account, if the message is to be sent at once.
     pub rate: Option<Rate>,
-}
-
-/// A row of `idempotency_keys`.
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = keys, treat_none_as_default_value = false)]
-#[diesel(check_for_backend(Pg, diesel::sqlite::Sqlite))]
-pub(super) struct KeyRow {
-    pub owner_id: i64,
-    pub call: i16,
-    pub key: String,
-    pub fingerprint: Vec<u8>,
-    pub message_id: Option<Guid>,
-    pub campaign_id: Option<i64>,
-    pub created_at: Instant,
 }
 
 impl Accept {

@@ -19,10 +19,9 @@ use jiff::SignedDuration;
 
 use crate::domain::campaign::{Campaign, CampaignState, NewCampaign};
 use crate::domain::ids::{CampaignId, OwnerId};
-use crate::store::accept::KeyRow;
 use crate::store::columns::Instant;
 use crate::store::error::Failure;
-use crate::store::rows::guarantee;
+use crate::store::rows::{KeyRow, guarantee};
 use crate::store::schema::{campaigns, idempotency_keys as keys};
 use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, IdempotencyKey, Store, run};

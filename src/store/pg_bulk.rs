@@ -6,12 +6,11 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text};
 
-use crate::store::accept::KeyRow;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
 use crate::store::counters::ChangeRow;
 use crate::store::journal::PLACE;
-use crate::store::rows::{EventRow, MessageRow, StateRow};
+use crate::store::rows::{EventRow, KeyRow, MessageRow, StateRow};
 
 /// Declares a statement over the columns of a row type: `before`, `UNNEST(the columns)`, `after`.
 macro_rules! unnest {

@@ -1,4 +1,4 @@
-//! Messages and events as rows, and the way between them and the domain's types.
+//! Messages, events and idempotency keys as rows, and the way between them and the domain's types.
 
 use diesel::prelude::*;
 
@@ -10,7 +10,7 @@ use crate::domain::sender::SenderId;
 use crate::domain::status::Change;
 use crate::domain::text::{Encoding, MessageText};
 use crate::store::columns::{Guid, Instant};
-use crate::store::schema::{events, messages};
+use crate::store::schema::{events, idempotency_keys, messages};
 
 /// A row of `messages`, its columns in the table's order. An absent value is inserted as NULL: left out, the statement
 /// would be another one each time, which SQLite would have to prepare.
@@ -256,4 +256,18 @@ pub(super) fn dispatch(n: i16) -> Dispatch {
 
 fn rank(n: i16) -> Rank {
     Rank::ALL.into_iter().find(|r| *r as i16 == n).unwrap_or(Rank::None)
+}
+
+/// A row of `idempotency_keys`.
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = idempotency_keys, treat_none_as_default_value = false)]
+#[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
+pub(super) struct KeyRow {
+    pub owner_id: i64,
+    pub call: i16,
+    pub key: String,
+    pub fingerprint: Vec<u8>,
+    pub message_id: Option<Guid>,
+    pub campaign_id: Option<i64>,
+    pub created_at: Instant,
 }

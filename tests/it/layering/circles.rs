@@ -5,9 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::sources;
 
-/// Folders whose circles are not gone yet.
-const NOT_YET: &[&str] = &["store"];
-
 /// A module's path: the names from the crate's root on.
 type Path = Vec<String>;
 
@@ -129,9 +126,7 @@ fn circles(sources: &[(String, String)]) -> Vec<String> {
 
 #[test]
 fn no_files_side_by_side_name_each_other() {
-    let exempt = |circle: &String| NOT_YET.iter().any(|folder| circle.starts_with(&format!("src/{folder}: ")));
-    let found: Vec<String> = circles(&sources()).into_iter().filter(|circle| !exempt(circle)).collect();
-    assert_eq!(found, Vec::<String>::new());
+    assert_eq!(circles(&sources()), Vec::<String>::new());
 }
 
 #[test]
