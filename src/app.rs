@@ -8,9 +8,10 @@ use secrecy::SecretString;
 
 use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
-use crate::config::{Config, Error, variables as var};
+use crate::config::{Config, Error, Spooling, variables as var};
 use crate::provider::mitto::Mitto;
 use crate::service::{Parts, Service, Settings, Watching};
+use crate::spool::Spool;
 use crate::store::{self, Store};
 
 /// A browser's caller sets no deadline, and would wait for ever.
@@ -25,6 +26,7 @@ pub async fn open_store(config: &store::Config) -> Result<Store, Error> {
 pub async fn build(config: &Config) -> Result<Service, Error> {
     let clock = Clock::system();
     let store = Store::open(&config.database, clock.clone(), true).await.map_err(|e| database_error(&e))?;
+    let spool = config.spool.as_ref().map(open_spool).transpose()?.flatten();
     let provider = Mitto::new(config.provider.mitto.clone()).map_err(|e| var::MITTO_API_BASE.error(e))?;
     Ok(Service::new(Parts {
         store,
@@ -32,6 +34,7 @@ pub async fn build(config: &Config) -> Result<Service, Error> {
         tokens: tokens(&config.jwt_secret)?,
         clock,
         random: Arc::new(|| rand::rng().random()),
+        spool,
         settings: Settings {
             default_sender: config.provider.sender.clone(),
             traffic_account_id: config.provider.traffic_account_id.clone(),
@@ -50,6 +53,22 @@ pub async fn build(config: &Config) -> Result<Service, Error> {
             retention: config.retention,
         },
     }))
+}
+
+/// The spool. One in a place that nobody chose and that cannot be written to is done without.
+fn open_spool(spooling: &Spooling) -> Result<Option<Spool>, Error> {
+    match Spool::open(&spooling.directory) {
+        Ok(spool) => Ok(Some(spool)),
+        Err(e) if spooling.told => Err(var::SPOOL_DIR
+            .error(format_args!("cannot be written to: {e}; name a folder that this process may write to"))),
+        Err(cause) => {
+            tracing::warn!(
+                %cause,
+                "there is no spool: a kill while the database is away loses the provider's answers; set SPOOL_DIR to a folder that lasts"
+            );
+            Ok(None)
+        }
+    }
 }
 
 /// Tokens under the configured secret.

@@ -17,4 +17,4 @@ pub use env::Env;
 pub use error::Error;
 pub(crate) use load::{data_dir, database};
 pub use reference::{example, page};
-pub use serving::{Config, Grpc, Provider, TlsFiles, Work};
+pub use serving::{Config, Grpc, Provider, Spooling, TlsFiles, Work};

@@ -159,7 +159,7 @@ impl Error {
 impl From<store::Error> for Error {
     fn from(e: store::Error) -> Self {
         match e {
-            store::Error::Unavailable(cause) => Self::Unavailable {
+            store::Error::Unavailable(cause) | store::Error::InDoubt(cause) => Self::Unavailable {
                 reason: "DATABASE_UNAVAILABLE",
                 message: "The service cannot reach its database. Try again, with the same idempotency key.",
                 retry_after: Duration::from_secs(1),

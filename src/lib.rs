@@ -24,6 +24,7 @@ pub mod sender;
 pub mod server;
 pub mod service;
 mod shutdown;
+pub mod spool;
 pub mod store;
 pub mod telemetry;
 pub mod worker;

@@ -4,11 +4,13 @@
 //! Use cases ask it for a message's first state, whether the message waits behind others, and to deliver it; they tell
 //! it that something was queued. When it looks at the queue the worker decides.
 
+mod accept;
 mod deliver;
 mod deliver_bulk;
 mod gates;
 mod in_flight;
 mod partitions;
+mod persist;
 mod queue;
 mod sharing;
 mod slots;
@@ -34,6 +36,7 @@ use crate::error::Error;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::provider::Provider;
+use crate::spool::Spool;
 use crate::store::{Store, Topic};
 use gates::{Admission, Gates};
 use in_flight::InFlight;
@@ -50,6 +53,8 @@ pub struct Settings {
     pub lease: Duration,
     /// The longest provider call: none is begun under a lease that may end before.
     pub provider_timeout: Duration,
+    /// How long it is tried to learn whether a message was stored, before its caller is told that it was not.
+    pub patience: Duration,
     /// How many queued messages one process has in flight.
     pub send_concurrency: usize,
     /// How many of them one owner can have, unless the user has a number of its own.
@@ -85,6 +90,8 @@ pub struct Parts {
     pub stats: CampaignStats,
     /// The work under way, and whether the process is to stop.
     pub lifecycle: Lifecycle,
+    /// Where answers wait for a database that is away, should the process not live to see it.
+    pub spool: Option<Spool>,
 }
 
 /// The sender. Cheap to clone.
@@ -103,6 +110,7 @@ struct Inner {
     users: Users,
     stats: CampaignStats,
     lifecycle: Lifecycle,
+    spool: Option<Spool>,
     /// Who holds leases: this process, in this run of it.
     holder: Uuid,
     /// The slots of what may be in flight at once.
@@ -133,7 +141,7 @@ impl Sender {
     /// The sender over its parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, provider, clock, random, settings, metrics, users, stats, lifecycle } = parts;
+        let Parts { store, provider, clock, random, settings, metrics, users, stats, lifecycle, spool } = parts;
         let inner = Inner {
             holder: Uuid::new_v4(),
             slots: Slots::new(settings.send_concurrency, settings.bulk_concurrency),
@@ -153,6 +161,7 @@ impl Sender {
             users,
             stats,
             lifecycle,
+            spool,
         };
         Self { inner: Arc::new(inner) }
     }
@@ -170,8 +179,7 @@ impl Sender {
     }
 
     /// The rate that a message is booked on when it is stored to be sent at once, if its account has one.
-    #[must_use]
-    pub fn rate_of(&self, message: &Message) -> Option<Rate> {
+    fn rate_of(&self, message: &Message) -> Option<Rate> {
         match self.admission(&message.traffic_account_id) {
             Admission::Granted(rate) => rate,
             Admission::Held | Admission::Probe(_) => None,

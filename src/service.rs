@@ -53,6 +53,7 @@ use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::provider::Provider;
 use crate::sender::{self, Random, Sender};
+use crate::spool::Spool;
 use crate::store::Store;
 
 /// How the service behaves.
@@ -80,7 +81,8 @@ pub struct Settings {
     pub poll_rate: Option<Rate>,
     /// The longest provider call: none is begun under a lease that may end before.
     pub provider_timeout: Duration,
-    /// How long a repeated send waits for the first one when its caller sets no deadline.
+    /// How long a repeated send waits for the first one when its caller sets no deadline, and how long it is tried to learn
+    /// whether a message was stored.
     pub repeat_patience: Duration,
     /// The provider's posts, and how they are told from others'.
     pub webhooks: Webhooks,
@@ -97,6 +99,7 @@ impl Settings {
             traffic_account_id: self.traffic_account_id.clone(),
             lease: self.lease,
             provider_timeout: self.provider_timeout,
+            patience: self.repeat_patience,
             send_concurrency: self.send_concurrency,
             owner_in_flight: self.owner_in_flight,
             bulk_concurrency: self.bulk_concurrency,
@@ -129,6 +132,8 @@ pub struct Parts {
     pub random: Random,
     /// How it behaves.
     pub settings: Settings,
+    /// Where answers wait for a database that is away, should the process not live to see it.
+    pub spool: Option<Spool>,
 }
 
 /// The service. Cheap to clone.
@@ -169,7 +174,7 @@ impl Service {
     /// The service over its parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, provider, tokens, clock, random, settings } = parts;
+        let Parts { store, provider, tokens, clock, random, settings, spool } = parts;
         let (metrics, lifecycle) = (Metrics::default(), Lifecycle::default());
         let (users, stats) = (Users::new(store.clone()), CampaignStats::new(store.clone()));
         let sender = Sender::new(sender::Parts {
@@ -182,6 +187,7 @@ impl Service {
             users: users.clone(),
             stats: stats.clone(),
             lifecycle: lifecycle.clone(),
+            spool,
         });
         let hub = watch_messages::Hub::new(store.clone(), clock.clone(), settings.watching.clone(), lifecycle.clone());
         let inner = Inner {

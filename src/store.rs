@@ -4,6 +4,7 @@
 //! commits many at once; what a write does to a message's state is decided by [`crate::domain::status`].
 
 mod accept;
+mod aside;
 mod batch;
 mod campaigns;
 mod claim;
@@ -85,6 +86,7 @@ pub struct Store {
     url: Url,
     lock: Option<Arc<ServingLock>>,
     keyed: pseudonyms::Keyed,
+    aside: aside::Aside,
 }
 
 impl Store {
@@ -109,10 +111,11 @@ impl Store {
         let written = journal::Written::default();
         let interruptions = transaction::Interruptions::default();
         let transactions = transaction::Runner::new(db.clone(), clock.clone(), written.clone(), interruptions.clone());
-        let writer = writer::Writer::start(&transactions, &keyed);
+        let aside = aside::Aside::default();
+        let writer = writer::Writer::start(&transactions, &keyed, &aside);
         let intake = reports::Intake::start(&transactions);
         let url = config.url.clone();
-        let store = Self { db, transactions, interruptions, writer, intake, clock, written, url, lock, keyed };
+        let store = Self { db, transactions, interruptions, writer, intake, clock, written, url, lock, keyed, aside };
         store.check_key().await?;
         store.follow_clock().await?;
         store.end_leases_of_the_dead().await?;

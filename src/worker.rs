@@ -74,6 +74,7 @@ impl Worker {
     pub fn start(service: &Service, sending: bool) -> Self {
         let worker = Self { tasks: TaskTracker::new(), stop: CancellationToken::new(), service: service.clone() };
         let sender = service.sender();
+        sender.replay();
         if sending {
             let s = sender.clone();
             worker.repeat((POLL, true), "sending what is due", move || {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::config::variables as var;
-use crate::config::{Config, Env, Error, Grpc, Provider, TlsFiles, Work};
+use crate::config::{Config, Env, Error, Grpc, Provider, Spooling, TlsFiles, Work};
 use crate::domain::keyword::Keywords;
 use crate::domain::rate::Rate;
 use crate::domain::retention::Retention;
@@ -22,9 +22,11 @@ impl Config {
     pub fn load(env: &Env) -> Result<Self, Error> {
         let provider = provider(env)?;
         let work = work(env, provider.mitto.timeout)?;
+        let database = database(env)?;
         Ok(Self {
             provider,
-            database: database(env)?,
+            spool: spool(env, &database.url)?,
+            database,
             grpc: grpc(env)?,
             http_addr: var::HTTP_ADDR.read(env)?,
             origins: var::CORS_ALLOWLIST.read(env)?.unwrap_or_default(),
@@ -51,6 +53,21 @@ pub(crate) fn database(env: &Env) -> Result<store::Config, Error> {
         pool_size: var::DATABASE_POOL_SIZE.read(env)?,
         pseudonym_key: var::PSEUDONYM_KEY.read(env)?,
     })
+}
+
+/// The folder of the spool. What is in it belongs to one database: on Postgres each has a folder of its own in there.
+fn spool(env: &Env, url: &store::Url) -> Result<Option<Spooling>, Error> {
+    let told = var::SPOOL_DIR.read(env)?;
+    let derived = || match url {
+        store::Url::Sqlite(path) => Some(PathBuf::from(format!("{path}.spool"))),
+        store::Url::Postgres(_) => Some(data_dir(env).ok()?.join("spool")),
+    };
+    let named = told.is_some();
+    let own = |directory: PathBuf| match url.name() {
+        Some(name) => directory.join(name),
+        None => directory,
+    };
+    Ok(told.or_else(derived).map(|directory| Spooling { directory: own(directory), told: named }))
 }
 
 /// How long things are kept: what is erased leaves pseudonyms, and what watches and repeats go back to is kept.

@@ -35,6 +35,8 @@ pub struct Config {
     pub sandbox_reports: bool,
     /// The work in the background.
     pub work: Work,
+    /// `SPOOL_DIR`: where answers wait for a database that is away; `None` where there is no place for it.
+    pub spool: Option<Spooling>,
     /// `RETENTION_TEXT_DAYS`, `RETENTION_DAYS`: how long things are kept.
     pub retention: Retention,
 }
@@ -95,4 +97,13 @@ pub struct Work {
     pub poll_rate: Option<Rate>,
     /// `LEASE_SECONDS`: how long a message may be in one process's hands.
     pub lease: Duration,
+}
+
+/// Where answers wait on the disk while the database is away.
+#[derive(Debug)]
+pub struct Spooling {
+    /// The folder, which is this database's alone.
+    pub directory: PathBuf,
+    /// Whether `SPOOL_DIR` names it: one that was derived and cannot be used is done without.
+    pub told: bool,
 }

@@ -73,6 +73,8 @@ variables! {
             "how many database connections the process holds at most";
         DATA_DIR: Place = Derived("`messaging` where the system keeps a user's data"),
             "where the embedded database is, and what the sandbox keeps";
+        SPOOL_DIR: Place = Derived("beside the SQLite file, or `spool` in DATA_DIR"),
+            "where the provider's answers wait on the disk while the database is away; processes on one disk share it";
         LEGACY_DATABASE_URL: Text = Unset,
             "the old database that `messaging import-legacy` reads without `--from`";
     }

@@ -65,7 +65,7 @@ impl Signal {
         match outcome {
             Outcome::Accepted(_) | Outcome::Rejected(_) => Self::Healthy,
             Outcome::Ambiguous(reason) if reason.code == UNREADABLE => Self::Healthy,
-            Outcome::Ambiguous(reason) => Self::Unhealthy(reason.code),
+            Outcome::Ambiguous(reason) | Outcome::ServerFailed(reason) => Self::Unhealthy(reason.code),
             Outcome::NotSent(not_sent) => match not_sent.backoff {
                 Backoff::Unhealthy => Self::Unhealthy(not_sent.reason.code),
                 Backoff::Throttled { retry_after } => Self::Throttled(retry_after.unwrap_or(THROTTLED)),

@@ -247,7 +247,7 @@ pub struct State {
     pub ambiguous: i16,
     /// How often its holder died.
     pub crashes: i16,
-    /// Sent again after a lost answer.
+    /// Sent again after a lost answer, or to be tried again after the provider said that it failed.
     pub possible_duplicate: bool,
     /// The process that holds it, while one does.
     pub held_by: Option<Uuid>,
@@ -298,6 +298,12 @@ impl Message {
     pub fn was_accepted(&self) -> bool {
         // Messages of the system before this one may lack the time.
         self.state.sent_at.is_some() || self.state.dispatch == Dispatch::Accepted
+    }
+
+    /// Whether a try of it may have reached the provider without our knowing: it must not read as never sent.
+    #[must_use]
+    pub fn may_be_at_provider(&self) -> bool {
+        self.state.ambiguous > 0 || self.state.possible_duplicate
     }
 
     /// The lease that is on it now, if there is one.

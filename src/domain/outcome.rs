@@ -1,4 +1,4 @@
-//! The outcome of a call to the provider: four classes, so that every caller has to choose what each means to it.
+//! The outcome of a call to the provider: five classes, so that every caller has to choose what each means to it.
 
 use std::time::Duration;
 
@@ -13,6 +13,9 @@ pub enum Outcome {
     Rejected(Reason),
     /// The provider certainly did not take it: it may be tried again under any guarantee.
     NotSent(NotSent),
+    /// The provider says that it failed (500, 503), which is usually but not certainly before it took the message: tried
+    /// again under at-least-once as a possible duplicate, and under at-most-once never.
+    ServerFailed(Reason),
     /// Nobody knows whether the provider took it.
     Ambiguous(Reason),
 }
@@ -24,7 +27,7 @@ impl Outcome {
     pub fn without(mut self, words: &[&str]) -> Self {
         let reason = match &mut self {
             Self::Accepted(_) => return self,
-            Self::Rejected(reason) | Self::Ambiguous(reason) => reason,
+            Self::Rejected(reason) | Self::ServerFailed(reason) | Self::Ambiguous(reason) => reason,
             Self::NotSent(not_sent) => &mut not_sent.reason,
         };
         for word in words.iter().filter(|word| !word.is_empty()) {
@@ -33,6 +36,24 @@ impl Outcome {
             }
         }
         self
+    }
+}
+
+impl Outcome {
+    /// The same without anything of the provider's that is not needed to know it: the last that is tried when a database
+    /// refuses to store the whole.
+    #[must_use]
+    pub fn least(self) -> Self {
+        let blank = |reason: Reason| Reason { description: Quote(String::new()), ..reason };
+        match self {
+            Self::Accepted(acceptance) => {
+                Self::Accepted(Acceptance { bulk_id: None, raw: serde_json::Value::Null, ..acceptance })
+            }
+            Self::Rejected(reason) => Self::Rejected(blank(reason)),
+            Self::NotSent(not_sent) => Self::NotSent(NotSent { reason: blank(not_sent.reason), ..not_sent }),
+            Self::ServerFailed(reason) => Self::ServerFailed(blank(reason)),
+            Self::Ambiguous(reason) => Self::Ambiguous(blank(reason)),
+        }
     }
 }
 
@@ -78,7 +99,7 @@ pub struct NotSent {
 /// The consequence of a certain non-delivery for the next send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backoff {
-    /// The provider is unhealthy (connect failure, 5xx): the breaker counts it.
+    /// The provider cannot be reached or points elsewhere: the breaker counts it.
     Unhealthy,
     /// Too many requests: nobody sends on this account before `retry_after`, if the provider said so.
     Throttled {

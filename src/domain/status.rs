@@ -22,6 +22,10 @@ pub const RESEND_AFTER: SignedDuration = SignedDuration::from_mins(2);
 pub const BLOCKED_RETRY: SignedDuration = SignedDuration::from_mins(1);
 /// The error code of a message of which nothing final was reported.
 pub const NO_REPORT: &str = "NO_REPORT";
+/// The error code of a message whose lease ended while it was being sent.
+pub(super) const PROCESS_LOST: &str = "PROCESS_LOST";
+/// The error code of a message of which nothing was ever handed to the provider.
+pub(super) const NOT_SENT: &str = "NOT_SENT";
 /// The error code of a message whose recipient opted out.
 pub const OPTED_OUT: &str = "OPTED_OUT";
 /// And what is said of it.
@@ -57,10 +61,15 @@ pub enum Event {
         /// A random number from 0 to 1, for the jitter of a retry.
         random: f64,
     },
-    /// A worker gives it back unsent.
+    /// Its holder gives it back: it did not hand it to the provider under this lease, and will not.
     Release {
-        /// The lease that the claim gave.
+        /// The lease, in whatever state the message is under it.
         lease: Lease,
+    },
+    /// It was stored, and its caller was told that it was not: nobody is to send it.
+    Withdraw {
+        /// The lease that it was stored under, if it was to be sent at once.
+        lease: Option<Lease>,
     },
     /// The carrier said something of it.
     Evidence(Evidence),
@@ -185,6 +194,7 @@ pub fn apply(message: &mut Message, event: &Event, now: Timestamp) -> Result<Cha
         Event::Fence { lease, until, margin } => sending::fence(message, *lease, *until, *margin, now),
         Event::Settle { lease, outcome, random } => sending::settle(message, *lease, outcome, *random, now),
         Event::Release { lease } => sending::release(message, *lease, now),
+        Event::Withdraw { lease } => sending::withdraw(message, *lease, now),
         Event::Evidence(evidence) => report::report(message, evidence, now),
         Event::Timer => time::timer(message, now),
         Event::Poll { asks } => time::poll(message, *asks, now),
@@ -246,7 +256,7 @@ fn rest(m: &mut Message) {
 /// Its validity has ended.
 fn expire(m: &mut Message) -> Recorded {
     // One that may be at the provider already must not read as "never sent".
-    m.state.dispatch = if m.state.ambiguous > 0 { Dispatch::Unknown } else { Dispatch::Expired };
+    m.state.dispatch = if m.may_be_at_provider() { Dispatch::Unknown } else { Dispatch::Expired };
     if m.state.dispatch == Dispatch::Expired {
         explain(m, "VALIDITY_ENDED", "its validity ended before it could be sent");
     }

@@ -62,6 +62,8 @@ values! {
         Rejected => "rejected",
         /// It certainly did not leave.
         NotSent => "not_sent",
+        /// The provider said that it failed.
+        ServerFailed => "server_failed",
         /// Nobody knows.
         Ambiguous => "ambiguous",
     }
@@ -219,6 +221,7 @@ impl From<&Outcome> for SendOutcome {
             Outcome::Accepted(_) => Self::Accepted,
             Outcome::Rejected(_) => Self::Rejected,
             Outcome::NotSent(_) => Self::NotSent,
+            Outcome::ServerFailed(_) => Self::ServerFailed,
             Outcome::Ambiguous(_) => Self::Ambiguous,
         }
     }

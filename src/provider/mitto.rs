@@ -79,7 +79,7 @@ impl Mitto {
         // Results pair with requests by position alone: one too few or too many, and every pairing is a guess.
         match parsed.map(answer::bulk) {
             Some(Ok(bulk)) if bulk.elements.len() == expected => {
-                Ok(bulk.elements.into_iter().map(|element| element.outcome(bulk.bulk_id.as_deref())).collect())
+                Ok(bulk.elements.into_iter().map(|element| element.outcome(bulk.bulk_id.as_ref())).collect())
             }
             Some(Ok(_)) => Err(classify::UNREADABLE.outcome(None, None, None, false)),
             Some(Err(other)) => Err(self.outcome(answer, answer.completeness(), Some(&other))),

@@ -1,7 +1,5 @@
 //! Handing messages to the provider: what is past the fence is sent, and settled whatever happens meanwhile.
 
-use std::time::Duration;
-
 use jiff::SignedDuration;
 
 use crate::domain::gate::Signal;
@@ -13,13 +11,10 @@ use crate::metrics::ProviderCall;
 use crate::planted;
 use crate::provider::Submission;
 use crate::sender::Sender;
-use crate::store::{self, Job, Moved, Pick};
+use crate::store::{Job, Pick};
 
 /// How much of a lease has to be left for the fence: time for its commit and for noticing that it ran out.
 const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
-/// How long a settle is tried again while the database is out of reach. After that the reaper calls the message
-/// unknown, which is what it then is.
-const SETTLE_TRIES: Duration = Duration::from_mins(5);
 
 /// The outcome of a call that its own limits should have ended.
 pub(super) fn no_answer() -> Outcome {
@@ -83,27 +78,6 @@ impl Sender {
         Ok(moved.message)
     }
 
-    /// Lets settling events happen, trying again while the database is away: what the provider said is known nowhere
-    /// else.
-    pub(super) async fn persist(&self, jobs: Vec<Job>) -> Result<Vec<Vec<Moved>>, Error> {
-        let begun = tokio::time::Instant::now();
-        let mut wait = Duration::from_millis(100);
-        loop {
-            let done = match jobs.as_slice() {
-                [one] => self.inner.store.apply(one.clone()).await.map(|moved| vec![moved]),
-                many => self.inner.store.apply_all(many.to_vec()).await,
-            };
-            match done {
-                Err(store::Error::Unavailable(cause)) if begun.elapsed() < SETTLE_TRIES => {
-                    tracing::warn!(messages = jobs.len(), %cause, "a settle waits for the database");
-                    tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(Duration::from_secs(5));
-                }
-                done => return Ok(done?),
-            }
-        }
-    }
-
     /// Sends a message that is claimed or past the fence in a task of its own, in a slot: a kill leaves no more unknown than there are slots.
     pub(super) async fn begin(&self, message: Message) {
         let slot = self.inner.slots.take().await;
@@ -123,12 +97,18 @@ impl Sender {
             return Ok(());
         }
         let Some(lease) = message.lease() else { return Ok(()) };
-        let event = if self.inner.lifecycle.is_stopping() {
-            Event::Release { lease }
-        } else {
-            Event::Fence { lease, until: self.lease_end(), margin: LEASE_MARGIN }
+        if self.inner.lifecycle.is_stopping() {
+            return self.release(vec![(message.id, lease)]).await;
+        }
+        let event = Event::Fence { lease, until: self.lease_end(), margin: LEASE_MARGIN };
+        let moved = match self.inner.store.apply(Job { pick: Pick::Id(message.id), event }).await {
+            Ok(moved) => moved,
+            // Whether it is past the fence or not: it was not sent, and the reaper is not to think otherwise.
+            Err(e) => {
+                self.release(vec![(message.id, lease)]).await?;
+                return Err(e.into());
+            }
         };
-        let moved = self.inner.store.apply(Job { pick: Pick::Id(message.id), event }).await?;
         for fenced in moved {
             if fenced.result.is_ok() && fenced.message.state.dispatch == Dispatch::Sending {
                 let (message, _) = self.deliver(fenced.message).await?;

@@ -42,8 +42,7 @@ impl Sender {
     }
 
     /// Whether messages of this owner's and account already wait for room: a new one goes behind them.
-    #[must_use]
-    pub fn has_backlog(&self, message: &Message) -> bool {
+    pub(super) fn has_backlog(&self, message: &Message) -> bool {
         let known = self.inner.cached_partitions.get();
         known.is_some_and(|partitions| {
             partitions

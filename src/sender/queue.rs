@@ -210,7 +210,8 @@ impl Sender {
             },
             put_off: PUT_OFF,
         };
-        let claimed = self.inner.store.claim(claim).await?;
+        let mut claimed = self.inner.store.claim(claim).await?;
+        self.give_back(std::mem::take(&mut claimed.doubtful));
         if !claimed.limited.is_empty() {
             self.inner.metrics.limited();
         }

@@ -29,7 +29,7 @@ impl Service {
             }
             match self.reconcile(campaign).await {
                 Ok(steps) => done += steps,
-                Err(e @ store::Error::Unavailable(_)) => return Err(e.into()),
+                Err(e @ (store::Error::Unavailable(_) | store::Error::InDoubt(_))) => return Err(e.into()),
                 // One that cannot be reconciled is not to keep the others from it.
                 Err(e) => failed = Some(e),
             }

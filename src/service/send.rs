@@ -147,14 +147,7 @@ impl Service {
         cancel: CancellationToken,
     ) -> Result<Progress, Error> {
         let sender = &self.inner.sender;
-        let at_once = message.state.dispatch == Dispatch::Sending;
-        let rate = if at_once { sender.rate_of(&message) } else { None };
-        let message = if rate.is_some() && sender.has_backlog(&message) {
-            message.queued(self.inner.clock.now())
-        } else {
-            message
-        };
-        match self.inner.store.accept(message, key, rate, cancel).await? {
+        match sender.accept(message, key, cancel).await? {
             Accepted::New(message) if message.state.dispatch == Dispatch::Sending => {
                 let (message, outcome) = sender.send(*message).await?;
                 let raw = if let Outcome::Accepted(acceptance) = outcome { Some(acceptance.raw) } else { None };

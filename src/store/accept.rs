@@ -20,6 +20,7 @@ use crate::store::pg_bulk::ClaimKeys;
 use crate::store::rows::{EventRow, KeyRow, MessageRow};
 use crate::store::schema::{idempotency_keys as keys, messages};
 use crate::store::transaction::{Tx, on, transact};
+use crate::store::transition;
 use crate::store::writes::Writes;
 use crate::store::{Error, Store};
 
@@ -55,6 +56,8 @@ pub(super) struct Accept {
     pub key: Option<IdempotencyKey>,
     /// The limit of the route account, if the message is to be sent at once.
     pub rate: Option<Rate>,
+    /// Whether it may be stored already: an earlier attempt's answer was lost.
+    pub doubted: bool,
 }
 
 impl Accept {
@@ -81,13 +84,24 @@ impl Accept {
     }
 }
 
-type Verdicts = HashMap<Uuid, Accepted>;
+/// What is known of some messages before they are stored, by their ids.
+pub(super) type Verdicts = HashMap<Uuid, Accepted>;
 
-/// Claims the keys; what is not in the result is new. A key that another transaction is claiming is waited for, in one
+/// Those that were stored by an attempt whose answer was lost. One that may yet be is waited for: its id is taken.
+pub(super) async fn landed(tx: &mut Tx, accepts: &[Accept]) -> Result<Verdicts, Failure> {
+    let doubted: Vec<Guid> = accepts.iter().filter(|a| a.doubted).map(|a| Guid(a.message.id.0)).collect();
+    if doubted.is_empty() {
+        return Ok(Verdicts::new());
+    }
+    let rows = transition::by_ids(tx, doubted).await?;
+    Ok(rows.into_iter().map(|row| (row.id.0, Accepted::New(Box::new(row.into_message())))).collect())
+}
+
+/// Claims the keys of those that are not decided on; what is not in the result is new. A key that another transaction is claiming is waited for, in one
 /// order for all, so that two batches cannot wait for each other.
-pub(super) async fn claim_keys(tx: &mut Tx, accepts: &[Accept]) -> Result<Verdicts, Failure> {
-    let mut rows: Vec<KeyRow> = accepts.iter().filter_map(Accept::key_row).collect();
-    let mut verdicts = Verdicts::new();
+pub(super) async fn claim_keys(tx: &mut Tx, accepts: &[Accept], mut verdicts: Verdicts) -> Result<Verdicts, Failure> {
+    let open: Vec<&Accept> = accepts.iter().filter(|a| !verdicts.contains_key(&a.message.id.0)).collect();
+    let mut rows: Vec<KeyRow> = open.iter().filter_map(|accept| accept.key_row()).collect();
     if rows.is_empty() {
         return Ok(verdicts);
     }
@@ -96,7 +110,7 @@ pub(super) async fn claim_keys(tx: &mut Tx, accepts: &[Accept]) -> Result<Verdic
         lite.spawn_blocking(move |c| claim_each(c, &rows)).await?
     });
     let won: HashSet<Option<Guid>> = won.into_iter().collect();
-    for accept in accepts {
+    for accept in open {
         let Some(mine) = accept.key_row().filter(|row| !won.contains(&row.message_id)) else { continue };
         let query = keys::table.find((mine.owner_id, mine.call, mine.key));
         let record = on!(tx, |c| query.select(KeyRow::as_select()).get_result(c).await?);

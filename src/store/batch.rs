@@ -1,6 +1,8 @@
 //! One batch of writes: a transaction that accepts messages, moves messages, and records both.
 
 use crate::store::accept::{self, Accept, Accepted};
+use crate::store::aside::Picked;
+use crate::store::columns::Guid;
 use crate::store::error::Failure;
 use crate::store::gates::Admissions;
 use crate::store::opt_outs::OptedOut;
@@ -15,6 +17,10 @@ use crate::store::writes::Writes;
 pub(super) struct Batch {
     pub accepts: Vec<Accept>,
     pub jobs: Vec<Job>,
+    /// Messages that are left out of what is looked for.
+    pub aside: Vec<Guid>,
+    /// The messages that the jobs picked.
+    pub picked: Picked,
 }
 
 /// The results of a batch, in the same order.
@@ -31,12 +37,14 @@ impl Batch {
     /// The batch's story.
     pub(super) async fn run(&self, tx: &mut Tx, keyed: &Keyed) -> Result<Answers, Failure> {
         let mut writes = Writes::default();
-        let verdicts = accept::claim_keys(tx, &self.accepts).await?;
+        let landed = accept::landed(tx, &self.accepts).await?;
+        let verdicts = accept::claim_keys(tx, &self.accepts, landed).await?;
         let opted_out = OptedOut::among(tx, keyed, accept::recipients(&self.accepts)).await?;
         let mut admissions = Admissions::lock(tx, &accept::rates(&self.accepts)).await?;
         let accepts = accept::decide(&self.accepts, verdicts, &opted_out, &mut admissions, tx.now, &mut writes);
         let queued = writes.queues();
-        let loaded = transition::load(tx, &self.jobs).await?;
+        let loaded = transition::load(tx, &self.jobs, &self.aside).await?;
+        self.picked.note(loaded.ids());
         let jobs = transition::decide(&self.jobs, loaded, tx, &mut writes)?;
         writes.flush(tx).await?;
         admissions.book(tx).await?;

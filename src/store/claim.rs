@@ -2,6 +2,7 @@
 //! exceeds its account's rate, and claims the rest, or passes the fence with it at once.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel::dsl::sql;
 use diesel::sql_types::{BigInt, Bool, SmallInt};
@@ -11,11 +12,13 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::domain::campaign::CampaignState;
-use crate::domain::message::{Dispatch, Message};
+use crate::domain::ids::MessageId;
+use crate::domain::message::{Dispatch, Lease, Message};
 use crate::domain::rate::Rate;
 use crate::domain::status::{self, Event};
 use crate::planted;
-use crate::store::columns::Instant;
+use crate::store::aside::Picked;
+use crate::store::columns::{Guid, Instant};
 use crate::store::counters::Before;
 use crate::store::error::Failure;
 use crate::store::gates::Admissions;
@@ -60,11 +63,35 @@ pub struct Claimed {
     pub retries: usize,
     /// The accounts that have no room now for all that was seen.
     pub limited: HashSet<String>,
+    /// Instead of all else, the leases of which nobody knows whether they were taken: the answer to the commit is lost.
+    pub doubtful: Vec<(MessageId, Lease)>,
+}
+
+/// Which of the messages of the shares are looked at.
+struct Sieve {
+    only: Option<Guid>,
+    aside: Vec<Guid>,
+}
+
+impl Sieve {
+    /// As a condition, spelt out: it is nearly always the same.
+    fn condition(&self, tx: &Tx) -> String {
+        let spelt = |id: &Guid| match tx.dialect("postgres", "sqlite") {
+            "postgres" => format!("'{}'::uuid", id.0),
+            _ => format!("x'{}'", id.0.simple()),
+        };
+        match (&self.only, self.aside.as_slice()) {
+            (Some(only), _) => format!("id = {}", spelt(only)),
+            (None, []) => "TRUE".to_owned(),
+            (None, aside) => format!("id NOT IN ({})", aside.iter().map(spelt).collect::<Vec<_>>().join(", ")),
+        }
+    }
 }
 
 /// The messages of each share, oldest first. Those that another replica is at are left to it.
-async fn shares(tx: &mut Tx, claim: &Claim) -> Result<Vec<Vec<MessageRow>>, Failure> {
+async fn shares(tx: &mut Tx, claim: &Claim, sieve: &Sieve) -> Result<Vec<Vec<MessageRow>>, Failure> {
     let now = Instant(tx.now);
+    let sieve = sieve.condition(tx);
     let queries = claim.shares.iter().map(|(partition, limit)| {
         let (lane, limit) = (partition.lane(), i64::try_from(*limit).unwrap_or(i64::MAX));
         // The list of partitions may be some moments old. This names no message: it is asked once for all of them.
@@ -79,6 +106,7 @@ async fn shares(tx: &mut Tx, claim: &Claim) -> Result<Vec<Vec<MessageRow>>, Fail
             .filter(in_state(Dispatch::Queued).and(dsl::lane.eq(lane)).and(dsl::owner_id.eq(partition.owner.0)))
             .filter(dsl::traffic_account_id.eq(partition.account.clone()).and(dsl::due_at.le(now)))
             .filter(runs)
+            .filter(sql::<Bool>(&sieve))
             .order(dsl::due_at)
             .limit(limit)
     });
@@ -111,6 +139,18 @@ async fn shares(tx: &mut Tx, claim: &Claim) -> Result<Vec<Vec<MessageRow>>, Fail
         }
     );
     Ok(shares)
+}
+
+impl Claimed {
+    /// Adds what was taken by another claim of the same shares.
+    fn add(&mut self, other: Self) {
+        self.leased.extend(other.leased);
+        self.dropped.extend(other.dropped);
+        self.seen.iter_mut().zip(other.seen).for_each(|(all, seen)| *all += seen);
+        self.retries += other.retries;
+        self.limited.extend(other.limited);
+        self.doubtful.extend(other.doubtful);
+    }
 }
 
 impl Claim {
@@ -173,20 +213,61 @@ fn happen(message: &mut Message, event: &Event, now: Timestamp, writes: &mut Wri
 }
 
 impl Store {
-    /// Takes messages out of the queue: beside the writer, so that a large claim does not keep single writes waiting.
+    /// Takes messages out of the queue: beside the writer, so that a large claim does not keep single writes waiting. A
+    /// message that the database refuses to change is set aside, and holds up no other.
     pub async fn claim(&self, claim: Claim) -> Result<Claimed, Error> {
         self.keyed.usable()?;
-        let keyed = self.keyed.clone();
-        transact!(&self.transactions, |tx| {
+        let picked = Picked::default();
+        match self.claim_once(&claim, None, &picked).await {
+            Err(refused @ Error::Query(_)) => self.claim_each(&claim, picked.take(), refused).await,
+            known => known,
+        }
+    }
+
+    /// Claims each of what a claim that was refused had picked, and sets aside those that are to blame.
+    async fn claim_each(&self, claim: &Claim, picked: Vec<MessageId>, refused: Error) -> Result<Claimed, Error> {
+        let mut all = Claimed { seen: vec![0; claim.shares.len()], ..Claimed::default() };
+        if picked.is_empty() {
+            return Err(refused);
+        }
+        for id in picked {
+            match self.claim_once(claim, Some(id), &Picked::default()).await {
+                Ok(one) => all.add(one),
+                Err(e @ Error::Query(_)) => self.aside.put(id, &e, self.clock.now()),
+                // Those that are held already are not to be forgotten.
+                Err(e) if all.leased.is_empty() && all.doubtful.is_empty() => return Err(e),
+                Err(_) => break,
+            }
+        }
+        Ok(all)
+    }
+
+    /// Claims what is due of the shares, or `only` this one message of it, and notes which messages that were.
+    async fn claim_once(&self, claim: &Claim, only: Option<MessageId>, picked: &Picked) -> Result<Claimed, Error> {
+        let (claim, keyed, picked) = (claim.clone(), self.keyed.clone(), picked.clone());
+        let sieve = Sieve { only: only.map(|id| Guid(id.0)), aside: self.aside.ids(self.clock.now()) };
+        let leases = Arc::new(Mutex::new(Vec::new()));
+        let taken = leases.clone();
+        let claimed = transact!(&self.transactions, |tx| {
             let mut admissions = Admissions::lock(tx, &claim.rates).await?;
-            let shares = shares(tx, &claim).await?;
+            let shares = shares(tx, &claim, &sieve).await?;
+            picked.note(shares.iter().flatten().map(|row| MessageId(row.id.0)));
             let rows = shares.iter().flatten().map(|row| (row.owner_id, row.destination.as_str()));
             let opted_out = OptedOut::among(tx, &keyed, rows).await?;
             let mut writes = Writes::default();
             let claimed = claim.decide(shares, &opted_out, &mut admissions, tx.now, &mut writes);
             writes.flush(tx).await?;
             admissions.book(tx).await?;
+            let held = claimed.leased.iter().filter_map(|message| Some((message.id, message.lease()?)));
+            *taken.lock().unwrap_or_else(PoisonError::into_inner) = held.collect();
             Ok(claimed)
-        })
+        });
+        match claimed {
+            Err(Error::InDoubt(_)) => {
+                let doubtful = std::mem::take(&mut *leases.lock().unwrap_or_else(PoisonError::into_inner));
+                Ok(Claimed { doubtful, ..Claimed::default() })
+            }
+            known => known,
+        }
     }
 }

@@ -10,9 +10,12 @@ use crate::store::pseudonyms::KeyProblem;
 /// The failures of the database. The words are for operators and never leave the process.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// It cannot be reached or does not answer: trying again may help. A write may have been committed nevertheless.
+    /// It cannot be reached or does not answer: nothing was committed, and trying again may help.
     #[error("the database cannot be reached: {0}")]
     Unavailable(Arc<str>),
+    /// It was asked to commit, and its answer is lost: the transaction may have been committed, or may be yet.
+    #[error("the database's answer to a commit is lost: {0}")]
+    InDoubt(Arc<str>),
     /// It refused a statement: a fault of ours.
     #[error("the database refused a statement: {0}")]
     Query(Arc<str>),
@@ -54,6 +57,8 @@ pub(super) enum Failure {
     Race,
     /// A row was not as the process believed it to be: the story is told again, and reads everything.
     Outdated,
+    /// It was to commit, and nobody knows whether it did.
+    InDoubt(Arc<str>),
     /// The story itself refused.
     Refused(Error),
 }
@@ -76,7 +81,18 @@ impl Failure {
         match self {
             Self::Race => true,
             Self::Database(e) => class(e, state) == Class::Race,
-            Self::Outdated | Self::Refused(_) => false,
+            Self::Outdated | Self::InDoubt(_) | Self::Refused(_) => false,
+        }
+    }
+
+    /// The same, of a COMMIT: only a server that says so in an answer has not committed.
+    pub(super) fn of_commit(self, state: Option<SqlState>) -> Self {
+        match self {
+            Self::Database(e) if state.is_none_or(|state| state.class() == Class::Unavailable) => {
+                Self::InDoubt(e.to_string().into())
+            }
+            Self::Refused(Error::Unavailable(why)) => Self::InDoubt(why),
+            known => known,
         }
     }
 
@@ -84,6 +100,7 @@ impl Failure {
     pub(super) fn into_error(self, state: Option<SqlState>) -> Error {
         match self {
             Self::Refused(e) => e,
+            Self::InDoubt(why) => Error::InDoubt(why),
             Self::Race => Error::Unavailable("every race was lost".into()),
             Self::Outdated => Error::Query("a row changed under its lock".into()),
             Self::Database(e) => {

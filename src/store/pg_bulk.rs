@@ -104,10 +104,10 @@ unnest! {
      provider_status = n.provider_status, bulk_id = n.bulk_id, error_code = n.error_code, error = n.error, \
      attempts = n.attempts, ambiguous = n.ambiguous, crashes = n.crashes, possible_duplicate = n.possible_duplicate, \
      held_by = n.held_by, epoch = n.epoch, due_at = n.due_at, sent_at = n.sent_at, delivered_at = n.delivered_at, \
-     failed_at = n.failed_at, updated_at = n.updated_at, version = n.version FROM ",
+     failed_at = n.failed_at, updated_at = n.updated_at, version = n.version, lane = n.lane FROM ",
     ") AS n(id, dispatch, delivery_rank, status, evidence_at, evidence_hash, provider_message_id, provider_status, \
      bulk_id, error_code, error, attempts, ambiguous, crashes, possible_duplicate, held_by, epoch, due_at, sent_at, \
-     delivered_at, failed_at, updated_at, version, was) WHERE m.id = n.id AND m.version = n.was",
+     delivered_at, failed_at, updated_at, version, lane, was) WHERE m.id = n.id AND m.version = n.was",
     {
         id: Guid => GuidSql,
         dispatch: i16 => SmallInt,
@@ -132,6 +132,7 @@ unnest! {
         failed_at: Option<Instant> => Nullable<InstantSql>,
         updated_at: Instant => InstantSql,
         version: i32 => Integer,
+        lane: i64 => BigInt,
         was: i32 => Integer,
     }
 }

@@ -81,6 +81,7 @@ pub(super) struct StateRow {
     pub failed_at: Option<Instant>,
     pub updated_at: Instant,
     pub version: i32,
+    pub lane: i64,
     /// No column: the version that the row must still have to be written.
     pub was: i32,
 }
@@ -136,6 +137,7 @@ impl StateRow {
             failed_at: s.failed_at.map(Instant),
             updated_at: Instant(s.updated_at),
             version: s.version,
+            lane: lane(m),
             was: s.version,
         }
     }

@@ -60,6 +60,7 @@ impl QueryFragment<Sqlite> for UpdateState<'_> {
             failed_at: Nullable<InstantSql>,
             updated_at: InstantSql,
             version: Integer,
+            lane: BigInt,
         });
         out.push_sql(" WHERE id = ");
         out.push_bind_param::<GuidSql, Guid>(&self.0.id)?;

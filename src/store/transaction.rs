@@ -93,6 +93,8 @@ pub(super) struct Tx {
     pub journaled: bool,
     /// Whether the connection is not free of it.
     open: bool,
+    /// Whether the database was asked to commit it.
+    committing: bool,
 }
 
 /// One statement in a transaction, type-checked on both: `on!(tx, |c| query)`; where they truly differ
@@ -184,6 +186,7 @@ impl Runner {
                 Err(_) => Error::Unavailable("no answer to a transaction".into()).into(),
             };
             let state = if let Conn::Pg(lent) = &tx.conn { lent.state() } else { None };
+            let failure = if tx.committing { self.doubt(&tx, failure.of_commit(state)) } else { failure };
             // A connection on which it is not over is closed, and the server undoes what is left of it.
             drop(tx);
             if matches!(failure, Failure::Outdated) && !outdated {
@@ -207,11 +210,13 @@ impl Runner {
             let conn = Conn::Lite(slot.take()?);
             let mut tx = Tx::new(conn, self.clock.now(), outdated);
             let done = block_on(self.attempt(&mut tx, story));
+            // A COMMIT that fails here is undone: no answer of it can be lost but to a test.
             if let (Conn::Lite(connection), false) = (tx.conn, tx.open) {
                 slot.put_back(connection);
             }
             match done {
                 Ok(value) => return Ok(value),
+                Err(doubt @ Failure::InDoubt(_)) => return Err(doubt.into_error(None)),
                 Err(Failure::Outdated) if !outdated => outdated = true,
                 Err(failure) if failure.is_race(None) && races < RACES => races += 1,
                 Err(failure) => return Err(failure.into_error(None)),
@@ -229,12 +234,13 @@ impl Runner {
         tx.begin().await?;
         match self.told(tx, story).await {
             Ok(value) => {
+                tx.committing = true;
                 tx.end("COMMIT").await?;
                 tx.mark(false);
                 if tx.journaled {
                     self.written.ring();
                 }
-                self.interruptions.at(Point::Committed)?;
+                self.interruptions.at(Point::Committed).map_err(|_| Failure::InDoubt("interrupted".into()))?;
                 Ok(value)
             }
             Err(failure) => {
@@ -243,6 +249,14 @@ impl Runner {
                 Err(failure)
             }
         }
+    }
+
+    /// Wakes those who watch the journal if it may have been written.
+    fn doubt(&self, tx: &Tx, failure: Failure) -> Failure {
+        if tx.journaled && matches!(failure, Failure::InDoubt(_)) {
+            self.written.ring();
+        }
+        failure
     }
 
     async fn told<T, F>(&self, tx: &mut Tx, story: &F) -> Result<T, Failure>
@@ -257,7 +271,7 @@ impl Runner {
 
 impl Tx {
     fn new(conn: Conn, now: Timestamp, outdated: bool) -> Self {
-        Self { conn, now, outdated, journaled: false, open: false }
+        Self { conn, now, outdated, journaled: false, open: false, committing: false }
     }
 
     /// Notes whether the connection is in the transaction: dropped then, also by a panic, it is closed.

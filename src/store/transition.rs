@@ -78,14 +78,29 @@ type ByProvider = HashMap<(i64, String), Vec<MessageId>>;
 pub(super) struct Loaded {
     messages: HashMap<MessageId, Message>,
     picked: Vec<Vec<MessageId>>,
-    /// Those that a job picked because they are due: another job of the batch that looks for such gets others.
+    /// Those that a job picked because they are due, and those that are set aside: a job that looks for such gets others.
     due: Vec<Guid>,
+}
+
+impl Pick {
+    /// Whether it looks for messages, instead of naming them.
+    pub(super) fn looks(&self) -> bool {
+        match self {
+            Self::Id(_) | Self::Known(_) => false,
+            Self::Provider(..) | Self::Waiting { .. } | Self::Expired { .. } | Self::Due { .. } => true,
+        }
+    }
 }
 
 impl Loaded {
     /// Messages that were loaded already, and which of them each job picked.
     pub(super) fn of(messages: HashMap<MessageId, Message>, picked: Vec<Vec<MessageId>>) -> Self {
         Self { messages, picked, due: Vec::new() }
+    }
+
+    /// The messages that were picked.
+    pub(super) fn ids(&self) -> impl Iterator<Item = MessageId> {
+        self.picked.iter().flatten().copied()
     }
 
     /// Loads the messages that jobs name by an owner and an id of the provider's.
@@ -146,8 +161,8 @@ pub(super) fn in_state(dispatch: Dispatch) -> SqlLiteral<Bool> {
 ///
 /// Those named by id or provider id are locked in the order of their ids, in one statement each, so that batches of
 /// two replicas rarely wait for each other crosswise; where they do, Postgres ends one, which is then repeated.
-pub(super) async fn load(tx: &mut Tx, jobs: &[Job]) -> Result<Loaded, Failure> {
-    let mut loaded = Loaded::default();
+pub(super) async fn load(tx: &mut Tx, jobs: &[Job], aside: &[Guid]) -> Result<Loaded, Failure> {
+    let mut loaded = Loaded { due: aside.to_vec(), ..Loaded::default() };
     let outdated = tx.outdated;
     let id = |job: &Job| match &job.pick {
         Pick::Id(id) => Some(Guid(id.0)),

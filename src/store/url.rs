@@ -1,6 +1,7 @@
 //! Which database, and how much of it.
 
 use secrecy::SecretString;
+use sha2::{Digest as _, Sha256};
 
 /// Which database, and how much of it.
 #[derive(Debug, Clone)]
@@ -33,6 +34,17 @@ impl std::fmt::Debug for Url {
 }
 
 impl Url {
+    /// What tells databases of Postgres apart, without credentials: a digest of hosts, ports and the database's name. `None` for
+    /// a file.
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        let Self::Postgres(url) = self else { return None };
+        let config = url.parse::<tokio_postgres::Config>().ok()?;
+        let place = format!("{:?} {:?} {:?}", config.get_hosts(), config.get_ports(), config.get_dbname());
+        let digest = Sha256::digest(place.as_bytes());
+        Some(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// Reads the URL; anything else is `None`.
     #[must_use]
     pub fn parse(url: &str) -> Option<Self> {

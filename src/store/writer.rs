@@ -8,15 +8,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::ids::MessageId;
 use crate::domain::message::Message;
 use crate::domain::rate::Rate;
 use crate::planted;
 use crate::store::accept::{Accept, Accepted, IdempotencyKey};
+use crate::store::aside::{Aside, Picked};
 use crate::store::batch::{Answers, Batch};
 use crate::store::pseudonyms::Keyed;
 use crate::store::task::{self, Commands, Gathering};
 use crate::store::transaction::{Runner, transact};
-use crate::store::transition::{Job, Moved};
+use crate::store::transition::{Job, Moved, Pick};
 use crate::store::{Error, Store};
 
 /// How many writes one transaction takes at most.
@@ -50,14 +52,15 @@ struct Written {
 struct Context {
     transactions: Runner,
     keyed: Keyed,
+    aside: Aside,
 }
 
 impl Writer {
     /// Starts the writer's task. One, on Postgres too: two would make the batches half as large, and most of what a
     /// batch costs does not depend on its size.
-    pub(super) fn start(transactions: &Runner, keyed: &Keyed) -> Self {
+    pub(super) fn start(transactions: &Runner, keyed: &Keyed, aside: &Aside) -> Self {
         let written = Arc::<Written>::default();
-        let context = Context { transactions: transactions.clone(), keyed: keyed.clone() };
+        let context = Context { transactions: transactions.clone(), keyed: keyed.clone(), aside: aside.clone() };
         let (of_task, counted) = (context.clone(), written.clone());
         let queue = task::start("writer", QUEUE, move |commands| write(of_task.clone(), commands, counted.clone()));
         Self { queue, written, context }
@@ -87,7 +90,7 @@ impl Context {
     /// Commits the commands together; if the database refuses one of them, each for itself, so that one caller's fault
     /// is not another's.
     async fn commit(&self, commands: Vec<Command>) {
-        let mut batch = Batch::default();
+        let mut batch = self.batch(Vec::new(), Vec::new());
         let (mut accepts, mut jobs) = (Vec::new(), Vec::new());
         for command in commands {
             match command {
@@ -114,17 +117,22 @@ impl Context {
                 accepts.into_iter().zip(answers.accepts).for_each(|(reply, answer)| drop(reply.send(Ok(answer))));
                 jobs.into_iter().zip(answers.jobs).for_each(|(reply, answer)| drop(reply.send(Ok(answer))));
             }
-            Err(Error::Query(_)) if size > 1 => {
+            Err(e @ Error::Query(_)) => {
                 let batch = Arc::unwrap_or_clone(batch);
+                let refused = (size == 1).then_some(e);
                 for (accept, reply) in batch.accepts.into_iter().zip(accepts) {
-                    let alone = Arc::new(Batch { accepts: vec![accept], jobs: Vec::new() });
-                    let answer = self.attempt(&alone).await.map(|mut a| a.accepts.pop());
-                    let _ = reply.send(answer.and_then(|a| a.ok_or_else(no_answer)));
+                    let answer = match &refused {
+                        Some(e) => Err(e.clone()),
+                        None => self.accept_alone(accept).await,
+                    };
+                    let _ = reply.send(answer);
                 }
                 for (job, reply) in batch.jobs.into_iter().zip(jobs) {
-                    let alone = Arc::new(Batch { accepts: Vec::new(), jobs: vec![job] });
-                    let answer = self.attempt(&alone).await.map(|mut a| a.jobs.pop());
-                    let _ = reply.send(answer.and_then(|a| a.ok_or_else(no_answer)));
+                    let answer = match &refused {
+                        Some(e) => self.each(&job, batch.picked.take(), e.clone()).await,
+                        None => self.apply_alone(job).await,
+                    };
+                    let _ = reply.send(answer);
                 }
             }
             Err(e) => {
@@ -137,6 +145,42 @@ impl Context {
                 }
             }
         }
+    }
+
+    fn batch(&self, accepts: Vec<Accept>, jobs: Vec<Job>) -> Batch {
+        let looks = jobs.is_empty() || jobs.iter().any(|job| job.pick.looks());
+        let aside = if looks { self.aside.ids(self.transactions.clock.now()) } else { Vec::new() };
+        Batch { accepts, jobs, aside, picked: Picked::default() }
+    }
+
+    async fn accept_alone(&self, accept: Accept) -> Result<Accepted, Error> {
+        let mut answers = self.attempt(&Arc::new(self.batch(vec![accept], Vec::new()))).await?;
+        answers.accepts.pop().ok_or_else(no_answer)
+    }
+
+    async fn apply_alone(&self, job: Job) -> Result<Vec<Moved>, Error> {
+        let batch = Arc::new(self.batch(Vec::new(), vec![job]));
+        match (self.attempt(&batch).await, batch.jobs.as_slice()) {
+            (Err(e @ Error::Query(_)), [job]) => self.each(job, batch.picked.take(), e).await,
+            (answers, _) => answers?.jobs.pop().ok_or_else(no_answer),
+        }
+    }
+
+    /// Does a job that was refused to each message that it had picked, and sets aside those that are to blame.
+    async fn each(&self, job: &Job, picked: Vec<MessageId>, refused: Error) -> Result<Vec<Moved>, Error> {
+        if !job.pick.looks() || picked.is_empty() {
+            return Err(refused);
+        }
+        let mut moved = Vec::with_capacity(picked.len());
+        for id in picked {
+            let one = Job { pick: Pick::Id(id), event: job.event.clone() };
+            match self.attempt(&Arc::new(self.batch(Vec::new(), vec![one]))).await {
+                Ok(answers) => moved.extend(answers.jobs.into_iter().flatten()),
+                Err(e @ Error::Query(_)) => self.aside.put(id, &e, self.transactions.clock.now()),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(moved)
     }
 
     async fn attempt(&self, batch: &Arc<Batch>) -> Result<Answers, Error> {
@@ -163,10 +207,24 @@ impl Store {
         if planted::now_and_then("lost-accept") {
             return Ok(Accepted::New(Box::new(message)));
         }
+        self.store_new(Accept { message, key, rate, doubted: false }, cancel).await
+    }
+
+    /// As [`Store::accept`], of a message that may be stored already, because the answer to an earlier attempt was lost: if
+    /// it is, it is returned as it is now.
+    pub async fn accept_again(
+        &self,
+        message: Message,
+        key: Option<IdempotencyKey>,
+        rate: Option<Rate>,
+    ) -> Result<Accepted, Error> {
+        self.store_new(Accept { message, key, rate, doubted: true }, CancellationToken::new()).await
+    }
+
+    async fn store_new(&self, accept: Accept, cancel: CancellationToken) -> Result<Accepted, Error> {
         self.keyed.usable()?;
         let (reply, answer) = oneshot::channel();
-        let accept = Box::new(Accept { message, key, rate });
-        self.enqueue(Command::Accept { accept, cancel, reply }).await?;
+        self.enqueue(Command::Accept { accept: Box::new(accept), cancel, reply }).await?;
         answer.await.map_err(|_| stopped())?
     }
 
@@ -180,7 +238,7 @@ impl Store {
     /// Lets many events happen in one transaction of their own, beside the writer: a bulk call's settlements are a batch
     /// already, and must not keep single writes waiting. Returns what each job moved.
     pub async fn apply_all(&self, jobs: Vec<Job>) -> Result<Vec<Vec<Moved>>, Error> {
-        let batch = Arc::new(Batch { accepts: Vec::new(), jobs });
+        let batch = Arc::new(self.writer.context.batch(Vec::new(), jobs));
         Ok(self.writer.context.attempt(&batch).await?.jobs)
     }
 

@@ -16,9 +16,11 @@ const RULES: &[(&str, &[&str])] = &[
     // What both APIs for callers share: the contract's messages, to and from the service.
     ("contract", &["service", "domain", "proto"]),
     // The service layer: what happens.
-    ("service", &["sender", "domain", "store", "provider"]),
+    ("service", &["sender", "domain", "spool", "store", "provider"]),
     // The engine that sends what is queued, with a state of its own.
-    ("sender", &["domain", "store", "provider"]),
+    ("sender", &["domain", "spool", "store", "provider"]),
+    // What it knows of messages while the database is away, on the disk.
+    ("spool", &["domain"]),
     // What both remember for a moment, and what is under way in the process.
     ("caches", &["domain", "store"]),
     ("lifecycle", &[]),
@@ -47,7 +49,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("config", &["auth", "domain", "provider", "service", "store"]),
     ("telemetry", &["config"]),
     ("server", &["config", "grpc", "http", "service"]),
-    ("app", &["auth", "config", "domain", "provider", "service", "store"]),
+    ("app", &["auth", "config", "domain", "provider", "service", "spool", "store"]),
     (
         "cli",
         &[

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod campaigns;
+mod doubt;
 mod plans;
 mod poll;
 mod queue;

@@ -9,6 +9,7 @@ mod lists;
 mod moves;
 mod plans;
 mod queue;
+pub mod refused;
 mod reports;
 mod retention;
 mod setup;

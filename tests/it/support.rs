@@ -10,5 +10,6 @@ pub mod messages;
 pub mod outcomes;
 pub mod postgres;
 pub mod program;
+pub mod scripted;
 pub mod settings;
 pub mod store;

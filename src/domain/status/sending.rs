@@ -4,9 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{BLOCKED_RETRY, Done, EventKind, RESEND_AFTER, Refused, expire, explain, rest, taken};
+use super::{
+    BLOCKED_RETRY, Done, EventKind, NOT_SENT, PROCESS_LOST, RESEND_AFTER, Refused, expire, explain, rest, taken,
+};
 use crate::domain::evidence::Rank;
-use crate::domain::message::{Dispatch, Guarantee, Lease, Message};
+use crate::domain::message::{Dispatch, Guarantee, Lane, Lease, Message};
 use crate::domain::outcome::{Acceptance, Backoff, NotSent, Outcome, Reason};
 use crate::domain::retry;
 use crate::planted;
@@ -59,20 +61,34 @@ pub(super) fn settle(m: &mut Message, lease: Lease, outcome: &Outcome, random: f
     if planted::bug("no-epoch-check") {
         take_over(m, lease, Dispatch::Sending, now);
     }
-    if m.state.dispatch == Dispatch::Sending && m.lease() == Some(lease) {
+    let rested = rests_in_campaign(m);
+    let holds = m.state.dispatch == Dispatch::Sending && m.lease() == Some(lease);
+    // The holder was thought to have died, and knows what came of it.
+    let late = !holds && !matches!(outcome, Outcome::Accepted(_) | Outcome::Ambiguous(_)) && retake(m, lease, now);
+    if holds || late {
         let evidence = match outcome {
+            Outcome::NotSent(_) if rested && !m.may_be_at_provider() => {
+                never_sent(m, now);
+                Value::Null
+            }
+            Outcome::NotSent(not_sent) if rested => {
+                give_up_unsure(m, PROCESS_LOST, &not_sent.reason.description.0, now);
+                Value::Null
+            }
+            Outcome::ServerFailed(reason) if rested => lose_answer(m, reason.code, &reason.description.0, now),
             Outcome::Accepted(acceptance) => accept(m, acceptance, now),
             Outcome::Rejected(reason) => reject(m, reason, now),
             Outcome::NotSent(not_sent) => retry_later(m, not_sent, random, now),
+            Outcome::ServerFailed(reason) => doubt(m, reason, random, now),
             Outcome::Ambiguous(reason) => lose_answer(m, reason.code, &reason.description.0, now),
         };
-        return Ok((Some(EventKind::Settled), evidence));
+        return Ok((Some(if late { EventKind::LateAnswer } else { EventKind::Settled }), evidence));
     }
-    // A late holder's good news is evidence, and saves the resend that may be waiting; it never queues anything.
+    // Of a holder that somebody followed good news alone is evidence, and saves the resend that may be waiting.
     let Outcome::Accepted(acceptance) = outcome else { return Err(Refused::NotHolder) };
     let news = match m.state.dispatch {
         Dispatch::Unknown => true,
-        Dispatch::Queued | Dispatch::Claimed | Dispatch::Sending => m.state.ambiguous > 0,
+        Dispatch::Queued | Dispatch::Claimed | Dispatch::Sending => m.may_be_at_provider(),
         // A report settled it, and named no id of the provider's.
         Dispatch::Accepted => m.state.provider_message_id.is_none(),
         _ => false,
@@ -91,7 +107,7 @@ fn accept(m: &mut Message, acceptance: &Acceptance, now: Timestamp) -> Value {
 }
 
 fn reject(m: &mut Message, reason: &Reason, now: Timestamp) -> Value {
-    if m.state.ambiguous > 0 {
+    if m.may_be_at_provider() {
         give_up_unsure(m, reason.code, &reason.description.0, now);
     } else {
         m.state.dispatch = Dispatch::Rejected;
@@ -126,7 +142,7 @@ fn retry_later(m: &mut Message, not_sent: &NotSent, random: f64, now: Timestamp)
     }
     let attempts = m.state.attempts;
     if attempts >= i32::try_from(retry::MAX_TRIES).unwrap_or(i32::MAX) {
-        if m.state.ambiguous > 0 {
+        if m.may_be_at_provider() {
             give_up_unsure(m, "RETRIES_EXHAUSTED", why, now);
         } else {
             m.state.dispatch = Dispatch::Dead;
@@ -152,6 +168,16 @@ fn retry_later(m: &mut Message, not_sent: &NotSent, random: f64, now: Timestamp)
     json!({"outcome": "not sent", "code": code, "wait_seconds": wait.as_secs()})
 }
 
+/// The provider says that it failed, and may have taken the message before it did: what is sent again from here on is a
+/// possible duplicate, and nothing under at-most-once is.
+fn doubt(m: &mut Message, reason: &Reason, random: f64, now: Timestamp) -> Value {
+    if m.guarantee == Guarantee::AtMostOnce {
+        return lose_answer(m, reason.code, &reason.description.0, now);
+    }
+    m.state.possible_duplicate |= m.state.sent_at.is_none();
+    retry_later(m, &NotSent { reason: reason.clone(), backoff: Backoff::Unhealthy }, random, now)
+}
+
 fn backoff(attempts: i32, random: f64) -> std::time::Duration {
     retry::backoff(u32::try_from(attempts).unwrap_or(1), random)
 }
@@ -175,12 +201,71 @@ pub(super) fn lose_answer(m: &mut Message, code: &str, description: &str, now: T
     json!({"outcome": "ambiguous", "code": code, "resend": again})
 }
 
+/// Puts a message back into the hands of the holder of its last lease, which was thought to have died: whoever took it
+/// from there asked nobody else. Returns whether that was so.
+fn retake(m: &mut Message, lease: Lease, now: Timestamp) -> bool {
+    let s = &mut m.state;
+    let presumed = s.epoch == lease.epoch && s.ambiguous > 0 && s.error_code.as_deref() == Some(PROCESS_LOST);
+    if !presumed || !matches!(s.dispatch, Dispatch::Unknown | Dispatch::Queued) {
+        return false;
+    }
+    s.dispatch = Dispatch::Sending;
+    s.held_by = Some(lease.by);
+    s.ambiguous -= 1;
+    s.crashes = (s.crashes - 1).max(0);
+    (s.error_code, s.error) = (None, None);
+    s.due_at = Some(now);
+    true
+}
+
+/// Ends a campaign's message that was not sent and rests already: its campaign may have ended without it.
+fn never_sent(m: &mut Message, now: Timestamp) {
+    m.state.dispatch = Dispatch::Dead;
+    m.state.failed_at = Some(now);
+    explain(m, NOT_SENT, "it was not handed to the provider, and its campaign does not wait for it any more");
+    rest(m);
+}
+
+/// Whether it is a message that nothing more was to happen to, of a campaign.
+fn rests_in_campaign(m: &Message) -> bool {
+    m.lane == Lane::Campaign && m.state.dispatch == Dispatch::Unknown && m.state.due_at.is_none()
+}
+
 pub(super) fn release(m: &mut Message, lease: Lease, now: Timestamp) -> Done {
-    if m.state.dispatch != Dispatch::Claimed || m.lease() != Some(lease) {
+    let rested = rests_in_campaign(m);
+    let late = m.lease() != Some(lease);
+    if late && !retake(m, lease, now) {
         return Err(Refused::NotHolder);
     }
-    m.state.dispatch = Dispatch::Queued;
-    m.state.held_by = None;
-    m.state.due_at = Some(now);
-    Ok((None, Value::Null))
+    let kind = late.then_some(EventKind::LateAnswer);
+    match m.state.dispatch {
+        Dispatch::Claimed => {}
+        Dispatch::Sending => m.state.attempts -= 1,
+        _ => return Err(Refused::State),
+    }
+    if m.state.sent_at.is_some() {
+        taken(m, now);
+    } else if rested && !m.may_be_at_provider() {
+        never_sent(m, now);
+    } else if rested {
+        give_up_unsure(m, PROCESS_LOST, "an earlier try may have reached the provider", now);
+    } else {
+        m.state.dispatch = Dispatch::Queued;
+        m.state.held_by = None;
+        m.state.due_at = Some(now);
+    }
+    Ok((kind, Value::Null))
+}
+
+pub(super) fn withdraw(m: &mut Message, lease: Option<Lease>, now: Timestamp) -> Done {
+    let untouched = matches!(m.state.dispatch, Dispatch::Scheduled | Dispatch::Queued) && m.state.epoch == 0;
+    let mine = lease.is_some_and(|lease| m.lease() == Some(lease) || retake(m, lease, now));
+    if !untouched && !(mine && m.state.dispatch == Dispatch::Sending && m.state.sent_at.is_none()) {
+        return Err(Refused::State);
+    }
+    m.state.dispatch = Dispatch::Cancelled;
+    m.state.attempts = 0;
+    explain(m, NOT_SENT, "its caller was told that it could not be accepted");
+    rest(m);
+    Ok((Some(EventKind::Cancelled), Value::Null))
 }

@@ -4,9 +4,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::sending::lose_answer;
-use super::{Done, EventKind, MAX_CRASHES, NO_REPORT, OPTED_OUT, OPTED_OUT_WHY, Refused, expire, explain, rest};
+use super::{
+    Done, EventKind, MAX_CRASHES, NO_REPORT, OPTED_OUT, OPTED_OUT_WHY, PROCESS_LOST, Refused, expire, explain, rest,
+};
 use crate::domain::evidence::Rank;
-use crate::domain::message::{Dispatch, Message};
+use crate::domain::message::{Dispatch, Lane, Message};
 use crate::domain::polling;
 use crate::planted;
 
@@ -33,7 +35,7 @@ pub(super) fn timer(m: &mut Message, now: Timestamp) -> Done {
         }
         Dispatch::Sending if due => {
             m.state.crashes += 1;
-            lose_answer(m, "PROCESS_LOST", "the process that was sending it ended before the answer", now);
+            lose_answer(m, PROCESS_LOST, "the process that was sending it ended before the answer", now);
             Ok((Some(EventKind::LeaseLost), bury(m, now)))
         }
         Dispatch::Unknown if due && m.expires_at <= now => {
@@ -77,7 +79,7 @@ fn bury(m: &mut Message, now: Timestamp) -> Value {
     let crashes = m.state.crashes;
     if crashes >= MAX_CRASHES {
         m.state.due_at = None;
-        if m.state.dispatch == Dispatch::Queued && m.state.ambiguous > 0 {
+        if m.state.dispatch == Dispatch::Queued && m.may_be_at_provider() {
             m.state.dispatch = Dispatch::Unknown;
         } else if m.state.dispatch == Dispatch::Queued {
             m.state.dispatch = Dispatch::Dead;
@@ -89,10 +91,11 @@ fn bury(m: &mut Message, now: Timestamp) -> Value {
 }
 
 pub(super) fn cancel(m: &mut Message) -> Done {
-    if !matches!(m.state.dispatch, Dispatch::Scheduled | Dispatch::Queued) || m.state.ambiguous > 0 {
+    if !matches!(m.state.dispatch, Dispatch::Scheduled | Dispatch::Queued) {
         return Err(Refused::State);
     }
-    m.state.dispatch = Dispatch::Cancelled;
+    // One that may be at the provider already must not read as "never sent".
+    m.state.dispatch = if m.may_be_at_provider() { Dispatch::Unknown } else { Dispatch::Cancelled };
     rest(m);
     Ok((Some(EventKind::Cancelled), Value::Null))
 }
@@ -102,7 +105,7 @@ pub(super) fn opt_out(m: &mut Message) -> Done {
         return Err(Refused::State);
     }
     // One that may be at the provider already must not read as "never sent".
-    if m.state.ambiguous > 0 {
+    if m.may_be_at_provider() {
         m.state.dispatch = Dispatch::Unknown;
     } else {
         m.state.dispatch = Dispatch::Cancelled;
@@ -132,9 +135,11 @@ pub(super) fn requeue(m: &mut Message, may_duplicate: bool, now: Timestamp) -> D
     if m.expires_at <= now {
         return Err(Refused::Expired);
     }
-    if m.state.ambiguous > 0 && !may_duplicate {
+    if m.may_be_at_provider() && !may_duplicate {
         return Err(Refused::MayDuplicate);
     }
+    // Its campaign may be over, and then nobody looks at its queue.
+    m.lane = Lane::Single;
     let evidence = json!({"attempts_before": m.state.attempts, "crashes_before": m.state.crashes});
     let s = &mut m.state;
     s.dispatch = Dispatch::Queued;

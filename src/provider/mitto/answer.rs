@@ -10,7 +10,7 @@ use super::description;
 
 /// An answer to a bulk call.
 pub(super) struct Bulk {
-    pub(super) bulk_id: Option<String>,
+    pub(super) bulk_id: Option<ProviderMessageId>,
     pub(super) elements: Vec<Element>,
 }
 
@@ -38,7 +38,8 @@ pub(super) fn single(answer: &Value) -> Option<ProviderMessageId> {
 pub(super) fn bulk(mut answer: Value) -> Result<Bulk, Value> {
     match answer.get_mut("messages").map(Value::take) {
         Some(Value::Array(elements)) => Ok(Bulk {
-            bulk_id: answer.get("bulkId").and_then(text),
+            // What no id can be is no id: a record must not be spoilt by it.
+            bulk_id: answer.get("bulkId").and_then(text).and_then(|id| ProviderMessageId::from_provider(&id)),
             elements: elements.into_iter().map(Element).collect(),
         }),
         _ => Err(answer),
@@ -47,14 +48,16 @@ pub(super) fn bulk(mut answer: Value) -> Result<Bulk, Value> {
 
 impl Element {
     /// The outcome of the message in this element's place.
-    pub(super) fn outcome(self, bulk_id: Option<&str>) -> Outcome {
+    pub(super) fn outcome(self, bulk_id: Option<&ProviderMessageId>) -> Outcome {
         if !self.0.is_object() {
             return classify::UNREADABLE.outcome(None, None, None, false);
         }
         match id(self.0.get("messageId")) {
-            Id::Given(provider_message_id) => {
-                Outcome::Accepted(Acceptance { provider_message_id, bulk_id: bulk_id.map(str::to_owned), raw: self.0 })
-            }
+            Id::Given(provider_message_id) => Outcome::Accepted(Acceptance {
+                provider_message_id,
+                bulk_id: bulk_id.map(ToString::to_string),
+                raw: self.0,
+            }),
             // The call went through and this one got no id: Mitto's way to refuse it.
             Id::Absent => classify::REFUSED_ELEMENT.outcome(None, description::of_value(&self.0), None, false),
             Id::Unreadable => classify::UNREADABLE.outcome(None, None, None, false),

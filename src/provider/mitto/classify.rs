@@ -55,7 +55,7 @@ pub enum Class {
     Rejected,
     /// Not sent; the provider is unhealthy.
     Unhealthy,
-    /// Not sent, as the provider says it failed; ambiguous if the configuration does not believe it.
+    /// The provider says that it failed; ambiguous if the configuration does not believe it.
     ServerFailed,
     /// Not sent; too many requests.
     Throttled,
@@ -182,7 +182,8 @@ impl Row {
             Class::Ambiguous if planted::bug("retry-on-timeout") => Backoff::Unhealthy,
             Class::Ambiguous => return Outcome::Ambiguous(reason),
             Class::ServerFailed if server_errors_ambiguous => return Outcome::Ambiguous(reason),
-            Class::ServerFailed | Class::Unhealthy => Backoff::Unhealthy,
+            Class::ServerFailed => return Outcome::ServerFailed(reason),
+            Class::Unhealthy => Backoff::Unhealthy,
             Class::Throttled => Backoff::Throttled { retry_after },
             Class::AccountBlocked => Backoff::AccountBlocked,
         };

@@ -6,13 +6,13 @@ mod table;
 use jiff::{SignedDuration, Timestamp};
 use messaging::domain::evidence::{Evidence, Rank};
 use messaging::domain::ids::{MessageId, OwnerId};
-use messaging::domain::message::{Dispatch, Guarantee, Lease, Message, State};
+use messaging::domain::message::{Dispatch, Guarantee, Lane, Lease, Message, State};
 use messaging::domain::outcome::{Backoff, Outcome};
 use messaging::domain::status::{Change, Event, Refused, apply};
 use uuid::Uuid;
 
 use crate::support::messages::{queued, start};
-use crate::support::outcomes::{accepted, ambiguous, not_sent, rejected};
+use crate::support::outcomes::{accepted, ambiguous, not_sent, rejected, server_failed};
 
 const ME: Uuid = Uuid::from_u128(1);
 const OTHER: Uuid = Uuid::from_u128(2);

@@ -182,7 +182,7 @@ on_both_databases! { TestApp::start =>
     }
 
     async fn what_is_not_sent_within_its_validity_expires_and_is_never_sent(app) {
-        app.outage("503").await;
+        app.outage("429").await;
         let validity = Some(pbjson_types::Duration { seconds: 60, nanos: 0 });
         let request = SendSingleRequest { validity, ..to("+306900000001") };
         let message = app.alice().send_single(request).await.unwrap().into_inner().message.unwrap();
@@ -191,6 +191,23 @@ on_both_databases! { TestApp::start =>
         app.run_due().await;
         assert_eq!(status_of(&mut app.alice(), &message.id).await, MessageStatus::Expired);
         assert!(app.ledger("").await.is_empty());
+    }
+
+    async fn a_server_error_is_never_followed_by_another_send_under_at_most_once(app) {
+        app.outage("503").await;
+        let once = SendSingleRequest { delivery_guarantee: DeliveryGuarantee::AtMostOnce as i32, ..to("+306900000001") };
+        let once = app.alice().send_single(once).await.unwrap().into_inner().message.unwrap();
+        assert_eq!((once.status(), once.possible_duplicate), (MessageStatus::Unknown, false));
+        let least = app.alice().send_single(to("+306900000001")).await.unwrap().into_inner().message.unwrap();
+        assert_eq!((least.status(), least.possible_duplicate), (MessageStatus::Queued, true));
+        app.outage("none").await;
+        for _ in 0..5 {
+            app.advance(60);
+            app.run_due().await;
+        }
+        assert_eq!(status_of(&mut app.alice(), &once.id).await, MessageStatus::Unknown);
+        assert_eq!(status_of(&mut app.alice(), &least.id).await, MessageStatus::Delivered);
+        assert_eq!(app.ledger("").await.len(), 1);
     }
 
     async fn a_scheduled_message_is_sent_at_its_time(app) {

@@ -49,6 +49,7 @@ fn brief(outcome: &Outcome) -> String {
         Outcome::Accepted(acceptance) => format!("accepted {}", acceptance.provider_message_id),
         Outcome::Rejected(reason) => format!("rejected {}", reason.code),
         Outcome::Ambiguous(reason) => format!("ambiguous {}", reason.code),
+        Outcome::ServerFailed(reason) => format!("server failed {}", reason.code),
         Outcome::NotSent(not_sent) => match not_sent.backoff {
             Backoff::Unhealthy => format!("unhealthy {}", not_sent.reason.code),
             Backoff::Throttled { retry_after: None } => format!("throttled {}", not_sent.reason.code),
@@ -62,7 +63,7 @@ fn brief(outcome: &Outcome) -> String {
 fn description(outcome: &Outcome) -> &str {
     match outcome {
         Outcome::Accepted(_) => "",
-        Outcome::Rejected(reason) | Outcome::Ambiguous(reason) => &reason.description.0,
+        Outcome::Rejected(reason) | Outcome::ServerFailed(reason) | Outcome::Ambiguous(reason) => &reason.description.0,
         Outcome::NotSent(not_sent) => &not_sent.reason.description.0,
     }
 }

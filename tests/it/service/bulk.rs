@@ -1,19 +1,18 @@
 //! Bulk calls: what becomes of each message when the call as a whole, or one element of it, goes wrong.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use jiff::SignedDuration;
 use messaging::auth::Caller;
-use messaging::domain::ids::{OwnerId, ProviderMessageId};
+use messaging::domain::ids::OwnerId;
 use messaging::domain::message::{Message, Status};
 use messaging::domain::outcome::{Backoff, Outcome};
-use messaging::provider::{Provider, ReadError, Snapshot, Submission};
 use messaging::service::{CreateCampaign, GivenRecipient, Service, Settings};
 use messaging::store::Filter;
 
 use crate::support::database::on_both_databases;
-use crate::support::outcomes::{accepted, ambiguous, not_sent, rejected};
+use crate::support::outcomes::{ambiguous, not_sent, rejected};
+use crate::support::scripted::{Scripted, all, id_of};
 use crate::support::settings::{self, ForTests as _};
 use crate::support::store::Rig;
 
@@ -24,51 +23,9 @@ on_both_databases![Rig::on =>
     a_lost_answer_is_sent_again_once_and_says_so,
     a_call_that_was_not_sent_is_tried_again_as_a_whole,
     at_most_once_goes_one_by_one,
+    an_answer_that_the_database_refuses_in_part_is_kept_without_that_part,
+    one_message_that_the_database_refuses_does_not_take_the_others_answers_with_it,
 ];
-
-type Answer = dyn Fn(&[Submission]) -> Result<Vec<Outcome>, Outcome> + Send + Sync;
-
-/// A provider that answers as the test says, and notes the sizes of its calls; 0 is a single send.
-struct Scripted {
-    answer: Mutex<Box<Answer>>,
-    calls: Mutex<Vec<usize>>,
-}
-
-fn id_of(message: &Submission) -> Outcome {
-    accepted(&format!("p-{}", message.reference))
-}
-
-#[async_trait]
-impl Provider for Scripted {
-    async fn send(&self, message: &Submission) -> Outcome {
-        self.calls.lock().unwrap().push(0);
-        let answer = (self.answer.lock().unwrap())(std::slice::from_ref(message));
-        answer.map_or_else(|whole| whole, |mut each| each.remove(0))
-    }
-
-    async fn send_bulk(&self, messages: &[Submission]) -> Result<Vec<Outcome>, Outcome> {
-        self.calls.lock().unwrap().push(messages.len());
-        (self.answer.lock().unwrap())(messages)
-    }
-
-    async fn read(&self, _: &ProviderMessageId) -> Result<Snapshot, ReadError> {
-        Err(ReadError::NotFound)
-    }
-}
-
-impl Scripted {
-    fn new(answer: impl Fn(&[Submission]) -> Result<Vec<Outcome>, Outcome> + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self { answer: Mutex::new(Box::new(answer)), calls: Mutex::default() })
-    }
-
-    fn answers(&self, answer: impl Fn(&[Submission]) -> Result<Vec<Outcome>, Outcome> + Send + Sync + 'static) {
-        *self.answer.lock().unwrap() = Box::new(answer);
-    }
-
-    fn calls(&self) -> Vec<usize> {
-        std::mem::take(&mut self.calls.lock().unwrap())
-    }
-}
 
 struct Case {
     rig: Rig,
@@ -123,11 +80,6 @@ impl Case {
     async fn with_status(&self, status: Status) -> usize {
         self.messages().await.iter().filter(|m| m.status() == status).count()
     }
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "an answer like the others")]
-fn all(messages: &[Submission]) -> Result<Vec<Outcome>, Outcome> {
-    Ok(messages.iter().map(id_of).collect())
 }
 
 async fn a_campaigns_messages_go_out_in_chunks_of_one_campaign_each(rig: Rig) {
@@ -211,4 +163,29 @@ async fn at_most_once_goes_one_by_one(rig: Rig) {
     case.send().await;
     assert_eq!(provider.calls(), [0; 5]);
     assert_eq!(case.with_status(Status::Unknown).await, 5);
+}
+
+async fn an_answer_that_the_database_refuses_in_part_is_kept_without_that_part(rig: Rig) {
+    let provider = Scripted::new(|messages| {
+        let mut each = all(messages)?;
+        for outcome in &mut each {
+            if let Outcome::Accepted(acceptance) = outcome {
+                acceptance.bulk_id = Some("bulk".to_owned());
+            }
+        }
+        Ok(each)
+    });
+    let case = Case::new(rig, provider).await;
+    case.campaign(10, 1).await;
+    case.rig.refuse("NEW.bulk_id IS NOT NULL").await;
+    case.send().await;
+    assert_eq!(case.with_status(Status::Sent).await, 10);
+}
+
+async fn one_message_that_the_database_refuses_does_not_take_the_others_answers_with_it(rig: Rig) {
+    let case = Case::new(rig, Scripted::new(all)).await;
+    case.campaign(10, 1).await;
+    case.rig.refuse("NEW.dispatch = 4 AND NEW.destination LIKE '%7'").await;
+    case.send().await;
+    assert_eq!((case.with_status(Status::Sent).await, case.with_status(Status::Sending).await), (9, 1));
 }

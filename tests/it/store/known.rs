@@ -7,7 +7,7 @@ use messaging::domain::status::{Event, EventKind, Refused};
 use messaging::store::{Job, Moved, Pick};
 
 use crate::support::database::on_both_databases;
-use crate::support::outcomes::{accepted, rejected};
+use crate::support::outcomes::{accepted, ambiguous, rejected};
 use crate::support::store::Rig;
 
 on_both_databases![Rig::on =>
@@ -54,8 +54,9 @@ async fn what_changed_meanwhile_decides_over_what_is_known(rig: Rig) {
     );
 
     let lost = rig.read(&bad).await;
-    assert_eq!(settle(&rig, &bad, rejected()).await.result, Err(Refused::NotHolder));
+    assert_eq!(settle(&rig, &bad, ambiguous()).await.result, Err(Refused::NotHolder), "that is known already");
     assert_eq!((lost.status(), rig.read(&bad).await), (Status::Unknown, lost));
+    assert_eq!(settle(&rig, &bad, rejected()).await.message.status(), Status::Failed, "its holder lives");
 }
 
 async fn what_is_out_of_date_does_not_hold_up_the_others(rig: Rig) {

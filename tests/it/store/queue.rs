@@ -23,7 +23,7 @@ on_both_databases![Rig::on =>
     the_oldest_due_is_claimed_first_and_nothing_before_its_time,
     only_the_holder_passes_the_fence_and_only_in_time,
     a_released_message_is_claimed_again_at_once,
-    a_late_holder_never_queues_a_message,
+    a_late_holder_queues_a_message_only_if_it_is_the_last,
 ];
 
 /// Claims until `total` messages are taken by all claimers together.
@@ -117,10 +117,10 @@ async fn a_released_message_is_claimed_again_at_once(rig: Rig) {
     assert_eq!(again.lease(), Some(Lease { by: ME, epoch: 2 }));
 }
 
-async fn a_late_holder_never_queues_a_message(rig: Rig) {
+async fn a_late_holder_queues_a_message_only_if_it_is_the_last(rig: Rig) {
     let owner = rig.owner().await;
     for (outcome, ends) in [
-        (not_sent(messaging::domain::outcome::Backoff::Unhealthy), Dispatch::Unknown),
+        (not_sent(messaging::domain::outcome::Backoff::Unhealthy), Dispatch::Queued),
         (ambiguous(), Dispatch::Unknown),
         (accepted("p-1"), Dispatch::Accepted),
     ] {
@@ -130,5 +130,15 @@ async fn a_late_holder_never_queues_a_message(rig: Rig) {
         assert_eq!(rig.timer(Dispatch::Sending).await.len(), 1);
         rig.settle(&sending, outcome).await;
         assert_eq!(rig.read(&message).await.state.dispatch, ends);
+        // Once somebody else has had it, what its holder says of a send that was not one is of no use.
+        let message = rig.queued(owner).await;
+        let sending = rig.fenced(&message).await;
+        rig.clock.advance(SignedDuration::from_mins(1));
+        assert_eq!(rig.timer(Dispatch::Sending).await.len(), 1);
+        rig.clock.advance(SignedDuration::from_mins(2));
+        assert!(!rig.timer(Dispatch::Unknown).await.is_empty());
+        let other = rig.claimed(&message).await;
+        rig.settle(&sending, not_sent(messaging::domain::outcome::Backoff::Unhealthy)).await;
+        assert_eq!(rig.read(&message).await, other);
     }
 }

@@ -56,7 +56,7 @@ async fn what_is_committed_stays_though_its_answer_is_lost(rig: Rig) {
     let owner = rig.owner().await;
     interrupt(&rig, Point::Committed, Interruption::Unavailable, 1);
     let message = queued(owner, Guarantee::AtLeastOnce, rig.clock.now());
-    assert!(matches!(accept(&rig.store, &message).await, Err(Error::Unavailable(_))));
+    assert!(matches!(accept(&rig.store, &message).await, Err(Error::InDoubt(_))));
     assert_eq!(rig.read(&message).await, message);
     nothing_is_open(&rig).await;
 }

@@ -26,6 +26,11 @@ pub fn not_sent(backoff: Backoff) -> Outcome {
     Outcome::NotSent(NotSent { reason: reason("PROVIDER_UNHEALTHY"), backoff })
 }
 
+/// The provider says that it failed.
+pub fn server_failed() -> Outcome {
+    Outcome::ServerFailed(reason("PROVIDER_ERROR"))
+}
+
 /// Nobody knows.
 pub fn ambiguous() -> Outcome {
     Outcome::Ambiguous(reason("PROVIDER_TIMEOUT"))

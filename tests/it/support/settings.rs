@@ -10,6 +10,7 @@ use messaging::domain::sender::SenderId;
 use messaging::provider::Provider;
 use messaging::provider::mitto::{self, Mitto};
 use messaging::service::{Parts, Service, Settings, Watching, Webhooks};
+use messaging::spool::Spool;
 use messaging::store::Store;
 use secrecy::SecretString;
 
@@ -47,6 +48,17 @@ impl ForTests for Settings {
 
 /// A service over a store and a provider; what it leaves to chance comes out at the middle.
 pub fn service(store: &Store, clock: &Clock, provider: Arc<dyn Provider>, settings: Settings) -> Service {
+    service_with(store, clock, provider, settings, None)
+}
+
+/// The same with a spool.
+pub fn service_with(
+    store: &Store,
+    clock: &Clock,
+    provider: Arc<dyn Provider>,
+    settings: Settings,
+    spool: Option<Spool>,
+) -> Service {
     Service::new(Parts {
         store: store.clone(),
         provider,
@@ -54,6 +66,7 @@ pub fn service(store: &Store, clock: &Clock, provider: Arc<dyn Provider>, settin
         clock: clock.clone(),
         random: Arc::new(|| 0.5),
         settings,
+        spool,
     })
 }
 

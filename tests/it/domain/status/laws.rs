@@ -60,7 +60,7 @@ proptest! {
 
     #[test]
     fn it_does_not_matter_whether_the_answer_or_the_reports_come_first(
-        resend: bool, outcome in prop::sample::select(vec![accepted("p-1"), rejected(), unhealthy(), ambiguous()]),
+        resend: bool, outcome in prop::sample::select(vec![accepted("p-1"), rejected(), unhealthy(), server_failed(), ambiguous()]),
         orders in two_orders(), at in prop::array::uniform2(any::<Index>()),
     ) {
         let mut verdicts = orders.iter().zip(at).map(|(evidence, at)| {
@@ -98,7 +98,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => worker.prop_map(Step::Claim),
         5 => any::<Index>().prop_map(Step::Fence),
         1 => any::<Index>().prop_map(Step::Release),
-        5 => (any::<Index>(), 0..5_u8).prop_map(|(call, answer)| Step::Answer(call, answer)),
+        5 => (any::<Index>(), 0..6_u8).prop_map(|(call, answer)| Step::Answer(call, answer)),
         1 => evidence().prop_map(Step::Evidence),
         4 => Just(Step::Timer),
         1 => any::<bool>().prop_map(Step::Poll),
@@ -114,7 +114,6 @@ struct World {
     leases: Vec<Lease>,
     /// The calls past the fence, and the provider's answer once there is one.
     calls: Vec<(Lease, Option<Outcome>)>,
-    resends: u32,
 }
 
 impl World {
@@ -128,7 +127,15 @@ impl World {
                 None => return,
             },
             Step::Release(i) => match of(&self.leases, i) {
-                Some(lease) => Event::Release { lease },
+                // It says that it made no call; who has an answer does not say so.
+                Some(lease) => {
+                    let mine = |(by, answer): &&mut (Lease, Option<Outcome>)| *by == lease && answer.is_none();
+                    if self.calls.iter().any(|(by, answer)| *by == lease && answer.is_some()) {
+                        return;
+                    }
+                    self.calls.iter_mut().filter(mine).for_each(|call| call.1 = Some(unhealthy()));
+                    Event::Release { lease }
+                }
                 None => return,
             },
             Step::Answer(i, answer) => {
@@ -140,6 +147,7 @@ impl World {
                     1 => rejected(),
                     2 => not_sent(Backoff::AccountBlocked),
                     3 => unhealthy(),
+                    4 => server_failed(),
                     _ => ambiguous(),
                 });
                 Event::Settle { lease: *lease, outcome: outcome.clone(), random: 0.0 }
@@ -182,19 +190,34 @@ impl World {
         check_the_record(&self.case.message);
     }
 
-    fn check_the_way_back(&mut self, before: &Message, event: &Event) {
+    fn check_the_way_back(&self, before: &Message, event: &Event) {
         let after = &self.case.message;
         if after.state.dispatch != Dispatch::Queued || before.state.dispatch == Dispatch::Queued {
             return;
         }
+        let last = |lease: &Lease| before.state.epoch == lease.epoch && before.state.held_by.is_none();
         let fits = match before.state.dispatch {
             Dispatch::Sending => {
-                matches!(event, Event::Settle { lease, outcome: Outcome::NotSent(_), .. } if before.lease() == Some(*lease))
+                let mine = |lease: &Lease| before.lease() == Some(*lease);
+                match event {
+                    Event::Settle { lease, outcome: Outcome::NotSent(_), .. } => mine(lease),
+                    // Tried again with a mark, and never under at-most-once.
+                    Event::Settle { lease, outcome: Outcome::ServerFailed(_), .. } => {
+                        mine(lease) && after.guarantee == Guarantee::AtLeastOnce && after.state.possible_duplicate
+                    }
+                    Event::Release { lease } => mine(lease),
+                    _ => false,
+                }
             }
-            Dispatch::Unknown => {
-                self.resends += 1;
-                *event == Event::Timer && after.guarantee == Guarantee::AtLeastOnce && self.resends == 1
-            }
+            Dispatch::Unknown => match event {
+                Event::Timer => after.guarantee == Guarantee::AtLeastOnce,
+                // The reaper was wrong: its holder lives, and did not send it.
+                Event::Release { lease } | Event::Settle { lease, outcome: Outcome::NotSent(_), .. } => last(lease),
+                Event::Settle { lease, outcome: Outcome::ServerFailed(_), .. } => {
+                    last(lease) && after.guarantee == Guarantee::AtLeastOnce
+                }
+                _ => false,
+            },
             Dispatch::Scheduled => *event == Event::Timer,
             Dispatch::Claimed => matches!(event, Event::Timer | Event::Release { .. }),
             _ => false,
@@ -202,7 +225,8 @@ impl World {
         assert!(fits, "{:?} went back to the queue by {event:?}", before.state.dispatch);
     }
 
-    /// How many of the calls may have left a message with the provider.
+    /// How many of the calls may have left a message with the provider; of those of which it said that it failed there
+    /// may be as many as there are tries.
     fn possible_deliveries(&self) -> usize {
         let certainly_not =
             |answer: &Option<Outcome>| matches!(answer, Some(Outcome::NotSent(_) | Outcome::Rejected(_)));
@@ -261,10 +285,11 @@ proptest! {
         if scheduled {
             case.message.state = State::waiting(true, case.now, case.now);
         }
-        let mut world = World { case, leases: Vec::new(), calls: Vec::new(), resends: 0 };
+        let mut world = World { case, leases: Vec::new(), calls: Vec::new() };
         for step in &steps {
             world.step(step);
-            let most = if at_most_once { 1 } else { 2 };
+            let said_to_fail = |(_, answer): &&(_, _)| matches!(answer, Some(Outcome::ServerFailed(_)));
+            let most = if at_most_once { 1 } else { 2 + world.calls.iter().filter(said_to_fail).count() };
             prop_assert!(world.possible_deliveries() <= most, "{:?}", world.calls);
             prop_assert!(world.possible_deliveries() < 2 || world.case.message.state.possible_duplicate);
         }

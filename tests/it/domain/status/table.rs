@@ -69,7 +69,7 @@ fn the_holder_moves_a_message_forward_and_nobody_else_does() {
     Scheduled  Claimed     (state)     (state)     (notholder) (notholder) Cancelled   Queued      Expired
     Queued     Claimed     (state)     (state)     (notholder) (notholder) Cancelled   (state)     Expired
     Claimed    (state)     Sending     (notholder) Queued      (notholder) (state)     Queued      Queued
-    Sending    (state)     (state)     (state)     (notholder) (notholder) (state)     Unknown     Unknown
+    Sending    (state)     (state)     (state)     Queued      (notholder) (state)     Unknown     Unknown
     Accepted   (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     (state)
     Rejected   (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     (state)
     Unknown    (state)     (state)     (state)     (notholder) (notholder) (state)     Queued      Unknown
@@ -221,11 +221,95 @@ fn a_lost_answer_is_never_resent_under_at_most_once() {
 }
 
 #[test]
+fn after_a_server_error_a_message_is_tried_again_as_a_possible_duplicate_and_never_under_at_most_once() {
+    let again = Case::new(Guarantee::AtLeastOnce).sending().settled(server_failed());
+    let state = &again.message.state;
+    assert_eq!((state.dispatch, state.possible_duplicate, state.ambiguous), (Dispatch::Queued, true, 0));
+    let once = Case::new(Guarantee::AtMostOnce).sending().settled(server_failed());
+    assert_eq!((once.message.state.dispatch, once.message.state.due_at), (Dispatch::Unknown, None));
+    assert!(!once.message.state.possible_duplicate, "it is sent once at most");
+}
+
+#[test]
+fn what_may_be_at_the_provider_never_reads_as_never_sent() {
+    let failed = || Case::new(Guarantee::AtLeastOnce).sending().settled(server_failed());
+    let lost = || Case::new(Guarantee::AtLeastOnce).resent();
+    let end = SignedDuration::from_mins(15);
+    for (name, case) in [
+        ("cancelled after a server error", failed().with(&Event::Cancel)),
+        ("cancelled after a lost answer", lost().with(&Event::Cancel)),
+        ("opted out", failed().with(&Event::OptOut)),
+        ("expired", failed().after(Message::DEFAULT_VALIDITY).claimed()),
+        ("refused", failed().after(end).sending().settled(rejected())),
+    ] {
+        let state = &case.message.state;
+        assert_eq!((state.dispatch, state.due_at, state.failed_at), (Dispatch::Unknown, None, None), "{name}");
+    }
+    let mut tried = failed();
+    while tried.message.state.dispatch == Dispatch::Queued {
+        tried = tried.after(end).sending().settled(server_failed());
+    }
+    assert_eq!((tried.message.status(), tried.message.state.attempts), (Status::Unknown, 12));
+    let again = Event::Requeue { may_duplicate: false };
+    assert_eq!(tried.apply(&again), Err(Refused::MayDuplicate));
+}
+
+#[test]
 fn a_dead_process_leaves_unknown_what_it_was_sending_and_queued_what_it_was_not() {
     let claimed = Case::new(Guarantee::AtMostOnce).claimed().after(LEASE).with(&Event::Timer);
     assert_eq!(claimed.message.state.dispatch, Dispatch::Queued);
     let sending = Case::new(Guarantee::AtMostOnce).sending().after(LEASE).with(&Event::Timer);
     assert_eq!(sending.message.state.dispatch, Dispatch::Unknown);
+}
+
+#[test]
+fn a_holder_that_was_thought_dead_takes_back_what_it_did_not_send_until_another_takes_it() {
+    for guarantee in [Guarantee::AtLeastOnce, Guarantee::AtMostOnce] {
+        let lost = Case::new(guarantee).sending();
+        let lease = lost.lease();
+        let release = Event::Release { lease };
+        let settle = |outcome| Event::Settle { lease, outcome, random: 0.0 };
+        let lost = lost.after(LEASE).with(&Event::Timer);
+        let back = lost.clone().with(&release);
+        let state = &back.message.state;
+        assert_eq!((state.dispatch, state.attempts, state.ambiguous), (Dispatch::Queued, 0, 0));
+        assert_eq!((state.crashes, &state.error_code), (0, &None), "it did not crash");
+        assert_eq!(lost.clone().with(&settle(unhealthy())).message.state.dispatch, Dispatch::Queued);
+        assert_eq!(lost.clone().with(&settle(rejected())).message.state.dispatch, Dispatch::Rejected);
+        assert_eq!(lost.clone().apply(&settle(ambiguous())), Err(Refused::NotHolder), "that is what it is");
+
+        let mut ended = lost.clone();
+        ended.message.lane = Lane::Campaign;
+        ended.message.state.due_at = None;
+        assert_eq!(ended.with(&release).message.state.dispatch, Dispatch::Dead, "its campaign may have ended");
+    }
+    let resent = Case::new(Guarantee::AtLeastOnce).sending();
+    let late = Event::Release { lease: resent.lease() };
+    let resent = resent.after(LEASE).with(&Event::Timer).after(SignedDuration::from_mins(2)).with(&Event::Timer);
+    assert_eq!(resent.clone().with(&late).message.state.dispatch, Dispatch::Queued);
+    assert_eq!(resent.claimed().apply(&late), Err(Refused::NotHolder));
+}
+
+#[test]
+fn what_its_caller_was_told_is_not_stored_is_not_sent() {
+    let sending = Case::new(Guarantee::AtMostOnce).sending();
+    let withdraw = Event::Withdraw { lease: Some(sending.lease()) };
+    for case in [sending.clone(), sending.clone().after(LEASE).with(&Event::Timer)] {
+        let state = case.with(&withdraw).message.state;
+        assert_eq!((state.dispatch, state.attempts, state.due_at), (Dispatch::Cancelled, 0, None));
+    }
+    let waiting = Case::new(Guarantee::AtMostOnce);
+    let withdraw = Event::Withdraw { lease: None };
+    assert_eq!(waiting.clone().with(&withdraw).message.status(), Status::Cancelled);
+    assert_eq!(waiting.sending().apply(&withdraw), Err(Refused::State), "somebody has it");
+}
+
+#[test]
+fn a_message_that_is_requeued_waits_for_no_campaign() {
+    let mut dead = Case::in_state(Dispatch::Dead);
+    dead.message.lane = Lane::Campaign;
+    let requeued = dead.with(&Event::Requeue { may_duplicate: false });
+    assert_eq!((requeued.message.state.dispatch, requeued.message.lane), (Dispatch::Queued, Lane::Single));
 }
 
 #[test]

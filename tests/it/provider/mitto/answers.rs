@@ -103,7 +103,7 @@ async fn a_bulk_answer_that_does_not_fit_is_ambiguous_for_all() {
 async fn a_bulk_call_that_fails_has_one_outcome_for_all() {
     let rows = [
         (Step::Answer(whole(400, r#"{"message":"bad"}"#)), "rejected PROVIDER_REJECTED"),
-        (Step::Answer(whole(503, "")), "unhealthy PROVIDER_ERROR"),
+        (Step::Answer(whole(503, "")), "server failed PROVIDER_ERROR"),
         (Step::Answer(answer(429, "retry-after: 3\r\n", b"")), "throttled 3s PROVIDER_THROTTLED"),
         (Step::Close(vec![]), "ambiguous PROVIDER_CONNECTION_LOST"),
         (Step::Hang(vec![]), "ambiguous PROVIDER_TIMEOUT"),

@@ -1,0 +1,148 @@
+//! Writing down what the holder of a message alone knows: until the database has it, for as long as the process lives, and in
+//! the spool for when it does not.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use crate::domain::ids::MessageId;
+use crate::domain::message::Lease;
+use crate::domain::status::Event;
+use crate::error::Error;
+use crate::sender::Sender;
+use crate::spool::{self, Entry};
+use crate::store::{self, Job, Moved, Pick};
+
+/// How much of a lease has to be left when a call begins, beyond the call itself: time for its answer's commit.
+pub(super) const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(5);
+/// How long it is waited before the second try.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// How long it is waited at most.
+const LAST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Whether a job says more than it must.
+fn says_more(job: &Job) -> bool {
+    matches!(&job.event, Event::Settle { outcome, .. } if *outcome != outcome.clone().least())
+}
+
+/// The job with the least that can be said.
+fn least(mut job: Job) -> Job {
+    if let Event::Settle { outcome, .. } = &mut job.event {
+        *outcome = outcome.clone().least();
+    }
+    job
+}
+
+impl Sender {
+    /// Lets events happen that their messages' holder alone knows of. What the database refuses is found by halves, so that it
+    /// costs no other, and is told once more with the least that can be said; the error is that of the last one that is
+    /// refused even so. Returns what each job moved, in their order; nothing for those that were refused.
+    pub(super) async fn persist(&self, jobs: Vec<Job>) -> Result<Vec<Vec<Moved>>, Error> {
+        let mut moved = vec![Vec::new(); jobs.len()];
+        let mut parts = vec![(0, jobs)];
+        let mut refused = None;
+        while let Some((place, mut part)) = parts.pop() {
+            match self.insist(&part).await {
+                Ok(done) => moved.iter_mut().skip(place).zip(done).for_each(|(slot, done)| *slot = done),
+                Err(store::Error::Query(_)) if part.len() > 1 => {
+                    let half = part.len() / 2;
+                    let rest = part.split_off(half);
+                    parts.extend([(place + half, rest), (place, part)]);
+                }
+                Err(store::Error::Query(_)) if part.iter().any(says_more) => {
+                    parts.push((place, part.into_iter().map(least).collect()));
+                }
+                Err(e) => refused = Some(e),
+            }
+        }
+        match refused {
+            Some(e) => Err(e.into()),
+            None => Ok(moved),
+        }
+    }
+
+    /// Tells them together, again while the database is away or does not say whether it wrote them: an event of a lease
+    /// happens once, however often it is told. Meanwhile they are in the spool, whose reader tells them if this process
+    /// cannot.
+    async fn insist(&self, jobs: &[Job]) -> Result<Vec<Vec<Moved>>, store::Error> {
+        let mut pause = FIRST_PAUSE;
+        let mut kept: Option<Option<spool::Kept>> = None;
+        loop {
+            let done = match jobs {
+                [one] => self.inner.store.apply(one.clone()).await.map(|moved| vec![moved]),
+                many => self.inner.store.apply_all(many.to_vec()).await,
+            };
+            let cause = match done {
+                Err(store::Error::Unavailable(cause) | store::Error::InDoubt(cause)) => cause,
+                known => {
+                    if let (Ok(_), Some(kept)) = (&known, kept.flatten()) {
+                        kept.told();
+                    }
+                    return known;
+                }
+            };
+            if kept.is_none() {
+                tracing::warn!(messages = jobs.len(), %cause, "what is known of messages waits for the database");
+                kept = Some(self.keep(jobs).await);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LAST_PAUSE);
+        }
+    }
+
+    /// Puts what the jobs say into the spool, if there is one, until that is told.
+    async fn keep(&self, jobs: &[Job]) -> Option<spool::Kept> {
+        let spool = self.inner.spool.as_ref()?;
+        let entry = |job: &Job| match &job.pick {
+            Pick::Id(id) => Entry::of(*id, &job.event),
+            Pick::Known(message) => Entry::of(message.id, &job.event),
+            _ => None,
+        };
+        match spool.keep(jobs.iter().filter_map(entry).collect()).await {
+            Ok(kept) => Some(kept),
+            Err(cause) => {
+                tracing::error!(%cause, "the spool cannot be written: a kill before the database is back loses answers");
+                None
+            }
+        }
+    }
+
+    /// Gives messages back under leases that may have been taken, in a task of its own.
+    pub(super) fn give_back(&self, leases: Vec<(MessageId, Lease)>) {
+        if leases.is_empty() {
+            return;
+        }
+        let sender = self.clone();
+        self.inner.lifecycle.spawn(async move {
+            if let Err(e) = sender.release(leases).await {
+                tracing::warn!(cause = e.cause(), "messages could not be given back; they are found by their lease");
+            }
+        });
+    }
+
+    /// Gives messages back, of which nothing was handed to the provider under these leases.
+    pub(super) async fn release(&self, leases: Vec<(MessageId, Lease)>) -> Result<(), Error> {
+        let job = |(id, lease)| Job { pick: Pick::Id(id), event: Event::Release { lease } };
+        let moved = self.persist(leases.into_iter().map(job).collect()).await?;
+        if moved.iter().flatten().any(|moved| moved.result.is_ok()) {
+            self.wake();
+        }
+        Ok(())
+    }
+
+    /// Tells what processes that are no more have left in the spool, in tasks of their own.
+    pub fn replay(&self) {
+        let Some(spool) = self.inner.spool.clone() else { return };
+        for leftover in spool.leftovers() {
+            let sender = self.clone();
+            self.inner.lifecycle.spawn(async move {
+                let jobs: Vec<Job> = leftover.entries().map(|(id, event)| Job { pick: Pick::Id(id), event }).collect();
+                tracing::info!(messages = jobs.len(), "telling what another process has left in the spool");
+                match sender.persist(jobs).await {
+                    Ok(_) => leftover.forget(),
+                    Err(e) => tracing::error!(cause = e.cause(), "the spool of another process could not be told"),
+                }
+            });
+        }
+    }
+}
