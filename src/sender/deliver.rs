@@ -84,7 +84,7 @@ impl Sender {
         let (sender, counted) = (self.clone(), self.count(message.owner, 1));
         self.inner.lifecycle.spawn(async move {
             let _held = (slot, counted);
-            if let Err(e) = sender.fence_and_deliver(&message).await {
+            if let Err(e) = Box::pin(sender.fence_and_deliver(&message)).await {
                 tracing::warn!(message = %message.id, cause = e.cause(), "a queued message could not be sent");
             }
         });

@@ -2,8 +2,8 @@
 
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{
-    ExpressionMethods as _, Insertable, QueryDsl as _, QueryResult, Queryable, QueryableByName, Selectable,
-    SelectableHelper as _, SqliteConnection,
+    BoolExpressionMethods as _, ExpressionMethods as _, Insertable, QueryDsl as _, QueryResult, Queryable,
+    QueryableByName, Selectable, SelectableHelper as _, SqliteConnection,
 };
 use diesel_async::RunQueryDsl as _;
 use jiff::Timestamp;
@@ -127,23 +127,37 @@ fn author(message: &Inbound) -> Option<Msisdn> {
     Msisdn::parse(&message.from).or_else(|_| Msisdn::parse(&format!("+{}", message.from))).ok()
 }
 
-/// Does what the author of a message asks an owner for.
-async fn obey(tx: &mut Tx, keyed: &Keyed, read: ReadInbound, number: &str) -> Result<(), Failure> {
+/// The advisory lock of whoever reads inbound messages: "inbound" in ASCII.
+const LOCK: i64 = 0x0069_6e62_6f75_6e64;
+
+/// Whether the number's author asked the owner for messages after `at`: a post that came late must not undo it.
+async fn started_after(tx: &mut Tx, owner: OwnerId, number: &str, at: Instant) -> Result<bool, Failure> {
+    let starts = inbound::table
+        .filter(inbound::owner_id.eq(owner.0).and(inbound::verdict.eq(Verdict::Start as i16)))
+        .filter(inbound::received_at.gt(at));
+    let rows: Vec<InboundRow> = on!(tx, |c| starts.select(InboundRow::as_select()).load(c).await?);
+    let mut authors = rows.iter().filter_map(|row| author(&row.message()?));
+    Ok(authors.any(|author| author.as_str() == number))
+}
+
+/// Does what the author of a message that came `at` that time asks an owner for, unless what came after it said otherwise.
+async fn obey(tx: &mut Tx, keyed: &Keyed, read: ReadInbound, number: &str, at: Instant) -> Result<(), Failure> {
     // Whoever was erased is on the list under a pseudonym, and comes off it under either form.
     match (read.verdict, read.owner) {
+        (Some(Verdict::Stop), Some(owner)) if started_after(tx, owner, number, at).await? => {}
         (Some(Verdict::Stop), Some(owner)) => {
             let row = (
                 opt_outs::owner_id.eq(owner.0),
                 opt_outs::destination.eq(number),
                 opt_outs::source.eq(OptOutSource::Recipient as i16),
-                opt_outs::created_at.eq(Instant(tx.now)),
+                opt_outs::created_at.eq(at),
             );
             let insert = diesel::insert_into(opt_outs::table).values(row).on_conflict_do_nothing();
             on!(tx, |c| insert.execute(c).await?);
         }
         (Some(Verdict::Start), Some(owner)) => {
             // What the owner put on the list, the recipient does not take off it.
-            let theirs = opt_outs::source.eq(OptOutSource::Recipient as i16);
+            let theirs = opt_outs::source.eq(OptOutSource::Recipient as i16).and(opt_outs::created_at.le(at));
             for form in keyed.forms(number) {
                 let delete = diesel::delete(opt_outs::table.find((owner.0, form)).filter(theirs));
                 on!(tx, |c| delete.execute(c).await?);
@@ -154,10 +168,12 @@ async fn obey(tx: &mut Tx, keyed: &Keyed, read: ReadInbound, number: &str) -> Re
     Ok(())
 }
 
-/// Reads the oldest message that waits and that no other replica is at, and does what it asks for.
+/// Reads the oldest message that waits, and does what it asks for.
 async fn read_next(tx: &mut Tx, keywords: &Keywords, keyed: &Keyed) -> Result<Option<ReadInbound>, Failure> {
     let waiting = inbound::table.filter(inbound::due_at.is_not_null()).order((inbound::due_at, inbound::id)).limit(1);
-    let Some(row) = locked!(free tx, InboundRow, waiting).pop() else { return Ok(None) };
+    // Two messages of one number must not overtake each other between replicas.
+    tx.alone(LOCK).await?;
+    let Some(row) = locked!(tx, InboundRow, waiting).pop() else { return Ok(None) };
     let message = row.message();
     let number = message.as_ref().and_then(author);
     let mut read = ReadInbound { verdict: None, owner: None };
@@ -165,7 +181,7 @@ async fn read_next(tx: &mut Tx, keywords: &Keywords, keyed: &Keyed) -> Result<Op
         let contacts = last_contacts(tx, keyed.forms(number.as_str())).await?;
         read = ReadInbound { verdict: Some(keywords.verdict(&message.text)), owner: concerned(&contacts, &message.to) };
     }
-    obey(tx, keyed, read, number.as_ref().map(Msisdn::as_str).unwrap_or_default()).await?;
+    obey(tx, keyed, read, number.as_ref().map(Msisdn::as_str).unwrap_or_default(), row.received_at).await?;
     let done = diesel::update(inbound::table.find(row.id)).set((
         inbound::state.eq(read.stage() as i16),
         inbound::due_at.eq(None::<Instant>),
@@ -228,7 +244,7 @@ impl Store {
         })
     }
 
-    /// Reads the oldest message that waits and that no other replica is at, and does what it asks for, in one
+    /// Reads the oldest message that waits, after whichever another replica is at, and does what it asks for, in one
     /// transaction. `None` if nothing waits.
     pub async fn read_next_inbound(&self, keywords: Keywords) -> Result<Option<ReadInbound>, Error> {
         let keyed = self.keyed.clone();

@@ -101,14 +101,7 @@ const LARGEST_KEPT: i64 = (1 << 53) - 1;
 /// Waits until no other import is in a transaction, and finds those of the ids that were taken before. SQLite's transaction
 /// is alone as it is.
 async fn taken(tx: &mut Tx, kind: OldKind, ids: Vec<i64>) -> Result<HashSet<i64>, Failure> {
-    let alone = diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(LOCK);
-    on!(
-        tx,
-        |pg| {
-            alone.execute(pg).await?;
-        },
-        |_lite| ()
-    );
+    tx.alone(LOCK).await?;
     let query = imports::table
         .filter(imports::kind.eq(kind as i16).and(imports::legacy_id.eq_any(ids)))
         .select(imports::legacy_id);

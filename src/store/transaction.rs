@@ -83,6 +83,7 @@ pub(super) enum Conn {
 }
 
 /// A transaction that is open.
+#[expect(clippy::struct_excessive_bools, reason = "four things that are or are not, each of its own")]
 pub(super) struct Tx {
     pub conn: Conn,
     /// The time of the attempt, taken with the connection in hand: waiting for one may take seconds.
@@ -295,6 +296,20 @@ impl Tx {
             Conn::Pg(_) => postgres,
             Conn::Lite(_) => sqlite,
         }
+    }
+
+    /// Waits until no other transaction that takes this advisory lock is open. On SQLite whoever writes is alone as it is.
+    pub(super) async fn alone(&mut self, lock: i64) -> Result<(), Failure> {
+        use diesel_async::RunQueryDsl as _;
+        let query = diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<diesel::sql_types::BigInt, _>(lock);
+        on!(
+            self,
+            |pg| {
+                query.execute(pg).await?;
+            },
+            |_lite| ()
+        );
+        Ok(())
     }
 
     async fn end(&mut self, how: &str) -> Result<(), Failure> {

@@ -42,7 +42,7 @@ impl Url {
         let config = url.parse::<tokio_postgres::Config>().ok()?;
         let place = format!("{:?} {:?} {:?}", config.get_hosts(), config.get_ports(), config.get_dbname());
         let digest = Sha256::digest(place.as_bytes());
-        Some(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+        Some(format!("{:016x}", u64::from_be_bytes(digest.first_chunk().copied()?)))
     }
 
     /// Reads the URL; anything else is `None`.

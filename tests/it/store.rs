@@ -3,6 +3,7 @@
 mod accept;
 mod campaigns;
 mod expand;
+mod inbound;
 mod journal;
 mod known;
 mod lists;

@@ -260,7 +260,8 @@ pub(super) fn release(m: &mut Message, lease: Lease, now: Timestamp) -> Done {
 pub(super) fn withdraw(m: &mut Message, lease: Option<Lease>, now: Timestamp) -> Done {
     let untouched = matches!(m.state.dispatch, Dispatch::Scheduled | Dispatch::Queued) && m.state.epoch == 0;
     let mine = lease.is_some_and(|lease| m.lease() == Some(lease) || retake(m, lease, now));
-    if !untouched && !(mine && m.state.dispatch == Dispatch::Sending && m.state.sent_at.is_none()) {
+    let unsent = mine && m.state.dispatch == Dispatch::Sending && m.state.sent_at.is_none();
+    if !untouched && !unsent {
         return Err(Refused::State);
     }
     m.state.dispatch = Dispatch::Cancelled;

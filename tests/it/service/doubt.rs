@@ -38,7 +38,9 @@ fn counting() -> (Arc<Scripted>, Copies) {
     let noted = copies.clone();
     let provider = Scripted::new(move |messages: &[Submission]| {
         let mut copies = noted.lock().unwrap();
-        messages.iter().for_each(|m| *copies.entry(m.reference).or_insert(0) += 1);
+        for message in messages {
+            *copies.entry(message.reference).or_insert(0) += 1;
+        }
         all(messages)
     });
     (provider, copies)

@@ -129,7 +129,7 @@ async fn no_statement_of_a_days_work_reads_a_table_whole_that_grows() {
     let app = TestApp::keyed(Kind::Sqlite).await;
     let path = app.sqlite_file();
     HEARD.lock().unwrap().insert(path.clone(), BTreeSet::new());
-    work(&app).await;
+    Box::pin(work(&app)).await;
     let heard = HEARD.lock().unwrap().remove(&path).unwrap();
     assert!(heard.len() > 60, "only {} statements were heard", heard.len());
     let mut connection = SqliteConnection::establish(&path).unwrap();

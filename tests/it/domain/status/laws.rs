@@ -200,12 +200,11 @@ impl World {
             Dispatch::Sending => {
                 let mine = |lease: &Lease| before.lease() == Some(*lease);
                 match event {
-                    Event::Settle { lease, outcome: Outcome::NotSent(_), .. } => mine(lease),
+                    Event::Settle { lease, outcome: Outcome::NotSent(_), .. } | Event::Release { lease } => mine(lease),
                     // Tried again with a mark, and never under at-most-once.
                     Event::Settle { lease, outcome: Outcome::ServerFailed(_), .. } => {
                         mine(lease) && after.guarantee == Guarantee::AtLeastOnce && after.state.possible_duplicate
                     }
-                    Event::Release { lease } => mine(lease),
                     _ => false,
                 }
             }
