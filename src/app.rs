@@ -17,6 +17,9 @@ use crate::store::{self, Store};
 /// A browser's caller sets no deadline, and would wait for ever.
 const REPEAT_PATIENCE: Duration = Duration::from_secs(10);
 
+/// A lost race or a server that restarts is over soon; an outage is asked about more and more rarely.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
 /// Opens the database for an administrative command, which may run beside a serving process.
 pub async fn open_store(config: &store::Config) -> Result<Store, Error> {
     Store::open(config, Clock::system(), false).await.map_err(|e| database_error(&e))
@@ -48,6 +51,7 @@ pub async fn build(config: &Config) -> Result<Service, Error> {
             poll_rate: config.work.poll_rate,
             provider_timeout: config.provider.mitto.timeout,
             repeat_patience: REPEAT_PATIENCE,
+            first_pause: FIRST_PAUSE,
             webhooks: config.webhooks.clone(),
             watching: Watching::of(config.grpc.watch_streams),
             retention: config.retention,

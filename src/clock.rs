@@ -1,28 +1,87 @@
-//! The time, passed in: the system's clock in the program, a hand-moved one in tests.
+//! The time, passed in: the machine's in the program, a hand-moved one in tests.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
+
+/// A clock that is further off than this has jumped, instead of having drifted.
+const DRIFT: SignedDuration = SignedDuration::from_secs(2);
+/// How long a clock has to stay where it jumped to before it is followed: time decides what expires, what is erased and who
+/// holds a message, and what it did by a mistake of some seconds cannot be undone.
+const DOUBTED: Duration = Duration::from_mins(1);
 
 /// The time, to the microsecond, which is what both databases keep.
 #[derive(Clone, Debug)]
 pub enum Clock {
-    /// The system's clock, moved by the offset to the database's clock (microseconds), so that the leases of
-    /// several machines are told by one clock.
-    System {
-        /// Database minus system, in microseconds.
-        offset: Arc<AtomicI64>,
-    },
+    /// The time since the process began, which nobody can set, from an anchor: the database's clock on Postgres, so that the
+    /// leases of several machines are told by one clock, else the system's.
+    System(Arc<Anchor>),
     /// A clock that stands still until it is moved: microseconds since the Unix epoch.
     Manual(Arc<AtomicI64>),
+}
+
+/// A point in time that is known by the process's own count and by a clock that can be set.
+#[derive(Debug)]
+pub struct Anchor {
+    begun: Instant,
+    /// The time at `begun`, in microseconds.
+    micros: AtomicI64,
+    jump: Mutex<Option<Jump>>,
+}
+
+/// A clock that was seen elsewhere than it should be.
+#[derive(Debug, Clone, Copy)]
+struct Jump {
+    by: SignedDuration,
+    since: Instant,
+}
+
+/// The result of looking at a clock that can be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// It is where it should be, give or take a drift, which is followed.
+    InStep,
+    /// It has jumped by so much, and is not believed yet.
+    Jumped(SignedDuration),
+    /// It jumped by so much and stayed there: it is followed now.
+    Followed(SignedDuration),
+}
+
+impl Anchor {
+    fn at(&self, when: Instant) -> Timestamp {
+        let micros = i64::try_from(when.saturating_duration_since(self.begun).as_micros()).unwrap_or(i64::MAX);
+        let micros = self.micros.load(Ordering::Relaxed).saturating_add(micros);
+        Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    fn see(&self, clock: Timestamp, when: Instant) -> Seen {
+        let by = clock.duration_since(self.at(when));
+        let mut jump = self.jump.lock().unwrap_or_else(PoisonError::into_inner);
+        let stayed = jump.filter(|jump| (by - jump.by).abs() <= DRIFT);
+        let seen = match stayed {
+            _ if by.abs() <= DRIFT => Seen::InStep,
+            Some(jump) if when.saturating_duration_since(jump.since) >= DOUBTED => Seen::Followed(by),
+            _ => Seen::Jumped(by),
+        };
+        *jump = match seen {
+            Seen::Jumped(_) => stayed.or(Some(Jump { by, since: when })),
+            Seen::InStep | Seen::Followed(_) => {
+                self.micros.fetch_add(i64::try_from(by.as_micros()).unwrap_or(0), Ordering::Relaxed);
+                None
+            }
+        };
+        seen
+    }
 }
 
 impl Clock {
     /// The system's clock.
     #[must_use]
     pub fn system() -> Self {
-        Self::System { offset: Arc::default() }
+        let (begun, micros) = (Instant::now(), AtomicI64::new(system_time().as_microsecond()));
+        Self::System(Arc::new(Anchor { begun, micros, jump: Mutex::default() }))
     }
 
     /// A clock that stands at `start` until it is moved.
@@ -34,25 +93,41 @@ impl Clock {
     /// The time now, in whole microseconds.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        let micros = match self {
-            #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
-            Self::System { offset } => Timestamp::now().as_microsecond().saturating_add(offset.load(Ordering::Relaxed)),
-            Self::Manual(at) => at.load(Ordering::SeqCst),
-        };
-        Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
+        match self {
+            Self::System(anchor) => anchor.at(Instant::now()),
+            Self::Manual(at) => Timestamp::from_microsecond(at.load(Ordering::SeqCst)).unwrap_or(Timestamp::UNIX_EPOCH),
+        }
     }
 
-    /// Moves a manual clock forward. The system's clock is not ours to move.
+    /// Moves a manual clock. The system's clock is not ours to move.
     pub fn advance(&self, by: SignedDuration) {
         if let Self::Manual(at) = self {
             at.fetch_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
         }
     }
 
-    /// Follows the database's clock, whose time was `database` when this machine's was `local`.
-    pub fn follow(&self, database: Timestamp, local: Timestamp) {
-        if let Self::System { offset } = self {
-            offset.store(database.as_microsecond() - local.as_microsecond(), Ordering::Relaxed);
+    /// Anchors the time in another clock, which showed `at` at the moment `when`, whatever it showed before.
+    pub fn anchor(&self, at: Timestamp, when: Instant) {
+        if let Self::System(anchor) = self {
+            let by = at.duration_since(anchor.at(when));
+            anchor.micros.fetch_add(i64::try_from(by.as_micros()).unwrap_or(0), Ordering::Relaxed);
         }
     }
+
+    /// Follows the clock of the anchor, which showed `at` at the moment `when`; not a jump of it, before it has stayed there
+    /// for a minute.
+    pub fn follow(&self, at: Timestamp, when: Instant) -> Seen {
+        match self {
+            Self::System(anchor) => anchor.see(at, when),
+            Self::Manual(_) => Seen::InStep,
+        }
+    }
+}
+
+/// What the system's clock shows, which may be set at any time.
+#[must_use]
+pub fn system_time() -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
+    let now = Timestamp::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -3,10 +3,11 @@
 
 mod labels;
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use prometheus_client::encoding::text::encode;
@@ -17,15 +18,15 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 pub use labels::{
-    Code, ErasedKind, Hook, InboundOutcome, PollOutcome, PostOutcome, ProviderCall, ReportOutcome, Route, Rpc,
+    Code, ErasedKind, Hook, InboundOutcome, Loop, PollOutcome, PostOutcome, ProviderCall, ReportOutcome, Route, Rpc,
     SendOutcome, Verb,
 };
 
 use crate::domain::gate::Holding;
 use crate::domain::message::{Dispatch, Lane, Status};
 use labels::{
-    Answer, Flight, OfCall, OfConnection, OfErased, OfFlight, OfGate, OfInbound, OfLane, OfMethod, OfPoll, OfPost,
-    OfProviderCall, OfReport, OfRequest, OfRoute, OfSend, OfState, OfTimer, Use,
+    Answer, Flight, OfCall, OfConnection, OfErased, OfFlight, OfGate, OfInbound, OfLane, OfLoop, OfMethod, OfPoll,
+    OfPost, OfProviderCall, OfReport, OfRequest, OfRoute, OfSend, OfState, OfTimer, Use,
 };
 
 /// The media type of [`Metrics::render`].
@@ -67,6 +68,10 @@ struct Inner {
     batches: Gauge,
     writes: Gauge,
     connections: Family<OfConnection, Gauge>,
+    panics: Family<OfLoop, Counter>,
+    loop_ages: Family<OfLoop, Gauge<f64, AtomicU64>>,
+    /// When each loop last came round.
+    rounds: Mutex<HashMap<Loop, Instant>>,
 }
 
 /// From half a millisecond to half a minute.
@@ -104,6 +109,9 @@ impl Default for Metrics {
             batches: Gauge::default(),
             writes: Gauge::default(),
             connections: Family::default(),
+            panics: Family::default(),
+            loop_ages: Family::default(),
+            rounds: Mutex::default(),
         };
         inner.register();
         Self { inner: Arc::new(inner) }
@@ -158,6 +166,12 @@ impl Inner {
         r.register("messages_in_state", "Messages that wait for time or an operator, by state", self.states.clone());
         r.register("writer_batches", "Transactions of the group commit since the start", self.batches.clone());
         r.register("writer_writes", "Writes that they held", self.writes.clone());
+        r.register("loop_panics", "Panics in the background, by loop; it goes on", self.panics.clone());
+        r.register(
+            "loop_age_seconds",
+            "How long ago each loop in the background last came round",
+            self.loop_ages.clone(),
+        );
         r.register("database_connections", "Connections of the pool, by use", self.connections.clone());
     }
 }
@@ -265,6 +279,31 @@ impl Metrics {
         }
     }
 
+    /// A loop in the background came round, whether or not it did what it was to do.
+    pub fn came_round(&self, which: Loop) {
+        self.rounds().insert(which, Instant::now());
+    }
+
+    /// A loop in the background ended, as it was told to.
+    pub fn ended(&self, which: Loop) {
+        self.rounds().remove(&which);
+    }
+
+    /// A loop in the background panicked.
+    pub fn panicked(&self, which: Loop) {
+        self.inner.panics.get_or_create(&OfLoop { r#loop: which }).inc();
+    }
+
+    /// How long ago each loop in the background last came round.
+    #[must_use]
+    pub fn loop_ages(&self) -> Vec<(Loop, Duration)> {
+        self.rounds().iter().map(|(which, at)| (*which, at.elapsed())).collect()
+    }
+
+    fn rounds(&self) -> MutexGuard<'_, HashMap<Loop, Instant>> {
+        self.inner.rounds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Everything, in the text format of `OpenMetrics`; what a reading gives is taken in first.
     #[must_use]
     pub fn render(&self, reading: &Reading) -> String {
@@ -285,6 +324,9 @@ impl Metrics {
         inner.connections.get_or_create(&OfConnection { r#use: Use::Idle }).set(reading.connections.1);
         inner.in_flight.get_or_create(&OfFlight { kind: Flight::Single }).set(reading.in_flight.0);
         inner.in_flight.get_or_create(&OfFlight { kind: Flight::Bulk }).set(reading.in_flight.1);
+        for (which, age) in self.loop_ages() {
+            inner.loop_ages.get_or_create(&OfLoop { r#loop: which }).set(age.as_secs_f64());
+        }
         inner.watches.set(reading.watches);
         let mut text = String::new();
         // Writing to a string cannot fail.

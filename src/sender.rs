@@ -55,6 +55,8 @@ pub struct Settings {
     pub provider_timeout: Duration,
     /// How long it is tried to learn whether a message was stored, before its caller is told that it was not.
     pub patience: Duration,
+    /// How long it is waited before the database is asked a second time.
+    pub first_pause: Duration,
     /// How many queued messages one process has in flight.
     pub send_concurrency: usize,
     /// How many of them one owner can have, unless the user has a number of its own.
@@ -193,6 +195,12 @@ impl Sender {
         let (message, outcome) = self.deliver(message).await?;
         self.inner.stats.forget_of([&message]).await;
         Ok((message, outcome))
+    }
+
+    /// By what this process is known as a holder of leases, in this run of it.
+    #[must_use]
+    pub fn holder(&self) -> Uuid {
+        self.inner.holder
     }
 
     /// Says that something was put into the queue.

@@ -27,6 +27,7 @@ pub use campaigns::{
     ListCampaigns,
 };
 pub use explain::Explained;
+pub use health::NotReady;
 pub use lookup::{ListMessages, MessagePage};
 pub use opt_outs::{ListOptOuts, OptOutPage};
 pub use refresh::{Refreshed, internal_status};
@@ -84,6 +85,8 @@ pub struct Settings {
     /// How long a repeated send waits for the first one when its caller sets no deadline, and how long it is tried to learn
     /// whether a message was stored.
     pub repeat_patience: Duration,
+    /// How long it is waited before a database that gave no answer is asked again; then twice as long each time.
+    pub first_pause: Duration,
     /// The provider's posts, and how they are told from others'.
     pub webhooks: Webhooks,
     /// How streams of changes are bounded.
@@ -100,6 +103,7 @@ impl Settings {
             lease: self.lease,
             provider_timeout: self.provider_timeout,
             patience: self.repeat_patience,
+            first_pause: self.first_pause,
             send_concurrency: self.send_concurrency,
             owner_in_flight: self.owner_in_flight,
             bulk_concurrency: self.bulk_concurrency,
@@ -189,7 +193,13 @@ impl Service {
             lifecycle: lifecycle.clone(),
             spool,
         });
-        let hub = watch_messages::Hub::new(store.clone(), clock.clone(), settings.watching.clone(), lifecycle.clone());
+        let hub = watch_messages::Hub::new(
+            store.clone(),
+            clock.clone(),
+            settings.watching.clone(),
+            lifecycle.clone(),
+            metrics.clone(),
+        );
         let inner = Inner {
             hub,
             store,
@@ -228,10 +238,5 @@ impl Service {
     /// Waits until every send that passed the fence has been settled. New ones may still begin.
     pub async fn drain(&self) {
         self.inner.lifecycle.drain().await;
-    }
-
-    /// Whether the database answers.
-    pub async fn ready(&self) -> Result<(), crate::error::Error> {
-        Ok(self.inner.store.ping().await?)
     }
 }

@@ -24,6 +24,7 @@ mod opt_outs;
 mod partitions;
 mod pg_bulk;
 mod pg_pool;
+mod processes;
 mod pseudonyms;
 mod queue_depth;
 mod refresh;
@@ -43,6 +44,7 @@ mod writer;
 mod writes;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 pub use accept::{Accepted, IdempotencyKey};
 pub use campaigns::{Added, CampaignInsert, Candidate, Move, Pace, RecipientBatch, ToReconcile};
@@ -67,7 +69,7 @@ pub use url::{Config, Url};
 pub use users::User;
 pub use wake::Topic;
 
-use crate::clock::Clock;
+use crate::clock::{self, Clock, Seen};
 use crate::domain::message::Dispatch;
 use db::{Db, run};
 use transaction::{on, transact};
@@ -117,7 +119,8 @@ impl Store {
         let url = config.url.clone();
         let store = Self { db, transactions, interruptions, writer, intake, clock, written, url, lock, keyed, aside };
         store.check_key().await?;
-        store.follow_clock().await?;
+        let (at, when) = store.reference_time().await?;
+        store.clock.anchor(at, when);
         store.end_leases_of_the_dead().await?;
         Ok(store)
     }
@@ -139,23 +142,34 @@ impl Store {
         })
     }
 
-    /// Asks the database for the time and lets the clock follow it, so that all replicas' leases are told by one
-    /// clock. SQLite's clock is this machine's.
+    /// Looks at the clock that the time is anchored in, the database's on Postgres, so that all replicas' leases are told by one
+    /// clock, else this machine's; and follows it, unless it has jumped.
     pub async fn follow_clock(&self) -> Result<(), Error> {
+        let (at, when) = self.reference_time().await?;
+        match self.clock.follow(at, when) {
+            Seen::InStep => {}
+            Seen::Jumped(by) => {
+                tracing::warn!(
+                    seconds = by.as_secs(),
+                    "the clock has jumped; it is not believed before it has stayed there"
+                );
+            }
+            Seen::Followed(by) => tracing::warn!(seconds = by.as_secs(), "the clock that jumped is followed now"),
+        }
+        Ok(())
+    }
+
+    /// The time of the clock that all replicas have in common, and when it was that.
+    async fn reference_time(&self) -> Result<(jiff::Timestamp, Instant), Error> {
         use diesel_async::RunQueryDsl as _;
-        let Db::Pg(pool) = &self.db else { return Ok(()) };
-        let system = Clock::system();
-        let before = system.now();
+        let Db::Pg(pool) = &self.db else { return Ok((clock::system_time(), Instant::now())) };
         let query = diesel::select(diesel::dsl::sql::<columns::sql::Instant>("clock_timestamp()"));
         let mut lent = pool.lend().await?;
+        let before = Instant::now();
         let asked = async { Ok(query.get_result(lent.connection()?).await?) };
         let asked = tokio::time::timeout(pg_pool::READ, asked).await;
         let database: columns::Instant = lent.finish(asked)?;
-        let half = before.until(system.now()).ok().and_then(|d| d.total(jiff::Unit::Microsecond).ok());
-        #[expect(clippy::cast_possible_truncation, reason = "a round trip in microseconds")]
-        let local = jiff::Timestamp::from_microsecond(before.as_microsecond() + half.unwrap_or(0.0) as i64 / 2);
-        self.clock.follow(database.0, local.unwrap_or(before));
-        Ok(())
+        Ok((database.0, before + before.elapsed() / 2))
     }
 
     /// Asks the database anything, to see whether it answers.

@@ -1,12 +1,15 @@
 //! The worker: decides when queued messages are sent, when timers and maintenance run. What happens then is the
 //! sender's and the service's.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::Error;
+use crate::metrics::Loop;
 use crate::sender::Pass;
 use crate::service::Service;
 
@@ -27,6 +30,8 @@ const POLLS: Duration = Duration::from_secs(1);
 const RETENTION: Duration = Duration::from_secs(10);
 /// How often maintenance runs.
 const MAINTENANCE: Duration = Duration::from_secs(10);
+/// How often it is noted that the process still listens to the other replicas.
+const LISTENS: Duration = Duration::from_secs(10);
 
 /// When a job is to run again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +82,7 @@ impl Worker {
         sender.replay();
         if sending {
             let s = sender.clone();
-            worker.repeat((POLL, true), "sending what is due", move || {
+            worker.repeat((POLL, true), Loop::Send, move || {
                 let s = s.clone();
                 async move {
                     s.slot_free().await;
@@ -85,7 +90,7 @@ impl Worker {
                 }
             });
             let s = sender.clone();
-            worker.repeat((POLL, true), "sending in bulk what is due", move || {
+            worker.repeat((POLL, true), Loop::SendBulk, move || {
                 let s = s.clone();
                 async move {
                     s.bulk_slot_free().await;
@@ -93,12 +98,12 @@ impl Worker {
                 }
             });
             let s = service.clone();
-            worker.repeat((TIMERS, false), "running timers", move || {
+            worker.repeat((TIMERS, false), Loop::Timers, move || {
                 let s = s.clone();
                 async move { s.run_timers().await.map(Next::if_any) }
             });
             let s = service.clone();
-            worker.repeat((POLLS, false), "asking about what was not reported", move || {
+            worker.repeat((POLLS, false), Loop::Polls, move || {
                 let s = s.clone();
                 async move {
                     let looked = s.poll_unreported().await?;
@@ -107,18 +112,18 @@ impl Worker {
                 }
             });
             let s = service.clone();
-            worker.repeat((POLL, false), "reconciling campaigns", move || {
+            worker.repeat((POLL, false), Loop::Campaigns, move || {
                 let s = s.clone();
                 async move { s.reconcile_campaigns().await.map(Next::if_any) }
             });
         }
         let s = service.clone();
-        worker.repeat((REPORTS, false), "applying what the provider posted", move || {
+        worker.repeat((REPORTS, false), Loop::Posts, move || {
             let s = s.clone();
             async move { Ok(Next::if_any(s.apply_due_reports().await? + s.read_inbound().await?)) }
         });
         let s = sender.clone();
-        worker.repeat((GATES, false), "reading the gates", move || {
+        worker.repeat((GATES, false), Loop::Gates, move || {
             let s = s.clone();
             async move {
                 s.refresh_gates().await?;
@@ -128,20 +133,32 @@ impl Worker {
             }
         });
         let (s, stop) = (sender.clone(), worker.stop.clone());
-        worker.tasks.spawn(async move {
-            tokio::select! {
-                () = s.listen() => {}
-                () = stop.cancelled() => {}
+        let metrics = service.metrics().clone();
+        worker.repeat((GATES, false), Loop::Listen, move || {
+            let (s, stop, metrics) = (s.clone(), stop.clone(), metrics.clone());
+            async move {
+                // It ends with the process alone, and comes round for as long as it is awaited.
+                let heard = async {
+                    let mut listening = std::pin::pin!(s.listen());
+                    while tokio::time::timeout(LISTENS, listening.as_mut()).await.is_err() {
+                        metrics.came_round(Loop::Listen);
+                    }
+                };
+                tokio::select! {
+                    () = heard => {}
+                    () = stop.cancelled() => {}
+                }
+                Ok(Next::Later)
             }
         });
         let s = service.clone();
-        worker.repeat((RETENTION, false), "erasing what is old", move || {
+        worker.repeat((RETENTION, false), Loop::Retention, move || {
             let s = s.clone();
             // Never page after page without a pause: nothing is in a hurry here.
             async move { s.erase_old().await.map(|more| if more { Next::Soon } else { Next::Later }) }
         });
         let s = service.clone();
-        worker.repeat((MAINTENANCE, false), "maintenance", move || {
+        worker.repeat((MAINTENANCE, false), Loop::Maintenance, move || {
             let s = s.clone();
             async move { s.run_maintenance().await.map(|()| Next::Later) }
         });
@@ -150,12 +167,16 @@ impl Worker {
 
     /// Runs `job` now, and again when it says, when `period` has passed or, for one that
     /// `wakes`, when the service is woken: what sends, and nothing that would only be in its way.
-    fn repeat<F, W>(&self, (period, wakes): (Duration, bool), name: &'static str, job: F)
+    ///
+    /// A job that panics is done again after `period`: one message is not to end what all others need.
+    fn repeat<F, W>(&self, (period, wakes): (Duration, bool), which: Loop, job: F)
     where
-        F: Fn() -> W + Send + 'static,
+        F: Fn() -> W + Send + Sync + 'static,
         W: Future<Output = Result<Next, Error>> + Send,
     {
         let (stop, sender) = (self.stop.clone(), self.service.sender().clone());
+        let metrics = self.service.metrics().clone();
+        metrics.came_round(which);
         self.tasks.spawn(async move {
             while !stop.is_cancelled() {
                 // Before the search for work: a signal that comes during it is not missed.
@@ -165,13 +186,21 @@ impl Worker {
                 let room_made = sender.room_made();
                 tokio::pin!(room_made);
                 room_made.as_mut().enable();
-                let next = job().await;
+                let Ok(next) = AssertUnwindSafe(async { job().await }).catch_unwind().await else {
+                    tracing::error!(job = which.name(), "a background job panicked; it goes on");
+                    metrics.panicked(which);
+                    tokio::select! {
+                        () = tokio::time::sleep(period) => continue,
+                        () = stop.cancelled() => break,
+                    }
+                };
+                metrics.came_round(which);
                 let wait = match next {
                     Ok(Next::AtOnce) => continue,
                     Ok(Next::Soon) => SOON,
                     Ok(Next::Full | Next::Later) => period,
                     Err(ref e) => {
-                        tracing::warn!(job = name, cause = e.cause(), "a background job failed; it goes on");
+                        tracing::warn!(job = which.name(), cause = e.cause(), "a background job failed; it goes on");
                         period
                     }
                 };
@@ -182,6 +211,7 @@ impl Worker {
                     () = stop.cancelled() => {}
                 }
             }
+            metrics.ended(which);
         });
     }
 
@@ -191,5 +221,6 @@ impl Worker {
         self.service.stop_sending();
         self.tasks.close();
         self.tasks.wait().await;
+        self.service.leave().await;
     }
 }

@@ -55,7 +55,7 @@ impl CampaignState {
             (Action::Start | Action::Resume, Self::Scheduled | Self::Running) => Some(self),
             (Action::Pause, Self::Scheduled | Self::Running | Self::Paused) => Some(Self::Paused),
             (Action::Begin, Self::Scheduled) if !waits => Some(Self::Running),
-            (Action::Finish, Self::Running) => Some(Self::Completed),
+            (Action::Finish, Self::Running | Self::Paused) => Some(Self::Completed),
             (Action::Cancel, Self::Draft | Self::Scheduled | Self::Running | Self::Paused | Self::Cancelled)
             | (Action::Finish, Self::Cancelled) => Some(Self::Cancelled),
             _ => None,
@@ -197,11 +197,11 @@ impl Campaign {
         match self.state {
             _ if self.ended_at.is_some() => NextStep::Nothing,
             CampaignState::Scheduled if self.content.scheduled_at.is_none_or(|at| at <= now) => NextStep::Begin,
-            CampaignState::Running if expanded < self.recipients => NextStep::Expand,
-            CampaignState::Running | CampaignState::Cancelled => NextStep::Finish,
-            CampaignState::Draft | CampaignState::Scheduled | CampaignState::Paused | CampaignState::Completed => {
-                NextStep::Nothing
-            }
+            // Nothing more will be sent of one that outlived its validity while it was paused: it ends like one that ran.
+            CampaignState::Paused if self.expires_at().is_none_or(|at| at > now) => NextStep::Nothing,
+            CampaignState::Running | CampaignState::Paused if expanded < self.recipients => NextStep::Expand,
+            CampaignState::Running | CampaignState::Paused | CampaignState::Cancelled => NextStep::Finish,
+            CampaignState::Draft | CampaignState::Scheduled | CampaignState::Completed => NextStep::Nothing,
         }
     }
 }

@@ -6,11 +6,11 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http::{delivery_report, inbound};
-use crate::metrics;
-use crate::service::Service;
+use crate::metrics::{self, Loop};
+use crate::service::{NotReady, Service};
 
 /// The routes.
 pub(super) fn routes(service: &Service) -> Router {
@@ -32,8 +32,17 @@ pub(super) fn routes(service: &Service) -> Router {
 }
 
 async fn readiness(service: &Service) -> Response {
-    if service.ready().await.is_err() {
-        let body = json!({"message": "The database cannot be reached", "code": "DATABASE_UNAVAILABLE"});
+    if let Err(why) = service.ready().await {
+        let body = match why {
+            NotReady::Database(e) => {
+                tracing::warn!(cause = e.cause(), "not ready: the database takes no write");
+                json!({"message": "The database takes no write", "code": "DATABASE_UNAVAILABLE"})
+            }
+            NotReady::Stalled(loops) => {
+                let loops: Vec<&str> = loops.into_iter().map(Loop::name).collect();
+                json!({"message": "Work in the background stands still", "code": "STALLED", "loops": loops})
+            }
+        };
         return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
     }
     // What is held does not make the process unfit: it accepts, and sends once it may.
@@ -41,5 +50,8 @@ async fn readiness(service: &Service) -> Response {
         json!({"gate": gate.name, "why": gate.holding.name(), "code": gate.code,
             "since": gate.since.map(|at| at.to_string()), "until": gate.until.map(|at| at.to_string())})
     });
-    Json(json!({"ok": true, "held": held.collect::<Vec<_>>()})).into_response()
+    let ages = service.metrics().loop_ages().into_iter();
+    let loops: serde_json::Map<String, Value> =
+        ages.map(|(which, age)| (which.name().to_owned(), json!(age.as_millis()))).collect();
+    Json(json!({"ok": true, "held": held.collect::<Vec<_>>(), "loop_ages_ms": loops})).into_response()
 }

@@ -206,6 +206,34 @@ values! {
 }
 
 values! {
+    /// A loop in the background.
+    Loop {
+        /// Sends one by one what is due.
+        Send => "send",
+        /// Sends in bulk what is due.
+        SendBulk => "send_bulk",
+        /// Runs timers.
+        Timers => "timers",
+        /// Asks about what was not reported.
+        Polls => "polls",
+        /// Reconciles campaigns.
+        Campaigns => "campaigns",
+        /// Applies what the provider posted.
+        Posts => "posts",
+        /// Reads the gates.
+        Gates => "gates",
+        /// Listens to the other replicas.
+        Listen => "listen",
+        /// Erases what is old.
+        Retention => "retention",
+        /// Maintains.
+        Maintenance => "maintenance",
+        /// Hands out the journal.
+        Tail => "tail",
+    }
+}
+
+values! {
     /// How a connection of the pool is used.
     Use {
         /// By a query.
@@ -321,4 +349,5 @@ labels! {
     OfLane { lane: Lane }
     OfState { state: Dispatch }
     OfConnection { r#use: Use }
+    OfLoop { r#loop: Loop }
 }

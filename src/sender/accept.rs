@@ -14,8 +14,6 @@ use crate::sender::Sender;
 use crate::sender::persist::ANSWER_MARGIN;
 use crate::store::{self, Accepted, IdempotencyKey, Job, Pick};
 
-/// How long it is waited first.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// How long it is waited at most.
 const LAST_PAUSE: Duration = Duration::from_secs(2);
 /// How long after a lost answer the commit may still happen: the server ends a transaction whose client is silent after
@@ -52,7 +50,7 @@ impl Sender {
         rate: Option<Rate>,
     ) -> Result<Accepted, Error> {
         let begun = tokio::time::Instant::now();
-        let mut pause = FIRST_PAUSE;
+        let mut pause = self.inner.settings.first_pause;
         loop {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LAST_PAUSE);

@@ -15,8 +15,6 @@ use crate::store::{self, Job, Moved, Pick};
 
 /// How much of a lease has to be left when a call begins, beyond the call itself: time for its answer's commit.
 pub(super) const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(5);
-/// How long it is waited before the second try.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// How long it is waited at most.
 const LAST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -65,7 +63,7 @@ impl Sender {
     /// happens once, however often it is told. Meanwhile they are in the spool, whose reader tells them if this process
     /// cannot.
     async fn insist(&self, jobs: &[Job]) -> Result<Vec<Vec<Moved>>, store::Error> {
-        let mut pause = FIRST_PAUSE;
+        let mut pause = self.inner.settings.first_pause;
         let mut kept: Option<Option<spool::Kept>> = None;
         loop {
             let done = match jobs {

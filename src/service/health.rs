@@ -6,12 +6,25 @@ use tokio::time::Instant;
 
 use crate::domain::gate::{Gate, Holding};
 use crate::domain::message::Lane;
-use crate::metrics::{Metrics, Reading};
+use crate::error::Error;
+use crate::metrics::{Loop, Metrics, Reading};
 use crate::service::Service;
 use crate::store::Depths;
 
 /// How long the depths are answered from memory: counting a deep queue takes a while.
 const DEPTHS_TTL: Duration = Duration::from_secs(5);
+
+/// A loop that has not come round for so long stands still: each pass is bounded by the limits of what it waits for.
+const STALLED: Duration = Duration::from_mins(5);
+
+/// Why the process could not accept a send.
+#[derive(Debug)]
+pub enum NotReady {
+    /// The database does not take a write.
+    Database(Error),
+    /// These loops in the background stand still.
+    Stalled(Vec<Loop>),
+}
 
 /// The depths, as they were read last.
 pub(super) type Kept = tokio::sync::Mutex<Option<(Instant, Depths)>>;
@@ -55,6 +68,25 @@ impl Service {
             watches: number(self.inner.hub.streams()),
             in_flight: (number(single), number(bulk)),
         })
+    }
+
+    /// Whether a send could be accepted now: the database takes a write, and what goes on in the background has not stood still.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        self.note_process().await.map_err(NotReady::Database)?;
+        let stalled = self.inner.metrics.loop_ages().into_iter().filter(|(_, age)| *age > STALLED);
+        let stalled: Vec<Loop> = stalled.map(|(which, _)| which).collect();
+        if stalled.is_empty() { Ok(()) } else { Err(NotReady::Stalled(stalled)) }
+    }
+
+    /// Notes that this process serves the database.
+    pub(super) async fn note_process(&self) -> Result<(), Error> {
+        Ok(self.inner.store.note_process(self.inner.sender.holder()).await?)
+    }
+
+    /// Notes that this process serves the database no longer.
+    pub async fn leave(&self) {
+        // If it cannot be noted now, it is believed a minute later.
+        let _ = self.inner.store.forget_process(self.inner.sender.holder()).await;
     }
 
     /// The gates that are held now, as they were read last.

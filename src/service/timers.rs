@@ -37,6 +37,7 @@ impl Service {
     pub async fn run_maintenance(&self) -> Result<(), Error> {
         let store = &self.inner.store;
         store.check_key().await?;
+        self.note_process().await?;
         store.follow_clock().await?;
         store.roll_up_counters().await?;
         store.forget_old_keys().await?;

@@ -32,7 +32,7 @@ macro_rules! run {
     ($db:expr, |$p:ident| $pg:expr, |$l:ident| $lite:expr $(,)?) => {
         match $db {
             $crate::store::db::Db::Pg(pool) => {
-                let mut lent = pool.lend().await?;
+                let mut lent = pool.lend_to_read().await?;
                 let read = async {
                     let $p = lent.connection()?;
                     Ok::<_, $crate::store::error::Failure>($pg)

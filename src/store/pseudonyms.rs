@@ -20,6 +20,9 @@ pub enum KeyProblem {
     /// Numbers were erased with another one.
     #[error("is not the key that numbers in this database were erased with; set that one")]
     Other,
+    /// There is one, and a process that serves the database does not have it.
+    #[error("is not that of every process that serves this database: set it there, start them again, and erase then")]
+    Served,
     /// There is none to erase with.
     #[error("is required to erase: a secret of 32 bytes or more, for example from openssl rand -hex 32")]
     None,

@@ -17,6 +17,7 @@ pub use request::Requested;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
+use crate::store::processes;
 use crate::store::pseudonyms::Keyed;
 use crate::store::schema::{chores, pseudonym_key};
 use crate::store::transaction::{Tx, on, transact};
@@ -99,6 +100,7 @@ struct Task {
 /// Notes the key by which erased numbers are found, or finds that it is another one.
 async fn confirm_key(tx: &mut Tx, keyed: &Keyed) -> Result<(), Failure> {
     let mine = keyed.required()?.check().to_vec();
+    processes::all_have_key(tx, &mine).await?;
     let row = (pseudonym_key::id.eq(1_i16), pseudonym_key::check_value.eq(mine));
     let note = diesel::insert_into(pseudonym_key::table).values(row).on_conflict_do_nothing();
     on!(tx, |c| note.execute(c).await?);

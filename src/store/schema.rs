@@ -236,6 +236,17 @@ table! {
 
 table! {
     use diesel::sql_types::*;
+    use crate::store::columns::sql::{Guid, Instant};
+    processes (holder) {
+        holder -> Guid,
+        started_at -> Instant,
+        seen_at -> Instant,
+        key_check -> Nullable<Binary>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
     pseudonym_key (id) {
         id -> SmallInt,
         check_value -> Binary,

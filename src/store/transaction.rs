@@ -184,7 +184,12 @@ impl Runner {
             let failure = match done {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err(failure)) => failure,
-                Err(_) => Error::Unavailable("no answer to a transaction".into()).into(),
+                Err(_) => {
+                    if let Conn::Pg(lent) = &mut tx.conn {
+                        lent.suspect();
+                    }
+                    Error::Unavailable("no answer to a transaction".into()).into()
+                }
             };
             let state = if let Conn::Pg(lent) = &tx.conn { lent.state() } else { None };
             let failure = if tx.committing { self.doubt(&tx, failure.of_commit(state)) } else { failure };

@@ -76,7 +76,7 @@ const RULES: &[(&str, &[&str])] = &[
 const FREE: &[(&str, &[&str])] = &[
     ("clock", &["app", "cli", "grpc", "http", "sandbox", "sender", "service", "store", "worker"]),
     ("error", &["auth", "caches", "contract", "grpc", "http", "sender", "service", "worker"]),
-    ("metrics", &["grpc", "http", "sender", "service"]),
+    ("metrics", &["grpc", "http", "sender", "service", "worker"]),
     ("caches", &["sender", "service"]),
     ("lifecycle", &["sender", "service"]),
     ("request_id", &["grpc", "http"]),

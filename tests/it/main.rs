@@ -12,6 +12,7 @@
 
 mod cli;
 mod clients;
+mod clock;
 mod config;
 mod documents;
 mod domain;
@@ -19,6 +20,7 @@ mod grpc;
 mod grpcurl;
 mod http;
 mod layering;
+mod model;
 mod postgres;
 mod program;
 mod provider;

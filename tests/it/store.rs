@@ -9,6 +9,7 @@ mod known;
 mod lists;
 mod moves;
 mod plans;
+mod processes;
 mod queue;
 pub mod refused;
 mod reports;

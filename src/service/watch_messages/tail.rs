@@ -2,15 +2,18 @@
 //! It runs while somebody watches.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::sync::{Semaphore, broadcast};
 
 use crate::clock::Clock;
 use crate::domain::ids::OwnerId;
 use crate::error::Error;
 use crate::lifecycle::Lifecycle;
+use crate::metrics::{Loop, Metrics};
 use crate::service::watch_messages::Watching;
 use crate::store::{JournalEntry, Position, Store};
 
@@ -47,6 +50,7 @@ pub(in crate::service) struct Hub {
     pub(super) clock: Clock,
     pub(super) limits: Watching,
     pub(super) lifecycle: Lifecycle,
+    metrics: Metrics,
     pub(super) ring: broadcast::Sender<Arc<JournalBatch>>,
     pub(super) reads: Semaphore,
     guests: Mutex<Guests>,
@@ -61,10 +65,16 @@ struct Guests {
 
 impl Hub {
     /// A hub without streams.
-    pub(in crate::service) fn new(store: Store, clock: Clock, limits: Watching, lifecycle: Lifecycle) -> Arc<Self> {
+    pub(in crate::service) fn new(
+        store: Store,
+        clock: Clock,
+        limits: Watching,
+        lifecycle: Lifecycle,
+        metrics: Metrics,
+    ) -> Arc<Self> {
         let (ring, _) = broadcast::channel(RING);
         let reads = Semaphore::new(READS);
-        Arc::new(Self { store, clock, limits, lifecycle, ring, reads, guests: Mutex::default() })
+        Arc::new(Self { store, clock, limits, lifecycle, metrics, ring, reads, guests: Mutex::default() })
     }
 
     fn guests(&self) -> MutexGuard<'_, Guests> {
@@ -128,15 +138,27 @@ impl Hub {
         *of += 1;
         guests.all += 1;
         if !std::mem::replace(&mut guests.tailing, true) {
-            tokio::spawn(self.clone().tail());
+            tokio::spawn(self.clone().keep_tailing());
         }
         drop(guests);
         Ok(Guest { hub: self.clone(), owner })
     }
 
+    /// The tail, again if it panics: streams that wait for a tail that is no more would wait for ever.
+    async fn keep_tailing(self: Arc<Self>) {
+        self.metrics.came_round(Loop::Tail);
+        while AssertUnwindSafe(self.clone().tail()).catch_unwind().await.is_err() {
+            tracing::error!("the tail of the journal panicked; it goes on");
+            self.metrics.panicked(Loop::Tail);
+            tokio::time::sleep(FAILED).await;
+        }
+        self.metrics.ended(Loop::Tail);
+    }
+
     async fn tail(self: Arc<Self>) {
         let mut read = None;
         while let Some(owners) = self.watched() {
+            self.metrics.came_round(Loop::Tail);
             // Before the poll: what is committed during it is not missed.
             let written = self.store.written();
             tokio::pin!(written);

@@ -158,8 +158,8 @@ async fn step(tx: &mut Tx, keyed: &Keyed, id: CampaignId, pace: &Pace) -> Result
 }
 
 impl Store {
-    /// The campaigns that there may be something to do for: their time has come, they run, are paused, or were
-    /// cancelled and are not over.
+    /// The campaigns that there may be something to do for: their time has come, they run, were cancelled and are not
+    /// over, or outlived their validity while they were paused.
     pub async fn campaigns_to_reconcile(&self) -> Result<Vec<ToReconcile>, Error> {
         let now = self.clock.now();
         let running = [CampaignState::Running as i16, CampaignState::Paused as i16, CampaignState::Cancelled as i16];
@@ -172,14 +172,16 @@ impl Store {
         let rows: Vec<CampaignRow> = run!(&self.db, |c| query.select(CampaignRow::as_select()).load(c).await?);
         let of = |row: CampaignRow| {
             let campaign = Campaign::from(row);
-            ToReconcile {
+            let expired = campaign.expires_at().is_some_and(|at| at <= now);
+            // There is nothing to do for one that its owner holds, before its validity ends.
+            (campaign.state != CampaignState::Paused || expired).then_some(ToReconcile {
                 campaign: campaign.id,
                 owner: campaign.content.owner,
                 cancelled: campaign.state == CampaignState::Cancelled,
-                expired: campaign.expires_at().is_some_and(|at| at <= now),
-            }
+                expired,
+            })
         };
-        Ok(rows.into_iter().map(of).collect())
+        Ok(rows.into_iter().filter_map(of).collect())
     }
 
     /// Takes one campaign one step further: begins it, makes messages of its next recipients, or finds that it is over.

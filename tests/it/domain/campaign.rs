@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use messaging::domain::campaign::Action::{Begin, Cancel, Finish, Pause, Resume, Start};
 use messaging::domain::campaign::CampaignState::{Cancelled, Completed, Draft, Paused, Running, Scheduled};
-use messaging::domain::campaign::{Campaign, CampaignState, NewCampaign, Refused};
+use messaging::domain::campaign::{Campaign, CampaignState, NewCampaign, NextStep, Refused};
 use messaging::domain::expansion::Expansion;
 use messaging::domain::ids::{CampaignId, OwnerId};
 use messaging::domain::message::{Dispatch, Guarantee, Lane, Status};
@@ -25,7 +25,7 @@ fn every_action_does_in_every_state_what_the_table_says() {
         (Pause, "-PPP--", "-PPP--"),
         (Cancel, "XXXXX-", "XXXXX-"),
         (Begin, "-R----", "------"),
-        (Finish, "--C-X-", "--C-X-"),
+        (Finish, "--CCX-", "--CCX-"),
     ];
     let meant = |row: &str, place: usize| match row.as_bytes()[place] {
         b'S' => Some(Scheduled),
@@ -69,6 +69,17 @@ fn draft(text: &str, scheduled_at: Option<Timestamp>) -> Campaign {
         started_at: None,
         ended_at: None,
     }
+}
+
+#[test]
+fn a_campaign_that_outlives_its_validity_while_it_is_paused_ends() {
+    let mut campaign = draft("Hello", None);
+    campaign.apply(Start, start()).unwrap();
+    campaign.apply(Pause, start()).unwrap();
+    let end = start() + SignedDuration::from_hours(3);
+    assert_eq!(campaign.next_step(0, end - SignedDuration::from_secs(1)), NextStep::Nothing);
+    assert_eq!(campaign.next_step(0, end), NextStep::Expand, "its recipients become messages that expire");
+    assert_eq!(campaign.next_step(1, end), NextStep::Finish);
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::support::database::Kind;
 
 /// The tables that do not grow with use: results that the statement has made already, and tables of a row for each account, for each
 /// user (`u`), or of one row.
-const SMALL: [&str; 7] = ["CONSTANT ROW", "queued", "u", "s LEFT-JOIN", "held", "gates", "journal"];
+const SMALL: [&str; 8] = ["CONSTANT ROW", "queued", "u", "s LEFT-JOIN", "held", "gates", "journal", "processes"];
 
 /// The statements of each file that is listened to.
 static HEARD: Mutex<BTreeMap<String, BTreeSet<String>>> = Mutex::new(BTreeMap::new());

@@ -93,9 +93,8 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     assert!(rows_read(&url, "owned ids", mine).await <= 400);
     assert!(rows_read(&url, "list", async |s| list(Filter::default(), s).await).await <= 100);
     assert!(rows_read(&url, "list of a number", async |s| list(number.clone(), s).await).await <= 100);
-    // From the newest on until the page is full: ten for each that has the status.
-    let of_a_status = rows_read(&url, "list of a status", async |s| list(by_status.clone(), s).await).await;
-    assert!((500..=1500).contains(&of_a_status), "{of_a_status} rows for a page of 50");
+    // These few have an index of their own: whoever looks for them would read all others.
+    assert!(rows_read(&url, "list of a status", async |s| list(by_status.clone(), s).await).await <= 100);
     assert!(rows_read(&url, "refresh targets", targets).await <= 1100);
     // What the claims before have left behind in the index is read, too, until a vacuum comes.
     assert!(rows_read(&url, "reconcile", reconcile).await <= 60);

@@ -39,6 +39,7 @@ impl ForTests for Settings {
             poll_rate: None,
             provider_timeout: Duration::from_secs(3),
             repeat_patience: Duration::from_secs(4),
+            first_pause: Duration::from_millis(1),
             webhooks: Webhooks::default(),
             watching: Watching::default(),
             retention: Retention::default(),
