@@ -14,7 +14,6 @@ pub mod http;
 pub mod legacy;
 mod lifecycle;
 pub mod metrics;
-mod planted;
 pub mod postgres;
 pub mod proto;
 pub mod provider;

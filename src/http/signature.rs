@@ -12,8 +12,6 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::planted;
-
 /// The header of the shared token.
 const TOKEN: &str = "x-webhook-token";
 /// The header of the plain HMAC: SHA-256, lower-case hexadecimal, over the body.
@@ -64,8 +62,7 @@ impl Keys {
 
     /// Whether the post is authentic. What is signed is the body, or the query of a request that has none.
     pub(super) fn pass(&self, headers: &HeaderMap, signed: &[u8], now: Timestamp) -> bool {
-        let signature = self.hmac_is_right(headers, signed) || self.standard(headers, signed, now);
-        self.token_is_right(headers) || signature || planted::bug("unproven")
+        self.token_is_right(headers) || self.hmac_is_right(headers, signed) || self.standard(headers, signed, now)
     }
 
     fn token_is_right(&self, headers: &HeaderMap) -> bool {

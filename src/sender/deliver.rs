@@ -8,7 +8,6 @@ use crate::domain::outcome::{Outcome, Quote, Reason};
 use crate::domain::status::Event;
 use crate::error::Error;
 use crate::metrics::ProviderCall;
-use crate::planted;
 use crate::provider::Submission;
 use crate::sender::Sender;
 use crate::store::{Job, Pick};
@@ -50,9 +49,6 @@ impl Sender {
         self.inner.metrics.provider(ProviderCall::Send, begun.elapsed());
         self.inner.metrics.outcome(message.lane, (&outcome).into());
         self.observe(&message.traffic_account_id, Signal::of(&outcome)).await;
-        if planted::now_and_then("lost-settle") {
-            return Ok((message, outcome));
-        }
         let settled = self.settle(message, lease, outcome.clone()).await?;
         Ok((settled, outcome))
     }

@@ -8,7 +8,6 @@ use crate::domain::message::Message;
 use crate::domain::outcome::{Backoff, NotSent, Outcome, Quote, Reason};
 use crate::domain::status::Event;
 use crate::metrics::ProviderCall;
-use crate::planted;
 use crate::provider::Submission;
 use crate::sender::Sender;
 use crate::store::{Job, Pick};
@@ -74,14 +73,8 @@ impl Sender {
         outcomes
     }
 
-    async fn settle_all(&self, mut messages: Vec<Message>, mut outcomes: Vec<Outcome>) {
+    async fn settle_all(&self, messages: Vec<Message>, outcomes: Vec<Outcome>) {
         let Some(first) = messages.first().cloned() else { return };
-        if planted::now_and_then("bulk-forgets") {
-            messages.pop();
-        }
-        if planted::now_and_then("bulk-shifts") && !outcomes.is_empty() {
-            outcomes.rotate_left(1);
-        }
         for outcome in &outcomes {
             self.inner.metrics.outcome(first.lane, outcome.into());
         }

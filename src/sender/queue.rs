@@ -8,7 +8,6 @@ use jiff::SignedDuration;
 use crate::domain::fair_share::{self, Demand};
 use crate::domain::rate::Rate;
 use crate::error::Error;
-use crate::planted;
 use crate::sender::Sender;
 use crate::sender::gates::Admission;
 use crate::sender::sharing::CallKind;
@@ -168,13 +167,9 @@ impl Sender {
     async fn take<'a>(
         &self,
         open: &[Open<'a>],
-        mut demands: Vec<Demand>,
+        demands: Vec<Demand>,
         capacity: usize,
     ) -> Result<(Claimed, Vec<Open<'a>>), Error> {
-        if planted::bug("first-come") {
-            // The first one's queue alone is looked at, for as long as there is anything in it.
-            demands.iter_mut().skip(1).for_each(|demand| demand.room = 0);
-        }
         let allotted = fair_share::allot(capacity, &demands, self.next_turn());
         let places: Vec<(Open<'a>, usize)> = open.iter().copied().zip(allotted).filter(|(_, n)| *n > 0).collect();
         if places.is_empty() {

@@ -16,7 +16,6 @@ use crate::domain::ids::MessageId;
 use crate::domain::message::{Dispatch, Lease, Message};
 use crate::domain::rate::Rate;
 use crate::domain::status::{self, Event};
-use crate::planted;
 use crate::store::aside::Picked;
 use crate::store::columns::{Guid, Instant};
 use crate::store::counters::Before;
@@ -113,16 +112,6 @@ async fn shares(tx: &mut Tx, claim: &Claim, sieve: &Sieve) -> Result<Vec<Vec<Mes
     let shares = on!(
         tx,
         |pg| {
-            if planted::bug("double-claim") {
-                // One message of each share, because of two that are taken crosswise Postgres would refuse one taker; and
-                // slowly enough for another replica to read the same.
-                let mut shares = Vec::new();
-                for query in queries {
-                    shares.push(query.limit(1).select(MessageRow::as_select()).load(pg).await?);
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(30)).await;
-                return Ok(shares);
-            }
             // Through a shared reference they go out together, one round trip for all.
             let loads = queries.map(|query| {
                 let (query, mut c) = (query.select(MessageRow::as_select()).for_update().skip_locked(), &*pg);

@@ -1,6 +1,5 @@
 //! The gates that every send passes, shared by all replicas: read whole, changed one at a time under a row lock.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use diesel::{
@@ -11,7 +10,6 @@ use jiff::Timestamp;
 
 use crate::domain::gate::{Gate, Holding};
 use crate::domain::rate::Rate;
-use crate::planted;
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
 use crate::store::schema::gates;
@@ -111,14 +109,6 @@ impl Admission {
     }
 }
 
-/// The name of the gate that an account's rate is booked in: the account's own, but for a planted bug.
-fn booked_in(account: &str) -> Cow<'_, str> {
-    if planted::bug("rate-per-process") {
-        return Cow::Owned(format!("{account}-{}", std::process::id()));
-    }
-    Cow::Borrowed(account)
-}
-
 /// The admissions of all limited accounts that a transaction sends on. Accounts without a limit are not in it.
 #[derive(Default)]
 pub(super) struct Admissions(Vec<Admission>);
@@ -128,7 +118,7 @@ impl Admissions {
     pub(super) async fn lock(tx: &mut Tx, rates: &BTreeMap<String, Rate>) -> Result<Self, Failure> {
         let mut all = Vec::with_capacity(rates.len());
         for (account, rate) in rates {
-            let gate = lock(tx, &booked_in(account)).await?;
+            let gate = lock(tx, account).await?;
             all.push(Admission::of(account, &gate, *rate, tx.now));
         }
         Ok(Self(all))
@@ -144,7 +134,7 @@ impl Admissions {
     pub(super) async fn book(&self, tx: &mut Tx) -> Result<(), Failure> {
         for used in self.0.iter().filter(|a| a.used > 0) {
             let until = gates::admitted_to.eq(Instant(used.rate.book(used.booked, tx.now, used.used)));
-            on!(tx, |c| diesel::update(gates::table.find(&*booked_in(&used.account))).set(until).execute(c).await?);
+            on!(tx, |c| diesel::update(gates::table.find(&used.account)).set(until).execute(c).await?);
         }
         Ok(())
     }

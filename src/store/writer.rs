@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::ids::MessageId;
 use crate::domain::message::Message;
 use crate::domain::rate::Rate;
-use crate::planted;
 use crate::store::accept::{Accept, Accepted, IdempotencyKey};
 use crate::store::aside::{Aside, Picked};
 use crate::store::batch::{Answers, Batch};
@@ -204,9 +203,6 @@ impl Store {
         rate: Option<Rate>,
         cancel: CancellationToken,
     ) -> Result<Accepted, Error> {
-        if planted::now_and_then("lost-accept") {
-            return Ok(Accepted::New(Box::new(message)));
-        }
         self.store_new(Accept { message, key, rate, doubted: false }, cancel).await
     }
 

@@ -24,7 +24,7 @@ pub use gateway::{Moment, Sent, Then};
 pub use replica::{ACCOUNT, BULK_IN_FLIGHT, LEASE, QUEUED_IN_FLIGHT, Replica};
 
 use crate::evidence::tables::Tables;
-use crate::options::{Kind, Scenario};
+use crate::options::{Case, Kind};
 
 /// The longest that replicas get to start in.
 const START: Duration = Duration::from_secs(30);
@@ -55,19 +55,19 @@ pub struct Fleet {
 
 impl Fleet {
     /// Starts two replicas on Postgres, one on SQLite, with a user and a campaign.
-    pub async fn start(name: String, scenario: Scenario, kind: Kind, bug: Option<&'static str>) -> Self {
+    pub async fn start(name: String, case: &Case) -> Self {
         let directory = tempfile::Builder::new().prefix("messaging-faults-").tempdir().unwrap();
-        let database = Database::create(kind, directory.path(), scenario.stops_postgres()).await;
+        let database = Database::create(case.kind, directory.path(), case.scenario.stops_postgres()).await;
         let config = sandbox::Config { latency: LATENCY, ..sandbox::Config::default() };
         let sandbox = Sandbox::bind("127.0.0.1:0", config, Clock::system()).await.unwrap();
         let url = format!("http://{}", sandbox.addr());
         let stop = CancellationToken::new();
         tokio::spawn(sandbox.run(stop.clone()));
 
-        let count = if kind == Kind::Postgres { 2 } else { 1 };
+        let count = if case.kind == Kind::Postgres { 2 } else { 1 };
         let mut replicas = Vec::new();
         for number in 0..count {
-            let replica = Replica::new(number, directory.path(), database.url(), &url, bug, scenario).await;
+            let replica = Replica::new(number, directory.path(), database.url(), &url, case).await;
             replica.start(START).await;
             replicas.push(replica);
         }

@@ -1,5 +1,6 @@
 //! The options of a run, and the sizes that follow from it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
@@ -13,9 +14,12 @@ pub struct Options {
     /// A minute's worth: fewer messages, and what waits for its resend is not waited for
     #[arg(long)]
     pub small: bool,
-    /// Run each planted bug, and see that the check that is meant for it finds it; needs the feature `planted-bugs`
-    #[arg(long)]
+    /// Run each planted bug, and see that the check that is meant for it finds it; the program has to be one that has them
+    #[arg(long, requires = "program")]
     pub prove: bool,
+    /// The program that is run; the one that was built with the harness unless another is named
+    #[arg(long)]
+    program: Option<PathBuf>,
     /// How many messages `kills` sends, and `reports`
     #[arg(long)]
     pub messages: Option<u32>,
@@ -132,6 +136,17 @@ impl Databases {
     }
 }
 
+/// One scenario on one database.
+#[derive(Debug, Clone)]
+pub struct Case {
+    pub scenario: Scenario,
+    pub kind: Kind,
+    /// What the replicas run.
+    pub program: PathBuf,
+    /// A planted bug that the program is told to have.
+    pub bug: Option<&'static str>,
+}
+
 /// How much of everything.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
@@ -205,6 +220,12 @@ impl Options {
             reported_kills: self.kills.unwrap_or(size.reported_kills),
             ..size
         }
+    }
+
+    /// A case on the program that is run.
+    pub fn case(&self, scenario: Scenario, kind: Kind, bug: Option<&'static str>) -> Case {
+        let built = || PathBuf::from(env!("CARGO_BIN_EXE_messaging"));
+        Case { scenario, kind, program: self.program.clone().unwrap_or_else(built), bug }
     }
 
     pub fn scenarios(&self) -> Vec<Scenario> {

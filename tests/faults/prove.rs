@@ -1,4 +1,5 @@
-//! The proof that the harness can fail: each planted bug is run, and the check that is meant for it has to find it.
+//! The proof that the harness can fail: each planted bug (`tests/faults/bugs`) is run, and the
+//! check that is meant for it has to find it.
 
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::check::Verdict;
 use crate::options::{Kind, Options, Scenario};
-use crate::run::{self, Case, Turn};
+use crate::run::{self, Turn};
 
 /// A bug, where it shows, and the check that has to see it.
 struct Plant {
@@ -136,10 +137,6 @@ const PLANTS: &[Plant] = &[
 
 /// Runs them all, and one case without a bug. True if every check did its work.
 pub async fn all(options: &Options) -> bool {
-    if !cfg!(feature = "planted-bugs") {
-        println!("nothing is planted in this build: scripts/faults --prove builds with the feature planted-bugs");
-        return false;
-    }
     let size = options.size();
     let seed = options.seed.unwrap_or_else(rand::random);
     println!("seed {seed}");
@@ -147,16 +144,16 @@ pub async fn all(options: &Options) -> bool {
     let mut runs = JoinSet::new();
     let wanted = options.scenarios();
     for plant in PLANTS.iter().filter(|plant| wanted.contains(&plant.scenario)) {
-        let case = Case { scenario: plant.scenario, kind: plant.kind, bug: Some(plant.bug) };
-        let turn = Turn::of(case, size, &disturbing).await;
+        let case = options.case(plant.scenario, plant.kind, Some(plant.bug));
+        let turn = Turn::of(&case, size, &disturbing).await;
         runs.spawn(async move {
             let found = (plant.finds)(&run::one(case, size, seed, turn).await);
             let word = if found > 0 { "is found" } else { "IS NOT FOUND" };
             (found > 0, format!("{} {word} by `{}` ({found})", plant.bug, plant.check))
         });
     }
-    let case = Case { scenario: Scenario::Upgrade, kind: Kind::Postgres, bug: None };
-    let turn = Turn::of(case, size, &disturbing).await;
+    let case = options.case(Scenario::Upgrade, Kind::Postgres, None);
+    let turn = Turn::of(&case, size, &disturbing).await;
     runs.spawn(async move {
         let held = run::one(case, size, seed, turn).await.held();
         (held, format!("without a bug {}", if held { "nothing is found" } else { "SOMETHING IS FOUND" }))

@@ -14,7 +14,7 @@ use crate::check::{self, Records, Verdict};
 use crate::evidence::tables::Tables;
 use crate::evidence::{ledger, readback};
 use crate::fleet::{Fleet, LEASE};
-use crate::options::{Kind, Options, Scenario, Size};
+use crate::options::{Case, Kind, Options, Scenario, Size};
 use crate::scenarios;
 
 /// How many of the things that are wrong are shown.
@@ -25,15 +25,6 @@ const REST: Duration = Duration::from_secs(60);
 const SLOWEST: u64 = 100;
 /// The wait before a resend, the resend, and its backoff.
 const RESEND: Duration = Duration::from_secs(180);
-
-/// One scenario on one database.
-#[derive(Debug, Clone, Copy)]
-pub struct Case {
-    pub scenario: Scenario,
-    pub kind: Kind,
-    /// A planted bug that the program is told to have.
-    pub bug: Option<&'static str>,
-}
 
 /// Runs what is asked for, and says what it came to. True if every promise was kept.
 pub async fn all(options: &Options) -> bool {
@@ -56,9 +47,9 @@ pub async fn all(options: &Options) -> bool {
                 println!("{:<9} {:<9} skipped: for the full run, or by its name", scenario.name(), kind.name());
                 continue;
             }
-            let case = Case { scenario, kind: *kind, bug: None };
+            let case = options.case(scenario, *kind, None);
             // In their order: whoever comes first has its turn first.
-            let turn = Turn::of(case, size, &disturbing).await;
+            let turn = Turn::of(&case, size, &disturbing).await;
             cases.spawn(async move { one(case, size, seed, turn).await });
         }
     }
@@ -86,7 +77,7 @@ pub struct Turn(Option<OwnedSemaphorePermit>);
 
 impl Turn {
     /// Waits for it.
-    pub async fn of(case: Case, size: Size, places: &Arc<Semaphore>) -> Self {
+    pub async fn of(case: &Case, size: Size, places: &Arc<Semaphore>) -> Self {
         if case.scenario.is_waiting() {
             return Self(None);
         }
@@ -103,14 +94,13 @@ impl Turn {
 
 /// Runs one case and prints its line.
 pub async fn one(case: Case, size: Size, seed: u64, turn: Turn) -> Verdict {
-    let Case { scenario, kind, bug } = case;
+    let (scenario, kind) = (case.scenario, case.kind);
     // The same name, the same chance: whatever else is run beside it.
     let name = scenario.name();
     let salt = name.bytes().chain(kind.name().bytes()).fold(seed, |salt, b| salt.wrapping_mul(31) ^ u64::from(b));
     let mut rng = StdRng::seed_from_u64(salt);
     let begun = Instant::now();
-    let fleet = Fleet::start(format!("{name}-{seed:x}"), scenario, kind, bug).await;
-    let fleet = Arc::new(fleet);
+    let fleet = Arc::new(Fleet::start(format!("{name}-{seed:x}"), &case).await);
     let scenarios::Done { told, pace, reporter } = scenarios::disturb(scenario, &fleet, size, &mut rng).await;
     let turn = if scenario.is_about_pace() {
         Some(turn)

@@ -37,8 +37,6 @@ const RULES: &[(&str, &[&str])] = &[
     ("clock", &[]),
     // Its labels are the enums of the rules, and the names of the contract.
     ("metrics", &["domain", "proto"]),
-    // Bugs for the fault harness; in a normal build there are none, so whoever asks stays as pure as it was.
-    ("planted", &[]),
     ("postgres", &[]),
     ("proto", &[]),
     ("request_id", &[]),
@@ -81,7 +79,6 @@ const FREE: &[(&str, &[&str])] = &[
     ("lifecycle", &["sender", "service"]),
     ("request_id", &["grpc", "http"]),
     ("auth", &["contract", "grpc", "http", "service"]),
-    ("planted", &["domain", "http", "provider", "sender", "service", "store"]),
     ("postgres", &["legacy", "store"]),
 ];
 

@@ -7,13 +7,12 @@ use super::{Done, EventKind, Refused, explain, taken};
 use crate::domain::evidence::{Evidence, Rank};
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::{polling, retention};
-use crate::planted;
 
 pub(super) fn report(m: &mut Message, evidence: &Evidence, now: Timestamp) -> Done {
     // The databases keep microseconds: a finer time would read as news each time it is repeated.
     let at = evidence.at.and_then(|at| Timestamp::from_microsecond(at.as_microsecond()).ok());
     let this = (evidence.rank, at, evidence.hash());
-    let better = this > (m.state.rank, m.state.evidence_at, m.state.evidence_hash) || planted::bug("last-wins");
+    let better = this > (m.state.rank, m.state.evidence_at, m.state.evidence_hash);
     // What the carrier speaks of was taken by the provider, whatever we thought; a statement that is not the best says
     // so, too.
     let spoken_of = matches!(evidence.rank, Rank::Sent | Rank::Failed | Rank::Delivered);

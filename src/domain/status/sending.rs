@@ -11,7 +11,6 @@ use crate::domain::evidence::Rank;
 use crate::domain::message::{Dispatch, Guarantee, Lane, Lease, Message};
 use crate::domain::outcome::{Acceptance, Backoff, NotSent, Outcome, Reason};
 use crate::domain::retry;
-use crate::planted;
 
 pub(super) fn claim(m: &mut Message, by: Uuid, until: Timestamp, now: Timestamp) -> Done {
     let s = &mut m.state;
@@ -30,9 +29,6 @@ pub(super) fn claim(m: &mut Message, by: Uuid, until: Timestamp, now: Timestamp)
 }
 
 pub(super) fn fence(m: &mut Message, lease: Lease, until: Timestamp, margin: SignedDuration, now: Timestamp) -> Done {
-    if planted::bug("double-claim") {
-        take_over(m, lease, Dispatch::Claimed, until);
-    }
     if m.state.dispatch != Dispatch::Claimed {
         return Err(Refused::State);
     }
@@ -51,16 +47,7 @@ pub(super) fn fence(m: &mut Message, lease: Lease, until: Timestamp, margin: Sig
     Ok((Some(EventKind::Fenced), Value::Null))
 }
 
-/// A planted bug's step instead of asking who holds a message, and in which state.
-fn take_over(m: &mut Message, lease: Lease, dispatch: Dispatch, until: Timestamp) {
-    (m.state.dispatch, m.state.held_by, m.state.epoch) = (dispatch, Some(lease.by), lease.epoch);
-    m.state.due_at.get_or_insert(until);
-}
-
 pub(super) fn settle(m: &mut Message, lease: Lease, outcome: &Outcome, random: f64, now: Timestamp) -> Done {
-    if planted::bug("no-epoch-check") {
-        take_over(m, lease, Dispatch::Sending, now);
-    }
     let rested = rests_in_campaign(m);
     let holds = m.state.dispatch == Dispatch::Sending && m.lease() == Some(lease);
     // The holder was thought to have died, and knows what came of it.

@@ -10,16 +10,12 @@ use super::{
 use crate::domain::evidence::Rank;
 use crate::domain::message::{Dispatch, Lane, Message};
 use crate::domain::polling;
-use crate::planted;
 
 pub(super) fn timer(m: &mut Message, now: Timestamp) -> Done {
     if m.state.due_at.is_none_or(|at| at > now) && m.expires_at > now {
         return Err(Refused::State);
     }
     let due = m.state.due_at.is_some_and(|at| at <= now);
-    if m.state.dispatch == Dispatch::Sending && planted::bug("requeue-sending") {
-        m.state.dispatch = Dispatch::Claimed;
-    }
     match m.state.dispatch {
         Dispatch::Queued | Dispatch::Scheduled if m.expires_at <= now => Ok(expire(m)),
         Dispatch::Scheduled if due => {

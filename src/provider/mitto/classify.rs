@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use crate::domain::outcome::{Acceptance, Backoff, NotSent, Outcome, Quote, Reason, UNREADABLE as UNREADABLE_ANSWER};
-use crate::planted;
 
 /// Why no whole answer came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,7 +178,6 @@ impl Row {
         let backoff = match self.class {
             Class::Accepted => return acceptance.map_or(Outcome::Ambiguous(reason), Outcome::Accepted),
             Class::Rejected => return Outcome::Rejected(reason),
-            Class::Ambiguous if planted::bug("retry-on-timeout") => Backoff::Unhealthy,
             Class::Ambiguous => return Outcome::Ambiguous(reason),
             Class::ServerFailed if server_errors_ambiguous => return Outcome::Ambiguous(reason),
             Class::ServerFailed => return Outcome::ServerFailed(reason),

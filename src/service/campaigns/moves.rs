@@ -7,7 +7,6 @@ use crate::domain::plan::Plan;
 use crate::domain::sender::SenderId;
 use crate::domain::template::Template;
 use crate::error::{Error, Resource};
-use crate::planted;
 use crate::service::Service;
 use crate::service::send::no_sender;
 use crate::store::Move;
@@ -89,9 +88,6 @@ impl Service {
         sender: Option<SenderId>,
     ) -> Result<Campaign, Error> {
         caller.require(Scope::Campaigns)?;
-        if action == Action::Pause && planted::bug("lost-order") {
-            return self.campaign(caller, id).await;
-        }
         let campaign = CampaignId(id);
         let moved = self.inner.store.move_campaign(Move { owner: caller.user, campaign, action, sender }).await?;
         self.inner.stats.forget(caller.user, campaign).await;

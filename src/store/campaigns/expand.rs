@@ -16,7 +16,6 @@ use super::plan::{Candidate, CandidateRow, page};
 use crate::domain::campaign::{Action, Campaign, CampaignState, NextStep};
 use crate::domain::expansion::Expansion;
 use crate::domain::ids::{CampaignId, OwnerId};
-use crate::planted;
 use crate::store::accept;
 use crate::store::columns::Instant;
 use crate::store::counters::queued;
@@ -98,9 +97,6 @@ fn messages(
         cursor.expanded += 1;
         cursor.expanded_to.clone_from(&row.destination);
         let Candidate { recipient, opted_out } = row.into();
-        if planted::now_and_then("lost-recipient") {
-            continue;
-        }
         let message = expansion.message(recipient, opted_out, now);
         writes.accept(&message, accept::event(&message, now));
     }

@@ -15,7 +15,6 @@ use crate::domain::ids::MessageId;
 use crate::domain::message::Message;
 use crate::domain::report::{Report, next_try_at};
 use crate::domain::status::Event;
-use crate::planted;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
@@ -147,8 +146,7 @@ impl ReportBatch {
             let stage = matched.note(tx.now).stage;
             let known_word = matched.report.as_ref().is_some_and(|report| report.known_word);
             applied.push(Applied { id: matched.row.id.0, stage, known_word, moved: Vec::new() });
-            let report = matched.report.filter(|_| !planted::now_and_then("lost-report"));
-            for (id, report) in matched.targets.into_iter().zip(std::iter::repeat(report)) {
+            for (id, report) in matched.targets.into_iter().zip(std::iter::repeat(matched.report)) {
                 let Some(Report { evidence, .. }) = report else { continue };
                 picked.push(vec![id]);
                 jobs.push((applied.len() - 1, Job { pick: Pick::Id(id), event: Event::Evidence(evidence) }));

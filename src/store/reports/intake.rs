@@ -18,7 +18,6 @@ use uuid::Uuid;
 use super::apply::{Applied, ReportBatch};
 use super::{ParsedReport, ReportRow, ReportStage};
 use crate::domain::report::{Form, Post, Report};
-use crate::planted;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
@@ -210,9 +209,6 @@ impl Store {
         let (reply, answer) = oneshot::channel();
         let stopped = || Error::Unavailable("the reports' task has stopped".into());
         self.intake.0.send(Command { post, reply }).await.map_err(|_| stopped())?;
-        if planted::bug("early-ack") {
-            return Ok(Vec::new());
-        }
         answer.await.map_err(|_| stopped())?
     }
 }

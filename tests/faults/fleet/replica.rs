@@ -9,7 +9,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::gateway::Gateway;
 use super::program::Program;
-use crate::options::Scenario;
+use crate::options::{Case, Scenario};
 use crate::reports::SECRET;
 
 /// The longest time in one process's hands, in every fleet (`LEASE_SECONDS`).
@@ -32,6 +32,7 @@ const STOP: Duration = Duration::from_secs(25);
 pub struct Replica {
     /// The way to the provider.
     pub gateway: Gateway,
+    executable: PathBuf,
     environment: Vec<(&'static str, String)>,
     log: PathBuf,
     program: Mutex<Option<Program>>,
@@ -42,14 +43,7 @@ pub struct Replica {
 
 impl Replica {
     /// A replica that has no process yet.
-    pub async fn new(
-        number: usize,
-        directory: &Path,
-        database: String,
-        provider: &str,
-        bug: Option<&'static str>,
-        scenario: Scenario,
-    ) -> Arc<Self> {
+    pub async fn new(number: usize, directory: &Path, database: String, provider: &str, case: &Case) -> Arc<Self> {
         let gateway = Gateway::open(provider.to_owned()).await;
         let mut environment = vec![
             ("DATABASE_URL", database),
@@ -71,18 +65,19 @@ impl Replica {
             ("POLL_RATE", "0".to_owned()),
             ("BULK_CHUNK", BULK.1.to_string()),
         ];
-        if scenario.is_about_pace() {
+        if case.scenario.is_about_pace() {
             // Nothing is cut: what counts is that slots are not what holds messages back.
             environment.retain(|(name, _)| !matches!(*name, "SEND_CONCURRENCY" | "BULK_CONCURRENCY"));
             environment.push(("SEND_CONCURRENCY", "64".to_owned()));
         }
-        if scenario == Scenario::Reports {
+        if case.scenario == Scenario::Reports {
             environment.push(("WEBHOOK_SECRET", SECRET.to_owned()));
         }
-        environment.extend(bug.map(|bug| ("MESSAGING_PLANTED_BUG", bug.to_owned())));
+        environment.extend(case.bug.map(|bug| ("MESSAGING_PLANTED_BUG", bug.to_owned())));
         let log = directory.join(format!("replica-{number}.log"));
         Arc::new(Self {
             gateway,
+            executable: case.program.clone(),
             environment,
             log,
             program: Mutex::default(),
@@ -92,7 +87,7 @@ impl Replica {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_messaging"));
+        let mut command = Command::new(&self.executable);
         command.args(arguments).env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
