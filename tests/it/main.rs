@@ -21,6 +21,7 @@ mod grpcurl;
 mod http;
 mod layering;
 mod model;
+mod planted;
 mod postgres;
 mod program;
 mod provider;
