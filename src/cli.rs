@@ -8,6 +8,7 @@ pub mod client;
 mod erase;
 mod import;
 mod operate;
+mod queue;
 mod reports;
 mod sandbox;
 mod serve;
@@ -54,6 +55,9 @@ enum Command {
     /// Messages that were given up
     #[command(subcommand)]
     Dead(operate::Dead),
+    /// Messages that wait to be sent
+    #[command(subcommand)]
+    Queue(queue::Queue),
     /// Numbers that do not want a user's messages
     #[command(subcommand)]
     OptOut(operate::OptOut),
@@ -120,6 +124,7 @@ pub async fn run(
         Command::Worker => worker::run(env, out).await,
         Command::Account(command) => command.run(env, out).await,
         Command::Dead(command) => command.run(env, out).await,
+        Command::Queue(command) => command.run(env, out).await,
         Command::OptOut(command) => command.run(env, out).await,
         Command::Erase(erase) => erase.run(env, out).await,
         Command::ReplayReports(replay) => replay.run(env, out).await,

@@ -124,7 +124,7 @@ impl Clock {
     }
 }
 
-/// What the system's clock shows, which may be set at any time.
+/// The time that the system's clock shows, which may be set at any time.
 #[must_use]
 pub fn system_time() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]

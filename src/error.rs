@@ -161,7 +161,7 @@ impl From<store::Error> for Error {
         match e {
             store::Error::Unavailable(cause) | store::Error::InDoubt(cause) => Self::Unavailable {
                 reason: "DATABASE_UNAVAILABLE",
-                message: "The service cannot reach its database. Try again, with the same idempotency key.",
+                message: "The service's database is out of reach or takes no write. Try again, with the same idempotency key.",
                 retry_after: Duration::from_secs(1),
                 cause: cause.to_string(),
             },

@@ -36,7 +36,7 @@ enum What {
 }
 
 impl Entry {
-    /// What an event says of a message, if nobody but its holder knows it.
+    /// The entry for an event that nobody but its message's holder knows of; `None` for other events.
     #[must_use]
     pub fn of(id: MessageId, event: &Event) -> Option<Self> {
         let (lease, what) = match event {
@@ -187,7 +187,7 @@ fn new_file(path: &Path) -> io::Result<File> {
     }
 }
 
-/// What a process that is no more has left.
+/// The entries that a process that is no more has left.
 #[derive(Debug)]
 pub struct Leftover {
     path: PathBuf,

@@ -1,7 +1,7 @@
 //! Operators' commands: route accounts, messages that were given up, numbers that opted out. The commands open the
 //! database themselves, and may run beside a serving process.
 
-use std::io::Write;
+use std::io::{BufRead as _, BufReader, Read, Write};
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::cli::Failure;
 use crate::cli::admin::{DatabaseArgs, existing};
+use crate::clock::Clock;
 use crate::config;
 use crate::config::Env;
 use crate::domain::gate::{Gate, Holding, PROVIDER};
@@ -54,10 +55,11 @@ pub(super) enum Account {
 
 impl Account {
     pub(super) async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
+        let now = Clock::system().now();
         match self {
             Self::List { database } => {
                 for gate in database.store(env).await?.gates().await.map_err(Failure::other)? {
-                    writeln!(out, "{}", line(&gate)).map_err(Failure::other)?;
+                    writeln!(out, "{}", line(&gate, now)).map_err(Failure::other)?;
                 }
                 Ok(())
             }
@@ -68,7 +70,7 @@ impl Account {
                 }
                 let set = move |gate: &mut Gate, _: Timestamp| (gate.rate, gate.burst) = (rate, burst);
                 let (gate, ()) = database.store(env).await?.change_gate(&id, set).await.map_err(Failure::other)?;
-                writeln!(out, "{}", line(&gate)).map_err(Failure::other)
+                writeln!(out, "{}", line(&gate, now)).map_err(Failure::other)
             }
             Self::Unblock { id, database } => {
                 let id = if id == PROVIDER { id } else { account(&id)? };
@@ -81,7 +83,7 @@ impl Account {
                 if was == Holding::Free {
                     return Err(Failure::Other(format!("{id} is not held; see messaging account list")));
                 }
-                writeln!(out, "{}", line(&gate)).map_err(Failure::other)
+                writeln!(out, "{}", line(&gate, now)).map_err(Failure::other)
             }
         }
     }
@@ -94,13 +96,15 @@ fn account(id: &str) -> Result<String, Failure> {
     })
 }
 
-fn line(gate: &Gate) -> String {
+fn line(gate: &Gate, now: Timestamp) -> String {
     let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let number = |value: Option<u32>| text(value.map(|n| n.to_string()));
-    let until = gate.until.filter(|_| gate.holding != Holding::Free).map(|at| at.to_string());
-    let code = gate.code.clone().filter(|_| gate.holding != Holding::Free);
+    let held = gate.is_held(now);
+    let holding = if held { gate.holding } else { Holding::Free };
+    let until = gate.until.filter(|_| held).map(|at| at.to_string());
+    let code = gate.code.clone().filter(|_| held);
     let (rate, burst) = (number(gate.rate), number(gate.burst));
-    format!("{}\t{}\t{}\t{}\t{rate}\t{burst}", gate.name, gate.holding.name(), text(code), text(until))
+    format!("{}\t{}\t{}\t{}\t{rate}\t{burst}", gate.name, holding.name(), text(code), text(until))
 }
 
 #[derive(Debug, Subcommand)]
@@ -204,6 +208,16 @@ async fn found(store: &Store, id: MessageId) -> Result<Message, Failure> {
 pub(super) enum OptOut {
     /// Put a number on a user's list: nothing more is sent to it for this user
     Add(Entry),
+    /// Put the numbers of a file on a user's list, one on each line; `-` reads standard input. What is there already stays
+    Import {
+        /// The file
+        file: std::path::PathBuf,
+        /// Whose list
+        #[arg(long)]
+        user: i64,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
     /// Take a number off a user's list
     Remove(Entry),
     /// List the numbers on a user's list, with who put them there and when
@@ -242,6 +256,11 @@ impl OptOut {
                 let said = if added.map_err(Failure::other)? { "added" } else { "it was there already" };
                 writeln!(out, "{said}").map_err(Failure::other)
             }
+            Self::Import { file, user, database } => {
+                let store = database.store(env).await?;
+                existing(&store, user).await?;
+                import(&store, OwnerId(user), &file, out).await
+            }
             Self::Remove(entry) => {
                 let number = number(&entry.number)?;
                 let removed = entry.database.store(env).await?.remove_opt_out(OwnerId(entry.user), &number).await;
@@ -269,4 +288,38 @@ impl OptOut {
             }
         }
     }
+}
+
+/// Puts the numbers of a file on a list. A line that is no number is told by its place, and keeps no other from it.
+async fn import(
+    store: &Store,
+    owner: OwnerId,
+    file: &std::path::Path,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    let unreadable = |e: std::io::Error| config::Error::of("<FILE>", format_args!("cannot be read: {e}"));
+    let input: Box<dyn Read + Send> = if file == std::path::Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(std::fs::File::open(file).map_err(unreadable)?)
+    };
+    let (mut added, mut there, mut wrong) = (0_usize, 0_usize, 0_usize);
+    for (place, line) in BufReader::new(input).lines().enumerate() {
+        let line = line.map_err(unreadable)?;
+        // The list that `list` prints can be read again: its first column is the number.
+        let text = line.split('\t').next().unwrap_or_default().trim();
+        if text.is_empty() {
+            continue;
+        }
+        let Ok(number) = Msisdn::parse(text) else {
+            wrong += 1;
+            writeln!(out, "line {}: is no phone number", place + 1).map_err(Failure::other)?;
+            continue;
+        };
+        let new = store.add_opt_out(owner, &number, OptOutSource::Owner).await.map_err(Failure::other)?;
+        added += usize::from(new);
+        there += usize::from(!new);
+    }
+    writeln!(out, "added: {added}; there already: {there}").map_err(Failure::other)?;
+    if wrong == 0 { Ok(()) } else { Err(Failure::Other(format!("{wrong} lines are no phone number"))) }
 }

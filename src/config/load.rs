@@ -22,13 +22,16 @@ impl Config {
     pub fn load(env: &Env) -> Result<Self, Error> {
         let provider = provider(env)?;
         let work = work(env, provider.mitto.timeout)?;
-        let database = database(env)?;
+        let (database, grpc, http_addr) = (database(env)?, grpc(env)?, var::HTTP_ADDR.read(env)?);
+        if http_addr == grpc.addr && http_addr.port() != 0 {
+            return Err(var::HTTP_ADDR.error("is GRPC_ADDR's, too: give each listener an address of its own"));
+        }
         Ok(Self {
             provider,
             spool: spool(env, &database.url)?,
             database,
-            grpc: grpc(env)?,
-            http_addr: var::HTTP_ADDR.read(env)?,
+            grpc,
+            http_addr,
             origins: var::CORS_ALLOWLIST.read(env)?.unwrap_or_default(),
             jwt_secret: var::JWT_SECRET.read(env)?,
             webhooks: Webhooks {

@@ -64,7 +64,7 @@ variables! {
         MITTO_SEND_REFERENCE: Switch = Is("1"),
             "whether our id is sent along as `reference`";
         MITTO_5XX_AMBIGUOUS: Switch = Is("0"),
-            "whether a 500 or 503 of the provider's counts as a lost answer instead of not sent";
+            "whether a 500 or 503 of the provider's counts as a lost answer, sent again once, instead of being tried again as a possible duplicate; under at-most-once it always does";
     }
     "The database" {
         DATABASE_URL: Database = Derived("`messaging.db` in DATA_DIR"),

@@ -255,6 +255,7 @@ impl From<EventKind> for proto::HistoryKind {
             EventKind::OptedOut => Self::OptedOut,
             EventKind::Requeued => Self::Requeued,
             EventKind::Unreported => Self::Unreported,
+            EventKind::Released => Self::Released,
         }
     }
 }

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use crate::domain::ids::ProviderMessageId;
+
 /// How much a piece of evidence says; more beats less, whenever it comes. The numbers are what the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i16)]
@@ -49,6 +51,8 @@ pub struct Evidence {
     pub at: Option<Timestamp>,
     /// The provider's explanation, of a failure for example.
     pub description: Option<String>,
+    /// The provider's id of the message, if the statement names it: a message whose answer was lost has none.
+    pub provider_message_id: Option<ProviderMessageId>,
 }
 
 impl Evidence {
@@ -66,6 +70,7 @@ impl Evidence {
             word: clean(word, Self::MAX_WORD),
             at,
             description: description.map(|d| clean(d, Self::MAX_DESCRIPTION)).filter(|d| !d.is_empty()),
+            provider_message_id: None,
         }
     }
 

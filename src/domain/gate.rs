@@ -138,6 +138,17 @@ impl Gate {
         }
     }
 
+    /// Whether it holds sends back at `now`: a throttle is over when its time is, whoever noted it; what else holds is so
+    /// until a probe goes well.
+    #[must_use]
+    pub fn is_held(&self, now: Timestamp) -> bool {
+        match self.holding {
+            Holding::Free => false,
+            Holding::Throttled => self.until.is_some_and(|until| until > now),
+            Holding::Unhealthy | Holding::Blocked => true,
+        }
+    }
+
     /// The rate that holds here, where `default` holds unless the gate has its own.
     #[must_use]
     pub fn limit(&self, default: Option<Rate>) -> Option<Rate> {

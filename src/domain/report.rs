@@ -121,7 +121,9 @@ impl Report {
         let at = fields.first(&["updatedAt", "doneAt", "timestamp", "Timestamp", "createdAt"]).and_then(time);
         let why = fields.first(&["error", "Error", "description", "errorMessage", "errorcode"]);
         let known = rank(word);
-        let evidence = Evidence { rank: known.unwrap_or(Rank::Sent), ..Evidence::of_read_model(word, at, why) };
+        let rank = known.unwrap_or(Rank::Sent);
+        let said = Evidence::of_read_model(word, at, why);
+        let evidence = Evidence { rank, provider_message_id: provider_id.clone(), ..said };
         Some(Self { message, provider_id, evidence, known_word: known.is_some() })
     }
 }

@@ -126,10 +126,12 @@ pub enum EventKind {
     Requeued = 11,
     /// No final report came in time.
     Unreported = 12,
+    /// Given back by its holder past the fence: nothing was handed to the provider.
+    Released = 13,
 }
 
 impl EventKind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Accepted,
         Self::Fenced,
         Self::Settled,
@@ -142,6 +144,7 @@ impl EventKind {
         Self::OptedOut,
         Self::Requeued,
         Self::Unreported,
+        Self::Released,
     ];
 
     /// The kind with this number; `None` for one that this version of the program does not know.
@@ -154,7 +157,7 @@ impl EventKind {
 /// The change, for the record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// The event; `None` where nothing worth a record did (a claim, a release).
+    /// The event; `None` where nothing worth a record did (a claim, and its release).
     pub kind: Option<EventKind>,
     /// The status before.
     pub from: Status,

@@ -91,7 +91,14 @@ async fn csv(
     };
     let mut records = Records::new(StreamReader::new(chunks));
     loop {
-        let batch = records.next().await.map_err(|e| why.try_recv().unwrap_or_else(|_| Problem::invalid("body", e)))?;
+        let batch = match records.next().await {
+            Ok(batch) => batch,
+            Err(e) => {
+                // What came before it was added, as the words say.
+                recipients.finish().await?;
+                return Err(why.try_recv().unwrap_or_else(|_| Problem::invalid("body", e)));
+            }
+        };
         if batch.is_empty() {
             return Ok(recipients.finish().await?);
         }

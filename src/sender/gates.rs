@@ -99,7 +99,8 @@ impl Sender {
     #[must_use]
     pub fn held_gates(&self) -> Vec<Gate> {
         let known = self.inner.gates.known.load();
-        let mut held: Vec<Gate> = known.values().filter(|gate| gate.holding != Holding::Free).cloned().collect();
+        let now = self.inner.clock.now();
+        let mut held: Vec<Gate> = known.values().filter(|gate| gate.is_held(now)).cloned().collect();
         held.sort_by(|a, b| a.name.cmp(&b.name));
         held
     }

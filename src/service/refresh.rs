@@ -59,7 +59,13 @@ impl Service {
         let evidence = match &snapshot.delivery_status {
             Some(word) => Evidence::of_read_model(word, snapshot.updated_at, snapshot.description.as_deref()),
             // No word is no evidence: the records are found and left as they are.
-            None => Evidence { rank: Rank::None, word: String::new(), at: None, description: None },
+            None => Evidence {
+                rank: Rank::None,
+                word: String::new(),
+                at: None,
+                description: None,
+                provider_message_id: None,
+            },
         };
         let job = Job { pick: Pick::Provider(owner, id.clone()), event: Event::Evidence(evidence) };
         let moved = self.inner.store.apply(job).await?;

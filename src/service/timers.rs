@@ -6,6 +6,8 @@ use crate::error::Error;
 use crate::service::Service;
 use crate::store::{Job, Pick};
 
+/// How many pages of old idempotency keys one pass of the maintenance lets go of.
+const KEY_PAGES: usize = 50;
 /// How many messages one pass of a timer takes at most.
 const LIMIT: i64 = 500;
 
@@ -40,7 +42,12 @@ impl Service {
         self.note_process().await?;
         store.follow_clock().await?;
         store.roll_up_counters().await?;
-        store.forget_old_keys().await?;
+        // What is left is there ten seconds later, too.
+        for _ in 0..KEY_PAGES {
+            if !store.forget_old_keys().await? {
+                break;
+            }
+        }
         Ok(())
     }
 }

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use diesel::{
-    ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult, SelectableHelper as _, SqliteConnection,
-};
+use diesel::sql_types::BigInt;
+use diesel::{OptionalExtension as _, QueryDsl as _, QueryResult, SelectableHelper as _, SqliteConnection};
 use diesel_async::RunQueryDsl as _;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -12,6 +11,7 @@ use uuid::Uuid;
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::rate::Rate;
 use crate::domain::status::EventKind;
+use crate::store::columns::sql::Instant as InstantSql;
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
 use crate::store::gates::Admissions;
@@ -70,7 +70,9 @@ impl Accept {
             fingerprint: key.fingerprint.to_vec(),
             message_id: Some(Guid(self.message.id.0)),
             campaign_id: None,
-            created_at: Instant(self.message.created_at),
+            // It is kept until a week after this, and the message can be sent until then: a call must not be repeatable with the
+            // message still to come.
+            created_at: Instant(self.message.expires_at),
         })
     }
 
@@ -84,7 +86,7 @@ impl Accept {
     }
 }
 
-/// What is known of some messages before they are stored, by their ids.
+/// The verdicts on messages before they are stored, by their ids.
 pub(super) type Verdicts = HashMap<Uuid, Accepted>;
 
 /// Those that were stored by an attempt whose answer was lost. One that may yet be is waited for: its id is taken.
@@ -211,16 +213,28 @@ pub(super) fn event(message: &Message, now: Timestamp) -> EventRow {
     }
 }
 
-/// How long a call can be repeated with its key.
+/// How long a call can be repeated with its key after its message's validity has ended.
 const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// How many keys one transaction lets go of: other replicas do the same, and sends wait for none of it.
+const FORGOTTEN: i64 = 2000;
+
+/// The oldest keys that are not kept any more; those that another replica is at are left to it.
+const FORGET_POSTGRES: &str = "DELETE FROM idempotency_keys WHERE (owner_id, call, key) IN (SELECT owner_id, call, key \
+    FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+const FORGET_SQLITE: &str = "DELETE FROM idempotency_keys WHERE (owner_id, call, key) IN (SELECT owner_id, call, key \
+    FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ?)";
+
 impl Store {
-    /// Lets go of keys that are older than a call can be repeated.
-    pub async fn forget_old_keys(&self) -> Result<(), Error> {
-        transact!(&self.transactions, |tx| {
-            let old = keys::created_at.lt(Instant(tx.now.checked_sub(KEPT).unwrap_or(tx.now)));
-            on!(tx, |c| diesel::delete(keys::table.filter(old)).execute(c).await?);
-            Ok(())
-        })
+    /// Lets go of some keys that are older than a call can be repeated. Returns whether there may be more.
+    pub async fn forget_old_keys(&self) -> Result<bool, Error> {
+        let gone = transact!(&self.transactions, |tx| {
+            let old = tx.now.checked_sub(KEPT).unwrap_or(tx.now);
+            let delete = diesel::sql_query(tx.dialect(FORGET_POSTGRES, FORGET_SQLITE).to_owned())
+                .bind::<InstantSql, _>(Instant(old))
+                .bind::<BigInt, _>(FORGOTTEN);
+            Ok(on!(tx, |c| delete.execute(c).await?))
+        })?;
+        Ok(i64::try_from(gone).is_ok_and(|gone| gone >= FORGOTTEN))
     }
 }

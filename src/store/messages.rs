@@ -10,7 +10,7 @@ use crate::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
 use crate::domain::message::{Dispatch, Message, Status};
 use crate::domain::phone::Msisdn;
 use crate::domain::status::EventKind;
-use crate::store::columns::Guid;
+use crate::store::columns::{Guid, Instant};
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::events;
 use crate::store::schema::messages::{self, dsl};
@@ -118,6 +118,25 @@ impl Store {
         let after = Guid(after.map_or(uuid::Uuid::nil(), |id| id.0));
         let query = messages::table.filter(in_state(Dispatch::Dead).and(dsl::id.gt(after))).order(dsl::id).limit(limit);
         let rows: Vec<MessageRow> = run!(&self.db, |c| query.select(MessageRow::as_select()).load(c).await?);
+        Ok(rows.into_iter().map(MessageRow::into_message).collect())
+    }
+
+    /// Up to `limit` messages in this state that were accepted until `before`, this owner's or everybody's.
+    pub async fn waiting(
+        &self,
+        dispatch: Dispatch,
+        owner: Option<OwnerId>,
+        before: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<Message>, Error> {
+        let rows: Vec<MessageRow> = run!(&self.db, |c| {
+            let mut query =
+                messages::table.filter(in_state(dispatch).and(dsl::created_at.le(Instant(before)))).into_boxed();
+            if let Some(owner) = owner {
+                query = query.filter(dsl::owner_id.eq(owner.0));
+            }
+            query.limit(limit).select(MessageRow::as_select()).load(c).await?
+        });
         Ok(rows.into_iter().map(MessageRow::into_message).collect())
     }
 

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::migration::MigrationSource;
-use diesel::{Connection as _, SqliteConnection};
+use diesel::{Connection as _, QueryableByName, SqliteConnection};
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 
+use crate::store::pseudonyms::Keyed;
 use crate::store::{Config, Error, Url, pg_pool, sqlite_threads};
 
 /// The migrations for Postgres.
@@ -45,17 +46,62 @@ pub(super) async fn sqlite(path: &str) -> Result<(), Error> {
     done.await.map_err(Error::setup)?
 }
 
+/// Whether the role may do on Postgres what a start and serving need.
+const RIGHTS: &str = "SELECT has_schema_privilege(current_schema(), 'CREATE') AND NOT EXISTS (SELECT 1 \
+    FROM pg_tables WHERE schemaname = current_schema() AND NOT (has_table_privilege(quote_ident(tablename), 'SELECT') \
+    AND has_table_privilege(quote_ident(tablename), 'INSERT') AND has_table_privilege(quote_ident(tablename), 'UPDATE') \
+    AND has_table_privilege(quote_ident(tablename), 'DELETE'))) AS enough";
+
+#[derive(QueryableByName)]
+struct Rights {
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    enough: bool,
+}
+
+const KEY: &str = "SELECT check_value FROM pseudonym_key";
+
+#[derive(QueryableByName)]
+struct KnownKey {
+    #[diesel(sql_type = diesel::sql_types::Binary)]
+    check_value: Vec<u8>,
+}
+
+/// Finds out whether a file can be made where this one is, or will be: SQLite keeps others beside it.
+fn writable_folder(path: &Path) -> std::io::Result<()> {
+    let there = path.ancestors().skip(1).find(|folder| folder.as_os_str().is_empty() || folder.exists());
+    let folder = there.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let probe = folder.join(format!(".messaging-{}", uuid::Uuid::new_v4()));
+    std::fs::File::create_new(&probe)?;
+    std::fs::remove_file(probe)
+}
+
 /// The state of the database, without changing it: how many migrations are missing, or that it is not there yet.
 pub async fn probe(config: &Config) -> Result<String, Error> {
+    let keyed = Keyed::of(config.pseudonym_key.as_ref());
     let missing = match &config.url {
         Url::Postgres(url) => {
-            let (connection, _) = pg_pool::open(url).await.map_err(Error::setup)?;
+            let (mut connection, _) = pg_pool::open(url).await.map_err(Error::setup)?;
+            let rights: Rights = diesel::sql_query(RIGHTS).get_result(&mut connection).await.map_err(Error::setup)?;
+            if !rights.enough {
+                return Err(Error::setup("its role may not write to all tables and make new ones: grant it that"));
+            }
+            // Before the first start there is no such table, and no key.
+            let known = diesel::sql_query(KEY).get_result::<KnownKey>(&mut connection).await.ok();
+            keyed.judge(known.as_ref().map(|known| known.check_value.as_slice()))?;
             let mut harness: AsyncMigrationHarness<AsyncPgConnection> = AsyncMigrationHarness::new(connection);
             pending(&mut harness, &POSTGRES)?
         }
-        Url::Sqlite(path) if !Path::new(path).exists() => return Ok("will be made by the first start".to_owned()),
+        Url::Sqlite(path) if !Path::new(path).exists() => {
+            writable_folder(Path::new(path)).map_err(Error::setup)?;
+            return Ok("will be made by the first start".to_owned());
+        }
         Url::Sqlite(path) => {
+            std::fs::OpenOptions::new().write(true).open(path).map_err(Error::setup)?;
+            writable_folder(Path::new(path)).map_err(Error::setup)?;
             let mut connection = SqliteConnection::establish(path).map_err(Error::setup)?;
+            let query = diesel::sql_query(KEY);
+            let known = diesel::RunQueryDsl::get_result::<KnownKey>(query, &mut connection).ok();
+            keyed.judge(known.as_ref().map(|known| known.check_value.as_slice()))?;
             pending(&mut connection, &SQLITE)?
         }
     };

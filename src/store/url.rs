@@ -34,7 +34,7 @@ impl std::fmt::Debug for Url {
 }
 
 impl Url {
-    /// What tells databases of Postgres apart, without credentials: a digest of hosts, ports and the database's name. `None` for
+    /// A name that tells databases of Postgres apart, without credentials: a digest of hosts, ports and the database's name. `None` for
     /// a file.
     #[must_use]
     pub fn name(&self) -> Option<String> {

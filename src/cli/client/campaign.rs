@@ -239,7 +239,7 @@ fn count(out: &mut dyn Write, stats: &CampaignStats) -> Result<(), Failure> {
             ("sent", stats.sent.to_string()),
             (
                 "delivered",
-                format!("{} ({:.1} % of those that the provider took)", stats.delivered, stats.delivered_rate * 100.0),
+                format!("{} ({:.1} % of those that the provider took)", stats.delivered, percent(stats.delivered_rate)),
             ),
             ("failed", stats.failed.to_string()),
             ("unknown", stats.unknown.to_string()),
@@ -248,4 +248,9 @@ fn count(out: &mut dyn Write, stats: &CampaignStats) -> Result<(), Failure> {
             ("updated", time(stats.updated_at.as_ref())),
         ],
     )
+}
+
+/// A share in percent, to a tenth and rounded down: not all beside some that failed.
+fn percent(share: f64) -> f64 {
+    share.mul_add(1000.0, 1e-6).floor() / 10.0
 }

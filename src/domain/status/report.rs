@@ -22,8 +22,13 @@ pub(super) fn report(m: &mut Message, evidence: &Evidence, now: Timestamp) -> Do
             Dispatch::Sending => m.state.sent_at.is_none(),
             _ => false,
         };
-    if evidence.rank == Rank::None || !(better || decides) {
+    // One whose answer was lost is known by its id from here on: it can be asked about, and found.
+    let named = evidence.provider_message_id.as_ref().filter(|_| spoken_of && m.state.provider_message_id.is_none());
+    if evidence.rank == Rank::None || !(better || decides || named.is_some()) {
         return Err(Refused::Known);
+    }
+    if let Some(id) = named {
+        m.state.provider_message_id = Some(id.clone());
     }
     if decides && m.state.dispatch == Dispatch::Sending {
         // Left to its holder, whose answer names the provider's id.
@@ -46,6 +51,8 @@ pub(super) fn report(m: &mut Message, evidence: &Evidence, now: Timestamp) -> Do
     match evidence.rank {
         Rank::Delivered => {
             m.state.delivered_at = Some(at.unwrap_or(now));
+            // Its answer may be written later than it came: what was delivered had been taken.
+            m.state.sent_at = m.state.sent_at.min(m.state.delivered_at.max(Some(m.created_at)));
             m.state.failed_at = None;
             (m.state.error_code, m.state.error) = (None, None);
         }

@@ -222,14 +222,22 @@ pub(super) fn release(m: &mut Message, lease: Lease, now: Timestamp) -> Done {
     let rested = rests_in_campaign(m);
     let late = m.lease() != Some(lease);
     if late && !retake(m, lease, now) {
-        return Err(Refused::NotHolder);
+        // Its lease ended while it waited for the fence: its holder had not crashed.
+        let waited = m.state.dispatch == Dispatch::Queued && m.state.epoch == lease.epoch && m.state.crashes > 0;
+        if !waited {
+            return Err(Refused::NotHolder);
+        }
+        m.state.crashes -= 1;
+        return Ok((None, Value::Null));
     }
-    let kind = late.then_some(EventKind::LateAnswer);
-    match m.state.dispatch {
-        Dispatch::Claimed => {}
-        Dispatch::Sending => m.state.attempts -= 1,
+    let kind = match m.state.dispatch {
+        Dispatch::Claimed => None,
+        Dispatch::Sending => {
+            m.state.attempts -= 1;
+            Some(EventKind::Released)
+        }
         _ => return Err(Refused::State),
-    }
+    };
     if m.state.sent_at.is_some() {
         taken(m, now);
     } else if rested && !m.may_be_at_provider() {

@@ -73,7 +73,8 @@ pub(super) fn unreported(m: &mut Message, now: Timestamp) -> Done {
 /// The third crash of one message ends its tries. One that may be at the provider stays unknown: that is the truth.
 fn bury(m: &mut Message, now: Timestamp) -> Value {
     let crashes = m.state.crashes;
-    if crashes >= MAX_CRASHES {
+    // What was reported meanwhile is at the provider, and asked about like any other.
+    if crashes >= MAX_CRASHES && m.state.dispatch != Dispatch::Accepted {
         m.state.due_at = None;
         if m.state.dispatch == Dispatch::Queued && m.may_be_at_provider() {
             m.state.dispatch = Dispatch::Unknown;

@@ -78,7 +78,7 @@ const PROBLEMS: [(&str, &str, &str, &str, &str); 13] = [
         "Try again after `Retry-After`: `DATABASE_UNAVAILABLE`, `PROVIDER_UNAVAILABLE`, `PROVIDER_ACCOUNT_BLOCKED`, \
          `TOO_MANY_WATCHES`, `STOPPING`.",
         "DATABASE_UNAVAILABLE",
-        "The service cannot reach its database. Try again, with the same idempotency key.",
+        "The service's database is out of reach or takes no write. Try again, with the same idempotency key.",
     ),
     (
         "504",

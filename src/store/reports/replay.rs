@@ -52,6 +52,8 @@ fn recorded(evidence: &str) -> Option<Evidence> {
         word: text("word")?.to_owned(),
         at: text("at").and_then(|at| at.parse().ok()),
         description: text("description").map(str::to_owned),
+        // What a message is known by is no part of how it stands.
+        provider_message_id: None,
     })
 }
 

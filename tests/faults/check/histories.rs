@@ -59,6 +59,9 @@ fn forbidden(row: &Message, event: &Event, own: i16) -> Option<&'static str> {
     if event.from == UNKNOWN
         && (event.to == QUEUED || event.to == SENDING)
         && (at_most_once || !kind(EventKind::Resend))
+        // Its last holder lives, and knows that the provider does not have it.
+        && !kind(EventKind::Released)
+        && !kind(EventKind::LateAnswer)
     {
         return Some("sent again although nobody knows whether it was sent");
     }

@@ -47,6 +47,11 @@ fn a_throttled_account_opens_by_itself() {
     assert!(gate.record(Signal::Throttled(Duration::from_secs(5)), ME, start()));
     assert_eq!(gate.circuit(start() + seconds(4)), Circuit::Open(start() + seconds(5)));
     assert_eq!(gate.circuit(start() + seconds(5)), Circuit::Closed);
+    assert_eq!(
+        [4, 5].map(|n| gate.is_held(start() + seconds(n))),
+        [true, false],
+        "whoever still reads that it is held"
+    );
     assert!(
         gate.record(Signal::Throttled(Duration::from_secs(1)), OTHER, start() + seconds(1))
             || gate.until == Some(start() + seconds(5))

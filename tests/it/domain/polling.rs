@@ -20,7 +20,13 @@ fn taken(id: u128) -> Message {
 }
 
 fn report(rank: Rank) -> Event {
-    Event::Evidence(Evidence { rank, word: format!("{rank:?}"), at: None, description: None })
+    Event::Evidence(Evidence {
+        rank,
+        word: format!("{rank:?}"),
+        at: None,
+        description: None,
+        provider_message_id: None,
+    })
 }
 
 /// Looks at it whenever its time has come; how many seconds after the start that was.

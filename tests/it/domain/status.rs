@@ -122,7 +122,7 @@ fn word(rank: Rank, at: Option<Timestamp>) -> Event {
         Rank::Failed => "Failure",
         Rank::Delivered => "Delivered",
     };
-    Event::Evidence(Evidence { rank, word: word.to_owned(), at, description: None })
+    Event::Evidence(Evidence { rank, word: word.to_owned(), at, description: None, provider_message_id: None })
 }
 
 fn unhealthy() -> Outcome {

@@ -42,6 +42,15 @@ fn accounts_opt_outs_and_the_dead_are_looked_after_beside_a_serving_process() {
     let refused = failed(&["opt-out", "add", "4455", "--user", &user], &env, 2);
     assert!(refused.contains("<NUMBER>") && !refused.contains("4455"), "{refused}");
 
+    let list = folder.path().join("numbers");
+    std::fs::write(&list, "+306900000002\towner\tsome time\n\n0030 6900000003\n+306900000002\n").unwrap();
+    let said = printed(&["opt-out", "import", list.to_str().unwrap(), "--user", &user], &env);
+    assert_eq!(said, "added: 2; there already: 1");
+    let later = ["--before", "2100-01-01T00:00:00Z"];
+    assert_eq!(printed(&["queue", "list", later[0], later[1]], &env), "");
+    let said = printed(&["queue", "cancel", later[0], later[1], "--user", &user], &env);
+    assert_eq!(said, "cancelled: 0; may be at the provider, and are UNKNOWN now: 0");
+
     assert_eq!(printed(&["dead", "list"], &env), "");
     let nobody = "019a0000-0000-7000-8000-000000000000";
     assert!(failed(&["dead", "requeue", nobody], &env, 1).contains("there is no message"));

@@ -92,13 +92,18 @@ impl<'a> Source<'a> {
         let mut left = STREAM;
         let mut request = AddRecipientsRequest { campaign_id: campaign, recipients: Vec::new() };
         loop {
-            let last = left == 0 || !self.fill(&mut request.recipients, REQUEST.min(left))?;
+            // What was read before a line that cannot be read is sent, as the words say.
+            let filled = self.fill(&mut request.recipients, REQUEST.min(left));
+            let last = left == 0 || !matches!(filled, Ok(true));
             left -= request.recipients.len();
             bar.inc(u64::try_from(request.recipients.len()).unwrap_or(0));
             let next = AddRecipientsRequest { campaign_id: campaign, recipients: Vec::new() };
             let full = std::mem::replace(&mut request, next);
-            if requests.send(full).await.is_err() || last {
+            if requests.send(full).await.is_err() {
                 return Ok(());
+            }
+            if last {
+                return filled.map(drop);
             }
         }
     }

@@ -78,6 +78,11 @@ async fn what_is_wrong_with_a_file_is_told_by_its_line_without_what_is_in_it() {
         assert_eq!(done.exit, Exit::Usage);
         assert!(done.err.contains(words) && !done.err.contains("secret"), "{}", done.err);
     }
+    // The words say that what came before it was added, and so it was sent.
+    let fake = added([Ok(AddRecipientsResponse::default())]).await;
+    add(&fake, &[], "phone\n+306900000001\n+306900000002,x\n").await;
+    let sent: Vec<_> = fake.heard().added.into_iter().flatten().flat_map(|request| request.recipients).collect();
+    assert_eq!(sent, [recipient("+306900000001", &[])]);
     let fake = added([]).await;
     let done = run(fake.addr, &["campaign", "add", "5", "--file", "/nonexistent.csv"]).await;
     assert_eq!(done.exit, Exit::Usage);

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use messaging::domain::ids::ProviderMessageId;
 use messaging::domain::message::Status;
 use messaging::domain::status::{BLOCKED_RETRY, EventKind};
 
@@ -291,6 +292,16 @@ fn a_holder_that_was_thought_dead_takes_back_what_it_did_not_send_until_another_
 }
 
 #[test]
+fn what_is_given_back_past_the_fence_is_an_event_because_it_was_seen_being_sent() {
+    let mut sending = Case::new(Guarantee::AtMostOnce).sending();
+    let change = sending.apply(&Event::Release { lease: sending.lease() }).unwrap();
+    assert_eq!(change.kind, Some(EventKind::Released));
+    assert_eq!((change.from, change.to), (Status::Sending, Status::Queued));
+    let mut claimed = Case::new(Guarantee::AtMostOnce).claimed();
+    assert_eq!(claimed.apply(&Event::Release { lease: claimed.lease() }).unwrap().kind, None);
+}
+
+#[test]
 fn what_its_caller_was_told_is_not_stored_is_not_sent() {
     let sending = Case::new(Guarantee::AtMostOnce).sending();
     let withdraw = Event::Withdraw { lease: Some(sending.lease()) };
@@ -399,6 +410,22 @@ fn a_late_acceptance_saves_the_resend_and_names_the_providers_id() {
         assert_eq!(case.message.state.provider_message_id.as_ref().unwrap().as_str(), "p-9");
         assert_eq!(case.apply(&second), Err(Refused::NotHolder));
     }
+}
+
+#[test]
+fn a_report_brings_the_providers_id_to_a_message_that_has_none_and_changes_no_other() {
+    let named = |id: &str, rank| {
+        let provider_message_id = ProviderMessageId::from_provider(id);
+        let Event::Evidence(evidence) = word(rank, Some(start())) else { unreachable!() };
+        Event::Evidence(Evidence { provider_message_id, ..evidence })
+    };
+    let id = |case: &Case| case.message.state.provider_message_id.as_ref().map(ToString::to_string);
+    let lost = Case::new(Guarantee::AtMostOnce).unknown().with(&word(Rank::Delivered, Some(start())));
+    assert_eq!((lost.message.status(), id(&lost)), (Status::Delivered, None));
+    // It says nothing new of the delivery.
+    let lost = lost.with(&named("p-7", Rank::Sent));
+    assert_eq!((lost.message.status(), id(&lost).as_deref()), (Status::Delivered, Some("p-7")));
+    assert_eq!(lost.clone().apply(&named("p-8", Rank::Sent)), Err(Refused::Known));
 }
 
 #[test]
