@@ -249,7 +249,8 @@ pub struct State {
     pub crashes: i16,
     /// Sent again after a lost answer, or to be tried again after the provider said that it failed.
     pub possible_duplicate: bool,
-    /// The process that holds it, while one does.
+    /// Whoever holds it under its lease, or held it last if that lease ended by itself: its word still counts until
+    /// somebody else takes the message. A process has many such names.
     pub held_by: Option<Uuid>,
     /// Counts the leases.
     pub epoch: i32,
@@ -309,7 +310,8 @@ impl Message {
     /// The lease that is on it now, if there is one.
     #[must_use]
     pub fn lease(&self) -> Option<Lease> {
-        self.state.held_by.map(|by| Lease { by, epoch: self.state.epoch })
+        let held = matches!(self.state.dispatch, Dispatch::Claimed | Dispatch::Sending);
+        self.state.held_by.filter(|_| held).map(|by| Lease { by, epoch: self.state.epoch })
     }
 }
 

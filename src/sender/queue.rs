@@ -192,7 +192,8 @@ impl Sender {
         let retries = self.inner.gates.retries(self.inner.clock.now());
         let claim = Claim {
             shares,
-            by: self.inner.holder,
+            // A name of its own for each claim: one that may not have landed must not be taken for the next one.
+            by: Uuid::new_v4(),
             until: self.lease_end(),
             // What a limited account was booked for is sent at once, too: a fence of its own would let more of it arrive
             // together.

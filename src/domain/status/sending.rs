@@ -69,6 +69,7 @@ pub(super) fn settle(m: &mut Message, lease: Lease, outcome: &Outcome, random: f
             Outcome::ServerFailed(reason) => doubt(m, reason, random, now),
             Outcome::Ambiguous(reason) => lose_answer(m, reason.code, &reason.description.0, now),
         };
+        m.state.held_by = None;
         return Ok((Some(if late { EventKind::LateAnswer } else { EventKind::Settled }), evidence));
     }
     // Of a holder that somebody followed good news alone is evidence, and saves the resend that may be waiting.
@@ -182,7 +183,6 @@ pub(super) fn lose_answer(m: &mut Message, code: &str, description: &str, now: T
     }
     let again = m.guarantee == Guarantee::AtLeastOnce && m.state.ambiguous == 1;
     m.state.dispatch = Dispatch::Unknown;
-    m.state.held_by = None;
     m.state.due_at = again.then(|| now.checked_add(RESEND_AFTER).unwrap_or(now));
     explain(m, code, description);
     json!({"outcome": "ambiguous", "code": code, "resend": again})
@@ -192,7 +192,8 @@ pub(super) fn lose_answer(m: &mut Message, code: &str, description: &str, now: T
 /// from there asked nobody else. Returns whether that was so.
 fn retake(m: &mut Message, lease: Lease, now: Timestamp) -> bool {
     let s = &mut m.state;
-    let presumed = s.epoch == lease.epoch && s.ambiguous > 0 && s.error_code.as_deref() == Some(PROCESS_LOST);
+    let its_own = s.held_by == Some(lease.by) && s.epoch == lease.epoch;
+    let presumed = its_own && s.ambiguous > 0 && s.error_code.as_deref() == Some(PROCESS_LOST);
     if !presumed || !matches!(s.dispatch, Dispatch::Unknown | Dispatch::Queued) {
         return false;
     }
@@ -223,11 +224,13 @@ pub(super) fn release(m: &mut Message, lease: Lease, now: Timestamp) -> Done {
     let late = m.lease() != Some(lease);
     if late && !retake(m, lease, now) {
         // Its lease ended while it waited for the fence: its holder had not crashed.
-        let waited = m.state.dispatch == Dispatch::Queued && m.state.epoch == lease.epoch && m.state.crashes > 0;
+        let its_own = m.state.held_by == Some(lease.by) && m.state.epoch == lease.epoch;
+        let waited = m.state.dispatch == Dispatch::Queued && its_own && m.state.crashes > 0;
         if !waited {
             return Err(Refused::NotHolder);
         }
         m.state.crashes -= 1;
+        m.state.held_by = None;
         return Ok((None, Value::Null));
     }
     let kind = match m.state.dispatch {

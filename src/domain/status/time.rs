@@ -24,7 +24,6 @@ pub(super) fn timer(m: &mut Message, now: Timestamp) -> Done {
         }
         Dispatch::Claimed if due => {
             m.state.crashes += 1;
-            m.state.held_by = None;
             m.state.due_at = Some(now);
             m.state.dispatch = Dispatch::Queued;
             Ok((Some(EventKind::LeaseLost), bury(m, now)))
@@ -142,6 +141,7 @@ pub(super) fn requeue(m: &mut Message, may_duplicate: bool, now: Timestamp) -> D
     s.dispatch = Dispatch::Queued;
     s.due_at = Some(now);
     (s.attempts, s.crashes) = (0, 0);
+    s.held_by = None;
     (s.failed_at, s.error_code, s.error) = (None, None, None);
     Ok((Some(EventKind::Requeued), evidence))
 }

@@ -195,7 +195,7 @@ impl World {
         if after.state.dispatch != Dispatch::Queued || before.state.dispatch == Dispatch::Queued {
             return;
         }
-        let last = |lease: &Lease| before.state.epoch == lease.epoch && before.state.held_by.is_none();
+        let last = |lease: &Lease| before.state.epoch == lease.epoch && before.state.held_by == Some(lease.by);
         let fits = match before.state.dispatch {
             Dispatch::Sending => {
                 let mine = |lease: &Lease| before.lease() == Some(*lease);
@@ -252,7 +252,10 @@ fn check_what_is_final(before: &Message, after: &Message) {
 /// The fields of a record agree with each other.
 fn check_the_record(m: &Message) {
     let s = &m.state;
-    assert_eq!(s.held_by.is_some(), matches!(s.dispatch, Dispatch::Claimed | Dispatch::Sending), "{s:?}");
+    let held = matches!(s.dispatch, Dispatch::Claimed | Dispatch::Sending);
+    // Whose lease ended by itself is remembered until the message is at rest or in other hands.
+    let remembered = matches!(s.dispatch, Dispatch::Queued | Dispatch::Unknown) && s.crashes > 0;
+    assert!(s.held_by.is_some() == held || s.held_by.is_some() && remembered, "{s:?}");
     let waits = !matches!(s.dispatch, Dispatch::Unknown);
     if waits {
         let due = match s.dispatch {
