@@ -2,6 +2,8 @@
 
 mod database;
 mod gateway;
+mod line;
+mod mood;
 mod program;
 mod replica;
 
@@ -21,6 +23,7 @@ use tonic::transport::Channel;
 
 pub use database::{Database, connect};
 pub use gateway::{Moment, Sent, Then};
+pub use line::{Line, Loss};
 pub use replica::{ACCOUNT, BULK_IN_FLIGHT, LEASE, QUEUED_IN_FLIGHT, Replica};
 
 use crate::evidence::tables::Tables;
@@ -39,6 +42,8 @@ const LATENCY: Duration = Duration::from_millis(40);
 pub struct Fleet {
     pub name: String,
     pub database: Database,
+    /// The first replica's way to Postgres, if it is the harness's.
+    pub line: Option<Line>,
     pub replicas: Vec<Arc<Replica>>,
     pub token: String,
     /// The users whose messages are sent.
@@ -47,6 +52,8 @@ pub struct Fleet {
     pub campaign: i64,
     /// How often a process, or the database under it, was kept from settling what it had begun.
     pub cuts: AtomicU32,
+    /// How long clients go on.
+    pub patience: Duration,
     /// Where the provider is.
     sandbox: String,
     directory: tempfile::TempDir,
@@ -64,10 +71,12 @@ impl Fleet {
         let stop = CancellationToken::new();
         tokio::spawn(sandbox.run(stop.clone()));
 
-        let count = if case.kind == Kind::Postgres { 2 } else { 1 };
+        let line = if case.scenario.has_line() { Some(Line::open(&database.url()).await) } else { None };
+        let count = if case.kind == Kind::Postgres { case.scenario.replicas() } else { 1 };
         let mut replicas = Vec::new();
         for number in 0..count {
-            let replica = Replica::new(number, directory.path(), database.url(), &url, case).await;
+            let way = line.as_ref().filter(|_| number == 0).map_or_else(|| database.url(), Line::url);
+            let replica = Replica::new(number, directory.path(), way, &url, case).await;
             replica.start(START).await;
             replicas.push(replica);
         }
@@ -77,11 +86,14 @@ impl Fleet {
         let mut fleet = Self {
             name,
             database,
+            line,
             replicas,
             token,
             owners,
             campaign: 0,
             cuts: AtomicU32::new(0),
+            // Longer than a lease, after which a message that nobody settled has a state.
+            patience: LEASE * 4 + case.scenario.outage(),
             sandbox: url,
             directory,
             _provider: stop.drop_guard(),
@@ -147,6 +159,17 @@ impl Fleet {
     /// One more cut between a fence and its settle.
     pub fn count_cut(&self) {
         self.cuts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Hears when messages have been taken by way of this replica.
+    pub fn arrivals(replica: &Replica) -> Arc<Mutex<Vec<Instant>>> {
+        let times = Arc::<Mutex<Vec<Instant>>>::default();
+        let heard = times.clone();
+        replica.gateway.listen(Arc::new(move |sent| {
+            heard.lock().unwrap().extend(sent.iter().map(|_| Instant::now()));
+            Box::pin(async {})
+        }));
+        times
     }
 
     /// Waits until no message waits for anything that is about to happen, `limit` at most. False if some still do.

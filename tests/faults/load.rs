@@ -3,7 +3,9 @@
 mod campaign;
 mod orders;
 mod owners;
+mod probe;
 mod single;
+mod unkeyed;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,7 +17,9 @@ use tokio_util::sync::CancellationToken;
 pub use campaign::Campaigns;
 pub use orders::Steered;
 pub use owners::Owners;
+pub use probe::probe;
 pub use single::Singles;
+pub use unkeyed::{Calling, Unkeyed};
 
 /// How many calls clients have in flight, at every replica together.
 pub const IN_FLIGHT: usize = 16;

@@ -15,6 +15,7 @@
 mod check;
 mod evidence;
 mod fleet;
+mod halves;
 mod load;
 mod options;
 mod prove;

@@ -1,9 +1,13 @@
 //! The options of a run, and the sizes that follow from it.
 
+mod scenario;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+
+pub use scenario::Scenario;
 
 /// Kills and disturbs the program while messages are being sent, and checks that its promises held.
 #[derive(Debug, Clone, Parser)]
@@ -32,75 +36,6 @@ pub struct Options {
     /// Decides who is killed, and when; the one of this run is printed
     #[arg(long)]
     pub seed: Option<u64>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Scenario {
-    /// kill -9 of a random replica every two seconds
-    Kills,
-    /// kill -9 at four moments of a provider call
-    Moments,
-    /// A replica is stopped past its leases, and goes on
-    Pause,
-    /// Postgres is stopped without a word, and started again
-    Database,
-    /// The provider is away, silent, broken, busy, cuts its answers and garbles them
-    Provider,
-    /// Every replica is replaced under load
-    Upgrade,
-    /// Campaigns are paused, resumed, cancelled and scheduled while replicas are killed
-    Orders,
-    /// The provider reports thrice, shuffled, too early, wrongly and untruly, while replicas are killed and Postgres is stopped
-    Reports,
-    /// An account is limited, and has more to send than that
-    Rate,
-    /// One owner has much to send, others came after it with little
-    Fair,
-}
-
-impl Scenario {
-    pub const ALL: [Self; 10] = [
-        Self::Kills,
-        Self::Moments,
-        Self::Pause,
-        Self::Database,
-        Self::Provider,
-        Self::Upgrade,
-        Self::Orders,
-        Self::Reports,
-        Self::Rate,
-        Self::Fair,
-    ];
-
-    /// Whether it mostly waits, and leaves the machine to others.
-    pub fn is_waiting(self) -> bool {
-        matches!(self, Self::Pause | Self::Provider)
-    }
-
-    /// Whether it is about when messages are sent, and cuts nothing.
-    pub fn is_about_pace(self) -> bool {
-        matches!(self, Self::Rate | Self::Fair)
-    }
-
-    /// Whether it stops Postgres, and needs one of its own.
-    pub fn stops_postgres(self) -> bool {
-        matches!(self, Self::Database | Self::Reports)
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Kills => "kills",
-            Self::Moments => "moments",
-            Self::Pause => "pause",
-            Self::Database => "database",
-            Self::Provider => "provider",
-            Self::Upgrade => "upgrade",
-            Self::Orders => "orders",
-            Self::Reports => "reports",
-            Self::Rate => "rate",
-            Self::Fair => "fair",
-        }
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -229,7 +164,7 @@ impl Options {
     }
 
     pub fn scenarios(&self) -> Vec<Scenario> {
-        let mut scenarios = if self.scenarios.is_empty() { Scenario::ALL.to_vec() } else { self.scenarios.clone() };
+        let mut scenarios = if self.scenarios.is_empty() { Scenario::all() } else { self.scenarios.clone() };
         // What mostly waits goes first: the others run beside it.
         scenarios.sort_by_key(|scenario| (scenario.is_about_pace(), !scenario.is_waiting()));
         scenarios

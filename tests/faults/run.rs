@@ -36,15 +36,8 @@ pub async fn all(options: &Options) -> bool {
     let mut cases = JoinSet::new();
     for scenario in options.scenarios() {
         for kind in options.database.kinds() {
-            if (scenario, *kind) == (Scenario::Database, Kind::Sqlite) {
-                println!(
-                    "{:<9} {:<9} skipped: it is part of the process, which the other scenarios kill",
-                    "database", "sqlite"
-                );
-                continue;
-            }
-            if scenario.is_about_pace() && *kind == Kind::Sqlite && options.small && options.scenarios.is_empty() {
-                println!("{:<9} {:<9} skipped: for the full run, or by its name", scenario.name(), kind.name());
+            if let Some(why) = skipped(scenario, *kind, options) {
+                println!("{:<11} {:<9} skipped: {why}", scenario.name(), kind.name());
                 continue;
             }
             let case = options.case(scenario, *kind, None);
@@ -70,6 +63,21 @@ pub async fn all(options: &Options) -> bool {
     println!("{} s, {} messages", begun.elapsed().as_secs(), sum.messages);
     println!("{sum}");
     held
+}
+
+/// Why a case is not run, if it is not.
+fn skipped(scenario: Scenario, kind: Kind, options: &Options) -> Option<&'static str> {
+    let unnamed = options.small && options.scenarios.is_empty();
+    let sqlite = kind == Kind::Sqlite;
+    if sqlite && scenario == Scenario::Database {
+        Some("it is part of the process, which the other scenarios kill")
+    } else if sqlite && scenario.is_for_postgres() {
+        Some("it is about Postgres")
+    } else if unnamed && (scenario.is_long() || (scenario.is_about_pace() && sqlite)) {
+        Some("for the full run, or by its name")
+    } else {
+        None
+    }
 }
 
 /// The right to disturb: few at a time, or they would disturb each other. What mostly waits needs none.
@@ -101,7 +109,7 @@ pub async fn one(case: Case, size: Size, seed: u64, turn: Turn) -> Verdict {
     let mut rng = StdRng::seed_from_u64(salt);
     let begun = Instant::now();
     let fleet = Arc::new(Fleet::start(format!("{name}-{seed:x}"), &case).await);
-    let scenarios::Done { told, pace, reporter } = scenarios::disturb(scenario, &fleet, size, &mut rng).await;
+    let scenarios::Done { told, pace, own, reporter } = scenarios::disturb(scenario, &fleet, size, &mut rng).await;
     let turn = if scenario.is_about_pace() {
         Some(turn)
     } else {
@@ -125,15 +133,16 @@ pub async fn one(case: Case, size: Size, seed: u64, turn: Turn) -> Verdict {
     let ledger = ledger::read(&fleet.ledger_url()).await;
     let acknowledged = reporter.as_ref().map(|reporter| reporter.acknowledged());
     let said = acknowledged.as_ref().map_or_else(HashMap::new, |heard| check::reports::said(&rows, heard));
-    let records = Records { told: &told, ledger: &ledger, rows: &rows, read: &read, said: &said };
+    let records = Records { told: &told, ledger: &ledger, rows: &rows, read: &read, said: &said, failing: own.failing };
     let mut verdict = check::check(&records);
     if let (Some(reporter), Some(acknowledged)) = (&reporter, acknowledged) {
         let replay = fleet.replicas[0].ask(&["replay-reports"]).await;
         check::reports::check(&records, acknowledged, &reporter.counts, &replay, &mut verdict);
     }
+    check::own::check(&own, &records, &mut verdict);
     verdict.cuts = fleet.cuts.load(Ordering::Relaxed);
     if let Some(measured) = pace.map(|pace| pace.measure(&ledger, &told)) {
-        verdict.pace = measured.wrong;
+        verdict.pace.extend(measured.wrong);
         verdict.measured.push(measured.line);
     }
     if !rested {
@@ -151,11 +160,12 @@ pub async fn one(case: Case, size: Size, seed: u64, turn: Turn) -> Verdict {
 }
 
 fn print(case: &Case, verdict: &Verdict, took: Duration, fleet: Arc<Fleet>) {
-    let (name, kind) = (case.bug.unwrap_or(case.scenario.name()), case.kind.name());
+    let (scenario, kind) = (case.scenario.name(), case.kind.name());
+    let name = case.bug.unwrap_or(&scenario);
     let Verdict { messages, recipients, cuts, explained, unknown_by_outage, waiting, .. } = verdict;
     let Verdict { lost_answers, lost_in_bulk, .. } = verdict;
     let mut lines = format!(
-        "{name:<9} {kind:<9} {messages} messages ({recipients} in campaigns), {cuts} cuts, {} s: {verdict} [answers lost with a process \
+        "{name:<11} {kind:<9} {messages} messages ({recipients} in campaigns), {cuts} cuts, {} s: {verdict} [answers lost with a process \
          {lost_answers} and {lost_in_bulk} in bulk, unknown by the provider's outage {unknown_by_outage}, waiting for their resend {waiting}, \
          duplicates that are marked {explained}]",
         took.as_secs()

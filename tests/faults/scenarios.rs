@@ -9,8 +9,10 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::check::own::Own;
 use crate::check::pace::Pace;
 use crate::fleet::{ACCOUNT, Database, Fleet, LEASE, Moment, Replica, Then};
+use crate::halves;
 use crate::load::{Campaigns, Owners, Singles, Steered, Told};
 use crate::options::{Scenario, Size};
 use crate::reports::Reporter;
@@ -36,13 +38,15 @@ const PASSING: u32 = 20;
 pub struct Done {
     pub told: Vec<Told>,
     pub pace: Option<Pace>,
+    /// What has to hold in this scenario alone.
+    pub own: Own,
     /// Who reported on the messages, and goes on.
     pub reporter: Option<Arc<Reporter>>,
 }
 
 impl From<Vec<Told>> for Done {
     fn from(told: Vec<Told>) -> Self {
-        Self { told, pace: None, reporter: None }
+        Self { told, pace: None, own: Own::default(), reporter: None }
     }
 }
 
@@ -54,6 +58,7 @@ pub async fn disturb(scenario: Scenario, fleet: &Arc<Fleet>, size: Size, rng: &m
         Scenario::Fair => return fair(fleet, size).await,
         Scenario::Orders => return orders(fleet, size, rng).await.into(),
         Scenario::Reports => return reports(fleet, size, rng).await,
+        halved if halved.is_halves() => return halves::disturb(halved, fleet, size, rng).await,
         _ => {}
     }
     let load = Singles { messages: u32::MAX, rate: size.rate }.start(fleet);
@@ -68,7 +73,7 @@ pub async fn disturb(scenario: Scenario, fleet: &Arc<Fleet>, size: Size, rng: &m
         Scenario::Database => database(fleet, size, rng).await,
         Scenario::Provider => provider(fleet, size).await,
         Scenario::Upgrade => upgrade(fleet).await,
-        Scenario::Kills | Scenario::Rate | Scenario::Fair | Scenario::Orders | Scenario::Reports => {}
+        _ => {}
     }
     sleep(CALM).await;
     let (mut told, of_campaigns) = tokio::join!(load.stop(), campaigns.stop());
@@ -231,7 +236,7 @@ async fn reports(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Done {
     told.extend(of_campaigns);
     reporter.reaches(1.0, CALM).await;
     reporter.drain(DRAIN).await;
-    Done { told, pace: None, reporter: Some(reporter) }
+    Done { told, pace: None, own: Own::default(), reporter: Some(reporter) }
 }
 
 /// A limited account with two campaigns, one in bulk calls and one one by one, and single sends beside them: more
@@ -245,7 +250,7 @@ async fn rate(fleet: &Arc<Fleet>, size: Size) -> Done {
     let load = Singles { messages: size.limited / 5, rate: RATE * 3 / 10 }.start(fleet);
     let (mut told, of_campaigns) = tokio::join!(load.finish(), campaigns.finish());
     told.extend(of_campaigns);
-    Done { told, pace: Some(Pace::Limit { rate: RATE, burst: BURST }), reporter: None }
+    Done { pace: Some(Pace::Limit { rate: RATE, burst: BURST }), ..Done::from(told) }
 }
 
 /// One user's messages wait for room on the account, then others' come; then there is room.
@@ -258,5 +263,5 @@ async fn fair(fleet: &Arc<Fleet>, size: Size) -> Done {
     let few: HashSet<String> = told[size.backlog as usize..].iter().map(|told| told.destination.clone()).collect();
     let from = jiff::Timestamp::now();
     fleet.limit(0, 1).await;
-    Done { told, pace: Some(Pace::Turns { from, few, owners: OTHERS }), reporter: None }
+    Done { pace: Some(Pace::Turns { from, few, owners: OTHERS }), ..Done::from(told) }
 }

@@ -51,8 +51,13 @@ impl Database {
 
     /// Stops Postgres as `pg_ctl stop -m immediate` does, and starts it again after `down`.
     pub async fn crash(&self, down: Duration) {
+        self.crash_while(tokio::time::sleep(down)).await;
+    }
+
+    /// The same, and starts it again when this is done.
+    pub async fn crash_while(&self, meanwhile: impl Future<Output = ()>) {
         if let Self::Postgres { server, .. } = self {
-            server.crash(down).await;
+            server.crash(meanwhile).await;
         }
     }
 }
@@ -77,7 +82,7 @@ impl Server {
         Arc::new(Self { cluster, again: Mutex::default() })
     }
 
-    async fn crash(&self, down: Duration) {
+    async fn crash(&self, meanwhile: impl Future<Output = ()>) {
         let client = connect(&self.cluster.url).await.expect("the server answers");
         let row = client.query_one("SELECT pg_read_file('postmaster.pid'), current_setting('data_directory')", &[]);
         let row = row.await.unwrap();
@@ -101,7 +106,8 @@ impl Server {
             assert!(begun.elapsed() < LIMIT, "Postgres does not stop");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        tokio::time::sleep(down).await;
+        meanwhile.await;
+        let begun = Instant::now();
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).uid(owner.uid()).gid(owner.gid()).current_dir(&data);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);

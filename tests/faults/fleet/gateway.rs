@@ -13,6 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::mood::Mood;
+
 /// Where a send is on its way through the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
@@ -69,6 +71,7 @@ struct Shared {
     client: reqwest::Client,
     trap: Mutex<Option<Trap>>,
     ear: OnceLock<Ear>,
+    mood: Mood,
 }
 
 /// A listener of its own for one replica. It closes, with its connections, when it is dropped.
@@ -84,7 +87,7 @@ impl Gateway {
         // No second connection for a call that was cut, no proxy: what happens is what the replica sees.
         let client = reqwest::Client::builder().no_proxy().http1_only().retry(reqwest::retry::never());
         let client = client.build().unwrap();
-        let shared = Shared { provider, client, trap: Mutex::default(), ear: OnceLock::new() };
+        let shared = Shared { provider, client, trap: Mutex::default(), ear: OnceLock::new(), mood: Mood::default() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let gateway = Self { address, shared: Arc::new(shared), serving: Mutex::default() };
@@ -132,6 +135,11 @@ impl Gateway {
     /// Lets somebody hear of every message that the provider takes. Once for each gateway.
     pub fn listen(&self, ear: Ear) {
         assert!(self.shared.ear.set(ear).is_ok(), "somebody listens already");
+    }
+
+    /// The way in which every answer is passed on.
+    pub fn mood(&self) -> &Mood {
+        &self.shared.mood
     }
 
     /// Lets `act` happen when a send is at `moment`, after `passing` others. The answer comes when it has happened.
@@ -234,7 +242,7 @@ fn is_send(head: &Head) -> bool {
     head.method == "POST" && head.path.contains("/Messages/send")
 }
 
-const UNAVAILABLE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+pub(super) const UNAVAILABLE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
 
 /// Calls one after the other, until one ends the connection. A caller that dies meanwhile does not stop a call that has
 /// arrived whole: the provider has it.
@@ -251,7 +259,8 @@ async fn serve_connection(stream: TcpStream, shared: &Shared) -> Option<()> {
         go_on(reach(Moment::Body))?;
         let answer = shared.forward(&head, body).await?;
         let then = go_on(reach(Moment::Answered))?;
-        let answer = if then == Then::Unavailable { UNAVAILABLE } else { &answer };
+        let mood = if is_send(&head) { shared.mood.answered().await } else { None };
+        let answer = if then == Then::Unavailable { UNAVAILABLE } else { mood.unwrap_or(&answer) };
         stream.write_all(answer).await.ok()?;
         stream.flush().await.ok()?;
         go_on(reach(Moment::PassedOn))?;

@@ -19,12 +19,10 @@ use tonic::{Code, Response, Status};
 use tonic_types::StatusExt as _;
 
 use super::{Answer, Orders, Running, Told};
-use crate::fleet::{Fleet, LEASE};
+use crate::fleet::Fleet;
 
 /// How long one step's call may take.
 const CALL: Duration = Duration::from_secs(10);
-/// How long a step is repeated.
-const PATIENCE: Duration = Duration::from_secs(LEASE.as_secs() * 4);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How many recipients one message of a stream holds,
@@ -229,7 +227,7 @@ pub(super) async fn until_done<T>(
     let begun = Instant::now();
     let mut replica = wanted.number as usize;
     let mut tries = 0;
-    while begun.elapsed() < PATIENCE {
+    while begun.elapsed() < fleet.patience {
         if let Some(channel) = fleet.channel(replica) {
             match tokio::time::timeout(CALL, call(channel)).await {
                 Ok(Ok(answer)) => return Ok(answer),

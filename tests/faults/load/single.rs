@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use super::{Answer, IN_FLIGHT, Running, Told};
-use crate::fleet::{Fleet, LEASE};
+use crate::fleet::Fleet;
 
 /// How long a call may take.
 const CALL: Duration = Duration::from_secs(5);
@@ -21,8 +21,6 @@ const CALL: Duration = Duration::from_secs(5);
 const REPEAT: Duration = Duration::from_millis(400);
 /// How many clients there are. Most of them may be waiting for a lease to end.
 const CLIENTS: usize = 256;
-/// How long a client goes on. Longer than a lease, after which a message that nobody settled has a state.
-const PATIENCE: Duration = Duration::from_secs(LEASE.as_secs() * 4);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Between two tries if the message is known to be stored: only a lease's end will help.
@@ -135,7 +133,7 @@ pub(super) async fn send(fleet: &Fleet, wanted: &Wanted, places: &Semaphore) -> 
     let mut stored = false;
     // Waiting for a place is the harness's doing, and tries nobody's patience.
     let mut waited = Duration::ZERO;
-    while begun.elapsed() < PATIENCE + waited {
+    while begun.elapsed() < fleet.patience + waited {
         if let Some(channel) = fleet.channel(replica) {
             let asked = Instant::now();
             let place = if stored { None } else { places.acquire().await.ok() };
