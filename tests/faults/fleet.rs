@@ -6,6 +6,7 @@ mod line;
 mod mood;
 mod program;
 mod replica;
+mod skewed;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -26,8 +27,9 @@ pub use gateway::{Moment, Sent, Then};
 pub use line::{Line, Loss};
 pub use replica::{ACCOUNT, BULK_IN_FLIGHT, LEASE, QUEUED_IN_FLIGHT, Replica};
 
+use self::skewed::Skewed;
 use crate::evidence::tables::Tables;
-use crate::options::{Case, Kind};
+use crate::options::{Case, Kind, Scenario};
 
 /// The longest that replicas get to start in.
 const START: Duration = Duration::from_secs(30);
@@ -44,6 +46,8 @@ pub struct Fleet {
     pub database: Database,
     /// The first replica's way to Postgres, if it is the harness's.
     pub line: Option<Line>,
+    /// What the replicas' wall clock shows, if that is the harness's.
+    pub clock: Option<Skewed>,
     pub replicas: Vec<Arc<Replica>>,
     pub token: String,
     /// The users whose messages are sent.
@@ -72,11 +76,12 @@ impl Fleet {
         tokio::spawn(sandbox.run(stop.clone()));
 
         let line = if case.scenario.has_line() { Some(Line::open(&database.url()).await) } else { None };
+        let clock = (case.scenario == Scenario::Clock).then(|| Skewed::make(directory.path()));
         let count = if case.kind == Kind::Postgres { case.scenario.replicas() } else { 1 };
         let mut replicas = Vec::new();
         for number in 0..count {
             let way = line.as_ref().filter(|_| number == 0).map_or_else(|| database.url(), Line::url);
-            let replica = Replica::new(number, directory.path(), way, &url, case).await;
+            let replica = Replica::new(number, directory.path(), way, &url, clock.as_ref(), case).await;
             replica.start(START).await;
             replicas.push(replica);
         }
@@ -87,6 +92,7 @@ impl Fleet {
             name,
             database,
             line,
+            clock,
             replicas,
             token,
             owners,

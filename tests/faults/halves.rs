@@ -1,9 +1,14 @@
 //! What fails by halves: the other half goes on, and nobody says that anything is wrong. One file for each kind of it.
 
+mod clock;
 mod frozen;
 mod outage;
 mod postgres;
 mod provider;
+mod read_only;
+mod readers;
+mod refused;
+mod stop_start;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +28,11 @@ pub async fn disturb(scenario: Scenario, fleet: &Arc<Fleet>, size: Size, rng: &m
         Scenario::OutageLong => outage::outage(fleet, size, false).await,
         Scenario::OutageKilled => outage::outage(fleet, size, true).await,
         Scenario::TakesAnd500 => provider::takes_and_500(fleet, size).await,
+        Scenario::Clock => clock::clock(fleet, size, rng).await,
+        Scenario::RefusedRow => refused::refused_row(fleet, size).await,
+        Scenario::ReadOnly => read_only::read_only(fleet, size).await,
+        Scenario::Readers => readers::readers(fleet, size).await,
+        Scenario::StopStart => stop_start::stop_start(fleet, size, rng).await,
         _ => unreachable!("it is not one of these"),
     }
 }

@@ -1,6 +1,7 @@
 //! The load: what clients send, and what they were told. One file for each way of sending.
 
 mod campaign;
+mod later;
 mod orders;
 mod owners;
 mod probe;
@@ -15,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use campaign::Campaigns;
+pub use later::{LATER, schedule};
 pub use orders::Steered;
 pub use owners::Owners;
 pub use probe::probe;

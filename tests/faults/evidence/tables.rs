@@ -118,7 +118,7 @@ impl Tables {
 
     /// Every row of `what` (from `FROM` on) as an object of these columns: a name, and an expression, in which `id(x)` stands
     /// for an id's digits, `hex(x)` for bytes and `micros(x)` for a time.
-    async fn rows<T: DeserializeOwned>(&self, columns: &[(&str, &str)], what: &str) -> Vec<T> {
+    pub(super) async fn rows<T: DeserializeOwned>(&self, columns: &[(&str, &str)], what: &str) -> Vec<T> {
         let object = match self {
             Self::Sqlite(_) => "json_object",
             Self::Postgres(_) => "json_build_object",

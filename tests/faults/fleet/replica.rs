@@ -9,6 +9,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::gateway::Gateway;
 use super::program::Program;
+use super::skewed::Skewed;
 use crate::options::{Case, Scenario};
 use crate::reports::SECRET;
 
@@ -43,7 +44,14 @@ pub struct Replica {
 
 impl Replica {
     /// A replica that has no process yet.
-    pub async fn new(number: usize, directory: &Path, database: String, provider: &str, case: &Case) -> Arc<Self> {
+    pub async fn new(
+        number: usize,
+        directory: &Path,
+        database: String,
+        provider: &str,
+        clock: Option<&Skewed>,
+        case: &Case,
+    ) -> Arc<Self> {
         let gateway = Gateway::open(provider.to_owned()).await;
         let mut environment = vec![
             ("DATABASE_URL", database),
@@ -70,9 +78,10 @@ impl Replica {
             environment.retain(|(name, _)| !matches!(*name, "SEND_CONCURRENCY" | "BULK_CONCURRENCY"));
             environment.push(("SEND_CONCURRENCY", "64".to_owned()));
         }
-        if case.scenario == Scenario::Reports {
+        if matches!(case.scenario, Scenario::Reports | Scenario::StopStart) {
             environment.push(("WEBHOOK_SECRET", SECRET.to_owned()));
         }
+        environment.extend(clock.into_iter().flat_map(Skewed::environment));
         environment.extend(case.bug.map(|bug| ("MESSAGING_PLANTED_BUG", bug.to_owned())));
         let log = directory.join(format!("replica-{number}.log"));
         Arc::new(Self {
@@ -156,8 +165,11 @@ impl Replica {
     /// SIGCONT.
     pub fn resume(&self) {
         self.signal("CONT");
-        let address = self.program.lock().unwrap().as_ref().and_then(|p| p.first["grpc"].as_str().map(str::to_owned));
-        let endpoint = address.map(|address| Endpoint::from_shared(format!("http://{address}")).unwrap());
+        let address = |name: &str| {
+            self.program.lock().unwrap().as_ref().and_then(|p| p.first[name].as_str().map(str::to_owned))
+        };
+        *self.web.lock().unwrap() = address("http");
+        let endpoint = address("grpc").map(|address| Endpoint::from_shared(format!("http://{address}")).unwrap());
         *self.channel.lock().unwrap() = endpoint.map(|endpoint| endpoint.connect_lazy());
     }
 

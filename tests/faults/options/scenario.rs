@@ -39,6 +39,16 @@ pub enum Scenario {
     /// The provider takes messages and says 500 or 503
     #[value(name = "takes-and-500")]
     TakesAnd500,
+    /// The wall clock steps by days
+    Clock,
+    /// The database refuses every change of one message
+    RefusedRow,
+    /// Postgres takes no write
+    ReadOnly,
+    /// Forty read long lists
+    Readers,
+    /// STOP and START of one number, at a replica that stands still
+    StopStart,
 }
 
 impl Scenario {
@@ -58,12 +68,12 @@ impl Scenario {
 
     /// Whether it stops Postgres, and needs one of its own.
     pub fn stops_postgres(self) -> bool {
-        matches!(self, Self::Database | Self::Reports | Self::OutageLong | Self::OutageKilled)
+        matches!(self, Self::Database | Self::Reports | Self::OutageLong | Self::OutageKilled | Self::ReadOnly)
     }
 
     /// Whether it is about Postgres as a server of its own, and has nothing to do on SQLite.
     pub fn is_for_postgres(self) -> bool {
-        self.has_line() || matches!(self, Self::Database | Self::OutageLong | Self::OutageKilled)
+        self.has_line() || matches!(self, Self::Database | Self::OutageLong | Self::OutageKilled | Self::ReadOnly)
     }
 
     /// Whether the first replica's way to Postgres is the harness's.
@@ -79,7 +89,7 @@ impl Scenario {
 
     /// How many replicas it has on Postgres.
     pub fn replicas(self) -> usize {
-        if matches!(self, Self::Swallowed | Self::CommitLost) { 1 } else { 2 }
+        if matches!(self, Self::Swallowed | Self::CommitLost | Self::Clock) { 1 } else { 2 }
     }
 
     /// Whether a small run leaves it out unless it is named.
