@@ -7,7 +7,8 @@ use serde::Deserialize;
 use super::tables::Tables;
 
 /// The messages that wait to be sent in bulk calls: `Dispatch::Queued`, `Guarantee::AtLeastOnce`.
-const QUEUED_IN_BULK: &str = "FROM messages WHERE dispatch = 1 AND lane <> 0 AND delivery_guarantee = 1 ORDER BY id DESC";
+const QUEUED_IN_BULK: &str =
+    "FROM messages WHERE dispatch = 1 AND lane <> 0 AND delivery_guarantee = 1 ORDER BY id DESC";
 
 #[derive(Deserialize)]
 struct Id {

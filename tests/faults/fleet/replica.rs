@@ -165,9 +165,8 @@ impl Replica {
     /// SIGCONT.
     pub fn resume(&self) {
         self.signal("CONT");
-        let address = |name: &str| {
-            self.program.lock().unwrap().as_ref().and_then(|p| p.first[name].as_str().map(str::to_owned))
-        };
+        let address =
+            |name: &str| self.program.lock().unwrap().as_ref().and_then(|p| p.first[name].as_str().map(str::to_owned));
         *self.web.lock().unwrap() = address("http");
         let endpoint = address("grpc").map(|address| Endpoint::from_shared(format!("http://{address}")).unwrap());
         *self.channel.lock().unwrap() = endpoint.map(|endpoint| endpoint.connect_lazy());
