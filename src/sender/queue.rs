@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use jiff::SignedDuration;
+use uuid::Uuid;
 
 use crate::domain::fair_share::{self, Demand};
 use crate::domain::rate::Rate;
