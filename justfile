@@ -20,6 +20,10 @@ ci:
 faults *arguments:
     scripts/faults {{ arguments }}
 
+# Many stories of the model test, or those of some seeds
+model *seeds:
+    scripts/model {{ seeds }}
+
 # Have the fault harness find every planted bug
 prove:
     scripts/faults --prove
