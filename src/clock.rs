@@ -116,6 +116,7 @@ impl Clock {
 
     /// Follows the clock of the anchor, which showed `at` at the moment `when`; not a jump of it, before it has stayed there
     /// for a minute.
+    #[must_use]
     pub fn follow(&self, at: Timestamp, when: Instant) -> Seen {
         match self {
             Self::System(anchor) => anchor.see(at, when),

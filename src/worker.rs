@@ -221,6 +221,6 @@ impl Worker {
         self.service.stop_sending();
         self.tasks.close();
         self.tasks.wait().await;
-        self.service.leave().await;
+        Box::pin(self.service.leave()).await;
     }
 }

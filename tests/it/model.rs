@@ -24,7 +24,9 @@ const TELLERS: usize = 2;
 
 /// The seeds that the environment asks for, or the first `few`.
 fn seeds(few: u64) -> Range<u64> {
-    let Ok(asked) = std::env::var("MODEL_SEEDS") else { return 0..few };
+    #[expect(clippy::disallowed_methods, reason = "whoever runs the tests says how many stories are told")]
+    let asked = std::env::var("MODEL_SEEDS");
+    let Ok(asked) = asked else { return 0..few };
     let number = |text: &str| text.parse::<u64>().expect("MODEL_SEEDS is a number, or two with .. between them");
     match asked.split_once("..") {
         Some((from, to)) => number(from)..number(to),

@@ -112,7 +112,9 @@ impl Provider for Moody {
     async fn send_bulk(&self, messages: &[Submission]) -> Result<Vec<Outcome>, Outcome> {
         let mood = self.mood();
         if let Mood::Hang { .. } = mood {
-            messages.iter().for_each(|message| self.note(message, mood));
+            for message in messages {
+                self.note(message, mood);
+            }
             return std::future::pending().await;
         }
         let mut outcomes = Vec::with_capacity(messages.len());

@@ -43,6 +43,10 @@ pub struct World {
     told: String,
 }
 
+fn caller(owner: OwnerId) -> Caller {
+    Caller::new(owner, "messages:send messages:read campaigns")
+}
+
 fn number(n: usize) -> String {
     format!("+30690000000{n}")
 }
@@ -79,10 +83,6 @@ impl World {
         self.happen(step).await;
     }
 
-    fn caller(&self, owner: OwnerId) -> Caller {
-        Caller::new(owner, "messages:send messages:read campaigns")
-    }
-
     async fn happen(&mut self, step: Step) {
         match step {
             Step::Send { owner, at_most_once, key, later, brief } => {
@@ -94,7 +94,7 @@ impl World {
             }
             Step::Pause(n) | Step::Resume(n) | Step::Cancel(n) => {
                 let Some((owner, id)) = self.campaigns.get(n % self.campaigns.len().max(1)).copied() else { return };
-                let caller = self.caller(owner);
+                let caller = caller(owner);
                 let _ = match step {
                     Step::Pause(_) => self.service.pause_campaign(&caller, id.0).await,
                     Step::Resume(_) => self.service.resume_campaign(&caller, id.0).await,
@@ -146,7 +146,7 @@ impl World {
             scheduled_at: later.map(|later| self.rig.clock.now() + later),
             validity: (brief && key.is_none()).then(|| SignedDuration::from_secs(60)),
         };
-        let sent = self.service.send_single(&self.caller(owner), request, Vec::new(), None).await;
+        let sent = self.service.send_single(&caller(owner), request, Vec::new(), None).await;
         let Ok(sent) = sent else { return };
         let id = sent.message.id;
         self.accepted.push(id);
@@ -161,7 +161,7 @@ impl World {
     }
 
     async fn campaign(&mut self, owner: OwnerId, recipients: usize, at_most_once: bool) -> Result<(), ()> {
-        let caller = self.caller(owner);
+        let caller = caller(owner);
         let new = CreateCampaign {
             name: "spring".to_owned(),
             text: "Hello".to_owned(),
@@ -268,7 +268,7 @@ impl World {
         self.provider.be(Mood::Hang { taken }, usize::MAX);
         let service = self.service.clone();
         if sends {
-            let (caller, dying) = (self.caller(self.owners[0]), service.clone());
+            let (caller, dying) = (caller(self.owners[0]), service.clone());
             let request = SendSingle {
                 destination: number(0),
                 text: "Hello".to_owned(),
