@@ -79,6 +79,7 @@ fn bury(m: &mut Message, now: Timestamp) -> Value {
             m.state.dispatch = Dispatch::Unknown;
         } else if m.state.dispatch == Dispatch::Queued {
             m.state.dispatch = Dispatch::Dead;
+            m.state.held_by = None;
             m.state.failed_at = Some(now);
             explain(m, "PROCESS_CRASHED", "the process that held it ended three times");
         }
