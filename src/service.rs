@@ -164,6 +164,10 @@ struct Inner {
     polls: poll::PollBudget,
     /// How full the queue was when somebody last asked.
     depths: health::Kept,
+    /// Whether the database took a write when somebody last asked.
+    readiness: health::Readiness,
+    /// Held by whoever reads inbound messages: they are read in their order, one at a time over all replicas.
+    reading: tokio::sync::Mutex<()>,
     /// Where streams of changes meet the tail of the journal.
     hub: Arc<watch_messages::Hub>,
 }
@@ -214,6 +218,8 @@ impl Service {
             metrics,
             polls: poll::PollBudget::default(),
             depths: health::Kept::default(),
+            readiness: health::Readiness::default(),
+            reading: tokio::sync::Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }

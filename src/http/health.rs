@@ -34,10 +34,7 @@ pub(super) fn routes(service: &Service) -> Router {
 async fn readiness(service: &Service) -> Response {
     if let Err(why) = service.ready().await {
         let body = match why {
-            NotReady::Database(e) => {
-                tracing::warn!(cause = e.cause(), "not ready: the database takes no write");
-                json!({"message": "The database takes no write", "code": "DATABASE_UNAVAILABLE"})
-            }
+            NotReady::Database => json!({"message": "The database takes no write", "code": "DATABASE_UNAVAILABLE"}),
             NotReady::Stalled(loops) => {
                 let loops: Vec<&str> = loops.into_iter().map(Loop::name).collect();
                 json!({"message": "Work in the background stands still", "code": "STALLED", "loops": loops})

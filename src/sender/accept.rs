@@ -3,15 +3,13 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::message::{Dispatch, Lease, Message};
+use crate::domain::message::{Dispatch, Message};
 use crate::domain::rate::Rate;
 use crate::domain::status::Event;
 use crate::error::Error;
 use crate::sender::Sender;
-use crate::sender::persist::ANSWER_MARGIN;
 use crate::store::{self, Accepted, IdempotencyKey, Job, Pick};
 
 /// How long it is waited at most.
@@ -36,7 +34,7 @@ impl Sender {
         match self.inner.store.accept(message.clone(), key.clone(), rate, cancel).await {
             Err(store::Error::InDoubt(cause)) => {
                 tracing::warn!(message = %message.id, %cause, "it is not known whether a message was stored; asking again");
-                self.accept_again(message, key, rate).await
+                Box::pin(self.accept_again(message, key, rate)).await
             }
             known => Ok(known?),
         }
@@ -69,25 +67,21 @@ impl Sender {
 
     /// The message as it was stored; given back to the queue if its lease would not outlast the call.
     async fn in_time(&self, stored: Message) -> Result<Accepted, Error> {
-        let call = SignedDuration::try_from(self.inner.settings.provider_timeout).unwrap_or(SignedDuration::MAX);
-        let left = stored.state.due_at.map_or(SignedDuration::ZERO, |end| end.duration_since(self.inner.clock.now()));
         let Some(lease) = stored.lease().filter(|_| stored.state.dispatch == Dispatch::Sending) else {
             return Ok(Accepted::New(Box::new(stored)));
         };
-        if left >= call.saturating_add(ANSWER_MARGIN) {
+        if self.time_for_call(&stored).is_some() {
             return Ok(Accepted::New(Box::new(stored)));
         }
-        let released =
-            self.inner.store.apply(Job { pick: Pick::Id(stored.id), event: Event::Release { lease } }).await?;
+        let released = self.persist(vec![Job { pick: Pick::Id(stored.id), event: Event::Release { lease } }]).await?;
         self.wake();
-        Ok(Accepted::New(Box::new(released.into_iter().next().map_or(stored, |moved| moved.message))))
+        Ok(Accepted::New(Box::new(released.into_iter().flatten().next().map_or(stored, |moved| moved.message))))
     }
 
     /// Its caller hears that it was not stored, and may say it again. With a key that is the same message, which goes to the
     /// queue if it is there; without one it is not to be sent.
     fn withdraw(&self, message: &Message, keyed: bool) {
-        let lease: Option<Lease> = message.lease();
-        let event = match lease {
+        let event = match message.lease() {
             Some(lease) if keyed => Event::Release { lease },
             None if keyed => return,
             lease => Event::Withdraw { lease },

@@ -1,5 +1,7 @@
 //! Handing messages to the provider: what is past the fence is sent, and settled whatever happens meanwhile.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 
 use crate::domain::gate::Signal;
@@ -34,7 +36,17 @@ impl Submission {
     }
 }
 
+/// How much of a lease has to be left when a call begins, beyond the call itself: time for its answer's commit.
+const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(5);
+
 impl Sender {
+    /// How long a call may take that begins now under the message's lease; `None` if the longest would not end in time.
+    pub(super) fn time_for_call(&self, message: &Message) -> Option<Duration> {
+        let now = self.inner.clock.now();
+        let left = message.state.due_at.map_or(SignedDuration::ZERO, |end| end.duration_since(now)) - ANSWER_MARGIN;
+        Duration::try_from(left).ok().filter(|left| *left >= self.inner.settings.provider_timeout)
+    }
+
     /// Sends a message that passed the fence under our lease, and settles it. Returns the message as it is then, and
     /// the provider's outcome.
     pub(super) async fn deliver(&self, message: Message) -> Result<(Message, Outcome), Error> {

@@ -1,6 +1,5 @@
 //! Handing many messages to the provider in one call, and finding the one that spoils it for the others.
 
-use jiff::SignedDuration;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::domain::gate::Signal;
@@ -11,9 +10,6 @@ use crate::metrics::ProviderCall;
 use crate::provider::Submission;
 use crate::sender::Sender;
 use crate::store::{Job, Pick};
-
-/// How much of the lease has to be left to begin another call.
-const CALL_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 
 impl Sender {
     /// Sends messages that passed the fence, in a task of its own. The slot is free again when all are settled.
@@ -49,12 +45,7 @@ impl Sender {
 
     async fn call_bulk(&self, messages: &[Message]) -> Result<Vec<Outcome>, Outcome> {
         let Some(first) = messages.first() else { return Ok(Vec::new()) };
-        let now = self.inner.clock.now();
-        let left = first.state.due_at.map_or(SignedDuration::ZERO, |end| end.duration_since(now)) - CALL_MARGIN;
-        let Ok(left) = std::time::Duration::try_from(left) else { return Err(out_of_time()) };
-        if left < self.inner.settings.provider_timeout {
-            return Err(out_of_time());
-        }
+        let Some(left) = self.time_for_call(first) else { return Err(out_of_time()) };
         let submissions: Vec<Submission> = messages.iter().map(Submission::of).collect();
         let begun = tokio::time::Instant::now();
         let called = match submissions.as_slice() {

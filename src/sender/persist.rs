@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
-
 use crate::domain::ids::MessageId;
 use crate::domain::message::Lease;
 use crate::domain::status::Event;
@@ -13,8 +11,6 @@ use crate::sender::Sender;
 use crate::spool::{self, Entry};
 use crate::store::{self, Job, Moved, Pick};
 
-/// How much of a lease has to be left when a call begins, beyond the call itself: time for its answer's commit.
-pub(super) const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 /// How long it is waited at most.
 const LAST_PAUSE: Duration = Duration::from_secs(2);
 

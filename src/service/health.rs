@@ -14,6 +14,8 @@ use crate::store::Depths;
 /// How long the depths are answered from memory: counting a deep queue takes a while.
 const DEPTHS_TTL: Duration = Duration::from_secs(5);
 
+/// How long it is answered from memory whether the database takes a write.
+const READINESS_TTL: Duration = Duration::from_secs(1);
 /// A loop that has not come round for so long stands still: each pass is bounded by the limits of what it waits for.
 const STALLED: Duration = Duration::from_mins(5);
 
@@ -21,10 +23,13 @@ const STALLED: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub enum NotReady {
     /// The database does not take a write.
-    Database(Error),
+    Database,
     /// These loops in the background stand still.
     Stalled(Vec<Loop>),
 }
+
+/// When the last small write was tried, and whether the database took it.
+pub(super) type Readiness = tokio::sync::Mutex<Option<(Instant, bool)>>;
 
 /// The depths, as they were read last.
 pub(super) type Kept = tokio::sync::Mutex<Option<(Instant, Depths)>>;
@@ -71,8 +76,23 @@ impl Service {
     }
 
     /// Whether a send could be accepted now: the database takes a write, and what goes on in the background has not stood still.
+    /// Within a second it is answered from memory, and whoever asks meanwhile waits for the one write: anybody may ask.
     pub async fn ready(&self) -> Result<(), NotReady> {
-        self.note_process().await.map_err(NotReady::Database)?;
+        let mut known = self.inner.readiness.lock().await;
+        let writes = match *known {
+            Some((at, writes)) if at.elapsed() < READINESS_TTL => writes,
+            _ => {
+                let noted = self.note_process().await;
+                if let Err(e) = &noted {
+                    tracing::warn!(cause = e.cause(), "not ready: the database takes no write");
+                }
+                known.insert((Instant::now(), noted.is_ok())).1
+            }
+        };
+        drop(known);
+        if !writes {
+            return Err(NotReady::Database);
+        }
         let stalled = self.inner.metrics.loop_ages().into_iter().filter(|(_, age)| *age > STALLED);
         let stalled: Vec<Loop> = stalled.map(|(which, _)| which).collect();
         if stalled.is_empty() { Ok(()) } else { Err(NotReady::Stalled(stalled)) }

@@ -22,8 +22,10 @@ impl Service {
         Ok(())
     }
 
-    /// Reads the inbound messages that wait, in their order. Returns how many.
+    /// Reads the inbound messages that wait, in their order. Returns how many; none if this process is at it: a flood of
+    /// posts is not to wait for its turn by as many connections to the database.
     pub async fn read_inbound(&self) -> Result<usize, Error> {
+        let Ok(_alone) = self.inner.reading.try_lock() else { return Ok(0) };
         for done in 0..PASS {
             let keywords = self.inner.settings.webhooks.keywords.clone();
             let Some(read) = self.inner.store.read_next_inbound(keywords).await? else { return Ok(done) };

@@ -3,6 +3,7 @@
 mod bulk;
 mod campaigns;
 mod doubt;
+mod health;
 mod plans;
 mod poll;
 mod queue;

@@ -188,6 +188,8 @@ async fn an_answer_in_hand_outlives_its_process(rig: Rig) {
     process.shutdown_background();
     assert!(sending.await.is_err(), "the process has ended");
     drop(service);
+    // Its threads end when they come to it; what they did until then nobody else may undo.
+    eventually(async || Spool::open(folder.path()).unwrap().leftovers().len() == 1).await;
     rig.clock.advance(SignedDuration::from_mins(2));
     rig.store.interrupt(|_| None);
 

@@ -111,6 +111,10 @@ async fn an_attempt_that_gets_no_answer_ends_in_time_and_takes_its_connection_wi
     let holder = connect(&rig.address).await.unwrap();
     holder.batch_execute("BEGIN; SELECT * FROM gates WHERE name = 'account' FOR UPDATE").await.unwrap();
     let begun = Instant::now();
+    // Connections that are open when it gives no answer.
+    let pings = futures::future::join_all((0..3).map(|_| rig.store.ping())).await;
+    assert!(pings.into_iter().all(|ping| ping.is_ok()));
+    rig.execute("CREATE TABLE marker AS SELECT clock_timestamp() AS at").await;
     let waited = rig.store.change_gate("account", |gate, _| gate.rate = Some(5)).await;
     assert!(matches!(waited, Err(Error::Unavailable(_))));
     assert!(begun.elapsed().as_secs() < 10);
@@ -121,6 +125,11 @@ async fn an_attempt_that_gets_no_answer_ends_in_time_and_takes_its_connection_wi
     eventually(async || count(&rig.config.url, ours).await == 0).await;
     let (gate, ()) = rig.store.change_gate("account", |_, _| ()).await.unwrap();
     assert_eq!(gate.rate, None, "what was given up was not done after all");
+    // What took the one may have taken the others: none of them is used any more.
+    let before = "pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+        AND application_name <> 'holder' AND backend_start < (SELECT at FROM marker) AND query NOT LIKE '%FOR UPDATE'";
+    drop(holder);
+    eventually(async || count(&rig.config.url, before).await == 0).await;
 }
 
 /// What opens a transaction, in Diesel's words and in SQL.

@@ -1,0 +1,101 @@
+//! What many may ask for at once, readiness first, and the loops in the background, which one message must not end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use jiff::SignedDuration;
+use messaging::domain::ids::ProviderMessageId;
+use messaging::domain::outcome::Outcome;
+use messaging::domain::rate::Rate;
+use messaging::metrics::Loop;
+use messaging::provider::{Provider, ReadError, Snapshot, Submission};
+use messaging::service::{NotReady, Settings};
+use messaging::store::{Interruption, Point};
+use messaging::worker::Worker;
+
+use crate::support::database::on_both_databases;
+use crate::support::scripted::{Scripted, all, id_of};
+use crate::support::settings::{self, ForTests as _};
+use crate::support::store::{Rig, eventually};
+
+on_both_databases![Rig::on =>
+    however_many_ask_whether_it_is_ready_the_database_is_asked_once,
+    however_many_posts_come_one_of_the_process_reads_them,
+    a_process_whose_database_takes_no_write_is_not_ready,
+    a_loop_that_panics_goes_on_and_is_counted,
+];
+
+/// Counts the transactions that are begun from now on.
+fn count_transactions(rig: &Rig) -> Arc<AtomicUsize> {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let counted = begun.clone();
+    rig.store.interrupt(move |point| {
+        counted.fetch_add(usize::from(point == Point::Begin), Ordering::Relaxed);
+        None
+    });
+    begun
+}
+
+async fn however_many_posts_come_one_of_the_process_reads_them(rig: Rig) {
+    let service = settings::service(&rig.store, &rig.clock, Scripted::new(all), Settings::for_tests());
+    let begun = count_transactions(&rig);
+    let read = futures::future::join_all((0..50).map(|_| service.read_inbound())).await;
+    assert!(read.into_iter().all(|read| read.is_ok_and(|read| read == 0)));
+    // Each would wait for its turn by a connection of its own.
+    assert_eq!(begun.load(Ordering::Relaxed), 1);
+}
+
+async fn however_many_ask_whether_it_is_ready_the_database_is_asked_once(rig: Rig) {
+    let service = settings::service(&rig.store, &rig.clock, Scripted::new(all), Settings::for_tests());
+    let begun = count_transactions(&rig);
+    let ready = futures::future::join_all((0..500).map(|_| service.ready())).await;
+    assert!(ready.into_iter().all(|ready| ready.is_ok()));
+    assert_eq!(begun.load(Ordering::Relaxed), 1);
+}
+
+async fn a_process_whose_database_takes_no_write_is_not_ready(rig: Rig) {
+    let service = settings::service(&rig.store, &rig.clock, Scripted::new(all), Settings::for_tests());
+    rig.store.interrupt(|point| (point == Point::Commit).then_some(Interruption::Unavailable));
+    rig.store.ping().await.expect("it can be read");
+    assert!(matches!(service.ready().await, Err(NotReady::Database)));
+}
+
+/// A provider that takes everything, and whose read model breaks the one that reads.
+struct Breaking;
+
+#[async_trait]
+impl Provider for Breaking {
+    async fn send(&self, message: &Submission) -> Outcome {
+        id_of(message)
+    }
+
+    async fn send_bulk(&self, messages: &[Submission]) -> Result<Vec<Outcome>, Outcome> {
+        all(messages)
+    }
+
+    async fn read(&self, _: &ProviderMessageId) -> Result<Snapshot, ReadError> {
+        panic!("an answer that nobody thought of")
+    }
+}
+
+async fn a_loop_that_panics_goes_on_and_is_counted(rig: Rig) {
+    let settings = Settings { poll_rate: Rate::new(1000, 1000), ..Settings::for_tests() };
+    let service = settings::service(&rig.store, &rig.clock, Arc::new(Breaking), settings);
+    let owner = rig.owner().await;
+    rig.sent(owner, None, "p-1").await;
+    rig.clock.advance(SignedDuration::from_hours(24));
+    let worker = Worker::start(&service, true);
+    let panics = async || {
+        let text = service.render_metrics().await;
+        let line = text.lines().find_map(|line| line.strip_prefix(r#"messaging_loop_panics_total{loop="polls"} "#));
+        line.map_or(0, |n| n.parse().unwrap())
+    };
+    for panicked in 1..=2 {
+        eventually(async || panics().await == panicked).await;
+        // It is asked about again.
+        rig.clock.advance(SignedDuration::from_hours(24));
+    }
+    assert!(service.metrics().loop_ages().iter().any(|(which, _)| *which == Loop::Polls));
+    worker.stop().await;
+}
