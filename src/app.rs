@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt as _;
-use secrecy::SecretString;
 
+use crate::auth::rules::Rules;
 use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
 use crate::config::{Config, Error, Spooling, variables as var};
@@ -34,7 +34,7 @@ pub async fn build(config: &Config) -> Result<Service, Error> {
     Ok(Service::new(Parts {
         store,
         provider: Arc::new(provider),
-        tokens: tokens(&config.jwt_secret)?,
+        tokens: tokens(config.tokens.clone())?,
         clock,
         random: Arc::new(|| rand::rng().random()),
         spool,
@@ -53,7 +53,8 @@ pub async fn build(config: &Config) -> Result<Service, Error> {
             repeat_patience: REPEAT_PATIENCE,
             first_pause: FIRST_PAUSE,
             webhooks: config.webhooks.clone(),
-            watching: Watching::of(config.grpc.watch_streams),
+            watching: Watching::default(),
+            admission: config.admission.clone(),
             retention: config.retention,
         },
     }))
@@ -75,9 +76,17 @@ fn open_spool(spooling: &Spooling) -> Result<Option<Spool>, Error> {
     }
 }
 
-/// Tokens under the configured secret.
-pub fn tokens(secret: &SecretString) -> Result<Tokens, Error> {
-    Tokens::new(secret).ok_or_else(|| var::JWT_SECRET.error("is too short: use 32 bytes or more"))
+/// Tokens by the configured rules.
+pub fn tokens(rules: Rules) -> Result<Tokens, Error> {
+    let told = rules.provider.is_some();
+    Tokens::with(rules).ok_or_else(|| {
+        if told {
+            var::JWT_JWKS_FILE
+                .error("holds a key that cannot be used: each needs a kid, and is RSA, EC (P-256) or OKP (Ed25519)")
+        } else {
+            var::JWT_SECRET.error("is too short: use 32 bytes or more")
+        }
+    })
 }
 
 pub fn database_error(e: &store::Error) -> Error {

@@ -1,9 +1,12 @@
 //! Who is calling, and what they may do: one identity for both APIs.
 
 pub mod keys;
+pub mod rules;
+pub mod signatures;
 pub mod tokens;
 
 use http::HeaderMap;
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::domain::ids::OwnerId;
@@ -49,12 +52,30 @@ impl Scope {
     }
 }
 
+/// The proof that the caller showed, by which it can be asked again later whether it still counts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Proof {
+    /// Nothing that could end: a caller inside the process.
+    #[default]
+    None,
+    /// A token: when it was issued, and when it ends.
+    Token {
+        /// Its `iat`.
+        issued: Option<Timestamp>,
+        /// Its `exp`.
+        until: Option<Timestamp>,
+    },
+    /// The API key with this id.
+    Key(i64),
+}
+
 /// The caller: whose messages these are, and what may be done with them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The user that the credentials stand for.
     pub user: OwnerId,
     scopes: Vec<Scope>,
+    proof: Proof,
 }
 
 impl Caller {
@@ -62,7 +83,19 @@ impl Caller {
     #[must_use]
     pub fn new(user: OwnerId, scopes: &str) -> Self {
         let named = |s: &Scope| scopes.split_whitespace().any(|word| word == s.name());
-        Self { user, scopes: Scope::ALL.into_iter().filter(named).collect() }
+        Self { user, scopes: Scope::ALL.into_iter().filter(named).collect(), proof: Proof::None }
+    }
+
+    /// The same caller, who showed this.
+    #[must_use]
+    pub fn by(self, proof: Proof) -> Self {
+        Self { proof, ..self }
+    }
+
+    /// The proof that was shown.
+    #[must_use]
+    pub fn proof(&self) -> &Proof {
+        &self.proof
     }
 
     /// Whether the credentials allow this.

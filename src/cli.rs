@@ -5,6 +5,7 @@
 
 mod admin;
 pub mod client;
+mod credentials;
 mod erase;
 mod import;
 mod operate;
@@ -12,6 +13,7 @@ mod queue;
 mod reports;
 mod sandbox;
 mod serve;
+mod users;
 mod worker;
 
 use std::io::Write;
@@ -41,12 +43,12 @@ enum Command {
     CheckConfig(admin::CheckConfig),
     /// Users, who own messages and campaigns
     #[command(subcommand)]
-    User(admin::User),
+    User(users::User),
     /// API keys
     #[command(subcommand)]
-    Key(admin::Key),
+    Key(credentials::Key),
     /// Print a token for a user
-    Token(admin::Token),
+    Token(credentials::Token),
     /// Send what is queued, without a gRPC listener
     Worker,
     /// Route accounts: their limits, and what holds them
@@ -111,6 +113,13 @@ pub async fn run(
             let wanted = !usage.use_stderr();
             let _ = if wanted { write!(out, "{usage}") } else { write!(err, "{usage}") };
             return ExitCode::from(if wanted { 0 } else { 2 });
+        }
+    };
+    let env = match config::secrets::from_files(env) {
+        Ok(env) => env,
+        Err(e) => {
+            let _ = writeln!(err, "messaging: {e}");
+            return ExitCode::from(2);
         }
     };
     let done = match command {

@@ -8,6 +8,7 @@ mod fallback;
 mod identities;
 mod load;
 mod reference;
+pub(crate) mod secrets;
 mod serving;
 mod values;
 mod variable;
@@ -15,6 +16,6 @@ pub(crate) mod variables;
 
 pub use env::Env;
 pub use error::Error;
-pub(crate) use load::{data_dir, database};
+pub(crate) use load::{data_dir, database, tokens};
 pub use reference::{example, page};
-pub use serving::{Config, Grpc, Provider, Spooling, TlsFiles, Work};
+pub use serving::{Config, Grpc, Http, Provider, Spooling, TlsFiles, Work};

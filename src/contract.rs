@@ -1,10 +1,6 @@
 //! Each RPC of the contract as a call to the service, from its request message to its answer: the same for whichever
 //! API it came through. The APIs add who calls, and how errors and streams leave.
 
-mod call_permits;
 pub mod campaigns;
 mod convert;
 pub mod messages;
-
-pub(crate) use call_permits::CallPermit;
-pub use call_permits::CallPermits;

@@ -78,6 +78,21 @@ pub enum Error {
         /// How long to wait.
         retry_after: Duration,
     },
+    /// The owner has as much of a quota at once as one may have: another call ends, and it may.
+    Quota {
+        /// A stable upper-snake reason.
+        reason: &'static str,
+        /// The quota that is used up, for example `calls`.
+        quota: &'static str,
+        /// How much of it one may have now.
+        most: usize,
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// The request is longer than so many bytes.
+    TooLarge(usize),
+    /// The request did not come in time.
+    TooSlow,
     /// The caller gave up.
     Cancelled,
     /// A fault of ours; the cause is for the log alone.
@@ -103,9 +118,12 @@ impl Error {
             Self::NotFound(Resource::Message, _) => "MESSAGE_NOT_FOUND",
             Self::NotFound(Resource::Campaign, _) => "CAMPAIGN_NOT_FOUND",
             Self::NotFound(Resource::User, _) => "USER_NOT_FOUND",
-            Self::Precondition { reason, .. } | Self::Unavailable { reason, .. } | Self::Exhausted { reason, .. } => {
-                reason
-            }
+            Self::Precondition { reason, .. }
+            | Self::Unavailable { reason, .. }
+            | Self::Exhausted { reason, .. }
+            | Self::Quota { reason, .. } => reason,
+            Self::TooLarge(_) => "BODY_TOO_LARGE",
+            Self::TooSlow => "BODY_TOO_SLOW",
             Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::InFlight => "IDEMPOTENCY_KEY_IN_FLIGHT",
             Self::Cancelled => "CANCELLED",
@@ -131,6 +149,11 @@ impl Error {
             Self::Precondition { message, .. } => message.clone(),
             Self::KeyReused => "The idempotency key was used with other content".to_owned(),
             Self::InFlight => "The first call with this idempotency key is still at work".to_owned(),
+            Self::Quota { quota, most, .. } => {
+                format!("This owner has as many {quota} in hand as one may have now: {most}. End some, or try again.")
+            }
+            Self::TooLarge(most) => format!("The body is longer than {most} bytes"),
+            Self::TooSlow => "The body did not come in time".to_owned(),
             Self::Cancelled => "The call was cancelled; nothing was stored".to_owned(),
             Self::Internal { .. } => "Internal error".to_owned(),
         }
@@ -141,7 +164,9 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::InFlight => Some(Duration::from_secs(1)),
-            Self::Unavailable { retry_after, .. } | Self::Exhausted { retry_after, .. } => Some(*retry_after),
+            Self::Unavailable { retry_after, .. }
+            | Self::Exhausted { retry_after, .. }
+            | Self::Quota { retry_after, .. } => Some(*retry_after),
             _ => None,
         }
     }

@@ -1,7 +1,10 @@
 //! The gRPC API: decodes, asks the service, encodes. It holds no rule and no query.
 
+mod admit;
+mod body;
 mod campaigns;
 mod entry;
+mod framing;
 mod messaging;
 mod observe;
 mod status;
@@ -9,6 +12,7 @@ mod status;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
+pub use admit::AdmitLayer;
 pub use observe::ObserveLayer;
 pub use status::render;
 

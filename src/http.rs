@@ -1,5 +1,6 @@
 //! The HTTP API: the API for browsers, what the provider posts, and whether the process lives and can work.
 
+mod bodies;
 mod campaigns;
 mod delivery_report;
 mod endpoint;
@@ -20,7 +21,6 @@ mod stream_urls;
 mod transcode;
 mod webhook;
 
-pub use crate::contract::CallPermits;
 pub use guard::cors;
 pub use problem::Problem;
 
@@ -39,16 +39,17 @@ pub struct Front {
     pub origins: Vec<HeaderValue>,
     /// Set when the process stops: streams end.
     pub stop: CancellationToken,
-    /// How many calls are served at once.
-    pub permits: CallPermits,
 }
 
 /// All routes of the API. What it does not know it says so, in JSON.
 pub fn routes(service: &Service, front: Front) -> Router {
     let api = HttpApi { service: service.clone(), stop: front.stop };
-    let prompt = endpoint::router(routes::prompt()).layer(middleware::from_fn(guard::in_time));
-    let api = prompt.merge(endpoint::router(recipients::endpoints())).with_state(api);
-    let api = api.layer(middleware::from_fn_with_state(front.permits, guard::with_permit));
+    let in_time = || middleware::from_fn(guard::in_time);
+    let admitted = middleware::from_fn_with_state(service.clone(), guard::admitted);
+    let prompt = endpoint::router(routes::prompt()).layer(in_time());
+    let called = prompt.merge(endpoint::router(recipients::endpoints())).layer(admitted);
+    let by_token = endpoint::router(stream_urls::by_token()).layer(in_time());
+    let api = called.merge(by_token).layer(middleware::from_fn(guard::permitted)).with_state(api);
     finish(health::routes(service).merge(api).merge(openapi::routes(routes::all)), service, &front.origins)
 }
 

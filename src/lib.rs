@@ -1,5 +1,6 @@
 //! The messaging service: a gRPC API to the SMS provider Mitto that loses nothing and counts every duplicate.
 
+pub mod admission;
 mod app;
 pub mod auth;
 mod caches;

@@ -22,11 +22,12 @@ pub use labels::{
     SendOutcome, Verb,
 };
 
+use crate::admission::Quota;
 use crate::domain::gate::Holding;
 use crate::domain::message::{Dispatch, Lane, Status};
 use labels::{
     Answer, Flight, OfCall, OfConnection, OfErased, OfFlight, OfGate, OfInbound, OfLane, OfLoop, OfMethod, OfPoll,
-    OfPost, OfProviderCall, OfReport, OfRequest, OfRoute, OfSend, OfState, OfTimer, Use,
+    OfPost, OfProviderCall, OfQuota, OfReport, OfRequest, OfRoute, OfSend, OfState, OfTimer, Use,
 };
 
 /// The media type of [`Metrics::render`].
@@ -61,6 +62,8 @@ struct Inner {
     erased: Family<OfErased, Counter>,
     in_flight: Family<OfFlight, Gauge>,
     watches: Gauge,
+    shares: Family<OfQuota, Gauge>,
+    open_connections: Gauge,
     gates: Family<OfGate, Gauge>,
     waiting: Family<OfLane, Gauge>,
     oldest: Family<OfLane, Gauge<f64, AtomicU64>>,
@@ -102,6 +105,8 @@ impl Default for Metrics {
             erased: Family::default(),
             in_flight: Family::default(),
             watches: Gauge::default(),
+            shares: Family::default(),
+            open_connections: Gauge::default(),
             gates: Family::default(),
             waiting: Family::default(),
             oldest: Family::default(),
@@ -151,6 +156,8 @@ impl Inner {
         r.register("polls", "Questions about messages without a final report, by outcome", self.polls.clone());
         r.register("erased", "What was erased because of its age, by what it was", self.erased.clone());
         r.register("in_flight", "Messages (single) and calls (bulk) in this process's hands", self.in_flight.clone());
+        r.register("admission_taken", "What callers have in hand here, by quota", self.shares.clone());
+        r.register("open_connections", "Connections of both listeners", self.open_connections.clone());
         r.register("watch_streams", "Streams of WatchMessages that are open here", self.watches.clone());
         r.register(
             "gates_held",
@@ -193,9 +200,16 @@ pub struct Reading {
     pub in_flight: (i64, i64),
     /// How many streams of `WatchMessages` are open.
     pub watches: i64,
+    /// How much of each quota callers have in hand.
+    pub shares: Vec<(Quota, i64)>,
 }
 
 impl Metrics {
+    /// So many connections are open.
+    pub fn open_connections(&self, n: usize) {
+        self.inner.open_connections.set(i64::try_from(n).unwrap_or(i64::MAX));
+    }
+
     /// A gRPC call ended.
     pub fn call(&self, method: Rpc, code: Code, took: Duration) {
         self.inner.calls.get_or_create(&OfCall { method, code }).inc();
@@ -328,6 +342,9 @@ impl Metrics {
             inner.loop_ages.get_or_create(&OfLoop { r#loop: which }).set(age.as_secs_f64());
         }
         inner.watches.set(reading.watches);
+        for (quota, taken) in &reading.shares {
+            inner.shares.get_or_create(&OfQuota { quota: *quota }).set(*taken);
+        }
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &inner.registry);

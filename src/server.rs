@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic_web::GrpcWebLayer;
 
-use crate::config::{Error, Grpc, TlsFiles};
-use crate::grpc::{Health, ObserveLayer};
+use crate::admission::{ConnectionLimits, Connections, descriptors};
+use crate::config::{Error, Grpc, Http, TlsFiles};
+use crate::grpc::{AdmitLayer, Health, ObserveLayer};
 use crate::service::Service;
 use crate::{grpc, http};
 
@@ -26,6 +27,8 @@ const HEALTH: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_secs(20);
 /// How many streams one connection may have open.
 const STREAMS_PER_CONNECTION: u32 = 1024;
+/// How often it is looked for connections that ask for nothing.
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// Why serving ended before it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -44,17 +47,19 @@ pub struct Listeners {
     grpc: TcpListener,
     http: TcpListener,
     tls: Option<tls::Tls>,
+    http_tls: Option<tls::Tls>,
+    connections: Connections,
     addresses: (SocketAddr, SocketAddr),
 }
 
 impl Listeners {
     /// Takes the addresses and reads the certificates.
-    pub async fn open(config: &Grpc, http_addr: SocketAddr) -> Result<Self, Error> {
-        let tls = config.tls.clone().map(|files| tls::Tls::load(files.into())).transpose();
-        let tls = tls.map_err(|e| Error::new(e.to_string()))?;
+    pub async fn open(config: &Grpc, http: &Http) -> Result<Self, Error> {
+        let (tls, http_tls) = (load(config.tls.as_ref())?, load(http.tls.as_ref())?);
         let (grpc, grpc_at) = listen("GRPC_ADDR", config.addr).await?;
-        let (http, http_at) = listen("HTTP_ADDR", http_addr).await?;
-        Ok(Self { grpc, http, tls, addresses: (grpc_at, http_at) })
+        let (http, http_at) = listen("HTTP_ADDR", http.addr).await?;
+        let connections = connections(config.max_connections);
+        Ok(Self { grpc, http, tls, http_tls, connections, addresses: (grpc_at, http_at) })
     }
 
     /// The addresses that the listeners got: gRPC, HTTP.
@@ -66,29 +71,28 @@ impl Listeners {
     /// Reads the certificates again at every SIGHUP from now on. Without TLS the signal is taken and means nothing.
     pub fn reload_on_hangup(&self) -> std::io::Result<()> {
         let mut hangup = signal(SignalKind::hangup())?;
-        let tls = self.tls.clone();
+        let both = [self.tls.clone(), self.http_tls.clone()];
         tokio::spawn(async move {
             while hangup.recv().await.is_some() {
-                match tls.as_ref().map(tls::Tls::reload) {
-                    None => {}
-                    Some(Ok(())) => tracing::info!("certificates were read again"),
-                    Some(Err(e)) => tracing::error!(error = %e, "certificates stay as they were"),
+                for tls in both.iter().flatten() {
+                    match tls.reload() {
+                        Ok(()) => tracing::info!("certificates were read again"),
+                        Err(e) => tracing::error!(error = %e, "certificates stay as they were"),
+                    }
                 }
             }
         });
         Ok(())
     }
 
-    /// Serves until `stop`, up to `max_calls` at once, then lets calls in flight finish, within a limit. Pages of `origins` may call both APIs.
+    /// Serves until `stop`, then lets calls in flight finish, within a limit. Pages of `origins` may call both APIs.
     pub async fn serve(
         self,
         service: Service,
-        max_calls: usize,
         origins: Vec<HeaderValue>,
         stop: CancellationToken,
     ) -> Result<(), ServeError> {
         let (routes, health) = grpc::routes(service.clone()).await?;
-        let permits = http::CallPermits::new(max_calls);
         let watching = tokio::spawn(watch(service.clone(), health.clone(), stop.clone()));
         let grpc = Server::builder()
             // gRPC-web comes by HTTP/1 as well.
@@ -98,11 +102,16 @@ impl Listeners {
             .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
             .layer(tower::util::option_layer(http::cors(&origins)))
             .layer(GrpcWebLayer::new())
-            .layer(ObserveLayer(permits.clone(), service.metrics().clone()))
+            .layer(ObserveLayer(service.metrics().clone()))
+            .layer(AdmitLayer(service.clone()))
             .add_routes(routes)
-            .serve_with_incoming_shutdown(tls::incoming(self.grpc, self.tls), stop.clone().cancelled_owned());
-        let front = http::Front { origins, stop: stop.clone(), permits };
-        let http = http1::serve(self.http, http::routes(&service, front), http1::Limits::default(), stop.clone());
+            .serve_with_incoming_shutdown(
+                tls::incoming(self.grpc, self.tls, self.connections.clone()),
+                stop.clone().cancelled_owned(),
+            );
+        let front = http::Front { origins, stop: stop.clone() };
+        let routes = http::routes(&service, front);
+        let http = http1::serve(self.http, self.http_tls, routes, self.connections.clone(), http1::HEAD, stop.clone());
         let both = async {
             let http = async {
                 http.await;
@@ -113,6 +122,7 @@ impl Listeners {
         let served = tokio::select! {
             done = both => done,
             () = grace(&stop) => Ok(()),
+            () = sweep(&self.connections, &service) => Ok(()),
         };
         watching.abort();
         served
@@ -123,14 +133,18 @@ impl Listeners {
 #[derive(Debug)]
 pub struct HttpListener {
     listener: TcpListener,
+    tls: Option<tls::Tls>,
+    connections: Connections,
     address: SocketAddr,
 }
 
 impl HttpListener {
     /// Takes the address.
-    pub async fn open(addr: SocketAddr) -> Result<Self, Error> {
-        let (listener, address) = listen("HTTP_ADDR", addr).await?;
-        Ok(Self { listener, address })
+    pub async fn open(http: &Http, max_connections: Option<usize>) -> Result<Self, Error> {
+        let tls = load(http.tls.as_ref())?;
+        let (listener, address) = listen("HTTP_ADDR", http.addr).await?;
+        let connections = connections(max_connections);
+        Ok(Self { listener, tls, connections, address })
     }
 
     /// The address that the listener got.
@@ -143,8 +157,9 @@ impl HttpListener {
     pub async fn serve(self, service: Service, stop: CancellationToken) {
         let routes = http::worker_routes(&service);
         tokio::select! {
-            () = http1::serve(self.listener, routes, http1::Limits::default(), stop.clone()) => {}
+            () = http1::serve(self.listener, self.tls, routes, self.connections.clone(), http1::HEAD, stop.clone()) => {}
             () = grace(&stop) => {}
+            () = sweep(&self.connections, &service) => {}
         }
     }
 }
@@ -153,6 +168,27 @@ impl HttpListener {
 async fn grace(stop: &CancellationToken) {
     stop.cancelled().await;
     tokio::time::sleep(GRACE).await;
+}
+
+/// The certificates, if there are any.
+fn load(files: Option<&TlsFiles>) -> Result<Option<tls::Tls>, Error> {
+    let tls = files.map(|files| tls::Tls::load(files.clone().into())).transpose();
+    tls.map_err(|e| Error::new(e.to_string()))
+}
+
+/// So many connections, or as many as the system has files for.
+fn connections(most: Option<usize>) -> Connections {
+    let room = descriptors();
+    Connections::new(ConnectionLimits::of(most.unwrap_or(room)))
+}
+
+/// Shows out whoever asks for nothing, for ever.
+async fn sweep(connections: &Connections, service: &Service) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        connections.sweep();
+        service.metrics().open_connections(connections.count());
+    }
 }
 
 /// Keeps the health service true: not serving while the database is away, nor once the process stops.

@@ -43,6 +43,7 @@ pub use crate::store::{OptOut, OptOutSource};
 
 use secrecy::SecretString;
 
+use crate::admission::{self, Admission};
 use crate::auth::tokens::Tokens;
 use crate::caches::{CampaignStats, Users};
 use crate::clock::Clock;
@@ -91,6 +92,8 @@ pub struct Settings {
     pub webhooks: Webhooks,
     /// How streams of changes are bounded.
     pub watching: Watching,
+    /// How much there is for those who call.
+    pub admission: admission::Limits,
     /// How long things are kept.
     pub retention: Retention,
 }
@@ -168,6 +171,10 @@ struct Inner {
     readiness: health::Readiness,
     /// Held by whoever reads inbound messages: they are read in their order, one at a time over all replicas.
     reading: tokio::sync::Mutex<()>,
+    /// A memory of API keys.
+    keys: access::KnownKeys,
+    /// The shares of those who call.
+    admission: Admission,
     /// Where streams of changes meet the tail of the journal.
     hub: Arc<watch_messages::Hub>,
 }
@@ -205,6 +212,8 @@ impl Service {
             metrics.clone(),
         );
         let inner = Inner {
+            admission: Admission::new(&settings.admission),
+            keys: access::KnownKeys::default(),
             hub,
             store,
             provider,
@@ -228,6 +237,12 @@ impl Service {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.inner.clock
+    }
+
+    /// The shares of those who call.
+    #[must_use]
+    pub fn admission(&self) -> &Admission {
+        &self.inner.admission
     }
 
     /// The engine that sends what is queued.

@@ -52,7 +52,7 @@ pub use claim::{Claim, Claimed};
 pub use error::Error;
 pub use inbound::{ReadInbound, ToReview};
 pub use journal::{Horizon, JournalEntry, Position};
-pub use keys::{ApiKey, KeyOwner};
+pub use keys::{ApiKey, KeyOwner, NewApiKey};
 pub use legacy::{Differing, OldCampaign, OldHome, OldKind, OldUser};
 pub use lock::ServingLock;
 pub use messages::{Filter, HistoryEntry};

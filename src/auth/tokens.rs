@@ -1,49 +1,53 @@
-//! JSON Web Tokens: HS256 with `JWT_SECRET`; `sub` is the user, `scope` what the token allows.
+//! JSON Web Tokens: HS256 under our own keys, or what an identity provider signed whose public keys are known. `sub` is the
+//! user, `scope` what the token allows.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::auth::{Caller, Scope};
+use crate::auth::rules::{MIN_SECRET, Refused, Rules};
+use crate::auth::signatures::Signatures;
+use crate::auth::{Caller, Proof, Scope};
 use crate::domain::ids::OwnerId;
 
-/// The shortest secret: as many bytes as the digest has (RFC 7518, section 3.2).
-pub const MIN_SECRET: usize = 32;
 /// How far a token's times may be off, for clocks that differ.
 const LEEWAY: i64 = 30;
+/// How many tokens are remembered; one more, and all are forgotten.
+const MOST_SEEN: usize = 4096;
+/// The algorithms of identity providers' tokens.
+const PUBLIC: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
+/// The types that are tokens for us (RFC 7519, section 5.1; RFC 9068), in lower case and without `application/`.
+const TYPES: [&str; 2] = ["jwt", "at+jwt"];
 
 /// Makes and checks tokens.
 #[derive(Clone)]
-pub struct Tokens {
+pub struct Tokens(Arc<Inner>);
+
+struct Inner {
+    rules: Rules,
     encoding: EncodingKey,
-    decoding: DecodingKey,
-    /// Signs what is no token and must never pass for one: a key of its own, made from the secret.
-    signing: Hmac<Sha256>,
+    /// By its name.
+    decoding: Vec<(Option<String>, DecodingKey)>,
+    public: HashMap<String, DecodingKey>,
+    signatures: Signatures,
     /// The claims of tokens with a good signature, by their digest: callers show the same one again and again. Whether it
     /// is their time, and whether the user still exists, is asked at every call.
-    seen: Arc<RwLock<HashMap<[u8; 32], Arc<Claims>>>>,
+    seen: RwLock<HashMap<[u8; 32], Arc<Claims>>>,
 }
-
-/// How many tokens are remembered; one more, and all are forgotten.
-const MOST_SEEN: usize = 4096;
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Tokens(…)")
     }
 }
-
-/// A token that is worth nothing: forged, expired, or about nobody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the token is not valid")]
-pub struct Invalid;
 
 /// The claims of a token that we make.
 #[derive(Serialize)]
@@ -52,6 +56,10 @@ struct Issued<'a> {
     scope: &'a str,
     iat: i64,
     exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<&'a str>,
 }
 
 /// The claims of a token that we are shown. Times may have fractions (RFC 7519, section 2).
@@ -61,6 +69,9 @@ struct Claims {
     scope: Option<String>,
     exp: Option<f64>,
     nbf: Option<f64>,
+    iat: Option<f64>,
+    iss: Option<String>,
+    aud: Option<Audience>,
 }
 
 /// The existing system's tokens hold a number, the standard wants text.
@@ -71,41 +82,57 @@ enum Subject {
     Text(String),
 }
 
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Audience {
+    fn names(&self, whom: &str) -> bool {
+        match self {
+            Self::One(one) => one == whom,
+            Self::Many(many) => many.iter().any(|one| one == whom),
+        }
+    }
+}
+
+/// The part of a token's header that the library does not read.
+#[derive(Deserialize)]
+struct Demands {
+    crit: Option<serde_json::Value>,
+}
+
 impl Tokens {
-    /// Tokens under this secret; `None` if it is too short.
+    /// Tokens under this secret alone; `None` if it is too short.
     #[must_use]
     pub fn new(secret: &SecretString) -> Option<Self> {
-        let bytes = secret.expose_secret().as_bytes();
-        if bytes.len() < MIN_SECRET {
+        Self::with(Rules::of(secret.clone()))
+    }
+
+    /// Tokens by these rules; `None` if there is no secret, one is too short, or a public key cannot be used.
+    #[must_use]
+    pub fn with(rules: Rules) -> Option<Self> {
+        let secrets: Vec<&[u8]> = rules.keys.iter().map(|key| key.secret.expose_secret().as_bytes()).collect();
+        if secrets.iter().any(|secret| secret.len() < MIN_SECRET) {
             return None;
         }
-        Some(Self {
-            encoding: EncodingKey::from_secret(bytes),
-            decoding: DecodingKey::from_secret(bytes),
-            signing: derived(bytes)?,
-            seen: Arc::default(),
-        })
-    }
-
-    /// A signature over `parts` for this purpose alone.
-    #[must_use]
-    pub fn sign(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
-        self.mac(purpose, parts).finalize().into_bytes().into()
-    }
-
-    /// Whether `shown` begins what [`Tokens::sign`] made of the same; 16 bytes of it or more.
-    #[must_use]
-    pub fn signed(&self, purpose: &str, parts: &[&[u8]], shown: &[u8]) -> bool {
-        shown.len() >= 16 && self.mac(purpose, parts).verify_truncated_left(shown).is_ok()
-    }
-
-    fn mac(&self, purpose: &str, parts: &[&[u8]]) -> Hmac<Sha256> {
-        let mut mac = self.signing.clone();
-        for part in [purpose.as_bytes()].iter().chain(parts) {
-            mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            mac.update(part);
+        let encoding = EncodingKey::from_secret(secrets.first()?);
+        let signatures = Signatures::under(&secrets)?;
+        let decoding = rules.keys.iter().zip(&secrets);
+        let decoding = decoding.map(|(key, secret)| (key.id.clone(), DecodingKey::from_secret(secret))).collect();
+        let mut public = HashMap::new();
+        for jwk in rules.provider.iter().flat_map(|set| &set.keys) {
+            public.insert(jwk.common.key_id.clone()?, DecodingKey::from_jwk(jwk).ok()?);
         }
-        mac
+        Some(Self(Arc::new(Inner { rules, encoding, decoding, public, signatures, seen: RwLock::default() })))
+    }
+
+    /// Signatures of what is no token.
+    #[must_use]
+    pub fn signatures(&self) -> &Signatures {
+        &self.0.signatures
     }
 
     /// A token for a user that is valid from `now` for `ttl`.
@@ -115,57 +142,126 @@ impl Tokens {
         scopes: &str,
         now: Timestamp,
         ttl: SignedDuration,
-    ) -> Result<SecretString, Invalid> {
-        let iat = now.as_second();
-        let claims = Issued { sub: user.to_string(), scope: scopes, iat, exp: iat.saturating_add(ttl.as_secs()) };
-        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding);
-        token.map(SecretString::from).map_err(|_| Invalid)
+    ) -> Result<SecretString, Refused> {
+        let (iat, rules) = (now.as_second(), &self.0.rules);
+        if ttl > rules.longest && !rules.lenient {
+            return Err(Refused::Endless);
+        }
+        let exp = iat.saturating_add(ttl.as_secs());
+        let (iss, aud) = (rules.issuer.as_deref(), rules.audience.as_deref());
+        let claims = Issued { sub: user.to_string(), scope: scopes, iat, exp, iss, aud };
+        let mut header = Header::new(Algorithm::HS256);
+        header.kid = rules.keys.first().and_then(|key| key.id.clone());
+        let token = jsonwebtoken::encode(&header, &claims, &self.0.encoding);
+        token.map(SecretString::from).map_err(|_| Refused::Malformed)
     }
 
-    /// The claims of a token whose signature is ours.
-    fn claims(&self, token: &str) -> Result<Arc<Claims>, Invalid> {
+    /// The claims of a token whose signature is good and whose header asks for nothing else.
+    fn claims(&self, token: &str) -> Result<Arc<Claims>, Refused> {
         let name = Sha256::digest(token).into();
-        if let Some(claims) = self.seen.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
+        if let Some(claims) = self.0.seen.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
             return Ok(claims.clone());
         }
-        // HS256 and nothing else, `none` least of all. The times are for the caller, by the clock that is passed in.
-        let mut validation = Validation::new(Algorithm::HS256);
+        let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Malformed)?;
+        self.check(token, &header)?;
+        // The algorithm and its key by what the header names, and nothing that is not here, `none` least of all. The times are
+        // for the caller, by the clock that is passed in.
+        let mut validation = Validation::new(header.alg);
         validation.validate_exp = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
-        let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation).map_err(|_| Invalid)?;
-        let claims = Arc::new(data.claims);
-        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() >= MOST_SEEN {
-            seen.clear();
+        let mut refused = Refused::Key;
+        for key in self.candidates(&header) {
+            match jsonwebtoken::decode::<Claims>(token, key, &validation) {
+                Ok(data) => {
+                    let claims = Arc::new(data.claims);
+                    let mut seen = self.0.seen.write().unwrap_or_else(PoisonError::into_inner);
+                    if seen.len() >= MOST_SEEN {
+                        seen.clear();
+                    }
+                    seen.insert(name, claims.clone());
+                    return Ok(claims);
+                }
+                Err(_) => refused = Refused::Signature,
+            }
         }
-        seen.insert(name, claims.clone());
-        Ok(claims)
+        Err(refused)
     }
 
-    /// Who the token stands for at `now`. A token without `exp` does not expire; one without `scope` allows an
-    /// ordinary user's own work.
-    pub fn verify(&self, token: &SecretString, now: Timestamp) -> Result<Caller, Invalid> {
+    /// Makes sure that all that the header asks for is understood (RFC 7515, section 4.1.11), and that it is a token for us.
+    fn check(&self, token: &str, header: &Header) -> Result<(), Refused> {
+        let encoded = token.split('.').next().unwrap_or_default();
+        let text = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| Refused::Malformed)?;
+        let demands: Demands = serde_json::from_slice(&text).map_err(|_| Refused::Malformed)?;
+        if demands.crit.is_some() {
+            return Err(Refused::Critical);
+        }
+        let kind = header.typ.as_deref().map(str::to_ascii_lowercase);
+        let known = kind.is_none_or(|kind| TYPES.contains(&kind.trim_start_matches("application/")));
+        if known || self.0.rules.lenient { Ok(()) } else { Err(Refused::Type) }
+    }
+
+    /// The keys that the token may be under.
+    fn candidates(&self, header: &Header) -> Vec<&DecodingKey> {
+        let named = header.kid.as_deref();
+        if header.alg == Algorithm::HS256 {
+            let ours = self.0.decoding.iter().filter(|(id, _)| id.as_deref() == named || id.is_none());
+            ours.map(|(_, key)| key).collect()
+        } else if PUBLIC.contains(&header.alg) {
+            named.and_then(|id| self.0.public.get(id)).into_iter().collect()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Who the token stands for at `now`; one without `scope` allows an ordinary user's own work.
+    pub fn verify(&self, token: &SecretString, now: Timestamp) -> Result<Caller, Refused> {
         let claims = self.claims(token.expose_secret())?;
-        #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
-        let (now, leeway) = (now.as_second() as f64, LEEWAY as f64);
-        // "Not before the end" rather than "after it": a NaN is then refused too.
-        let expired = claims.exp.is_some_and(|exp| !matches!((exp + leeway).partial_cmp(&now), Some(o) if o.is_gt()));
-        let early = claims.nbf.is_some_and(|nbf| !matches!((nbf - leeway).partial_cmp(&now), Some(o) if o.is_le()));
-        if expired || early {
-            return Err(Invalid);
+        let rules = &self.0.rules;
+        let (seconds, leeway) = (exact(now.as_second()), exact(LEEWAY));
+        match claims.exp {
+            None if !rules.lenient => return Err(Refused::Endless),
+            // "Not before the end" rather than "after it": a NaN is then refused too.
+            Some(exp) if !(exp + leeway).partial_cmp(&seconds).is_some_and(std::cmp::Ordering::is_gt) => {
+                return Err(Refused::Expired);
+            }
+            Some(exp) if exp > seconds + exact(rules.longest.as_secs()) + leeway && !rules.lenient => {
+                return Err(Refused::Endless);
+            }
+            _ => {}
+        }
+        if claims.nbf.is_some_and(|nbf| !(nbf - leeway).partial_cmp(&seconds).is_some_and(std::cmp::Ordering::is_le)) {
+            return Err(Refused::Early);
+        }
+        if rules.issuer.is_some() && rules.issuer != claims.iss {
+            return Err(Refused::Issuer);
+        }
+        // Whoever is not named by an audience that is there must refuse it (RFC 7519, section 4.1.3).
+        let meant = match (&rules.audience, &claims.aud) {
+            (Some(us), Some(aud)) => aud.names(us),
+            (None, None) => true,
+            _ => rules.audience.is_none() && rules.lenient,
+        };
+        if !meant {
+            return Err(Refused::Audience);
         }
         let user = match &claims.sub {
             Subject::Number(n) => *n,
-            Subject::Text(text) => text.parse().map_err(|_| Invalid)?,
+            Subject::Text(text) => text.parse().map_err(|_| Refused::Subject)?,
         };
-        Ok(Caller::new(OwnerId(user), claims.scope.as_deref().unwrap_or(Scope::ORDINARY)))
+        let proof = Proof::Token { issued: claims.iat.and_then(time), until: claims.exp.and_then(time) };
+        Ok(Caller::new(OwnerId(user), claims.scope.as_deref().unwrap_or(Scope::ORDINARY)).by(proof))
     }
 }
 
-/// The key that is made from the secret for what is no token.
-fn derived(secret: &[u8]) -> Option<Hmac<Sha256>> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
-    mac.update(b"messaging/signatures/1");
-    Hmac::new_from_slice(&mac.finalize().into_bytes()).ok()
+/// Seconds since 1970 are far below 2^52.
+#[expect(clippy::cast_precision_loss, reason = "see above")]
+fn exact(seconds: i64) -> f64 {
+    seconds as f64
+}
+
+/// The time of a claim, as far as there is one.
+fn time(seconds: f64) -> Option<Timestamp> {
+    let duration = SignedDuration::try_from_secs_f64(seconds).ok()?;
+    Timestamp::from_duration(duration).ok()
 }

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::Write;
 
 use clap::{Args, ValueEnum};
+use secrecy::ExposeSecret as _;
 
 use crate::cli::Failure;
 use crate::cli::admin::DatabaseArgs;
@@ -70,7 +71,8 @@ impl Import {
         out: &mut (dyn Write + Send),
         err: &mut (dyn Write + Send),
     ) -> Result<(), Failure> {
-        let from = self.from.or(var::LEGACY_DATABASE_URL.read(&env)?);
+        let told = var::LEGACY_DATABASE_URL.read(&env)?.map(|url| url.expose_secret().to_owned());
+        let from = self.from.or(told);
         let from = from.ok_or_else(|| config::Error::of("--from", "is required: postgres://user@host/database"))?;
         let url = Url::parse(&from)?;
         let maps = self.maps.iter().map(|map| Mapping::parse(map)).collect::<Result<Vec<_>, _>>()?;

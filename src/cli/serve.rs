@@ -51,12 +51,12 @@ impl Serve {
             // The listeners first: the sandbox posts its reports to one of them, and the rest sends to where it listens.
             let env = sandbox_env(env)?.with(&var::MITTO_API_BASE, NOWHERE.to_owned());
             let config = Config::load(&env)?;
-            let listeners = Listeners::open(&config.grpc, config.http_addr).await?;
+            let listeners = Listeners::open(&config.grpc, &config.http).await?;
             let sandbox = start_sandbox(&env, &config, listeners.addresses().1, &stop_sandbox).await?;
             (Config::load(&env.with(&var::MITTO_API_BASE, format!("http://{sandbox}")))?, listeners, Some(sandbox))
         } else {
             let config = Config::load(&env)?;
-            let listeners = Listeners::open(&config.grpc, config.http_addr).await?;
+            let listeners = Listeners::open(&config.grpc, &config.http).await?;
             (config, listeners, None)
         };
         let service = app::build(&config).await?;
@@ -82,7 +82,7 @@ impl Serve {
         }
 
         let worker = Worker::start(&service, config.work.enabled);
-        let serving = listeners.serve(service.clone(), config.grpc.max_in_flight, config.origins.clone(), stop.clone());
+        let serving = listeners.serve(service.clone(), config.origins.clone(), stop.clone());
         Box::pin(until_stopped(serving, worker, service, stop)).await?;
         stop_sandbox.cancel();
         Ok(())
@@ -141,7 +141,7 @@ pub(super) fn sandbox_env(env: Env) -> Result<Env, config::Error> {
 fn kept_secret(path: &Path) -> std::io::Result<String> {
     use std::os::unix::fs::OpenOptionsExt as _;
     match std::fs::read_to_string(path) {
-        Ok(secret) if secret.trim().len() >= crate::auth::tokens::MIN_SECRET => return Ok(secret.trim().to_owned()),
+        Ok(secret) if secret.trim().len() >= crate::auth::rules::MIN_SECRET => return Ok(secret.trim().to_owned()),
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
@@ -188,7 +188,7 @@ async fn demo(config: &Config) -> Result<String, Failure> {
         store.create_user(DEMO_USER, Some(&sender)).await.map_err(Failure::other)?
     };
     let token =
-        app::tokens(&config.jwt_secret)?.issue(OwnerId(user.0), Scope::ORDINARY, Clock::system().now(), DEMO_TOKEN);
+        app::tokens(config.tokens.clone())?.issue(OwnerId(user.0), Scope::ORDINARY, Clock::system().now(), DEMO_TOKEN);
     Ok(token.map_err(Failure::other)?.expose_secret().to_owned())
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn run(env: Env, out: &mut (dyn Write + Send)) -> Result<(), Fa
     if !config.work.enabled {
         return Err(var::WORKERS.error("is 0, which leaves a worker nothing to do: leave it out").into());
     }
-    let listener = HttpListener::open(config.http_addr).await?;
+    let listener = HttpListener::open(&config.http, config.grpc.max_connections).await?;
     let service = app::build(&config).await?;
     let stop = shutdown::signal().map_err(Failure::other)?;
     writeln!(out, "{}", json!({"http": listener.address().to_string()})).map_err(Failure::other)?;

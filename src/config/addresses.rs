@@ -72,6 +72,7 @@ impl Values for Origins {
 
 impl Values for Database {
     type Value = store::Url;
+    const SECRET: bool = true;
 
     fn shape(&self) -> String {
         "`postgres://…` (TLS with `sslmode=require`) or `sqlite://path`".to_owned()

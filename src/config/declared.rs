@@ -15,4 +15,7 @@ pub trait Declared {
 
     /// Its meaning.
     fn meaning(&self) -> &'static str;
+
+    /// Whether it may come from a file that `NAME_FILE` names.
+    fn is_secret(&self) -> bool;
 }

@@ -25,7 +25,7 @@ impl Env {
     /// A variable's value; empty counts as not set.
     #[must_use]
     pub fn get(&self, variable: &dyn Declared) -> Option<&str> {
-        self.0.get(variable.name()).map(|v| v.trim()).filter(|v| !v.is_empty())
+        self.named(variable.name())
     }
 
     /// The same environment with a variable set, unless it is set already.
@@ -39,5 +39,12 @@ impl Env {
     pub fn with(mut self, variable: &dyn Declared, value: impl Into<String>) -> Self {
         self.0.insert(variable.name().to_owned(), value.into());
         self
+    }
+}
+
+impl Env {
+    /// The value of a variable of this name, whether or not it is declared; empty counts as not set.
+    pub(super) fn named(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|v| v.trim()).filter(|v| !v.is_empty())
     }
 }

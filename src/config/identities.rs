@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 
+use crate::auth::rules::Key;
 use crate::config::values::listed;
 use crate::config::variable::Values;
 use crate::domain::sender::SenderId;
@@ -12,6 +13,10 @@ use crate::service::is_account;
 /// Secrets of so many characters or more, separated by commas; one that begins with `whsec_` is base64 of so many bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Secrets(pub usize);
+
+/// Names and secrets of so many bytes or more, `name=secret`, separated by commas.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenKeys(pub usize);
 
 /// A route account's id.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +28,7 @@ pub struct Sender;
 
 impl Values for Secrets {
     type Value = Vec<SecretString>;
+    const SECRET: bool = true;
 
     fn shape(&self) -> String {
         format!("{} characters or more each, separated by commas", self.0)
@@ -41,6 +47,37 @@ impl Values for Secrets {
             Ok(SecretString::from(secret))
         };
         listed(text).map(secret).collect()
+    }
+}
+
+impl Values for TokenKeys {
+    type Value = Vec<Key>;
+    const SECRET: bool = true;
+
+    fn shape(&self) -> String {
+        format!("name=secret, separated by commas; {} bytes or more each", self.0)
+    }
+
+    fn read(&self, text: &str) -> Result<Vec<Key>, String> {
+        let mut keys: Vec<Key> = Vec::new();
+        for entry in listed(text) {
+            let (id, secret) = entry.split_once('=').unwrap_or(("", entry));
+            let named = !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+            if !named || keys.iter().any(|key| key.id.as_deref() == Some(id)) {
+                return Err(
+                    "must be name=secret, separated by commas, each name once and of letters, digits, -, _ and ."
+                        .to_owned(),
+                );
+            }
+            if secret.len() < self.0 {
+                return Err(format!(
+                    "has a secret that is too short: use {} bytes or more, for example from openssl rand -hex 32",
+                    self.0
+                ));
+            }
+            keys.push(Key { id: Some(id.to_owned()), secret: SecretString::from(secret) });
+        }
+        Ok(keys)
     }
 }
 

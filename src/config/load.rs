@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use jiff::SignedDuration;
 
+use crate::admission;
+use crate::auth::rules::{Key, Rules};
 use crate::config::variables as var;
-use crate::config::{Config, Env, Error, Grpc, Provider, Spooling, TlsFiles, Work};
+use crate::config::{Config, Env, Error, Grpc, Http, Provider, Spooling, TlsFiles, Work};
 use crate::domain::keyword::Keywords;
 use crate::domain::rate::Rate;
 use crate::domain::retention::Retention;
@@ -22,18 +24,20 @@ impl Config {
     pub fn load(env: &Env) -> Result<Self, Error> {
         let provider = provider(env)?;
         let work = work(env, provider.mitto.timeout)?;
-        let (database, grpc, http_addr) = (database(env)?, grpc(env)?, var::HTTP_ADDR.read(env)?);
-        if http_addr == grpc.addr && http_addr.port() != 0 {
+        let (database, grpc) = (database(env)?, grpc(env)?);
+        let http = http(env, grpc.tls.as_ref())?;
+        if http.addr == grpc.addr && http.addr.port() != 0 {
             return Err(var::HTTP_ADDR.error("is GRPC_ADDR's, too: give each listener an address of its own"));
         }
         Ok(Self {
             provider,
             spool: spool(env, &database.url)?,
+            admission: admitted(env, database.pool_size)?,
             database,
             grpc,
-            http_addr,
+            http,
             origins: var::CORS_ALLOWLIST.read(env)?.unwrap_or_default(),
-            jwt_secret: var::JWT_SECRET.read(env)?,
+            tokens: tokens(env)?,
             webhooks: Webhooks {
                 secrets: var::WEBHOOK_SECRET.read(env)?.unwrap_or_default(),
                 keywords: Keywords::with(&var::STOP_WORDS.read(env)?.unwrap_or_default()),
@@ -45,12 +49,49 @@ impl Config {
     }
 }
 
+/// Which tokens count: those under `JWT_KEYS`, of which the first one signs, and under `JWT_SECRET`, which has no name.
+pub(crate) fn tokens(env: &Env) -> Result<Rules, Error> {
+    let mut keys = var::JWT_KEYS.read(env)?.unwrap_or_default();
+    match var::JWT_SECRET.read(env)? {
+        Some(secret) => keys.push(Key { id: None, secret }),
+        None if keys.is_empty() => {
+            return Err(var::JWT_SECRET.error("is required: the secret that tokens are signed with, 32 bytes or more"));
+        }
+        None => {}
+    }
+    let lenient = var::JWT_LEGACY.read(env)?;
+    if lenient {
+        tracing::warn!("JWT_LEGACY is 1: tokens count that do not expire, or that were made for another use");
+    }
+    let provider = var::JWT_JWKS_FILE.read(env)?.map(|path| {
+        let unusable = |e: &dyn std::fmt::Display| {
+            var::JWT_JWKS_FILE
+                .error(format_args!("cannot be used: {}: {e}; name a file with a JWK set", path.display()))
+        };
+        let text = std::fs::read(&path).map_err(|e| unusable(&e))?;
+        serde_json::from_slice(&text).map_err(|e| unusable(&e))
+    });
+    Ok(Rules {
+        keys,
+        provider: provider.transpose()?,
+        issuer: var::JWT_ISSUER.read(env)?,
+        audience: var::JWT_AUDIENCE.read(env)?,
+        longest: SignedDuration::from_hours(24 * i64::from(var::JWT_MAX_DAYS.read(env)?)),
+        lenient,
+    })
+}
+
 /// The database, or a file under the data directory.
 pub(crate) fn database(env: &Env) -> Result<store::Config, Error> {
     let url = match var::DATABASE_URL.read(env)? {
         Some(url) => url,
         None => store::Url::Sqlite(data_dir(env)?.join("messaging.db").to_string_lossy().into_owned()),
     };
+    if url.is_elsewhere_and_says_nothing_of_tls() {
+        return Err(var::DATABASE_URL.error(
+            "names a server on another host and no sslmode: add ?sslmode=require, or ?sslmode=disable where the network is yours alone",
+        ));
+    }
     Ok(store::Config {
         url,
         pool_size: var::DATABASE_POOL_SIZE.read(env)?,
@@ -114,7 +155,7 @@ fn traffic_account(env: &Env) -> Result<String, Error> {
 fn provider(env: &Env) -> Result<Provider, Error> {
     let key = var::MITTO_API_KEY.read(env)?;
     let traffic_account_id = traffic_account(env)?;
-    let mut mitto = mitto::Config::new(var::MITTO_API_BASE.read(env)?, SecretString::from(key));
+    let mut mitto = mitto::Config::new(var::MITTO_API_BASE.read(env)?, key);
     mitto.timeout = var::MITTO_TIMEOUT_SECONDS.read(env)?;
     mitto.connect_timeout = var::MITTO_CONNECT_TIMEOUT_SECONDS.read(env)?;
     if mitto.connect_timeout >= mitto.timeout {
@@ -145,7 +186,39 @@ fn grpc(env: &Env) -> Result<Grpc, Error> {
             "is not loopback and the listener has no TLS: set GRPC_TLS_CERT and GRPC_TLS_KEY, or GRPC_PLAINTEXT=1 behind a proxy",
         ));
     }
-    Ok(Grpc { addr, tls, max_in_flight: var::MAX_IN_FLIGHT.read(env)?, watch_streams: var::WATCH_STREAMS.read(env)? })
+    Ok(Grpc { addr, tls, max_connections: var::MAX_CONNECTIONS.read(env)? })
+}
+
+/// The HTTP listener. It carries credentials and numbers, too.
+fn http(env: &Env, tls: Option<&TlsFiles>) -> Result<Http, Error> {
+    let addr = var::HTTP_ADDR.read(env)?;
+    // Browsers and the provider have no certificates to show.
+    let tls = tls.map(|files| TlsFiles { client_ca: None, ..files.clone() });
+    let wanted = var::HTTP_TLS.read(env)?;
+    let tls = tls.filter(|_| wanted);
+    if tls.is_none() && wanted {
+        return Err(var::HTTP_TLS.error("is 1: set GRPC_TLS_CERT and GRPC_TLS_KEY, which it is served with, too"));
+    }
+    if tls.is_none() && !addr.ip().is_loopback() && !var::HTTP_PLAINTEXT.read(env)? {
+        return Err(var::HTTP_ADDR.error(
+            "is not loopback and the listener has no TLS: set HTTP_TLS=1 with GRPC_TLS_CERT and GRPC_TLS_KEY, or HTTP_PLAINTEXT=1 behind a proxy",
+        ));
+    }
+    Ok(Http { addr, tls })
+}
+
+/// The shares of those who call. Lists may keep a third of the database's connections busy, and no more.
+fn admitted(env: &Env, pool_size: usize) -> Result<admission::Limits, Error> {
+    Ok(admission::Limits {
+        calls: var::MAX_IN_FLIGHT.read(env)?,
+        streams: var::WATCH_STREAMS.read(env)?,
+        uploads: var::MAX_UPLOADS.read(env)?,
+        refreshes: var::MAX_REFRESHES.read(env)?,
+        bytes: var::MAX_BODY_MEGABYTES.read(env)? << 20,
+        provider_reads: var::MAX_PROVIDER_READS.read(env)?,
+        lists: pool_size.div_ceil(3),
+        ..admission::Limits::default()
+    })
 }
 
 fn work(env: &Env, provider_timeout: Duration) -> Result<Work, Error> {

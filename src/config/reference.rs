@@ -12,6 +12,8 @@ From the environment alone; an empty value counts as not set. A value that is wr
 names the variable, and exit status 2. `messaging check-config` checks without starting. `required` is for serving with a real
 provider: `serve --sandbox` fills in all of them, a database of its own included.
 
+What is nobody else's to know (secret) may stand in a file: instead of `JWT_SECRET` set `JWT_SECRET_FILE` to its path.
+
 [.env.example](../.env.example) has the same list. Both are printed by the program, from what it reads the variables by:
 
     messaging check-config --reference page >docs/configuration.md
@@ -45,7 +47,10 @@ pub fn page() -> String {
                 Default::Value(value) => format!("`{value}`"),
                 Default::Derived(words) => words.to_owned(),
             };
-            let (name, shape, meaning) = (variable.name(), variable.shape(), variable.meaning());
+            let (name, mut shape, meaning) = (variable.name(), variable.shape(), variable.meaning());
+            if variable.is_secret() {
+                shape.insert_str(0, "secret; ");
+            }
             put(&mut page, format_args!("| `{name}` | {default} | {shape} | {meaning} |\n"));
         }
     }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderValue;
-use secrecy::SecretString;
 
+use crate::admission;
+use crate::auth::rules::Rules;
 use crate::domain::rate::Rate;
 use crate::domain::retention::Retention;
 use crate::domain::sender::SenderId;
@@ -23,12 +24,14 @@ pub struct Config {
     pub database: store::Config,
     /// The gRPC listener.
     pub grpc: Grpc,
-    /// `HTTP_ADDR`: the address of the HTTP listener.
-    pub http_addr: SocketAddr,
+    /// `MAX_IN_FLIGHT`, `WATCH_STREAMS`, …: how much there is for those who call.
+    pub admission: admission::Limits,
+    /// The HTTP listener.
+    pub http: Http,
     /// `CORS_ALLOWLIST`: the origins whose pages may call.
     pub origins: Vec<HeaderValue>,
-    /// `JWT_SECRET`: what tokens are signed with.
-    pub jwt_secret: SecretString,
+    /// `JWT_SECRET`, `JWT_KEYS`, …: which tokens count.
+    pub tokens: Rules,
     /// `WEBHOOK_SECRET`, `STOP_WORDS`: what the provider may post.
     pub webhooks: Webhooks,
     /// `SANDBOX_REPORTS`: whether the sandbox of `serve --sandbox` posts its reports to the HTTP API.
@@ -59,13 +62,20 @@ pub struct Grpc {
     pub addr: SocketAddr,
     /// `GRPC_TLS_CERT`, `GRPC_TLS_KEY`, `GRPC_TLS_CLIENT_CA`.
     pub tls: Option<TlsFiles>,
-    /// `MAX_IN_FLIGHT`: how many calls are served at once.
-    pub max_in_flight: usize,
-    /// `WATCH_STREAMS`: how many streams of `WatchMessages` are open at once.
-    pub watch_streams: usize,
+    /// `MAX_CONNECTIONS`: how many connections both listeners have at once, if it was said.
+    pub max_connections: Option<usize>,
 }
 
-/// The files of the gRPC listener's TLS.
+/// The HTTP listener.
+#[derive(Debug)]
+pub struct Http {
+    /// `HTTP_ADDR`.
+    pub addr: SocketAddr,
+    /// `HTTP_TLS`: the gRPC listener's files.
+    pub tls: Option<TlsFiles>,
+}
+
+/// The files of the listeners' TLS.
 #[derive(Debug, Clone)]
 pub struct TlsFiles {
     /// `GRPC_TLS_CERT`: the certificate chain, PEM.

@@ -70,6 +70,7 @@ impl Values for Text {
 
 impl Values for Secret {
     type Value = SecretString;
+    const SECRET: bool = true;
 
     fn shape(&self) -> String {
         format!("{} bytes or more", self.0)

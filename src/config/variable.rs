@@ -19,6 +19,9 @@ pub trait Values {
     /// The type of a value.
     type Value;
 
+    /// Whether a value is nobody else's to know: it may come from a file.
+    const SECRET: bool = false;
+
     /// The values in words, for the reference: a range, a form, a list.
     fn shape(&self) -> String;
 
@@ -57,5 +60,9 @@ impl<V: Values, F: Fallback> Declared for Variable<V, F> {
 
     fn meaning(&self) -> &'static str {
         self.meaning
+    }
+
+    fn is_secret(&self) -> bool {
+        V::SECRET
     }
 }

@@ -3,11 +3,11 @@
 //! [`Config::load`](crate::config::Config::load) reads by these declarations, and the reference and the example of an
 //! environment print them.
 
-use crate::auth::tokens::MIN_SECRET;
+use crate::auth::rules::MIN_SECRET;
 use crate::config::addresses::{Address, Database, Origins, Web};
 use crate::config::declared::Declared;
 use crate::config::fallback::{Derived, Is, Required, System, Unset};
-use crate::config::identities::{Account, Secrets, Sender};
+use crate::config::identities::{Account, Secrets, Sender, TokenKeys};
 use crate::config::values::{Days, List, Number, OneOf, Place, Seconds, Secret, Switch, Text};
 use crate::config::variable::Variable;
 use crate::domain::pseudonym::Pseudonyms;
@@ -47,7 +47,7 @@ macro_rules! variables {
 
 variables! {
     "The provider" {
-        MITTO_API_KEY: Text = Required("environment variable is required"),
+        MITTO_API_KEY: Secret(1) = Required("environment variable is required"),
             "the provider's API key";
         SMS_TRAFFIC_ACCOUNT_ID: Account = Required("or MITTO_TRAFFIC_ACCOUNT_ID environment variable is required"),
             "the route account that messages go out by unless a request names one";
@@ -75,7 +75,7 @@ variables! {
             "where the embedded database is, and what the sandbox keeps";
         SPOOL_DIR: Place = Derived("beside the SQLite file, or `spool` in DATA_DIR"),
             "where the provider's answers wait on the disk while the database is away; processes on one disk share it";
-        LEGACY_DATABASE_URL: Text = Unset,
+        LEGACY_DATABASE_URL: Secret(1) = Unset,
             "the old database that `messaging import-legacy` reads without `--from`";
     }
     "Listeners" {
@@ -87,6 +87,10 @@ variables! {
             "its key, a PEM file, read again on SIGHUP";
         GRPC_TLS_CLIENT_CA: Place = Unset,
             "the authority whose certificates clients must show, a PEM file, read again on SIGHUP";
+        HTTP_TLS: Switch = Is("0"),
+            "1 gives the HTTP listener TLS, too, by GRPC_TLS_CERT and GRPC_TLS_KEY; nobody has to show a certificate there";
+        HTTP_PLAINTEXT: Switch = Is("0"),
+            "1 allows an HTTP listener without TLS on an address that is not loopback, for example behind a proxy";
         GRPC_PLAINTEXT: Switch = Is("0"),
             "1 allows a gRPC listener without TLS on an address that is not loopback";
         HTTP_ADDR: Address = Is("127.0.0.1:8080"),
@@ -96,11 +100,33 @@ variables! {
         MAX_IN_FLIGHT: Number<usize>(1, 1_000_000) = Is("1024"),
             "how many calls both APIs serve at once; over it UNAVAILABLE with RetryInfo, or 503 with Retry-After";
         WATCH_STREAMS: Number<usize>(1, 100_000) = Is("2000"),
-            "how many streams of `WatchMessages` are open at once, beside MAX_IN_FLIGHT; one owner can have half of them";
+            "how many streams of `WatchMessages` and `WatchCampaign` are open at once, beside MAX_IN_FLIGHT";
+        MAX_UPLOADS: Number<usize>(1, 100_000) = Is("64"),
+            "how many streams of recipients and CSV files are taken at once, beside MAX_IN_FLIGHT";
+        MAX_REFRESHES: Number<usize>(1, 100_000) = Is("64"),
+            "how many bulk refreshes are under way at once, beside MAX_IN_FLIGHT";
+        MAX_PROVIDER_READS: Number<usize>(1, 100_000) = Is("256"),
+            "how many questions to the provider that callers wait for are asked at once; more wait their turn";
+        MAX_BODY_MEGABYTES: Number<usize>(8, 65_536) = Is("64"),
+            "how many megabytes of requests are held in memory at once";
+        MAX_CONNECTIONS: Number<usize>(1, 1_000_000) = Derived("three quarters of the open files that the system allows, 8192 at most"),
+            "how many connections both listeners have open at once; one more ends the one that has been idle longest at the address that has most";
     }
     "Credentials and webhooks" {
-        JWT_SECRET: Secret(MIN_SECRET) = Required("is required: the secret that tokens are signed with, 32 bytes or more"),
-            "what tokens are signed with (HS256)";
+        JWT_SECRET: Secret(MIN_SECRET) = Derived("required, unless there are JWT_KEYS"),
+            "what tokens without a `kid` are signed with (HS256)";
+        JWT_KEYS: TokenKeys(MIN_SECRET) = Unset,
+            "what tokens are signed with by their `kid`, for example `2026-11=…,2026-05=…` while rotating: the first one signs, all are taken";
+        JWT_JWKS_FILE: Place = Unset,
+            "a file with the public keys of an identity provider (JWK set; RS256, ES256, EdDSA), read at the start";
+        JWT_ISSUER: Text = Unset,
+            "the `iss` that tokens must have";
+        JWT_AUDIENCE: Text = Unset,
+            "the `aud` that tokens must name; without it tokens that name any are refused";
+        JWT_MAX_DAYS: Number<u16>(1, 36_500) = Is("400"),
+            "how far away the end of a token may be; one without `exp` is refused";
+        JWT_LEGACY: Switch = Is("0"),
+            "1 takes tokens as the system before this one made them: without an end, with any `aud` and `typ`";
         WEBHOOK_SECRET: Secrets(MIN_WEBHOOK_SECRET) = Unset,
             "what the provider's posts are known by, several while rotating; without it `/webhooks` is closed";
         STOP_WORDS: List = Unset,
@@ -151,9 +177,9 @@ variables! {
     "The client commands" {
         MESSAGING_ADDR: Text = Is("127.0.0.1:50051"),
             "the server that they call: HOST:PORT, `http://…` or `https://…`";
-        MESSAGING_TOKEN: Text = Unset,
+        MESSAGING_TOKEN: Secret(1) = Unset,
             "the token that they show";
-        MESSAGING_API_KEY: Text = Unset,
+        MESSAGING_API_KEY: Secret(1) = Unset,
             "the API key that they show if they have no token";
     }
     "Set by the system" {

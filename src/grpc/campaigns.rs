@@ -5,6 +5,7 @@ use std::pin::Pin;
 use futures::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::admission::Quota;
 use crate::contract::campaigns;
 use crate::grpc::GrpcApi;
 use crate::proto::campaign_service_server::CampaignService;
@@ -21,7 +22,7 @@ impl CampaignService for GrpcApi {
         &self,
         request: Request<CreateCampaignRequest>,
     ) -> Result<Response<CreateCampaignResponse>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = Self::enter(request)?;
         call.answer(campaigns::create_campaign(&self.service, &caller, request).await)
     }
 
@@ -29,7 +30,7 @@ impl CampaignService for GrpcApi {
         &self,
         request: Request<Streaming<AddRecipientsRequest>>,
     ) -> Result<Response<AddRecipientsResponse>, Status> {
-        let (caller, call, mut requests) = self.enter(request).await?;
+        let (caller, call, mut requests) = self.enter_as(Quota::Uploads, request)?;
         let mut recipients = campaigns::Recipients::new(&self.service, &caller);
         // Each message is stored, or part of the next batch, before the next one is read.
         while let Some(request) = requests.message().await? {
@@ -42,7 +43,7 @@ impl CampaignService for GrpcApi {
         &self,
         request: Request<StartCampaignRequest>,
     ) -> Result<Response<StartCampaignResponse>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = Self::enter(request)?;
         call.answer(campaigns::start_campaign(&self.service, &caller, request).await)
     }
 
@@ -50,7 +51,7 @@ impl CampaignService for GrpcApi {
         &self,
         request: Request<PauseCampaignRequest>,
     ) -> Result<Response<PauseCampaignResponse>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = Self::enter(request)?;
         call.answer(campaigns::pause_campaign(&self.service, &caller, request).await)
     }
 
@@ -58,7 +59,7 @@ impl CampaignService for GrpcApi {
         &self,
         request: Request<ResumeCampaignRequest>,
     ) -> Result<Response<ResumeCampaignResponse>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = Self::enter(request)?;
         call.answer(campaigns::resume_campaign(&self.service, &caller, request).await)
     }
 
@@ -66,7 +67,7 @@ impl CampaignService for GrpcApi {
         &self,
         request: Request<CancelCampaignRequest>,
     ) -> Result<Response<CancelCampaignResponse>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = Self::enter(request)?;
         call.answer(campaigns::cancel_campaign(&self.service, &caller, request).await)
     }
 
@@ -74,7 +75,7 @@ impl CampaignService for GrpcApi {
         &self,
         request: Request<GetCampaignRequest>,
     ) -> Result<Response<GetCampaignResponse>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = Self::enter(request)?;
         call.answer(campaigns::get_campaign(&self.service, &caller, request).await)
     }
 
@@ -82,7 +83,7 @@ impl CampaignService for GrpcApi {
         &self,
         request: Request<ListCampaignsRequest>,
     ) -> Result<Response<ListCampaignsResponse>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = Self::enter(request)?;
         call.answer(campaigns::list_campaigns(&self.service, &caller, request).await)
     }
 
@@ -90,7 +91,7 @@ impl CampaignService for GrpcApi {
         &self,
         request: Request<GetCampaignStatsRequest>,
     ) -> Result<Response<GetCampaignStatsResponse>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = Self::enter(request)?;
         call.answer(campaigns::get_campaign_stats(&self.service, &caller, request).await)
     }
 
@@ -100,7 +101,7 @@ impl CampaignService for GrpcApi {
         &self,
         request: Request<WatchCampaignRequest>,
     ) -> Result<Response<Self::WatchCampaignStream>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = self.enter_as(Quota::Streams, request)?;
         let stats = campaigns::watch_campaign(&self.service, &caller, request).await;
         let stats = stats.map_err(|e| call.refuse(&e))?;
         Ok(Response::new(Box::pin(stats.map(move |stats| stats.map_err(|e| call.refuse(&e))))))

@@ -1,12 +1,12 @@
-//! The frame of every method: who calls, under which request id, until when, and how errors leave.
+//! The frame of every method: who was let in, under which request id, until when, and how errors leave.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
-use crate::auth::{Caller, Credentials};
-use crate::contract::CallPermit;
+use crate::admission::{Permit, Quota};
+use crate::auth::Caller;
 use crate::error::Error;
 use crate::grpc::{GrpcApi, status};
 
@@ -19,27 +19,29 @@ pub(super) struct Call {
     pub deadline: Option<Instant>,
     /// The caller, once it is known, for the log.
     pub owner: Arc<OnceLock<i64>>,
-    /// Its permit to be in flight.
-    pub permit: Arc<Mutex<Option<CallPermit>>>,
+    /// Its place among the calls in flight.
+    pub permit: Permit,
 }
 
 impl GrpcApi {
-    /// The caller, the call and the message of a request.
-    pub(super) async fn enter<T>(&self, request: Request<T>) -> Result<(Caller, Call, T), Status> {
+    /// The caller, who was let in by the headers alone, the call and the message of a request.
+    pub(super) fn enter<T>(request: Request<T>) -> Result<(Caller, Call, T), Status> {
         let call = request.extensions().get::<Call>().cloned().unwrap_or_default();
-        let credentials = Credentials::shown(request.metadata().as_ref());
-        let caller = self.service.authenticate(credentials).await.map_err(|e| call.refuse(&e))?;
-        let _ = call.owner.set(caller.user.0);
-        Ok((caller, call, request.into_inner()))
+        let caller = request.extensions().get::<Caller>().cloned();
+        let unknown = || call.refuse(&Error::Internal { cause: "a method without admission".to_owned() });
+        Ok((caller.ok_or_else(unknown)?, call.clone(), request.into_inner()))
+    }
+
+    /// The same for a call that takes a place of another kind than calls in flight do.
+    pub(super) fn enter_as<T>(&self, quota: Quota, request: Request<T>) -> Result<(Caller, Call, T), Status> {
+        let (caller, call, request) = Self::enter(request)?;
+        let taken = call.permit.take(self.service.admission(), quota, caller.user);
+        taken.map_err(|e| call.refuse(&e))?;
+        Ok((caller, call, request))
     }
 }
 
 impl Call {
-    /// Gives its permit back: for one that has ended, or is bounded by something else.
-    pub(super) fn leave(&self) {
-        drop(self.permit.lock().unwrap_or_else(PoisonError::into_inner).take());
-    }
-
     /// Renders an error, and writes its cause to the log under the call's id.
     pub(super) fn refuse(&self, error: &Error) -> Status {
         if let Some(cause) = error.cause() {

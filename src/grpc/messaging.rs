@@ -5,6 +5,7 @@ use std::pin::Pin;
 use futures::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 
+use crate::admission::Quota;
 use crate::contract::messages;
 use crate::grpc::GrpcApi;
 use crate::proto::messaging_service_server::MessagingService;
@@ -22,7 +23,7 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 #[tonic::async_trait]
 impl MessagingService for GrpcApi {
     async fn send_single(&self, request: Request<SendSingleRequest>) -> Result<Response<SendSingleResponse>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = Self::enter(request)?;
         call.answer(messages::send_single(&self.service, &caller, request, call.deadline).await)
     }
 
@@ -30,7 +31,7 @@ impl MessagingService for GrpcApi {
         &self,
         request: Request<GetMessageStatusRequest>,
     ) -> Result<Response<GetMessageStatusResponse>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = Self::enter(request)?;
         call.answer(messages::get_message_status(&self.service, &caller, request).await)
     }
 
@@ -38,7 +39,7 @@ impl MessagingService for GrpcApi {
         &self,
         request: Request<RefreshStatusRequest>,
     ) -> Result<Response<RefreshStatusResponse>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = Self::enter(request)?;
         call.answer(messages::refresh_status(&self.service, &caller, request).await)
     }
 
@@ -48,14 +49,14 @@ impl MessagingService for GrpcApi {
         &self,
         request: Request<RefreshStatusBulkRequest>,
     ) -> Result<Response<Self::RefreshStatusBulkStream>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = self.enter_as(Quota::Refreshes, request)?;
         let steps = messages::refresh_status_bulk(&self.service, &caller, request).await;
         let steps = steps.map_err(|e| call.refuse(&e))?;
         Ok(Response::new(Box::pin(steps.map(move |step| step.map_err(|e| call.refuse(&e))))))
     }
 
     async fn get_message(&self, request: Request<GetMessageRequest>) -> Result<Response<GetMessageResponse>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = Self::enter(request)?;
         call.answer(messages::get_message(&self.service, &caller, request).await)
     }
 
@@ -63,7 +64,7 @@ impl MessagingService for GrpcApi {
         &self,
         request: Request<ListMessagesRequest>,
     ) -> Result<Response<ListMessagesResponse>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = Self::enter(request)?;
         call.answer(messages::list_messages(&self.service, &caller, request).await)
     }
 
@@ -73,10 +74,8 @@ impl MessagingService for GrpcApi {
         &self,
         request: Request<WatchMessagesRequest>,
     ) -> Result<Response<Self::WatchMessagesStream>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = self.enter_as(Quota::Streams, request)?;
         let changes = messages::watch_messages(&self.service, &caller, request).await.map_err(|e| call.refuse(&e))?;
-        // It may stay for days, and is bounded in number by the service.
-        call.leave();
         let deadline = call.deadline;
         let told = changes.map(move |watched| watched.map_err(|e| call.refuse(&e)));
         let Some(deadline) = deadline else { return Ok(Response::new(Box::pin(told))) };
@@ -89,7 +88,7 @@ impl MessagingService for GrpcApi {
         &self,
         request: Request<ExplainMessageRequest>,
     ) -> Result<Response<ExplainMessageResponse>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = Self::enter(request)?;
         call.answer(messages::explain_message(&self.service, &caller, request).await)
     }
 
@@ -97,12 +96,12 @@ impl MessagingService for GrpcApi {
         &self,
         request: Request<ListOptOutsRequest>,
     ) -> Result<Response<ListOptOutsResponse>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = Self::enter(request)?;
         call.answer(messages::list_opt_outs(&self.service, &caller, request).await)
     }
 
     async fn add_opt_out(&self, request: Request<AddOptOutRequest>) -> Result<Response<AddOptOutResponse>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = Self::enter(request)?;
         call.answer(messages::add_opt_out(&self.service, &caller, request).await)
     }
 
@@ -110,7 +109,7 @@ impl MessagingService for GrpcApi {
         &self,
         request: Request<RemoveOptOutRequest>,
     ) -> Result<Response<RemoveOptOutResponse>, Status> {
-        let (caller, call, request) = self.enter(request).await?;
+        let (caller, call, request) = Self::enter(request)?;
         call.answer(messages::remove_opt_out(&self.service, &caller, request).await)
     }
 }

@@ -1,7 +1,7 @@
-//! Around every call: a request id, a deadline that is told as such, a bound on how many, and one line in the log.
+//! Around every call: a request id, a deadline that is told as such, and one line in the log.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
-use crate::contract::CallPermits;
+use crate::admission::{Flight, Peer, Permit};
 use crate::grpc::entry::Call;
 use crate::grpc::status;
 use crate::metrics::{self, Metrics};
@@ -22,13 +22,13 @@ use crate::request_id;
 
 /// Puts what the module says around the routes.
 #[derive(Debug, Clone)]
-pub struct ObserveLayer(pub CallPermits, pub Metrics);
+pub struct ObserveLayer(pub Metrics);
 
 impl<S> Layer<S> for ObserveLayer {
     type Service = Observe<S>;
 
     fn layer(&self, inner: S) -> Observe<S> {
-        Observe { inner, permits: self.0.clone(), metrics: self.1.clone() }
+        Observe { inner, metrics: self.0.clone() }
     }
 }
 
@@ -36,10 +36,11 @@ impl<S> Layer<S> for ObserveLayer {
 #[derive(Debug, Clone)]
 pub struct Observe<S> {
     inner: S,
-    permits: CallPermits,
     metrics: Metrics,
 }
 
+/// How long a call takes at most whose caller set no deadline: as long as over HTTP.
+const PROMPT: Duration = Duration::from_secs(90);
 /// tonic's own timer answers `CANCELLED`; ours is this much earlier and answers `DEADLINE_EXCEEDED`.
 const EARLIER: Duration = Duration::from_millis(2);
 
@@ -59,20 +60,17 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let begun = Instant::now();
-        let deadline = timeout(request.headers()).map(|t| begun + t.saturating_sub(EARLIER));
         let method: Arc<str> = request.uri().path().trim_start_matches('/').into();
-        let permit = counted(&method).then(|| self.permits.take()).transpose();
-        let full = permit.as_ref().err().map(status::render);
-        let permit = Arc::new(Mutex::new(permit.ok().flatten()));
-        let call = Call { request_id: request_id::of(request.headers()), deadline, owner: Arc::default(), permit };
+        let asked = timeout(request.headers()).map(|t| t.saturating_sub(EARLIER));
+        let deadline = asked.or_else(|| is_prompt(&method).then_some(PROMPT)).map(|t| begun + t);
+        let flight = request.extensions().get::<Peer>().map(|peer| peer.connection.begin());
+        let request_id = request_id::of(request.headers());
+        let call = Call { request_id, deadline, owner: Arc::default(), permit: Permit::default() };
         request.extensions_mut().insert(call.clone());
-        let record = Record { call, method, begun, code: None, metrics: self.metrics.clone() };
+        let record = Record { call, method, begun, code: None, metrics: self.metrics.clone(), _flight: flight };
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         Box::pin(async move {
-            if let Some(full) = full {
-                return Ok(record.finish(full.into_http()));
-            }
             let work = std::panic::AssertUnwindSafe(inner.call(request)).catch_unwind();
             let done = match deadline {
                 Some(at) => tokio::time::timeout_at(at, work).await,
@@ -88,9 +86,15 @@ where
     }
 }
 
-/// Health and reflection are answered however full the server is, and stay out of the log.
-fn counted(method: &str) -> bool {
+/// Health and reflection stay out of the log.
+pub(super) fn counted(method: &str) -> bool {
     method.starts_with("messaging.")
+}
+
+/// Whether the method answers at once: it is no stream, and nothing of health, of which one is.
+fn is_prompt(method: &str) -> bool {
+    const STREAMS: [&str; 4] = ["AddRecipients", "RefreshStatusBulk", "WatchCampaign", "WatchMessages"];
+    counted(method) && !STREAMS.iter().any(|stream| method.ends_with(stream))
 }
 
 /// The caller's timeout: up to eight digits and a unit (gRPC over HTTP/2, "Timeout").
@@ -119,6 +123,8 @@ struct Record {
     begun: Instant,
     code: Option<Code>,
     metrics: Metrics,
+    /// The connection is at work as long as this lives.
+    _flight: Option<Flight>,
 }
 
 impl Record {
@@ -142,7 +148,7 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        self.call.leave();
+        self.call.permit.leave();
         if !counted(&self.method) {
             return;
         }

@@ -1,7 +1,7 @@
 //! Errors as gRPC renders them: a code, the public words, and the details that the contract promises.
 
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt as _};
 
 use crate::error::Error;
 
@@ -20,7 +20,8 @@ pub fn render(error: &Error) -> Status {
         Error::KeyReused => Code::AlreadyExists,
         Error::InFlight => Code::Aborted,
         Error::Unavailable { .. } => Code::Unavailable,
-        Error::Exhausted { .. } => Code::ResourceExhausted,
+        Error::Exhausted { .. } | Error::Quota { .. } | Error::TooLarge(_) => Code::ResourceExhausted,
+        Error::TooSlow => Code::DeadlineExceeded,
         Error::Cancelled => Code::Cancelled,
         Error::Internal { .. } => Code::Internal,
     };
@@ -36,6 +37,9 @@ pub fn render(error: &Error) -> Status {
     if let Error::Invalid(violations) = error {
         let of = |v: &crate::error::Violation| FieldViolation::new(v.field.clone(), v.description.clone());
         details.set_bad_request(violations.iter().map(of).collect::<Vec<_>>());
+    }
+    if let Error::Quota { quota, .. } = error {
+        details.set_quota_failure(vec![QuotaViolation::new(*quota, error.message())]);
     }
     if let Some(wait) = error.retry_after() {
         details.set_retry_info(Some(wait));

@@ -95,6 +95,6 @@ async fn watch(
     if events::over(known) {
         return Ok(events::nothing_more());
     }
-    let steps = events::campaign(&api, &asked.caller, asked.message, known).await?;
+    let steps = events::campaign(&api, (&asked.caller, &asked.call), asked.message, known).await?;
     Ok(events::answer(&api, steps, str::to_owned))
 }

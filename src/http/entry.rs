@@ -11,7 +11,9 @@ use axum::http::request::Parts;
 use futures::{StreamExt as _, TryStreamExt as _};
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::{Admission, Permit, Quota, Who};
 use crate::auth::{Caller, Credentials};
+use crate::error::Error;
 use crate::http::problem::Problem;
 use crate::service::Service;
 
@@ -33,17 +35,25 @@ pub(super) struct HttpApi {
 pub(super) struct Call {
     /// The caller, once it is known, for the log.
     pub(super) owner: Arc<OnceLock<i64>>,
+    /// Its place among the calls in flight, held until its answer has been sent.
+    pub(super) permit: Permit,
 }
 
-impl HttpApi {
-    /// The caller behind the request's credentials.
-    pub(super) async fn enter(&self, head: &Parts) -> Result<Caller, Problem> {
-        let caller = self.service.authenticate(Credentials::shown(&head.headers)).await?;
-        if let Some(call) = head.extensions.get::<Call>() {
-            let _ = call.owner.set(caller.user.0);
-        }
+impl Call {
+    /// Lets the caller in by the request's headers alone.
+    pub(super) async fn admit(&self, service: &Service, headers: &HeaderMap) -> Result<Caller, Error> {
+        let caller = service.authenticate(Credentials::shown(headers)).await?;
+        let _ = self.owner.set(caller.user.0);
+        self.permit.take(service.admission(), Quota::Calls, caller.user)?;
         Ok(caller)
     }
+}
+
+/// The caller that was let in, and the call's context.
+pub(super) fn admitted(head: &Parts) -> Result<(Caller, Call), Problem> {
+    let caller = head.extensions.get::<Caller>().cloned();
+    let caller = caller.ok_or_else(|| Error::Internal { cause: "a route without admission".to_owned() })?;
+    Ok((caller, head.extensions.get::<Call>().cloned().unwrap_or_default()))
 }
 
 /// The one name in a route's path.
@@ -66,31 +76,39 @@ pub(super) fn media_type(headers: &HeaderMap) -> String {
     named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// The bytes of a body as they come: at most so many, and never too slowly.
+/// The bytes of a body as they come: at most so many, and never too slowly. Whoever keeps them counts them.
 pub(super) fn chunks(body: Body, most: usize) -> impl futures::Stream<Item = Result<Bytes, Problem>> + Send {
     async_stream::try_stream! {
         let mut body = body.into_data_stream().map_err(|_| Problem::invalid("body", "broke off"));
         let mut length = 0;
         loop {
-            let next = tokio::time::timeout(PATIENCE, body.next()).await.map_err(|_| Problem::TooSlow)?;
+            let next = tokio::time::timeout(PATIENCE, body.next()).await.map_err(|_| Error::TooSlow)?;
             let Some(chunk) = next.transpose()? else { break };
             length += chunk.len();
             if length > most {
-                Err(Problem::TooLarge(most))?;
+                Err(Error::TooLarge(most))?;
             }
             yield chunk;
         }
     }
 }
 
-/// A body of JSON; `None` if there is none.
-pub(super) async fn json(headers: &HeaderMap, body: Body) -> Result<Option<serde_json::Value>, Problem> {
+/// A body of JSON; `None` if there is none. Its bytes are counted until the call has ended.
+pub(super) async fn json(
+    admission: &Admission,
+    (caller, call): (&Caller, &Call),
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Option<serde_json::Value>, Problem> {
     let mut bytes = Vec::new();
+    let mut room = admission.bytes(Who::Owner(caller.user));
     let chunks = chunks(body, MAX_JSON);
     let mut chunks = std::pin::pin!(chunks);
     while let Some(chunk) = chunks.try_next().await? {
+        admission.resize(&mut room, bytes.len() + chunk.len())?;
         bytes.extend_from_slice(&chunk);
     }
+    call.permit.keep(room);
     if bytes.is_empty() {
         return Ok(None);
     }

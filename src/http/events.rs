@@ -14,11 +14,11 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _};
 use sha2::{Digest as _, Sha256};
 
+use crate::admission::Quota;
 use crate::auth::Caller;
 use crate::contract::{campaigns, messages};
 use crate::error::Error;
-use crate::http::entry::HttpApi;
-use crate::http::guard::LeavesItsPlace;
+use crate::http::entry::{Call, HttpApi};
 use crate::http::problem::Problem;
 use crate::http::transcode::to_json;
 use crate::proto::refresh_status_bulk_response::Event as Told;
@@ -59,7 +59,12 @@ pub(super) fn last_id(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 }
 
 /// A bulk refresh. What is wrong with the request is told before the stream begins.
-pub(super) async fn refresh(api: &HttpApi, caller: &Caller, request: RefreshStatusBulkRequest) -> Result<Steps, Error> {
+pub(super) async fn refresh(
+    api: &HttpApi,
+    (caller, call): (&Caller, &Call),
+    request: RefreshStatusBulkRequest,
+) -> Result<Steps, Error> {
+    call.permit.take(api.service.admission(), Quota::Refreshes, caller.user)?;
     let steps = messages::refresh_status_bulk(&api.service, caller, request).await?;
     let step = |told: crate::proto::RefreshStatusBulkResponse| {
         let name = if matches!(told.event, Some(Told::Summary(_))) { "summary" } else { "result" };
@@ -71,10 +76,11 @@ pub(super) async fn refresh(api: &HttpApi, caller: &Caller, request: RefreshStat
 /// A campaign's counters. A reader who comes back is told of nothing that it has.
 pub(super) async fn campaign(
     api: &HttpApi,
-    caller: &Caller,
+    (caller, call): (&Caller, &Call),
     request: WatchCampaignRequest,
     known: &str,
 ) -> Result<Steps, Error> {
+    call.permit.take(api.service.admission(), Quota::Streams, caller.user)?;
     let steps = campaigns::watch_campaign(&api.service, caller, request).await?;
     let known = known.to_owned();
     let step = move |told: WatchCampaignResponse| {
@@ -87,10 +93,11 @@ pub(super) async fn campaign(
 /// The changes of an owner's messages. Its heartbeats move the reader's place and tell nothing.
 pub(super) async fn messages(
     api: &HttpApi,
-    caller: &Caller,
+    (caller, call): (&Caller, &Call),
     mut request: WatchMessagesRequest,
     resume: &str,
 ) -> Result<Steps, Error> {
+    call.permit.take(api.service.admission(), Quota::Streams, caller.user)?;
     if !resume.is_empty() {
         resume.clone_into(&mut request.resume_token);
     }
@@ -128,13 +135,6 @@ pub(super) fn answer(api: &HttpApi, steps: Steps, named: impl Fn(&str) -> String
     // A proxy that gathers events before it passes them on would make them late.
     answer.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
-}
-
-/// As [`answer`], for a stream that may stay for days and is bounded in number by the service.
-pub(super) fn standing(api: &HttpApi, steps: Steps, named: impl Fn(&str) -> String + Send + 'static) -> Response {
-    let mut answer = answer(api, steps, named);
-    answer.extensions_mut().insert(LeavesItsPlace);
     answer
 }
 

@@ -15,12 +15,13 @@ use http_body_util::BodyExt as _;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument as _;
 
-use crate::contract::CallPermits;
+use crate::admission::Permit;
 use crate::error::Error;
 use crate::http::entry::Call;
 use crate::http::problem::Problem;
 use crate::metrics::{Metrics, Route};
 use crate::request_id;
+use crate::service::Service;
 
 /// How long an answer may take to begin: longer than any provider call that is not set to take minutes.
 const ANSWER: Duration = Duration::from_secs(90);
@@ -62,26 +63,36 @@ pub(super) async fn observe(State(metrics): State<Metrics>, mut request: Request
     answer
 }
 
-/// An answer that is bounded in number by something else, and leaves its permit to others.
-#[derive(Clone)]
-pub(super) struct LeavesItsPlace;
-
-/// Serves no more calls at once than there are permits. A call keeps its permit until its answer has been sent.
-pub(super) async fn with_permit(State(permits): State<CallPermits>, request: Request, next: Next) -> Response {
-    let permit = match permits.take() {
-        Ok(permit) => permit,
+/// Lets in whoever may call, by the headers alone: not a byte of the body is read for anybody else.
+pub(super) async fn admitted(State(service): State<Service>, mut request: Request, next: Next) -> Response {
+    let call = request.extensions().get::<Call>().cloned().unwrap_or_default();
+    match call.admit(&service, request.headers()).await {
+        Ok(caller) => request.extensions_mut().insert(caller),
         Err(e) => return Problem::from(e).into_response(),
     };
+    next.run(request).await
+}
+
+/// Lets a call keep its place until its answer has been sent.
+pub(super) async fn permitted(request: Request, next: Next) -> Response {
+    let call = request.extensions().get::<Call>().cloned().unwrap_or_default();
     let answer = next.run(request).await;
-    if answer.extensions().get::<LeavesItsPlace>().is_some() {
-        return answer;
-    }
     // The body owns it, and is dropped when it has been sent or nobody wants it any more.
+    let permit = Held(call.permit);
     let hold = move |e| {
         let _ = &permit;
         e
     };
     answer.map(|body| Body::new(body.map_err(hold)))
+}
+
+/// A permit that is left when this is dropped.
+struct Held(Permit);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
 }
 
 /// Responds instead of a handler that takes too long. What it began to send goes on, and a repeat finds it.

@@ -65,6 +65,6 @@ async fn watch(
     if events::over(resume) {
         return Ok(events::nothing_more());
     }
-    let steps = events::messages(&api, &asked.caller, asked.message, resume).await?;
-    Ok(events::standing(&api, steps, str::to_owned))
+    let steps = events::messages(&api, (&asked.caller, &asked.call), asked.message, resume).await?;
+    Ok(events::answer(&api, steps, str::to_owned))
 }

@@ -11,11 +11,12 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde_json::{Map, Value};
 
+use crate::admission::Quota;
 use crate::auth::Caller;
 use crate::contract::{campaigns, messages};
 use crate::error::{Error, Violation};
 use crate::http::endpoint::{About, Endpoint};
-use crate::http::entry::{self, HttpApi, Named};
+use crate::http::entry::{self, Call, HttpApi, Named};
 use crate::http::events;
 use crate::http::openapi::operations;
 use crate::http::problem::{Plain, Problem};
@@ -47,7 +48,7 @@ async fn message(State(api): State<HttpApi>, request: Request) -> Result<Json<Va
 }
 
 async fn refresh(State(api): State<HttpApi>, request: Request) -> Result<Json<Value>, Plain> {
-    let (caller, _, fields) = enter(&api, request).await?;
+    let Entered { caller, fields, .. } = enter(&api, request).await?;
     let id = id_of(fields.get("providerMessageId")).map_err(|why| Problem::invalid("providerMessageId", why))?;
     let asked = RefreshStatusRequest { provider_message_id: id, owner_id: None };
     let refreshed = messages::refresh_status(&api.service, &caller, asked).await.map_err(as_they_know_it)?;
@@ -55,7 +56,7 @@ async fn refresh(State(api): State<HttpApi>, request: Request) -> Result<Json<Va
 }
 
 async fn bulk(State(api): State<HttpApi>, request: Request) -> Result<Response, Plain> {
-    let (caller, headers, fields) = enter(&api, request).await?;
+    let Entered { caller, call, headers, fields } = enter(&api, request).await?;
     let target = target(&fields)?;
     let asked = |resume_token: &str| RefreshStatusBulkRequest {
         target: Some(target.clone()),
@@ -69,13 +70,14 @@ async fn bulk(State(api): State<HttpApi>, request: Request) -> Result<Response, 
             return Ok(events::nothing_more());
         }
         let asked = asked(resume);
-        let steps = events::refresh(&api, &caller, asked).await.map_err(as_they_know_it)?;
+        let steps = events::refresh(&api, (&caller, &call), asked).await.map_err(as_they_know_it)?;
         return Ok(events::answer(&api, steps, str::to_owned));
     }
     if matches!(&target, Target::ProviderMessageIds(named) if named.ids.is_empty() || named.ids.len() > MAX_IDS) {
         let why = format_args!("must hold 1 to {MAX_IDS} ids");
         return Err(Problem::invalid("providerMessageIds", why).into());
     }
+    call.permit.take(api.service.admission(), Quota::Refreshes, caller.user)?;
     let page = messages::refresh_status_page(&api.service, &caller, asked(page_token), MAX_IDS).await;
     Ok(Json(answers::bulk(page.map_err(as_they_know_it)?)?).into_response())
 }
@@ -91,17 +93,25 @@ async fn stats(State(api): State<HttpApi>, request: Request) -> Result<Json<Valu
 /// The caller, and the id in the path.
 async fn enter_for_one(api: &HttpApi, request: Request) -> Result<(Caller, String), Problem> {
     let (mut head, _) = request.into_parts();
-    let caller = api.enter(&head).await?;
+    let (caller, _) = entry::admitted(&head)?;
     let Named(id) = Named::from_request_parts(&mut head, api).await?;
     Ok((caller, id))
 }
 
-/// The caller, the headers and the fields of the body. Fields that nobody knows are passed over, as they always were.
-async fn enter(api: &HttpApi, request: Request) -> Result<(Caller, HeaderMap, Map<String, Value>), Problem> {
+/// A request that was let in, and the fields of its body.
+struct Entered {
+    caller: Caller,
+    call: Call,
+    headers: HeaderMap,
+    fields: Map<String, Value>,
+}
+
+/// Reads the body. Fields that nobody knows are passed over, as they always were.
+async fn enter(api: &HttpApi, request: Request) -> Result<Entered, Problem> {
     let (head, body) = request.into_parts();
-    let caller = api.enter(&head).await?;
-    match entry::json(&head.headers, body).await? {
-        Some(Value::Object(fields)) => Ok((caller, head.headers, fields)),
+    let (caller, call) = entry::admitted(&head)?;
+    match entry::json(api.service.admission(), (&caller, &call), &head.headers, body).await? {
+        Some(Value::Object(fields)) => Ok(Entered { caller, call, headers: head.headers, fields }),
         _ => Err(Problem::invalid("body", "must be a JSON object")),
     }
 }

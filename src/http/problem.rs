@@ -24,10 +24,6 @@ pub enum Problem {
     WrongMethod,
     /// The body is of a type that the route does not read; names those that it does.
     MediaType(&'static str),
-    /// The body is longer than so many bytes.
-    TooLarge(usize),
-    /// The body did not come in time.
-    TooSlow,
     /// The answer did not come in time.
     TimedOut,
 }
@@ -52,8 +48,6 @@ impl Problem {
             Self::NoRoute => return StatusCode::NOT_FOUND,
             Self::WrongMethod => return StatusCode::METHOD_NOT_ALLOWED,
             Self::MediaType(_) => return StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::TooLarge(_) => return StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooSlow => return StatusCode::REQUEST_TIMEOUT,
             Self::TimedOut => return StatusCode::GATEWAY_TIMEOUT,
         };
         match error {
@@ -63,9 +57,11 @@ impl Problem {
             Error::NotFound(..) => StatusCode::NOT_FOUND,
             Error::Precondition { .. } | Error::InFlight => StatusCode::CONFLICT,
             Error::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Error::Exhausted { .. } | Error::Unavailable { reason: "PROVIDER_THROTTLED", .. } => {
+            Error::Exhausted { .. } | Error::Quota { .. } | Error::Unavailable { reason: "PROVIDER_THROTTLED", .. } => {
                 StatusCode::TOO_MANY_REQUESTS
             }
+            Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Error::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             // Nobody listens any more; nginx's number for it.
             Error::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
@@ -83,8 +79,6 @@ impl Problem {
             Self::Service(error) => error.reason(),
             Self::WrongMethod => "METHOD_NOT_ALLOWED",
             Self::MediaType(_) => "UNSUPPORTED_MEDIA_TYPE",
-            Self::TooLarge(_) => "BODY_TOO_LARGE",
-            Self::TooSlow => "BODY_TOO_SLOW",
             Self::TimedOut => "TIMED_OUT",
         }
     }
@@ -97,8 +91,6 @@ impl Problem {
             Self::NoRoute => "No such route".to_owned(),
             Self::WrongMethod => "Method not allowed".to_owned(),
             Self::MediaType(known) => format!("The body must be {known}, and Content-Type say so"),
-            Self::TooLarge(most) => format!("The body is longer than {most} bytes"),
-            Self::TooSlow => "The body did not come in time".to_owned(),
             Self::TimedOut => "The answer took too long; repeat the call, with the same idempotency key".to_owned(),
         }
     }

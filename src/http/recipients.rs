@@ -16,6 +16,7 @@ use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
 use tokio_util::io::StreamReader;
 
+use crate::admission::Quota;
 use crate::auth::Caller;
 use crate::contract::campaigns::Recipients;
 use crate::http::endpoint::{About, Endpoint};
@@ -45,7 +46,8 @@ async fn add(
     request: Request,
 ) -> Result<Answer<AddRecipientsResponse>, Problem> {
     let (head, body) = request.into_parts();
-    let caller = api.enter(&head).await?;
+    let (caller, call) = entry::admitted(&head)?;
+    call.permit.take(api.service.admission(), Quota::Uploads, caller.user)?;
     let campaign =
         id.parse().map_err(|_| Problem::invalid("campaign_id", "must be a whole number of at most 64 bits"))?;
     let kind = entry::media_type(&head.headers);
@@ -53,7 +55,7 @@ async fn add(
         let boundary = (kind == FORM).then(|| boundary(&head.headers)).transpose()?;
         return csv(&api, &caller, campaign, body, boundary).await.map(Answer);
     }
-    let json = match entry::json(&head.headers, body).await {
+    let json = match entry::json(api.service.admission(), (&caller, &call), &head.headers, body).await {
         Err(Problem::MediaType(_)) => Err(Problem::MediaType("application/json, text/csv or multipart/form-data")),
         json => json,
     };

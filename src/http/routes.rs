@@ -7,6 +7,7 @@ use crate::http::{campaigns, messages, mitto, opt_outs, recipients, stream_urls}
 pub(super) fn all() -> Vec<Endpoint> {
     let mut all = prompt();
     all.extend(recipients::endpoints());
+    all.extend(stream_urls::by_token());
     all
 }
 

@@ -5,7 +5,6 @@
 
 use std::sync::LazyLock;
 
-use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts as _, RawPathParams, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method};
@@ -16,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::auth::Caller;
 use crate::error::{Error, Violation};
-use crate::http::entry::{self, HttpApi};
+use crate::http::entry::{self, Call, HttpApi};
 use crate::http::problem::Problem;
 
 /// The contract, as the program itself serves it.
@@ -26,9 +25,10 @@ pub(super) static CONTRACT: LazyLock<DescriptorPool> =
 /// The header that makes a call repeatable.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// A request message, and who sent it.
+/// A request message, who sent it, and in which call.
 pub(super) struct Asked<M> {
     pub(super) caller: Caller,
+    pub(super) call: Call,
     pub(super) message: M,
 }
 
@@ -37,12 +37,19 @@ impl<M: Message + Name + Default> FromRequest<HttpApi> for Asked<M> {
 
     async fn from_request(request: Request, api: &HttpApi) -> Result<Self, Problem> {
         let (mut head, body) = request.into_parts();
-        let caller = api.enter(&head).await?;
+        let (caller, call) = entry::admitted(&head)?;
         let path = RawPathParams::from_request_parts(&mut head, api).await;
         let path = path.map_err(|_| Problem::invalid("path", "is not UTF-8"))?;
         let descriptor = descriptor::<M>()?;
         let reads_body = !matches!(head.method, Method::GET | Method::DELETE);
-        let mut fields = if reads_body { body_fields(&head.headers, body).await? } else { Map::new() };
+        let mut fields = Map::new();
+        if reads_body {
+            match entry::json(api.service.admission(), (&caller, &call), &head.headers, body).await? {
+                None => {}
+                Some(Value::Object(given)) => fields = given,
+                Some(_) => return Err(Problem::invalid("body", "must be a JSON object")),
+            }
+        }
         let mut wrong = Vec::new();
         for (name, value) in url::form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()) {
             match field(&descriptor, &name).filter(|_| !reads_body) {
@@ -62,15 +69,7 @@ impl<M: Message + Name + Default> FromRequest<HttpApi> for Asked<M> {
         if !wrong.is_empty() {
             return Err(Error::Invalid(wrong).into());
         }
-        Ok(Self { caller, message: from_json(Value::Object(fields))? })
-    }
-}
-
-async fn body_fields(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, Problem> {
-    match entry::json(headers, body).await? {
-        None => Ok(Map::new()),
-        Some(Value::Object(fields)) => Ok(fields),
-        Some(_) => Err(Problem::invalid("body", "must be a JSON object")),
+        Ok(Self { caller, call, message: from_json(Value::Object(fields))? })
     }
 }
 

@@ -1,30 +1,21 @@
 //! The common part of both webhooks: how much of posts is held in memory at once, how much of one is read, and whose it is.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
+use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::report::Form;
 use crate::error::Error;
+use crate::http::bodies::{Bodies, Held, Unread};
 use crate::http::signature::Keys;
 use crate::metrics::{Hook, PostOutcome};
 use crate::service::Service;
-
-/// The longest body, in bytes.
-const MAX_BODY: usize = 1 << 20;
-/// How much the posts may hold in memory that are being served, in KiB. When the database is slow for a moment, thousands of
-/// reports wait rather than being refused: nobody knows whether the provider posts one again.
-const MEMORY: usize = 64 << 10;
-/// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One webhook: its service, its keys and its places.
 #[derive(Clone)]
@@ -32,14 +23,14 @@ pub(super) struct Webhook {
     pub(super) service: Service,
     hook: Hook,
     keys: Arc<Keys>,
-    memory: Arc<Semaphore>,
+    bodies: Bodies,
 }
 
 /// A post that is the provider's, and the memory that it may hold.
 pub(super) struct Authentic {
     pub(super) form: Form,
     pub(super) body: Bytes,
-    _memory: OwnedSemaphorePermit,
+    _memory: Option<Held>,
 }
 
 impl Webhook {
@@ -47,12 +38,7 @@ impl Webhook {
     pub(super) fn new(service: &Service, hook: Hook) -> Option<Self> {
         let keys = Keys::of(service.webhook_secrets());
         let open = !keys.is_empty();
-        open.then(|| Self {
-            service: service.clone(),
-            hook,
-            keys: Arc::new(keys),
-            memory: Arc::new(Semaphore::new(MEMORY)),
-        })
+        open.then(|| Self { service: service.clone(), hook, keys: Arc::new(keys), bodies: Bodies::default() })
     }
 
     /// Reads a post and makes sure that it is the provider's; else it answers what is to be answered.
@@ -61,16 +47,14 @@ impl Webhook {
         if !self.keys.may_pass(&head.headers) {
             return Err(self.refuse(StatusCode::UNAUTHORIZED, PostOutcome::Forged));
         }
-        let Ok(memory) = self.memory.clone().try_acquire_many_owned(weight(&body)) else {
-            return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, PostOutcome::Busy));
-        };
-        let (form, body) = if head.method == Method::GET {
-            (Form::Query, Bytes::copy_from_slice(head.uri.query().unwrap_or_default().as_bytes()))
+        let (form, body, memory) = if head.method == Method::GET {
+            (Form::Query, Bytes::copy_from_slice(head.uri.query().unwrap_or_default().as_bytes()), None)
         } else {
-            match tokio::time::timeout(PATIENCE, to_bytes(body, MAX_BODY)).await {
-                Ok(Ok(body)) => (form(&head.headers, &body), body),
-                Ok(Err(_)) => return Err(self.refuse(StatusCode::PAYLOAD_TOO_LARGE, PostOutcome::TooLarge)),
-                Err(_) => return Err(self.refuse(StatusCode::REQUEST_TIMEOUT, PostOutcome::TooSlow)),
+            match self.bodies.read(body).await {
+                Ok(come) => (form(&head.headers, &come.bytes), come.bytes.clone(), Some(come)),
+                Err(Unread::Busy) => return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, PostOutcome::Busy)),
+                Err(Unread::TooLarge) => return Err(self.refuse(StatusCode::PAYLOAD_TOO_LARGE, PostOutcome::TooLarge)),
+                Err(Unread::TooSlow) => return Err(self.refuse(StatusCode::REQUEST_TIMEOUT, PostOutcome::TooSlow)),
             }
         };
         if !self.keys.pass(&head.headers, &body, self.service.clock().now()) {
@@ -103,13 +87,6 @@ impl Webhook {
         }
         answer
     }
-}
-
-/// The memory that a post is counted for, in KiB: its body, and one for what else it takes. A body of unknown length may be of any.
-fn weight(body: &Body) -> u32 {
-    let most = u64::try_from(MAX_BODY).unwrap_or(u64::MAX);
-    let length = body.size_hint().upper().unwrap_or(most).min(most);
-    u32::try_from(length.div_ceil(1024)).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 /// How a body is written. What begins as JSON is JSON, whatever its sender calls it: curl calls everything a form.

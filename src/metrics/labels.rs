@@ -8,6 +8,7 @@ use axum::extract::MatchedPath;
 use http::StatusCode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 
+use crate::admission::Quota;
 use crate::domain::gate::Holding;
 use crate::domain::message::{Dispatch, Lane, Status};
 use crate::domain::outcome::Outcome;
@@ -51,7 +52,7 @@ macro_rules! labels {
     };
 }
 
-named!(Lane, Status, Dispatch, Holding);
+named!(Lane, Status, Dispatch, Holding, Quota);
 
 values! {
     /// The outcome of handing a message over.
@@ -344,6 +345,7 @@ labels! {
     OfInbound { outcome: InboundOutcome }
     OfPoll { outcome: PollOutcome }
     OfErased { what: ErasedKind }
+    OfQuota { quota: Quota }
     OfFlight { kind: Flight }
     OfGate { why: Holding }
     OfLane { lane: Lane }

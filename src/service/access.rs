@@ -1,12 +1,47 @@
-//! Whom credentials stand for.
+//! Whom credentials stand for, and whether they still do.
 
-use crate::auth::{Caller, Credentials, keys};
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use futures::{Stream, StreamExt as _};
+use moka::future::Cache;
+
+use crate::auth::rules::Refused;
+use crate::auth::{Caller, Credentials, Proof, keys};
 use crate::error::Error;
 use crate::service::Service;
 
-/// The answer of both APIs to a caller without credentials, and to one whose credentials are worth nothing.
+/// The answer of both APIs to a caller without credentials, to one whose credentials are worth nothing, and to one whose were.
 const MISSING: &str = "Missing token";
 const INVALID: &str = "Invalid token";
+const EXPIRED: &str = "Token expired";
+const ENDED: &str = "The credentials have ended";
+
+/// How often it is asked of a stream whether its caller's credentials still count.
+const ASK_AGAIN: Duration = Duration::from_secs(15);
+/// How long it is answered from memory that there is no such key.
+const UNKNOWN_TTL: Duration = Duration::from_secs(10);
+/// How often it is noted that a key is used.
+const NOTE_EVERY: Duration = Duration::from_hours(1);
+/// How many keys are remembered for either.
+const REMEMBERED: u64 = 10_000;
+
+/// A memory of API keys.
+pub(super) struct KnownKeys {
+    /// Digests that no key has: asking for them costs the database nothing.
+    unknown: Cache<[u8; 32], ()>,
+    /// Keys whose use was noted lately.
+    noted: Cache<i64, ()>,
+}
+
+impl Default for KnownKeys {
+    fn default() -> Self {
+        Self {
+            unknown: Cache::builder().max_capacity(REMEMBERED).time_to_live(UNKNOWN_TTL).build(),
+            noted: Cache::builder().max_capacity(REMEMBERED).time_to_live(NOTE_EVERY).build(),
+        }
+    }
+}
 
 impl Service {
     /// The caller behind these credentials. A key is looked up every time, so that a revoked one is refused at once.
@@ -14,19 +49,100 @@ impl Service {
         let caller = match credentials {
             None => return Err(Error::Unauthenticated(MISSING)),
             Some(Credentials::Bearer(token)) => {
-                let now = self.inner.clock.now();
-                self.inner.tokens.verify(&token, now).map_err(|_| Error::Unauthenticated(INVALID))?
+                self.inner.tokens.verify(&token, self.inner.clock.now()).map_err(|why| {
+                    tracing::info!(reason = %why, "a token was refused");
+                    Error::Unauthenticated(if why == Refused::Expired { EXPIRED } else { INVALID })
+                })?
             }
             Some(Credentials::ApiKey(key)) => {
-                let owner = self.inner.store.key_owner(&keys::hash(&key)).await?;
-                let owner = owner.ok_or(Error::Unauthenticated(INVALID))?;
-                Caller::new(owner.user, &owner.scopes)
+                // What cannot be a key is none, without a question to the database.
+                let hash = keys::is_whole(&key).then(|| keys::hash(&key)).ok_or(Error::Unauthenticated(INVALID))?;
+                self.of_key(hash).await?
             }
         };
-        match self.inner.users.get(caller.user).await {
-            Ok(_) => Ok(caller),
-            Err(Error::NotFound(..)) => Err(Error::Unauthenticated(INVALID)),
-            Err(e) => Err(e),
+        self.still_counts(&caller).await.map_err(|e| match e {
+            Error::Unauthenticated(_) => Error::Unauthenticated(INVALID),
+            e => e,
+        })?;
+        Ok(caller)
+    }
+
+    async fn of_key(&self, hash: [u8; 32]) -> Result<Caller, Error> {
+        let known = &self.inner.keys;
+        if known.unknown.contains_key(&hash) {
+            return Err(Error::Unauthenticated(INVALID));
+        }
+        let Some(owner) = self.inner.store.key_owner(&hash, self.inner.clock.now()).await? else {
+            known.unknown.insert(hash, ()).await;
+            return Err(Error::Unauthenticated(INVALID));
+        };
+        if known.noted.get(&owner.key).await.is_none() {
+            known.noted.insert(owner.key, ()).await;
+            let store = self.inner.store.clone();
+            self.inner.lifecycle.spawn(async move {
+                if let Err(e) = store.note_key_used(owner.key).await {
+                    tracing::debug!(cause = %e, "it was not noted that a key is used");
+                }
+            });
+        }
+        Ok(Caller::new(owner.user, &owner.scopes).by(Proof::Key(owner.key)))
+    }
+
+    /// Whether a caller who was let in would be let in now: the user exists and is not disabled, and what was shown has not ended.
+    pub(super) async fn still_counts(&self, caller: &Caller) -> Result<(), Error> {
+        let ended = Err(Error::Unauthenticated(ENDED));
+        let user = match self.inner.users.get(caller.user).await {
+            Ok(user) => user,
+            Err(Error::NotFound(..)) => return ended,
+            Err(e) => return Err(e),
+        };
+        let now = self.inner.clock.now();
+        let counts = user.disabled_at.is_none()
+            && match caller.proof() {
+                // A token that does not say when it was issued may be from before.
+                Proof::Token { issued, until } => {
+                    let since = user.tokens_since.is_none_or(|since| issued.is_some_and(|issued| issued > since));
+                    since && until.is_none_or(|until| until > now)
+                }
+                // A key was looked up a moment ago.
+                Proof::None | Proof::Key(_) => true,
+            };
+        if counts { Ok(()) } else { ended }
+    }
+
+    /// A stream that ends with its caller's credentials.
+    pub(super) fn while_allowed<T: Send + 'static>(
+        &self,
+        caller: &Caller,
+        stream: impl Stream<Item = Result<T, Error>> + Send + 'static,
+    ) -> Pin<Box<dyn Stream<Item = Result<T, Error>> + Send>> {
+        let (service, caller) = (self.clone(), caller.clone());
+        Box::pin(async_stream::try_stream! {
+            let mut stream = pin!(stream);
+            let mut again = tokio::time::interval_at(tokio::time::Instant::now() + ASK_AGAIN, ASK_AGAIN);
+            loop {
+                let next = tokio::select! {
+                    next = stream.next() => Some(next),
+                    _ = again.tick() => None,
+                };
+                match next {
+                    Some(Some(next)) => yield next?,
+                    Some(None) => return,
+                    None => service.goes_on(&caller).await?,
+                }
+            }
+        })
+    }
+
+    /// Whether a stream may go on. A database that is away ends none.
+    pub(super) async fn goes_on(&self, caller: &Caller) -> Result<(), Error> {
+        if let Err(e @ Error::Unauthenticated(_)) = self.still_counts(caller).await {
+            return Err(e);
+        }
+        let Proof::Key(id) = caller.proof() else { return Ok(()) };
+        match self.inner.store.key_counts(*id, self.inner.clock.now()).await {
+            Ok(false) => Err(Error::Unauthenticated(ENDED)),
+            Ok(true) | Err(_) => Ok(()),
         }
     }
 }

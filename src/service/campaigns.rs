@@ -108,6 +108,7 @@ impl Service {
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }
+        let _turn = self.inner.admission.list(caller.user).await;
         let mut campaigns = self.inner.store.campaigns(owner, before.map(CampaignId), size + 1).await?;
         let more = i64::try_from(campaigns.len()).unwrap_or(i64::MAX) > size;
         campaigns.truncate(usize::try_from(size).unwrap_or(usize::MAX));

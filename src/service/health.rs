@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::admission::Quota;
 use crate::domain::gate::{Gate, Holding};
 use crate::domain::message::Lane;
 use crate::error::Error;
@@ -71,6 +72,7 @@ impl Service {
                 .map(|why| (why, number(held.iter().filter(|gate| gate.holding == why).count())))
                 .to_vec(),
             watches: number(self.inner.hub.streams()),
+            shares: Quota::ALL.map(|quota| (quota, number(self.inner.admission.taken(quota)))).to_vec(),
             in_flight: (number(single), number(bulk)),
         })
     }

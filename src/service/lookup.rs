@@ -76,6 +76,7 @@ impl Service {
         let size = size.unwrap_or_default();
         let filter = Filter { campaign: request.campaign_id.map(CampaignId), status, destination };
         let store = &self.inner.store;
+        let _turn = self.inner.admission.list(caller.user).await;
         let mut messages = store.messages(owner, &filter, before.map(MessageId), size + 1).await?;
         let more = i64::try_from(messages.len()).unwrap_or(i64::MAX) > size;
         messages.truncate(usize::try_from(size).unwrap_or(usize::MAX));
@@ -91,6 +92,7 @@ impl Service {
         if !caller.has(Scope::Admin) && !self.inner.store.owns_provider_id(caller.user, &id).await? {
             return Err(Error::NotFound(Resource::Message, message_id.to_owned()));
         }
+        let _turn = self.inner.admission.provider_read(caller.user).await;
         self.inner.provider.read(&id).await.map_err(|e| Error::of_read(&e, message_id))
     }
 }

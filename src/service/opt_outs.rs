@@ -45,6 +45,7 @@ impl Service {
         });
         let (Some(size), true) = (size, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
         let after = after.and_then(|number| String::from_utf8(number).ok()).map(Msisdn::from_stored);
+        let _turn = self.inner.admission.list(caller.user).await;
         let mut opt_outs = self.inner.store.opt_outs(owner, after.as_ref(), size + 1).await?;
         let more = i64::try_from(opt_outs.len()).unwrap_or(i64::MAX) > size;
         opt_outs.truncate(usize::try_from(size).unwrap_or(usize::MAX));

@@ -45,7 +45,9 @@ impl Service {
         if !self.inner.store.owns_provider_id(owner, &parsed).await? {
             return Err(Error::NotFound(Resource::Message, id.to_owned()));
         }
+        let turn = self.inner.admission.provider_read(caller.user).await;
         let snapshot = self.inner.provider.read(&parsed).await.map_err(|e| Error::of_read(&e, id))?;
+        drop(turn);
         self.record(owner, &parsed, snapshot).await
     }
 

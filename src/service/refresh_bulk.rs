@@ -142,7 +142,8 @@ impl Service {
         let name = source::name(owner, &request);
         let resumed = Progress::resume(&name, &request.resume_token)?;
         let source = Source::open(self, owner, &request, &resumed).await?;
-        Ok(Box::pin(self.clone().walk(owner, source, resumed, request.limit.unwrap_or(usize::MAX))))
+        let steps = self.clone().walk(owner, source, resumed, request.limit.unwrap_or(usize::MAX));
+        Ok(self.while_allowed(caller, steps))
     }
 
     fn walk(
@@ -206,8 +207,9 @@ impl Service {
         loop {
             // Nobody reads it: the reader is gone.
             let Ok(slot) = slots.acquire().await else { return failed(&Error::Cancelled, Error::Cancelled.message()) };
+            let turn = self.inner.admission.provider_read(owner).await;
             let read = self.inner.provider.read(&id).await;
-            drop(slot);
+            drop((turn, slot));
             let snapshot = match read {
                 Ok(snapshot) => snapshot,
                 Err(ReadError::Throttled { retry_after }) if tries < THROTTLED_TRIES => {

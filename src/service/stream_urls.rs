@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::auth::Caller;
+use crate::auth::{Caller, Proof};
 use crate::domain::ids::OwnerId;
 use crate::error::Error;
 use crate::service::Service;
@@ -33,6 +33,10 @@ struct Claims {
     at: i64,
     stream: String,
     request: String,
+    /// The proof that the caller had shown; the stream ends when it does.
+    issued: Option<i64>,
+    until: Option<i64>,
+    key: Option<i64>,
 }
 
 /// A URL's last part, and until when it is good for what.
@@ -66,15 +70,24 @@ impl Service {
             return Err(Error::invalid("body", "is too long for a URL: name a campaign, or fewer ids"));
         }
         let now = self.inner.clock.now();
+        // A stream ends with the credentials that opened it.
+        let (issued, until, key) = match caller.proof() {
+            Proof::None => (None, None, None),
+            Proof::Token { issued, until } => (*issued, *until, None),
+            Proof::Key(id) => (None, None, Some(*id)),
+        };
         let claims = Claims {
             user: caller.user.0,
             scopes: caller.scopes(),
             at: now.as_second(),
+            issued: issued.map(Timestamp::as_second),
+            until: until.map(Timestamp::as_second),
+            key,
             stream: stream.to_owned(),
             request: URL_SAFE_NO_PAD.encode(request),
         };
         let claims = serde_json::to_vec(&claims).map_err(|e| Error::Internal { cause: e.to_string() })?;
-        let signature = self.inner.tokens.sign("stream-url", &[&claims]);
+        let signature = self.inner.tokens.signatures().sign("stream-url", &[&claims]);
         let token = format!("{}.{}", URL_SAFE_NO_PAD.encode(&claims), URL_SAFE_NO_PAD.encode(signature));
         let after = |span| now.checked_add(span).unwrap_or(now);
         Ok(StreamGrant { token, connect_before: after(CONNECT), reconnect_until: after(RECONNECT) })
@@ -93,19 +106,22 @@ impl Service {
         if !(-CONNECT.as_secs()..=limit.as_secs()).contains(&age) {
             return Err(Error::Unauthenticated("The stream URL has expired"));
         }
+        let until = claims.until.and_then(|until| Timestamp::from_second(until).ok());
+        let issued = claims.issued.and_then(|issued| Timestamp::from_second(issued).ok());
+        let proof = claims.key.map_or(Proof::Token { issued, until }, Proof::Key);
+        let caller = Caller::new(OwnerId(claims.user), &claims.scopes).by(proof);
         // Whoever was taken out in the meantime is refused.
-        self.inner.users.get(OwnerId(claims.user)).await.map_err(|e| match e {
-            Error::NotFound(..) => invalid(),
+        self.still_counts(&caller).await.and(self.goes_on(&caller).await).map_err(|e| match e {
+            Error::Unauthenticated(_) => invalid(),
             e => e,
         })?;
-        let caller = Caller::new(OwnerId(claims.user), &claims.scopes);
         Ok(OpenedStream { caller, stream: claims.stream, request, resume })
     }
 
     /// The id of an event of this URL's stream, from which a reader can go on at `resume`.
     #[must_use]
     pub fn name_event(&self, token: &str, resume: &str) -> String {
-        let signature = self.inner.tokens.sign("stream-event", &[token.as_bytes(), resume.as_bytes()]);
+        let signature = self.inner.tokens.signatures().sign("stream-event", &[token.as_bytes(), resume.as_bytes()]);
         let short = signature.get(..SHORT).unwrap_or_default();
         format!("{resume}{MARK}{}", URL_SAFE_NO_PAD.encode(short))
     }
@@ -113,7 +129,8 @@ impl Service {
     fn event_named(&self, token: &str, id: &str) -> Option<String> {
         let (resume, signature) = id.rsplit_once(MARK)?;
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-        let right = self.inner.tokens.signed("stream-event", &[token.as_bytes(), resume.as_bytes()], &signature);
+        let right =
+            self.inner.tokens.signatures().signed("stream-event", &[token.as_bytes(), resume.as_bytes()], &signature);
         right.then(|| resume.to_owned())
     }
 
@@ -121,7 +138,8 @@ impl Service {
         let (claims, signature) = token.split_once('.')?;
         let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-        let right = signature.len() == 32 && self.inner.tokens.signed("stream-url", &[&claims], &signature);
+        let right =
+            signature.len() == 32 && self.inner.tokens.signatures().signed("stream-url", &[&claims], &signature);
         right.then(|| serde_json::from_slice(&claims).ok()).flatten()
     }
 }

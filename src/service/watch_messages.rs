@@ -68,10 +68,6 @@ pub type MessageWatch = Pin<Box<dyn Stream<Item = Result<Watched, Error>> + Send
 /// How streams of changes are bounded.
 #[derive(Debug, Clone)]
 pub struct Watching {
-    /// How many streams one process has (`WATCH_STREAMS`).
-    pub streams: usize,
-    /// How many of them one owner can have.
-    pub of_one_owner: usize,
     /// After how long without an event a heartbeat is sent.
     pub heartbeat: Duration,
     /// How long a reader may leave its buffer full.
@@ -80,16 +76,7 @@ pub struct Watching {
 
 impl Default for Watching {
     fn default() -> Self {
-        Self::of(2000)
-    }
-}
-
-impl Watching {
-    /// At most so many streams; one owner can have half of them.
-    #[must_use]
-    pub fn of(streams: usize) -> Self {
-        let of_one_owner = streams.div_ceil(2);
-        Self { streams, of_one_owner, heartbeat: Duration::from_secs(15), patience: Duration::from_secs(30) }
+        Self { heartbeat: Duration::from_secs(15), patience: Duration::from_secs(30) }
     }
 }
 
@@ -131,7 +118,8 @@ impl Service {
             token::open(&name, &request.resume_token, horizon.end, self.inner.clock.now())
                 .map_err(|e| Error::invalid("resume_token", e))?
         };
-        let guest = self.inner.hub.enter(owner)?;
-        Ok(Reader::start(guest, Wanted { campaign, statuses }, Arc::from(name), from))
+        let guest = self.inner.hub.enter(owner);
+        let changes = Reader::start(guest, Wanted { campaign, statuses }, Arc::from(name), from);
+        Ok(self.while_allowed(caller, changes))
     }
 }

@@ -22,6 +22,9 @@ use crate::store::schema::{inbound, opt_outs};
 use crate::store::transaction::{Tx, locked, on, transact};
 use crate::store::{Error, OptOutSource, Store, run};
 
+/// How many rows one statement stores.
+const AT_ONCE: usize = 1000;
+
 /// How a message stands. The numbers are what the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i16)]
@@ -234,7 +237,10 @@ impl Store {
             on!(
                 tx,
                 |pg| {
-                    diesel::insert_into(inbound::table).values(&rows).execute(pg).await?;
+                    // A statement has 65,535 parameters at most.
+                    for rows in rows.chunks(AT_ONCE) {
+                        diesel::insert_into(inbound::table).values(rows).execute(pg).await?;
+                    }
                 },
                 |lite| {
                     let rows = rows.clone();

@@ -25,11 +25,36 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
+    /// A name for people.
+    pub name: Option<String>,
+    /// When it ends, if it does.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to the hour.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// A key to be stored.
+#[derive(Debug, Clone)]
+pub struct NewApiKey {
+    /// Whose it is.
+    pub user: OwnerId,
+    /// Its digest.
+    pub hash: [u8; 32],
+    /// Its first characters.
+    pub hint: String,
+    /// Its scopes, separated by spaces.
+    pub scopes: String,
+    /// A name for people.
+    pub name: Option<String>,
+    /// When it ends, if it does.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Whom a key stands for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyOwner {
+    /// The key's id.
+    pub key: i64,
     /// The user.
     pub user: OwnerId,
     /// The key's scopes, separated by spaces.
@@ -46,31 +71,53 @@ struct KeyRow {
     scopes: String,
     created_at: Instant,
     revoked_at: Option<Instant>,
+    name: Option<String>,
+    expires_at: Option<Instant>,
+    last_used_at: Option<Instant>,
 }
 
 impl Store {
     /// Stores a key by its digest.
-    pub async fn create_key(&self, user: OwnerId, hash: &[u8], hint: &str, scopes: &str) -> Result<i64, Error> {
-        let (hash, hint, scopes) = (hash.to_vec(), hint.to_owned(), scopes.to_owned());
+    pub async fn create_key(&self, new: NewApiKey) -> Result<i64, Error> {
         transact!(&self.transactions, |tx| {
             let values = (
-                keys::user_id.eq(user.0),
-                keys::hash.eq(&hash),
-                keys::hint.eq(&hint),
-                keys::scopes.eq(&scopes),
+                keys::user_id.eq(new.user.0),
+                keys::hash.eq(new.hash.to_vec()),
+                keys::hint.eq(&new.hint),
+                keys::scopes.eq(&new.scopes),
                 keys::created_at.eq(Instant(tx.now)),
+                keys::name.eq(&new.name),
+                keys::expires_at.eq(new.expires_at.map(Instant)),
             );
             let insert = diesel::insert_into(keys::table).values(values).returning(keys::id);
             Ok(on!(tx, |c| insert.get_result(c).await?))
         })
     }
 
-    /// Whom the key with this digest stands for; `None` if there is none or it is revoked.
-    pub async fn key_owner(&self, hash: &[u8]) -> Result<Option<KeyOwner>, Error> {
-        let live = keys::hash.eq(hash.to_vec()).and(keys::revoked_at.is_null());
-        let query = keys::table.filter(live).select((keys::user_id, keys::scopes));
-        let row: Option<(i64, String)> = run!(&self.db, |c| query.get_result(c).await.optional()?);
-        Ok(row.map(|(user, scopes)| KeyOwner { user: OwnerId(user), scopes }))
+    /// Whom the key with this digest stands for; `None` if there is none, or it is revoked or has ended by `now`.
+    pub async fn key_owner(&self, hash: &[u8], now: Timestamp) -> Result<Option<KeyOwner>, Error> {
+        let live = keys::revoked_at.is_null().and(keys::expires_at.is_null().or(keys::expires_at.gt(Instant(now))));
+        let query = keys::table.filter(keys::hash.eq(hash.to_vec())).filter(live.assume_not_null());
+        let query = query.select((keys::id, keys::user_id, keys::scopes));
+        let row: Option<(i64, i64, String)> = run!(&self.db, |c| query.get_result(c).await.optional()?);
+        Ok(row.map(|(key, user, scopes)| KeyOwner { key, user: OwnerId(user), scopes }))
+    }
+
+    /// Whether the key with this id is neither revoked nor has ended by `now`.
+    pub async fn key_counts(&self, id: i64, now: Timestamp) -> Result<bool, Error> {
+        let query = keys::table.find(id).select((keys::revoked_at, keys::expires_at));
+        let row: Option<(Option<Instant>, Option<Instant>)> =
+            run!(&self.db, |c| query.get_result(c).await.optional()?);
+        Ok(row.is_some_and(|(revoked, ends)| revoked.is_none() && ends.is_none_or(|end| end.0 > now)))
+    }
+
+    /// Notes that a key was used.
+    pub async fn note_key_used(&self, id: i64) -> Result<(), Error> {
+        transact!(&self.transactions, |tx| {
+            let update = diesel::update(keys::table.find(id)).set(keys::last_used_at.eq(Instant(tx.now)));
+            on!(tx, |c| update.execute(c).await?);
+            Ok(())
+        })
     }
 
     /// Revokes a key; false if there is none with this id that was not revoked before.
@@ -98,6 +145,9 @@ impl Store {
             scopes: row.scopes,
             created_at: row.created_at.0,
             revoked_at: row.revoked_at.map(|at| at.0),
+            name: row.name,
+            expires_at: row.expires_at.map(|at| at.0),
+            last_used_at: row.last_used_at.map(|at| at.0),
         };
         Ok(rows.into_iter().map(key).collect())
     }

@@ -13,6 +13,8 @@ table! {
         sender_name -> Nullable<Text>,
         created_at -> Instant,
         max_in_flight -> Nullable<Integer>,
+        disabled_at -> Nullable<Instant>,
+        tokens_since -> Nullable<Instant>,
     }
 }
 
@@ -27,6 +29,9 @@ table! {
         scopes -> Text,
         created_at -> Instant,
         revoked_at -> Nullable<Instant>,
+        name -> Nullable<Text>,
+        expires_at -> Nullable<Instant>,
+        last_used_at -> Nullable<Instant>,
     }
 }
 

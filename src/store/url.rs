@@ -1,7 +1,10 @@
 //! Which database, and how much of it.
 
+use std::net::IpAddr;
+
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
+use tokio_postgres::config::Host;
 
 /// Which database, and how much of it.
 #[derive(Debug, Clone)]
@@ -43,6 +46,20 @@ impl Url {
         let place = format!("{:?} {:?} {:?}", config.get_hosts(), config.get_ports(), config.get_dbname());
         let digest = Sha256::digest(place.as_bytes());
         Some(format!("{:016x}", u64::from_be_bytes(digest.first_chunk().copied()?)))
+    }
+
+    /// Whether the server is on another host and the URL leaves it to chance whether the way there is encrypted.
+    #[must_use]
+    pub fn is_elsewhere_and_says_nothing_of_tls(&self) -> bool {
+        let Self::Postgres(url) = self else { return false };
+        let Ok(config) = url.parse::<tokio_postgres::Config>() else { return false };
+        let here = |host: &Host| match host {
+            Host::Unix(_) => true,
+            Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        };
+        let says =
+            url.split_once('?').is_some_and(|(_, query)| query.split('&').any(|part| part.starts_with("sslmode=")));
+        !says && !config.get_hosts().iter().all(here)
     }
 
     /// Reads the URL; anything else is `None`.

@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use jiff::Timestamp;
 
 use crate::domain::ids::OwnerId;
 use crate::domain::sender::SenderId;
@@ -21,6 +22,10 @@ pub struct User {
     pub sender: Option<SenderId>,
     /// How many of its queued messages one process has in flight at most, if it has a number of its own.
     pub max_in_flight: Option<usize>,
+    /// Since when the user's credentials are refused, if they are.
+    pub disabled_at: Option<Timestamp>,
+    /// Tokens that were issued before this are refused.
+    pub tokens_since: Option<Timestamp>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -31,6 +36,8 @@ struct UserRow {
     name: String,
     sender_name: Option<String>,
     max_in_flight: Option<i32>,
+    disabled_at: Option<Instant>,
+    tokens_since: Option<Instant>,
 }
 
 impl From<UserRow> for User {
@@ -40,6 +47,8 @@ impl From<UserRow> for User {
             name: row.name,
             sender: row.sender_name.map(SenderId::from_stored),
             max_in_flight: row.max_in_flight.and_then(|n| usize::try_from(n).ok()),
+            disabled_at: row.disabled_at.map(|at| at.0),
+            tokens_since: row.tokens_since.map(|at| at.0),
         }
     }
 }
@@ -69,6 +78,24 @@ impl Store {
         transact!(&self.transactions, |tx| {
             let limit = users::max_in_flight.eq(max_in_flight.map(i32::from));
             let update = diesel::update(users::table.find(id.0)).set(limit);
+            Ok(on!(tx, |c| update.execute(c).await?) == 1)
+        })
+    }
+
+    /// Refuses the user's credentials from now on, or takes them again. What is queued is sent all the same. False if there is
+    /// no such user.
+    pub async fn disable_user(&self, id: OwnerId, disabled: bool) -> Result<bool, Error> {
+        transact!(&self.transactions, |tx| {
+            let at = users::disabled_at.eq(disabled.then_some(Instant(tx.now)));
+            let update = diesel::update(users::table.find(id.0)).set(at);
+            Ok(on!(tx, |c| update.execute(c).await?) == 1)
+        })
+    }
+
+    /// Refuses the user's tokens that were issued until now. False if there is no such user.
+    pub async fn end_tokens(&self, id: OwnerId) -> Result<bool, Error> {
+        transact!(&self.transactions, |tx| {
+            let update = diesel::update(users::table.find(id.0)).set(users::tokens_since.eq(Instant(tx.now)));
             Ok(on!(tx, |c| update.execute(c).await?) == 1)
         })
     }

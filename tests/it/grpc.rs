@@ -7,7 +7,7 @@ mod opt_outs;
 mod recipients;
 mod refresh;
 mod refresh_bulk;
-mod send;
+pub mod send;
 mod sending;
 mod transport;
 mod watch;

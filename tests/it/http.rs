@@ -1,10 +1,11 @@
 //! The HTTP API.
 
 mod api;
-mod call;
+pub mod call;
 mod delivery_report;
 pub mod document;
 mod front;
+mod full;
 mod inbound;
 mod matrix;
 mod mitto;

@@ -31,12 +31,14 @@ const RULES: &[(&str, &[&str])] = &[
     ("provider", &["domain"]),
     // The database of the system before this one, which is read once and never written.
     ("legacy", &["domain"]),
+    // What a process gives to those who call: whatever lets them in asks it.
+    ("admission", &["domain"]),
     // What the APIs and the service layer share: identity, and errors at the service's edge.
     ("auth", &["domain"]),
     ("error", &["store", "provider"]),
     ("clock", &[]),
     // Its labels are the enums of the rules, and the names of the contract.
-    ("metrics", &["domain", "proto"]),
+    ("metrics", &["admission", "domain", "proto"]),
     ("postgres", &[]),
     ("proto", &[]),
     ("request_id", &[]),
@@ -73,7 +75,8 @@ const RULES: &[(&str, &[&str])] = &[
 /// Who may name the clock, the errors and the identity besides.
 const FREE: &[(&str, &[&str])] = &[
     ("clock", &["app", "cli", "grpc", "http", "sandbox", "sender", "service", "store", "worker"]),
-    ("error", &["auth", "caches", "contract", "grpc", "http", "sender", "service", "worker"]),
+    ("admission", &["app", "config", "grpc", "http", "server", "service"]),
+    ("error", &["admission", "auth", "caches", "contract", "grpc", "http", "sender", "service", "worker"]),
     ("metrics", &["grpc", "http", "sender", "service", "worker"]),
     ("caches", &["sender", "service"]),
     ("lifecycle", &["sender", "service"]),

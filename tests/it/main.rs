@@ -10,6 +10,8 @@
               tells a story whole"
 )]
 
+mod admission;
+mod auth;
 mod cli;
 mod clients;
 mod clock;

@@ -13,6 +13,8 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Request, Status};
 
 use super::failure::Failure;
+use secrecy::ExposeSecret as _;
+
 use crate::config::{Env, variables as var};
 use crate::proto::campaign_service_client::CampaignServiceClient;
 use crate::proto::messaging_service_client::MessagingServiceClient;
@@ -151,8 +153,8 @@ impl Connection {
             (Some(given), _) => token(given.clone()),
             (None, Some(given)) => key(given.clone()),
             (None, None) => match (var::MESSAGING_TOKEN.read(env)?, var::MESSAGING_API_KEY.read(env)?) {
-                (Some(found), _) => token(found),
-                (None, Some(found)) => key(found),
+                (Some(found), _) => token(found.expose_secret().to_owned()),
+                (None, Some(found)) => key(found.expose_secret().to_owned()),
                 // The service says what is missing, and its health needs none.
                 (None, None) => return Ok(Credentials(None)),
             },

@@ -66,8 +66,9 @@ const PROBLEMS: [(&str, &str, &str, &str, &str); 13] = [
     (
         "429",
         "Throttled",
-        "The provider asks to slow down: `PROVIDER_THROTTLED`; or the owner has as many watches as one may have: \
-         `TOO_MANY_WATCHES_OF_ONE_OWNER`; with `Retry-After`.",
+        "The provider asks to slow down: `PROVIDER_THROTTLED`; or the owner has as much in hand as one may have now: \
+         `TOO_MANY_CALLS_OF_ONE_OWNER`, `TOO_MANY_WATCHES_OF_ONE_OWNER`, `TOO_MANY_UPLOADS_OF_ONE_OWNER`, \
+         `TOO_MANY_REFRESHES_OF_ONE_OWNER`, `TOO_MANY_BYTES_OF_ONE_OWNER`; with `Retry-After`.",
         "PROVIDER_THROTTLED",
         "The provider asks to slow down.",
     ),
@@ -76,7 +77,7 @@ const PROBLEMS: [(&str, &str, &str, &str, &str); 13] = [
         "503",
         "Unavailable",
         "Try again after `Retry-After`: `DATABASE_UNAVAILABLE`, `PROVIDER_UNAVAILABLE`, `PROVIDER_ACCOUNT_BLOCKED`, \
-         `TOO_MANY_WATCHES`, `STOPPING`.",
+         `TOO_MANY_CALLS`, `TOO_MANY_WATCHES`, `TOO_MANY_UPLOADS`, `TOO_MANY_REFRESHES`, `TOO_MANY_BYTES`, `STOPPING`.",
         "DATABASE_UNAVAILABLE",
         "The service's database is out of reach or takes no write. Try again, with the same idempotency key.",
     ),

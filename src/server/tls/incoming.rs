@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::{Io, Tls};
+use crate::admission::{Connections, Ticket};
 
 /// How long the first pause after a failed `accept` is.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -37,8 +38,12 @@ impl Default for Limits {
 
 /// The connections to a listener, for `serve_with_incoming_shutdown`, with [`Limits::default`]. Never yields an error
 /// and never ends. Dropping it closes the listener and the handshakes under way.
-pub fn incoming(listener: TcpListener, tls: Option<Tls>) -> impl Stream<Item = io::Result<Io>> + Send {
-    incoming_within(Limits::default(), listener, tls)
+pub fn incoming(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    connections: Connections,
+) -> impl Stream<Item = io::Result<Io>> + Send {
+    incoming_within(Limits::default(), listener, tls, connections)
 }
 
 /// As [`incoming`], within other limits.
@@ -46,9 +51,17 @@ pub fn incoming_within(
     limits: Limits,
     socket: TcpListener,
     tls: Option<Tls>,
+    connections: Connections,
 ) -> impl Stream<Item = io::Result<Io>> + Send {
-    let listening =
-        Listener { limits, socket, tls, handshakes: JoinSet::new(), ages: VecDeque::new(), pause: Duration::ZERO };
+    let listening = Listener {
+        limits,
+        socket,
+        tls,
+        connections,
+        handshakes: JoinSet::new(),
+        ages: VecDeque::new(),
+        pause: Duration::ZERO,
+    };
     futures::stream::unfold(listening, |mut listening| async {
         let io = listening.next().await;
         Some((Ok(io), listening))
@@ -60,6 +73,7 @@ struct Listener {
     limits: Limits,
     socket: TcpListener,
     tls: Option<Tls>,
+    connections: Connections,
     /// Tasks of their own: the cryptography spreads over the threads, and none waits for another.
     handshakes: JoinSet<Option<Io>>,
     /// The same, oldest first; the finished ones are swept out as room is made.
@@ -85,9 +99,13 @@ impl Listener {
                         if let Err(error) = tcp.set_nodelay(true) {
                             tracing::debug!(%error, "cannot set TCP_NODELAY");
                         }
+                        let Some(ticket) = self.connections.enter(remote.ip()) else {
+                            tracing::debug!("a connection was refused: all are at work");
+                            continue;
+                        };
                         match self.tls.clone() {
-                            None => return Io::plain(tcp, remote),
-                            Some(tls) => self.begin(&tls, tcp, remote),
+                            None => return Io::plain(tcp, remote, ticket),
+                            Some(tls) => self.begin(&tls, tcp, remote, ticket),
                         }
                     }
                     Err(error) => self.failed(&error),
@@ -97,7 +115,7 @@ impl Listener {
     }
 
     /// Begins a handshake, after making room for it.
-    fn begin(&mut self, tls: &Tls, tcp: TcpStream, remote: SocketAddr) {
+    fn begin(&mut self, tls: &Tls, tcp: TcpStream, remote: SocketAddr, ticket: Ticket) {
         self.ages.retain(|handshake| !handshake.is_finished());
         while self.ages.len() >= self.limits.handshakes.max(1) {
             if let Some(oldest) = self.ages.pop_front() {
@@ -109,7 +127,7 @@ impl Listener {
         let time = self.limits.time;
         let task = self.handshakes.spawn(async move {
             match timeout(time, acceptor.accept(tcp)).await {
-                Ok(Ok(stream)) => Some(Io::tls(stream, remote)),
+                Ok(Ok(stream)) => Some(Io::tls(stream, remote, ticket)),
                 // Scanners and clients without our CA do this all day: not worth a warning.
                 Ok(Err(error)) => {
                     tracing::debug!(%error, "a TLS handshake failed");

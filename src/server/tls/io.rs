@@ -1,6 +1,6 @@
 //! One accepted connection, with TLS or without, as tonic's server takes it.
 
-use std::io::{IoSlice, Result};
+use std::io::{ErrorKind, IoSlice, Result};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,11 +10,14 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
+use crate::admission::{Peer, Ticket};
+
 /// A connection that is ready for HTTP/2.
 #[derive(Debug)]
 pub struct Io {
     stream: Stream,
     remote: SocketAddr,
+    ticket: Ticket,
 }
 
 /// Boxed where it is large: a TLS session is a kilobyte, and `Io` is moved about.
@@ -25,12 +28,19 @@ enum Stream {
 }
 
 impl Io {
-    pub(super) fn plain(stream: TcpStream, remote: SocketAddr) -> Self {
-        Self { stream: Stream::Plain(stream), remote }
+    pub(super) fn plain(stream: TcpStream, remote: SocketAddr, ticket: Ticket) -> Self {
+        Self { stream: Stream::Plain(stream), remote, ticket }
     }
 
-    pub(super) fn tls(stream: TlsStream<TcpStream>, remote: SocketAddr) -> Self {
-        Self { stream: Stream::Tls(Box::new(stream)), remote }
+    pub(super) fn tls(stream: TlsStream<TcpStream>, remote: SocketAddr, ticket: Ticket) -> Self {
+        Self { stream: Stream::Tls(Box::new(stream)), remote, ticket }
+    }
+
+    /// The part of it that its requests know.
+    #[must_use]
+    pub fn peer(&self) -> Peer {
+        let tcp = TcpConnectInfo { local_addr: self.tcp().local_addr().ok(), remote_addr: Some(self.remote) };
+        Peer { tcp, connection: self.ticket.connection().clone() }
     }
 
     fn tcp(&self) -> &TcpStream {
@@ -41,18 +51,21 @@ impl Io {
     }
 }
 
-/// Tonic's own type for TCP, for TLS, too: `Request::remote_addr` finds it whichever it is. The remote address is the
-/// one that `accept` gave, because a socket whose peer is gone already no longer tells it.
+/// The same with TLS and without. The remote address is the one that `accept` gave, because a socket whose peer is gone
+/// already no longer tells it.
 impl Connected for Io {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = Peer;
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        TcpConnectInfo { local_addr: self.tcp().local_addr().ok(), remote_addr: Some(self.remote) }
+    fn connect_info(&self) -> Peer {
+        self.peer()
     }
 }
 
 impl AsyncRead for Io {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        if self.ticket.connection().is_ended(cx) {
+            return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
+        }
         match &mut self.stream {
             Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
             Stream::Tls(tls) => Pin::new(tls).poll_read(cx, buf),

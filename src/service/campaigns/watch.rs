@@ -22,7 +22,7 @@ impl Service {
     /// Watches one of the caller's campaigns. What is wrong with the request is told before the stream begins.
     pub async fn watch_campaign(&self, caller: &Caller, id: i64) -> Result<CampaignWatch, Error> {
         let first = self.campaign_stats(caller, id).await?;
-        Ok(Box::pin(self.clone().follow(caller.clone(), id, first)))
+        Ok(self.while_allowed(caller, self.clone().follow(caller.clone(), id, first)))
     }
 
     fn follow(self, caller: Caller, id: i64, first: Stats) -> impl Stream<Item = Result<Stats, Error>> + Send {

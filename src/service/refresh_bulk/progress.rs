@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::page;
 use crate::error::Error;
-use crate::service::refresh_bulk::{BulkEvent, BulkOutcome};
+use crate::service::refresh_bulk::{BulkEvent, BulkOutcome, MAX_WINDOW};
 
 /// How far it has come.
 pub(super) struct Progress {
@@ -64,6 +64,10 @@ impl Progress {
         let (cursor, digests) = more.split_at_checked(usize::from(*len))?;
         self.cursor = String::from_utf8(cursor.to_vec()).ok()?;
         let (digests, rest) = digests.as_chunks::<8>();
+        // More than a stream ever has in hand: somebody made it up.
+        if digests.len() > 2 * MAX_WINDOW {
+            return None;
+        }
         self.done_before = digests.iter().map(|d| u64::from_be_bytes(*d)).collect();
         rest.is_empty().then_some(())
     }

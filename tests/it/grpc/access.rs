@@ -1,7 +1,10 @@
 //! Who may do what: credentials, scopes, owners; and that another's things read like nothing.
 
-use messaging::auth::keys;
+use jiff::Timestamp;
+use messaging::auth::{Credentials, keys};
+use messaging::domain::ids::OwnerId;
 use messaging::proto::*;
+use messaging::store::NewApiKey;
 use secrecy::ExposeSecret as _;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -9,6 +12,12 @@ use tonic_types::StatusExt as _;
 use super::send::to;
 use crate::support::app::{ORDINARY, TestApp};
 use crate::support::database::on_both_databases;
+use crate::support::store::eventually;
+
+fn new_key(key: &keys::NewKey, user: OwnerId, expires_at: Option<Timestamp>) -> NewApiKey {
+    let (hash, hint) = (key.hash, key.hint.clone());
+    NewApiKey { user, hash, hint, scopes: "messages:send messages:read".to_owned(), name: None, expires_at }
+}
 
 /// The marks by which a caller can tell an answer: the code, the words and the details' bytes.
 fn seen(status: &Status) -> (Code, String, Vec<u8>) {
@@ -37,7 +46,8 @@ on_both_databases! { TestApp::start =>
     async fn an_expired_token_is_refused(app) {
         let mut alice = app.alice();
         app.advance(1001 * 3600);
-        assert_eq!(alice.send_single(to("+306900000001")).await.unwrap_err().code(), Code::Unauthenticated);
+        let refused = alice.send_single(to("+306900000001")).await.unwrap_err();
+        assert_eq!((refused.code(), refused.message()), (Code::Unauthenticated, "Token expired"));
     }
 
     async fn each_call_needs_its_scope(app) {
@@ -59,14 +69,66 @@ on_both_databases! { TestApp::start =>
 
     async fn an_api_key_works_until_it_is_revoked(app) {
         let key = keys::create([7; 32]);
-        let id = app.store.create_key(app.alice, &key.hash, &key.hint, "messages:send").await.unwrap();
+        let id = app.store.create_key(new_key(&key, app.alice, None)).await.unwrap();
         let mut client = app.client("x-api-key", key.secret.expose_secret().to_owned());
         client.send_single(to("+306900000001")).await.unwrap();
-        assert_eq!(client.list_messages(ListMessagesRequest::default()).await.unwrap_err().code(), Code::PermissionDenied);
+        assert_eq!(app.campaigns("x-api-key", key.secret.expose_secret()).list_campaigns(ListCampaignsRequest::default()).await.unwrap_err().code(), Code::PermissionDenied);
         assert!(app.store.revoke_key(id).await.unwrap());
         assert_eq!(client.send_single(to("+306900000001")).await.unwrap_err().code(), Code::Unauthenticated);
         let wrong = app.client("x-api-key", "msk_wrong".to_owned()).send_single(to("+306900000001")).await;
         assert_eq!(wrong.unwrap_err().code(), Code::Unauthenticated);
+    }
+
+    async fn an_api_key_ends_at_its_time_and_its_use_is_noted(app) {
+        let key = keys::create([8; 32]);
+        let end = app.clock.now() + jiff::SignedDuration::from_hours(24);
+        app.store.create_key(new_key(&key, app.alice, Some(end))).await.unwrap();
+        let mut client = app.client("x-api-key", key.secret.expose_secret().to_owned());
+        client.list_messages(ListMessagesRequest::default()).await.unwrap();
+        eventually(async || app.store.keys(None).await.unwrap()[0].last_used_at.is_some()).await;
+        app.advance(24 * 3600);
+        let refused = client.list_messages(ListMessagesRequest::default()).await.unwrap_err();
+        assert_eq!((refused.code(), refused.message()), (Code::Unauthenticated, "Invalid token"));
+    }
+
+    async fn what_cannot_be_a_key_costs_the_database_nothing(app) {
+        app.execute("ALTER TABLE api_keys RENAME TO elsewhere").await;
+        let good = keys::create([9; 32]).secret.expose_secret().to_owned();
+        let wrong = [format!("{}x", &good[..good.len() - 1]), good[..20].to_owned(), "msk_".to_owned(), "x".repeat(53)];
+        for key in wrong {
+            let refused = app.client("x-api-key", key).list_messages(ListMessagesRequest::default()).await.unwrap_err();
+            assert_eq!(refused.code(), Code::Unauthenticated);
+        }
+        let asked = app.client("x-api-key", good.clone()).list_messages(ListMessagesRequest::default()).await.unwrap_err();
+        assert_eq!(asked.code(), Code::Internal, "this one could be a key");
+        app.execute("ALTER TABLE elsewhere RENAME TO api_keys").await;
+        let unknown = async || app.client("x-api-key", good.clone()).list_messages(ListMessagesRequest::default()).await.unwrap_err().code();
+        assert_eq!(unknown().await, Code::Unauthenticated);
+        app.execute("ALTER TABLE api_keys RENAME TO elsewhere").await;
+        assert_eq!(unknown().await, Code::Unauthenticated, "it is known that there is none");
+        app.execute("ALTER TABLE elsewhere RENAME TO api_keys").await;
+    }
+
+    async fn a_user_who_is_disabled_and_tokens_of_before_are_refused(app) {
+        let ask = async |service: &messaging::service::Service, token: String| {
+            let credentials = Credentials::Bearer(token.into());
+            service.authenticate(Some(credentials)).await.map(drop).map_err(|e| e.message())
+        };
+        let old = app.token(app.alice, ORDINARY);
+        app.advance(2);
+        assert!(app.store.end_tokens(app.alice).await.unwrap());
+        app.advance(2);
+        // Another process, which remembers nobody.
+        let service = app.service_with(Vec::new());
+        assert_eq!(ask(&service, old).await, Err("Invalid token".to_owned()));
+        assert_eq!(ask(&service, app.token(app.alice, ORDINARY)).await, Ok(()));
+        assert!(app.store.disable_user(app.alice, true).await.unwrap());
+        let service = app.service_with(Vec::new());
+        assert_eq!(ask(&service, app.token(app.alice, ORDINARY)).await, Err("Invalid token".to_owned()));
+        assert_eq!(ask(&service, app.token(app.bob, ORDINARY)).await, Ok(()));
+        assert!(app.store.disable_user(app.alice, false).await.unwrap());
+        let service = app.service_with(Vec::new());
+        assert_eq!(ask(&service, app.token(app.alice, ORDINARY)).await, Ok(()));
     }
 
     async fn only_act_as_names_another_owner(app) {

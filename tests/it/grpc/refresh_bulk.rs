@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use messaging::domain::page;
 use messaging::proto::refresh_status_bulk_request::Target;
 use messaging::proto::refresh_status_bulk_response::{Event, Summary};
 use messaging::proto::*;
@@ -129,8 +130,17 @@ on_both_databases! { TestApp::start =>
         assert_eq!(empty.code(), Code::InvalidArgument);
         let other = RefreshStatusBulkRequest { resume_token: token, ..list(&["x"]) };
         assert_eq!(app.alice().refresh_status_bulk(other).await.unwrap_err().code(), Code::InvalidArgument);
-        let forged = RefreshStatusBulkRequest { resume_token: "AAAA".to_owned(), ..of(id) };
-        assert_eq!(app.alice().refresh_status_bulk(forged).await.unwrap_err().code(), Code::InvalidArgument);
+        let forged = |digests: usize| {
+            let name = format!("refresh/{}/campaign/{id}/false", app.alice);
+            let payload = [vec![0; 4 * 8 + 1], vec![7; digests * 8]].concat();
+            RefreshStatusBulkRequest { resume_token: page::seal(&name, &payload), ..of(id) }
+        };
+        app.alice().refresh_status_bulk(forged(2048)).await.unwrap();
+        // What names more than a stream ever has in hand was made up, and would cost time at every event.
+        let mangled = RefreshStatusBulkRequest { resume_token: "AAAA".to_owned(), ..of(id) };
+        for forged in [mangled, forged(2049), forged(300_000)] {
+            assert_eq!(app.alice().refresh_status_bulk(forged).await.unwrap_err().code(), Code::InvalidArgument);
+        }
     }
 
     async fn an_outage_fails_ids_and_never_the_stream(app) {

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 
 use messaging::grpc::ObserveLayer;
-use messaging::http::CallPermits;
 use messaging::metrics::{Metrics, Reading};
 use messaging::proto::{ListMessagesRequest, SendSingleRequest};
 use tonic::body::Body;
@@ -80,7 +79,7 @@ on_both_databases! { TestApp::start =>
 async fn a_deadline_that_passes_is_told_as_such() {
     let never =
         tower::service_fn(|_: http::Request<Body>| std::future::pending::<Result<http::Response<Body>, Infallible>>());
-    let mut observed = ObserveLayer(CallPermits::new(1), Metrics::default()).layer(never);
+    let mut observed = ObserveLayer(Metrics::default()).layer(never);
     let request =
         http::Request::builder().uri("/messaging.v1.MessagingService/SendSingle").header("grpc-timeout", "20m");
     let answer = observed.call(request.body(Body::empty()).unwrap()).await.unwrap();
@@ -88,41 +87,35 @@ async fn a_deadline_that_passes_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn a_full_server_says_when_to_come_back() {
-    let never =
-        tower::service_fn(|_: http::Request<Body>| std::future::pending::<Result<http::Response<Body>, Infallible>>());
-    let mut observed = ObserveLayer(CallPermits::new(1), Metrics::default()).layer(never);
-    let request =
-        || http::Request::builder().uri("/messaging.v1.MessagingService/SendSingle").body(Body::empty()).unwrap();
-    let first = observed.call(request());
-    let answer = observed.call(request()).await.unwrap();
-    let status = Status::from_header_map(answer.headers()).unwrap();
-    assert_eq!(status.code(), Code::Unavailable);
-    assert!(status.get_details_retry_info().is_some());
-    drop(first);
-    let health = http::Request::builder().uri("/grpc.health.v1.Health/Check").header("grpc-timeout", "20m");
-    let answer = observed.call(health.body(Body::empty()).unwrap()).await.unwrap();
-    assert_eq!(answer.headers()["grpc-status"], "4", "health is not counted");
-}
-
-#[tokio::test]
-async fn methods_that_callers_make_up_are_one_label_even_while_the_server_is_full() {
-    let never =
-        tower::service_fn(|_: http::Request<Body>| std::future::pending::<Result<http::Response<Body>, Infallible>>());
+async fn methods_that_callers_make_up_are_one_label() {
+    let refuses = tower::service_fn(async |_: http::Request<Body>| {
+        Ok::<_, Infallible>(Status::unauthenticated("Missing token").into_http::<Body>())
+    });
     let metrics = Metrics::default();
-    let mut observed = ObserveLayer(CallPermits::new(1), metrics.clone()).layer(never);
+    let mut observed = ObserveLayer(metrics.clone()).layer(refuses);
     let request = |path: &str| http::Request::builder().uri(path).body(Body::empty()).unwrap();
-    let _first = observed.call(request("/messaging.v1.MessagingService/SendSingle"));
     for path in ["/messaging.v1.MessagingService/Invented", "/messaging.invented/SendSingle", "/messaging.Invented"] {
-        let answer = observed.call(request(path)).await.unwrap();
-        assert_eq!(Status::from_header_map(answer.headers()).unwrap().code(), Code::Unavailable);
+        drop(observed.call(request(path)).await.unwrap());
     }
     drop(observed.call(request("/messaging.v1.CampaignService/StartCampaign")).await.unwrap());
     let text = metrics.render(&Reading::default());
     let calls: Vec<&str> = text.lines().filter(|line| line.starts_with("messaging_rpc_calls_total")).collect();
     let expected = [
-        r#"messaging_rpc_calls_total{method="StartCampaign",code="Unavailable"} 1"#,
-        r#"messaging_rpc_calls_total{method="other",code="Unavailable"} 3"#,
+        r#"messaging_rpc_calls_total{method="StartCampaign",code="Unauthenticated"} 1"#,
+        r#"messaging_rpc_calls_total{method="other",code="Unauthenticated"} 3"#,
     ];
     assert!(calls.len() == 2 && expected.iter().all(|line| calls.contains(line)), "{calls:?}");
+}
+
+/// A client that goes away without a word would be waited for, for ever.
+#[tokio::test(start_paused = true)]
+async fn a_call_without_a_deadline_has_ours_and_a_stream_has_none() {
+    let never =
+        tower::service_fn(|_: http::Request<Body>| std::future::pending::<Result<http::Response<Body>, Infallible>>());
+    let mut observed = ObserveLayer(Metrics::default()).layer(never);
+    let request = |path: &str| http::Request::builder().uri(path).body(Body::empty()).unwrap();
+    let answer = observed.call(request("/messaging.v1.MessagingService/SendSingle")).await.unwrap();
+    assert_eq!(answer.headers()["grpc-status"], "4");
+    let stream = observed.call(request("/messaging.v1.MessagingService/WatchMessages"));
+    assert!(tokio::time::timeout(std::time::Duration::from_hours(1), stream).await.is_err());
 }

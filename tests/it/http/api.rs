@@ -53,16 +53,18 @@ fn stalled(waiting: &Arc<AtomicUsize>) -> Body {
 
 on_both_databases! { TestApp::start =>
     /// The runtime has 512 threads for what blocks; names are looked up there, and files read.
-    async fn uploads_that_stand_still_hold_no_thread_and_nobody_up(app) {
+    async fn uploads_that_stand_still_hold_no_thread_and_nobody_up_and_are_so_many_at_most(app) {
         let path = format!("{CAMPAIGNS}/{}/recipients", campaign(&app).await);
         let waiting = Arc::new(AtomicUsize::new(0));
         let uploads = join_all((0..520).map(|_| csv(&app, &path, stalled(&waiting))));
         let others = async {
-            eventually(async || waiting.load(Ordering::Relaxed) == 520).await;
+            eventually(async || waiting.load(Ordering::Relaxed) == 56).await;
             tokio::task::spawn_blocking(|| ()).await.unwrap();
             let sent = post(&app, app.alice, MESSAGES, &hello()).await.ok();
             let path = format!("{MESSAGES}/{}", sent["message"]["id"].as_str().unwrap());
             ask(&app, app.alice, "GET", &path).await.ok();
+            let (status, body) = csv(&app, &format!("{CAMPAIGNS}/1/recipients"), Body::empty()).await.error();
+            assert_eq!((status, &body["code"]), (429, &json!("TOO_MANY_UPLOADS_OF_ONE_OWNER")));
         };
         tokio::select! {
             _ = uploads => panic!("an upload without an end came to one"),

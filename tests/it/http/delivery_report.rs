@@ -1,6 +1,7 @@
 //! Delivery reports at the webhook: what is answered, and what it did by then.
 
 use axum::body::Body;
+use futures::StreamExt as _;
 use http::{Request, StatusCode};
 use messaging::domain::message::Status;
 use messaging::http::{Front, routes};
@@ -40,20 +41,22 @@ on_both_databases! { TestApp::start =>
         assert_eq!(app.count("reports").await, 1);
     }
 
-    async fn posts_that_hold_too_much_are_refused_and_small_ones_still_taken(app) {
+    async fn bodies_that_do_not_come_hold_nothing_and_those_that_stand_still_make_room(app) {
+        static MUCH: [u8; 1_000_000] = [b' '; 1_000_000];
         let routes = routes(&app.service, Front::default());
         let call = |body: Body| routes.clone().oneshot(authentic(DLR).body(body).unwrap());
-        // Of bodies whose end is not known each may be a mebibyte.
-        let unending = || call(Body::from_stream(futures::stream::pending::<Result<&[u8], std::io::Error>>()));
-        let mut waiting: Vec<_> = (0..63).map(|_| Box::pin(unending())).collect();
-        for post in &mut waiting {
-            assert!(futures::poll!(post).is_pending());
-        }
-        let refused = unending().await.unwrap();
-        assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"5".parse().unwrap()));
-        assert_eq!(call(Body::from("[]")).await.unwrap().status(), 202);
-        waiting.pop();
-        assert!(futures::poll!(Box::pin(unending())).is_pending(), "there is room again");
+        let unending = |beginning: &'static [u8]| {
+            let beginning = futures::stream::iter([Ok::<&[u8], std::io::Error>(beginning)]);
+            tokio::spawn(call(Body::from_stream(beginning.chain(futures::stream::pending()))))
+        };
+        let mut waiting: Vec<_> = (0..200).map(|_| unending(b"{")).chain((0..70).map(|_| unending(&MUCH))).collect();
+        tokio::task::yield_now().await;
+        assert_eq!(call(Body::from("[]")).await.unwrap().status(), 202, "whoever comes now is taken");
+        // Seventy megabytes do not fit; those that came first made room.
+        let first = waiting.remove(0).await.unwrap().unwrap();
+        assert_eq!((first.status().as_u16(), &first.headers()["retry-after"]), (503, &"5".parse().unwrap()));
+        assert!(!waiting.pop().unwrap().is_finished(), "the last one has its time");
+        waiting.iter().for_each(tokio::task::JoinHandle::abort);
     }
 
     async fn an_array_a_form_and_a_query_are_taken_like_one_object(app) {

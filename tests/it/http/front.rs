@@ -1,14 +1,12 @@
 //! The common part of every answer, and what is answered to requests that no route understands.
 
-use axum::body::Body;
 use http::Request;
 use messaging::error::{Error, Resource, Violation};
-use messaging::http::{CallPermits, Front, Problem, routes};
+use messaging::http::Problem;
 use serde_json::json;
 use std::time::Duration;
 use tonic::Code;
 use tonic_types::StatusExt as _;
-use tower::ServiceExt as _;
 
 use super::call::{ask, of, send};
 use crate::support::app::{ORIGIN, TestApp};
@@ -29,6 +27,12 @@ fn errors() -> Vec<(Error, Code, u16)> {
     };
     let exhausted =
         Error::Exhausted { reason: "TOO_MANY_STREAMS", message: "words", retry_after: Duration::from_secs(3) };
+    let quota = Error::Quota {
+        reason: "TOO_MANY_CALLS_OF_ONE_OWNER",
+        quota: "calls",
+        most: 7,
+        retry_after: Duration::from_secs(3),
+    };
     vec![
         (Error::Invalid(vec![Violation::new("a", "b"), Violation::new("c", "d")]), Code::InvalidArgument, 400),
         (Error::invalid("a", "b"), Code::InvalidArgument, 400),
@@ -43,6 +47,9 @@ fn errors() -> Vec<(Error, Code, u16)> {
         (unavailable("DATABASE_UNAVAILABLE", 3), Code::Unavailable, 503),
         (unavailable("PROVIDER_THROTTLED", 3), Code::Unavailable, 429),
         (exhausted, Code::ResourceExhausted, 429),
+        (quota, Code::ResourceExhausted, 429),
+        (Error::TooLarge(7), Code::ResourceExhausted, 413),
+        (Error::TooSlow, Code::DeadlineExceeded, 408),
         (Error::Cancelled, Code::Cancelled, 499),
         (Error::Internal { cause: "canary cause".to_owned() }, Code::Internal, 500),
     ]
@@ -60,9 +67,11 @@ fn place(error: &Error) -> usize {
         Error::InFlight => 9,
         Error::Unavailable { .. } => 10,
         Error::Exhausted { .. } => 12,
-
-        Error::Cancelled => 13,
-        Error::Internal { .. } => 14,
+        Error::Quota { .. } => 13,
+        Error::TooLarge(_) => 14,
+        Error::TooSlow => 15,
+        Error::Cancelled => 16,
+        Error::Internal { .. } => 17,
     }
 }
 
@@ -119,30 +128,6 @@ on_both_databases! { TestApp::start =>
         for path in ["/api/v1/messages/%ff", "/api/mitto/message/%ff", "/api/v1/campaigns/%ff/stats", "/api/v1/streams/%ff"] {
             assert_eq!(ask(&app, app.alice, "GET", path).await.error().0, 400, "{path}");
         }
-    }
-
-    async fn a_full_server_says_when_to_come_back_and_streams_that_stay_do_not_fill_it(app) {
-        let front = Front { permits: CallPermits::new(1), ..Front::default() };
-        let routes = routes(&app.service, front);
-        let call = async |method: &str, path: &str, body: Body| {
-            routes.clone().oneshot(of(&app, app.alice, method, path).body(body).unwrap()).await.unwrap()
-        };
-        let stays = call("GET", "/api/v1/messages/watch", Body::empty()).await;
-        assert_eq!(call("GET", "/api/v1/messages", Body::empty()).await.status(), 200, "a watch takes no place");
-
-        let (body, uploaded) = tokio::sync::mpsc::channel::<Result<&[u8], std::io::Error>>(1);
-        let upload = Body::from_stream(tokio_stream::wrappers::ReceiverStream::new(uploaded));
-        let mut slow = Box::pin(call("POST", "/api/v1/messages", upload));
-        assert!(futures::poll!(&mut slow).is_pending(), "its body is still to come");
-        let full = call("GET", "/api/v1/messages", Body::empty()).await;
-        assert_eq!((full.status().as_u16(), &full.headers()["retry-after"]), (503, &"1".parse().unwrap()));
-        for path in ["/healthz", "/readyz", "/metrics", "/docs"] {
-            assert_eq!(call("GET", path, Body::empty()).await.status(), 200, "{path}");
-        }
-        drop(body);
-        assert_eq!(slow.await.status(), 400);
-        assert_eq!(call("GET", "/api/v1/messages", Body::empty()).await.status(), 200);
-        drop(stays);
     }
 
     async fn a_fault_of_the_database_says_nothing_of_itself(app) {

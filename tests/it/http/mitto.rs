@@ -169,7 +169,9 @@ on_both_databases! { TestApp::start =>
             assert_eq!(invalid.error(), (401, json!({"message": "Invalid token"})), "{name}: {value}");
         }
         let key = keys::create([7; 32]);
-        app.store.create_key(app.alice, &key.hash, &key.hint, "messages:send").await.unwrap();
+        let (hash, hint, scopes) = (key.hash, key.hint.clone(), "messages:send".to_owned());
+        let new = messaging::store::NewApiKey { user: app.alice, hash, hint, scopes, name: None, expires_at: None };
+        app.store.create_key(new).await.unwrap();
         let denied = http::Request::get(path).header("x-api-key", key.secret.expose_secret());
         let denied = send(&app, denied, "").await.error();
         assert_eq!(denied, (403, json!({"message": "The credentials lack the scope messages:read", "code": "SCOPE_REQUIRED"})));

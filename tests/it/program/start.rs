@@ -46,6 +46,39 @@ async fn a_second_start_finds_the_first_ones_data_and_its_tokens_still_work() {
 }
 
 #[test]
+fn what_it_writes_is_its_users_alone_and_secrets_may_stand_in_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_directory, path) = data();
+    let data = format!("{path}/data");
+    let secret = format!("{path}/secret");
+    std::fs::write(&secret, format!("{SECRET}\n")).unwrap();
+    let env = [
+        ("DATA_DIR", data.as_str()),
+        ("GRPC_ADDR", "127.0.0.1:0"),
+        ("HTTP_ADDR", "127.0.0.1:0"),
+        ("JWT_SECRET_FILE", secret.as_str()),
+    ];
+    let running = Running::start(&["serve", "--sandbox"], &env);
+    drop(running);
+    let mut seen = 0;
+    for path in crate::support::files::under(std::path::Path::new(&data)) {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777 & !0o700, 0, "{}: {mode:o}", path.display());
+        seen += 1;
+    }
+    assert!(seen >= 3 && std::fs::metadata(&data).unwrap().permissions().mode() & 0o777 == 0o700);
+    let both = [&env[..], &[("JWT_SECRET", SECRET)]].concat();
+    let refused = run(&["serve", "--sandbox"], &both);
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("JWT_SECRET_FILE"));
+    // The secret of the file is the one that tokens are signed with.
+    let other = [&env[..3], &[("JWT_SECRET", SECRET)]].concat();
+    let token = printed(&["token", "--user", "1", "--sandbox"], &other);
+    let again = Running::start(&["serve", "--sandbox"], &env);
+    let listed = run(&["list", "--addr", &again.address("grpc"), "--token", &token], &[]);
+    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+}
+
+#[test]
 fn a_second_server_on_one_sqlite_file_is_refused_and_says_who_has_it() {
     let (_directory, path) = data();
     let env = [("DATA_DIR", path.as_str()), ("GRPC_ADDR", "127.0.0.1:0"), ("HTTP_ADDR", "127.0.0.1:0")];
@@ -87,6 +120,13 @@ fn every_wrong_setting_stops_the_start_with_one_line_that_names_it() {
         ("GRPC_ADDR", taken.as_str(), "GRPC_ADDR"),
         ("GRPC_ADDR", "0.0.0.0:0", "GRPC_PLAINTEXT"),
         ("HTTP_ADDR", "1.2.3.4", "HTTP_ADDR"),
+        ("HTTP_ADDR", "0.0.0.0:0", "HTTP_PLAINTEXT"),
+        ("HTTP_TLS", "1", "HTTP_TLS"),
+        ("DATABASE_URL", "postgres://nobody@db.example/none", "sslmode"),
+        ("JWT_KEYS", "new", "JWT_KEYS"),
+        ("JWT_KEYS", "new=short", "JWT_KEYS"),
+        ("JWT_SECRET_FILE", "/nowhere", "JWT_SECRET_FILE"),
+        ("JWT_JWKS_FILE", "/nowhere.json", "JWT_JWKS_FILE"),
         ("MITTO_API_BASE", "ftp://x", "MITTO_API_BASE"),
         ("MITTO_SENDER", "!", "MITTO_SENDER"),
         ("MITTO_TIMEOUT_SECONDS", "x", "MITTO_TIMEOUT_SECONDS"),

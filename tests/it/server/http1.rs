@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use messaging::server::http1::{Limits, serve};
+use messaging::admission::{ConnectionLimits, Connections};
+use messaging::server::http1::{HEAD, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -18,14 +19,21 @@ struct Listener {
     serving: JoinHandle<()>,
 }
 
-async fn open(limits: Limits) -> Listener {
+async fn open(most: usize, head: Duration) -> Listener {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (at, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     let slow = || async {
         tokio::task::yield_now().await;
         "here"
     };
-    let serving = tokio::spawn(serve(listener, Router::new().route("/", get(slow)), limits, stop.clone()));
+    let serving = tokio::spawn(serve(
+        listener,
+        None,
+        Router::new().route("/", get(slow)),
+        Connections::new(ConnectionLimits::of(most)),
+        head,
+        stop.clone(),
+    ));
     Listener { at, stop, serving }
 }
 
@@ -47,7 +55,7 @@ async fn ask(stream: &mut TcpStream) -> String {
 
 #[tokio::test]
 async fn a_head_that_does_not_come_ends_its_connection() {
-    let listener = open(Limits { head: Duration::from_millis(50), ..Limits::default() }).await;
+    let listener = open(10, Duration::from_millis(50)).await;
     for beginning in ["", "GET / HT", "GET / HTTP/1.1\r\nhost: x\r\n"] {
         let mut stream = listener.connect().await;
         stream.write_all(beginning.as_bytes()).await.unwrap();
@@ -62,21 +70,23 @@ async fn a_head_that_does_not_come_ends_its_connection() {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_waits_until_another_ends() {
-    let listener = open(Limits { connections: 1, ..Limits::default() }).await;
+async fn one_connection_too_many_ends_the_one_that_has_been_idle_longest() {
+    let listener = open(2, HEAD).await;
     let (mut first, mut second) = (listener.connect().await, listener.connect().await);
     ask(&mut first).await;
-    let mut waits = Box::pin(ask(&mut second));
-    assert!(futures::poll!(&mut waits).is_pending());
+    ask(&mut second).await;
     ask(&mut first).await;
-    assert!(futures::poll!(&mut waits).is_pending());
-    drop(first);
-    assert!(waits.await.starts_with("HTTP/1.1 200"));
+    let mut third = listener.connect().await;
+    ask(&mut third).await;
+    let mut rest = Vec::new();
+    second.read_to_end(&mut rest).await.unwrap_or_default();
+    assert!(rest.is_empty());
+    ask(&mut first).await;
 }
 
 #[tokio::test]
 async fn when_it_stops_idle_connections_end_and_new_ones_are_refused() {
-    let listener = open(Limits::default()).await;
+    let listener = open(10, HEAD).await;
     let mut idle = listener.connect().await;
     ask(&mut idle).await;
     listener.stop.cancel();

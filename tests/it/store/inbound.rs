@@ -11,7 +11,18 @@ use crate::support::database::on_both_databases;
 use crate::support::postgres::connect;
 use crate::support::store::{Rig, eventually};
 
-on_both_databases![Rig::on => what_came_last_counts_in_whatever_order_it_is_read];
+on_both_databases![Rig::on =>
+    what_came_last_counts_in_whatever_order_it_is_read,
+    a_post_of_thousands_is_taken_whole,
+];
+
+async fn a_post_of_thousands_is_taken_whole(rig: Rig) {
+    let one = serde_json::json!({"from": "+306900000001", "to": "Alice", "text": "Hello"});
+    let body = serde_json::Value::Array(vec![one; 8_400]).to_string();
+    assert!(body.len() < 1 << 20, "as much as the webhook takes");
+    rig.store.file_inbound(Form::Json, body.as_bytes()).await.unwrap();
+    assert_eq!(rig.count("inbound").await, 8_400);
+}
 
 async fn owner(rig: &Rig) -> OwnerId {
     rig.store.create_user("alice", Some(&SenderId::parse("Alice").unwrap())).await.unwrap()

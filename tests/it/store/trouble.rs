@@ -32,7 +32,7 @@ async fn callers_that_go_away_leave_nothing_behind(rig: Rig) {
         let _ = tokio::time::timeout(patience, writes).await;
         let _ = tokio::time::timeout(patience, rig.store.roll_up_counters()).await;
         let _ = tokio::time::timeout(patience, rig.store.campaign_stats(owner, campaign)).await;
-        let _ = tokio::time::timeout(patience, rig.store.create_key(owner, &i.to_be_bytes(), "k", "s")).await;
+        let _ = tokio::time::timeout(patience, rig.store.create_user(&format!("user {i}"), None)).await;
     }
     // Every connection of the pool, and both writers, still serve.
     let more = rig.many(owner, 100).await;

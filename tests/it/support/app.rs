@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use messaging::admission::Limits;
 use messaging::auth::tokens::Tokens;
 use messaging::clock::Clock;
-use messaging::config::Grpc;
+use messaging::config::{Grpc, Http};
 use messaging::domain::ids::OwnerId;
 use messaging::domain::keyword::Keywords;
 use messaging::domain::rate::Rate;
@@ -148,27 +149,52 @@ impl TestApp {
 
     /// Over data that may be there already, from `now` on, with a sandbox that may run already.
     pub async fn over(home: Home, now: Timestamp, sandbox: Option<SocketAddr>) -> Self {
-        Self::build(home, now, sandbox, false).await
+        Self::build(home, now, sandbox, false, Limits::default()).await
+    }
+
+    /// With one place for those who call.
+    pub async fn with_one_place(kind: Kind) -> Self {
+        Self::limited(kind, Limits { calls: 1, ..Limits::default() }).await
+    }
+
+    /// With a few places of each kind.
+    pub async fn with_few_places(kind: Kind) -> Self {
+        let limits = Limits {
+            calls: 16,
+            streams: 8,
+            uploads: 8,
+            refreshes: 8,
+            bytes: 1 << 20,
+            open: 8,
+            provider_reads: 8,
+            lists: 4,
+        };
+        Self::limited(kind, limits).await
+    }
+
+    async fn limited(kind: Kind, limits: Limits) -> Self {
+        let now = Timestamp::from_second(1_790_000_000).expect("a time");
+        Self::build(Home::new(kind).await, now, None, false, limits).await
     }
 
     /// With a key for pseudonyms: texts are kept for 30 days, messages for 90. The sandbox posts to the webhook.
     pub async fn keyed(kind: Kind) -> Self {
         let mut home = Home::new(kind).await;
         home.config.pseudonym_key = Some(SecretString::from(PSEUDONYM_KEY));
-        Self::build(home, Timestamp::from_second(1_790_000_000).expect("a time"), None, true).await
+        Self::build(home, Timestamp::from_second(1_790_000_000).expect("a time"), None, true, Limits::default()).await
     }
 
     /// With a sandbox that posts its reports and injected messages to the webhook.
     pub async fn reported(kind: Kind) -> Self {
         let now = Timestamp::from_second(1_790_000_000).expect("a time");
-        Self::build(Home::new(kind).await, now, None, true).await
+        Self::build(Home::new(kind).await, now, None, true, Limits::default()).await
     }
 
-    async fn build(home: Home, now: Timestamp, sandbox: Option<SocketAddr>, reported: bool) -> Self {
+    async fn build(home: Home, now: Timestamp, sandbox: Option<SocketAddr>, reported: bool, admission: Limits) -> Self {
         leftovers::note_panics();
         let any = "127.0.0.1:0".parse().expect("an address");
-        let grpc = Grpc { addr: any, tls: None, max_in_flight: 500, watch_streams: 500 };
-        let listeners = Listeners::open(&grpc, any).await.expect("the listeners open");
+        let grpc = Grpc { addr: any, tls: None, max_connections: None };
+        let listeners = Listeners::open(&grpc, &Http { addr: any, tls: None }).await.expect("the listeners open");
         let (grpc, http_at) = listeners.addresses();
         let hook = |name: &str| reported.then(|| format!("http://{http_at}/webhooks/mitto/{name}"));
         let clock = Clock::manual(now);
@@ -204,13 +230,14 @@ impl TestApp {
                 poll_rate: Rate::new(20, 20),
                 webhooks: Webhooks { secrets, keywords: Keywords::with(&["no more".to_owned()]) },
                 retention,
+                admission: admission.clone(),
                 ..Settings::for_tests()
             };
             settings::service(store, clock, provider.clone(), settings)
         };
         let service = another(&store, &clock, vec![SecretString::from(WEBHOOK_SECRET)]);
         let serving =
-            Box::pin(listeners.serve(service.clone(), 500, vec![ORIGIN.parse().expect("an origin")], stop.clone()));
+            Box::pin(listeners.serve(service.clone(), vec![ORIGIN.parse().expect("an origin")], stop.clone()));
         tokio::spawn(async move { serving.await.expect("the listeners serve") });
         let endpoint = Channel::from_shared(format!("http://{grpc}")).expect("a URL");
         let channel = endpoint.connect_lazy();
@@ -274,6 +301,11 @@ impl TestApp {
     pub fn campaigns_of(&self, user: OwnerId) -> Campaigns {
         let token = format!("Bearer {}", self.token(user, ORDINARY));
         CampaignServiceClient::with_interceptor(self.channel.clone(), Credentials("authorization", token))
+    }
+
+    /// Campaigns of whoever shows this.
+    pub fn campaigns(&self, header: &'static str, value: &str) -> Campaigns {
+        CampaignServiceClient::with_interceptor(self.channel.clone(), Credentials(header, value.to_owned()))
     }
 
     /// Another service over the same data, with these secrets of the webhooks.

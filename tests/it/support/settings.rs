@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use messaging::admission;
 use messaging::auth::tokens::Tokens;
 use messaging::clock::Clock;
 use messaging::domain::retention::Retention;
@@ -42,6 +43,7 @@ impl ForTests for Settings {
             first_pause: Duration::from_millis(1),
             webhooks: Webhooks::default(),
             watching: Watching::default(),
+            admission: admission::Limits::default(),
             retention: Retention::default(),
         }
     }

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use futures::{Stream, StreamExt as _};
+use messaging::admission::{ConnectionLimits, Connections};
 use messaging::proto::campaign_service_server::{CampaignService, CampaignServiceServer};
 use messaging::proto::messaging_service_server::{MessagingService, MessagingServiceServer};
 use messaging::proto::*;
@@ -88,7 +89,10 @@ impl Fake {
             Server::builder()
                 .add_service(MessagingServiceServer::new(service.clone()))
                 .add_service(CampaignServiceServer::new(service))
-                .serve_with_incoming_shutdown(incoming(listener, tls), std::future::pending())
+                .serve_with_incoming_shutdown(
+                    incoming(listener, tls, Connections::new(ConnectionLimits::of(1000))),
+                    std::future::pending(),
+                )
                 .await
                 .unwrap();
         });

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use messaging::admission::{ConnectionLimits, Connections, Peer};
 use messaging::server::tls::{Limits, Tls, incoming, incoming_within};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
@@ -14,6 +15,10 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
 use super::certificates::{Authority, Disk};
+
+fn any_number() -> Connections {
+    Connections::new(ConnectionLimits::of(1000))
+}
 
 /// The listener; it closes with the value.
 pub(super) struct Listener {
@@ -35,13 +40,13 @@ impl Listener {
     pub(super) async fn plain() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        Self::serve(addr, None, incoming(listener, None))
+        Self::serve(addr, None, incoming(listener, None, any_number()))
     }
 
     async fn start(limits: Limits, tls: Option<Tls>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        Self::serve(addr, tls.clone(), incoming_within(limits, listener, tls))
+        Self::serve(addr, tls.clone(), incoming_within(limits, listener, tls, any_number()))
     }
 
     fn serve(
@@ -52,7 +57,7 @@ impl Listener {
         let seen = Arc::new(Mutex::new(None));
         let note = Arc::clone(&seen);
         let see = move |request: Request<()>| {
-            *note.lock().unwrap() = request.remote_addr();
+            *note.lock().unwrap() = request.extensions().get::<Peer>().and_then(|peer| peer.tcp.remote_addr);
             Ok::<_, Status>(request)
         };
         let health = HealthServer::with_interceptor(HealthService::from_health_reporter(HealthReporter::new()), see);

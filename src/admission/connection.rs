@@ -1,0 +1,88 @@
+//! One connection, as those know it who serve it: whether it is at work, and whether it is to end.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Context;
+use std::time::Duration;
+
+use futures::task::AtomicWaker;
+use tokio::time::Instant;
+use tonic::transport::server::TcpConnectInfo;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Connection {
+    opened: Instant,
+    /// How many of its requests are being answered.
+    in_flight: AtomicUsize,
+    /// Whether there was a request.
+    asked: AtomicBool,
+    /// When the last request was over.
+    idle_since: Mutex<Instant>,
+    ended: AtomicBool,
+    reader: AtomicWaker,
+}
+
+impl Connection {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            opened: now,
+            in_flight: AtomicUsize::new(0),
+            asked: AtomicBool::new(false),
+            idle_since: Mutex::new(now),
+            ended: AtomicBool::new(false),
+            reader: AtomicWaker::new(),
+        }
+    }
+
+    /// A request begins; it is over when what this returns is dropped.
+    #[must_use]
+    pub fn begin(self: &Arc<Self>) -> Flight {
+        self.asked.store(true, Ordering::Relaxed);
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        Flight(self.clone())
+    }
+
+    /// Whether it is to end now; if not, the reader is woken when it is.
+    pub fn is_ended(&self, reader: &Context<'_>) -> bool {
+        self.reader.register(reader.waker());
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// Ends it: its reader hears that it was aborted.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.reader.wake();
+    }
+
+    /// For how long it has been open without a request; `None` once there was one.
+    pub(super) fn has_been_silent(&self, now: Instant) -> Option<Duration> {
+        (!self.asked.load(Ordering::Relaxed)).then(|| now.duration_since(self.opened))
+    }
+
+    /// Since when nothing has been asked of it; `None` while it is at work.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let idle = self.in_flight.load(Ordering::Relaxed) == 0 && !self.ended.load(Ordering::Relaxed);
+        idle.then(|| *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub struct Flight(Arc<Connection>);
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        *self.0.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The connection of a request, as the request knows it.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// The addresses.
+    pub tcp: TcpConnectInfo,
+    /// The connection.
+    pub connection: Arc<Connection>,
+}

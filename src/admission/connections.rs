@@ -1,0 +1,160 @@
+//! The connections of both listeners: so many, and when one more comes, the one that has been idle longest at the address
+//! that has most of them makes room. Whoever asks for nothing in time is shown out.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::time::Instant;
+
+use crate::admission::connection::Connection;
+
+/// File descriptors that are not for connections: databases, the provider, files, and what the runtime needs.
+const OTHER_FILES: usize = 256;
+/// The most connections unless somebody says otherwise: each costs some memory even if it is idle.
+const MOST: usize = 8192;
+/// The fewest.
+const FEWEST: usize = 64;
+
+/// How many connections there may be, and how long they may do nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How many are open at once, over both listeners.
+    pub most: usize,
+    /// How long the first request may take to begin, from the connection's beginning.
+    pub first: Duration,
+}
+
+impl Limits {
+    /// So many connections.
+    #[must_use]
+    pub fn of(most: usize) -> Self {
+        Self { most, first: Duration::from_secs(10) }
+    }
+}
+
+/// Raises the process's limit of open files as far as the system allows. Returns how many connections that leaves room for.
+#[must_use]
+pub fn descriptors() -> usize {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current < maximum {
+        // Refused, it stays as it is.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
+    let files = getrlimit(Resource::Nofile).current.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
+    (files.saturating_sub(OTHER_FILES) / 4 * 3).clamp(FEWEST, MOST)
+}
+
+/// The connections of a process. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct Connections(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    limits: Limits,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    next: u64,
+    connections: HashMap<u64, (IpAddr, Arc<Connection>)>,
+}
+
+/// A connection's entry; it is one fewer when this is dropped.
+#[derive(Debug)]
+pub struct Ticket {
+    connections: Connections,
+    number: u64,
+    connection: Arc<Connection>,
+}
+
+impl Ticket {
+    /// The connection.
+    #[must_use]
+    pub fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.connections.open().connections.remove(&self.number);
+    }
+}
+
+impl Connections {
+    /// None so far.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self(Arc::new(Shared { limits, open: Mutex::default() }))
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many are open.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.open().connections.len()
+    }
+
+    /// Lets one more in from this address. `None` if all are taken and every one of them is at work.
+    #[must_use]
+    pub fn enter(&self, address: IpAddr) -> Option<Ticket> {
+        let mut open = self.open();
+        if open.connections.len() >= self.0.limits.most {
+            let victim = open.victim()?;
+            if let Some((_, connection)) = open.connections.remove(&victim) {
+                tracing::debug!("a connection that was idle made room for another one");
+                connection.end();
+            }
+        }
+        let number = open.next;
+        open.next += 1;
+        let connection = Arc::new(Connection::new(Instant::now()));
+        open.connections.insert(number, (network(address), connection.clone()));
+        drop(open);
+        Some(Ticket { connections: self.clone(), number, connection })
+    }
+
+    /// Ends those that asked for nothing in time. Returns how many.
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn sweep(&self) -> usize {
+        let now = Instant::now();
+        let open = self.open();
+        let late = open
+            .connections
+            .values()
+            .filter(|(_, connection)| connection.has_been_silent(now).is_some_and(|time| time >= self.0.limits.first));
+        late.inspect(|(_, connection)| connection.end()).count()
+    }
+}
+
+impl Open {
+    /// Who makes room: of the address that has most idle ones, the one that has been idle longest.
+    fn victim(&self) -> Option<u64> {
+        let mut of: HashMap<IpAddr, (usize, Instant, u64)> = HashMap::new();
+        for (number, (address, connection)) in &self.connections {
+            let Some(since) = connection.idle_since() else { continue };
+            let entry = of.entry(*address).or_insert((0, since, *number));
+            entry.0 += 1;
+            if since < entry.1 {
+                (entry.1, entry.2) = (since, *number);
+            }
+        }
+        let most = of.into_values().max_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
+        most.map(|(_, _, number)| number)
+    }
+}
+
+/// The network that an address belongs to: a host has a /64 of IPv6 to itself.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}

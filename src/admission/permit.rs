@@ -1,0 +1,45 @@
+//! A call's place, from its admission to its end.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::admission::{Admission, Place, Quota, Who};
+use crate::domain::ids::OwnerId;
+use crate::error::Error;
+
+/// The place that a call holds, and the room for its bytes. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Permit(Arc<Mutex<Taken>>);
+
+#[derive(Debug, Default)]
+struct Taken {
+    place: Option<Place>,
+    room: Option<Place>,
+}
+
+impl Permit {
+    fn with<T>(&self, f: impl FnOnce(&mut Taken) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes a place of this quota, in exchange for the one that it holds.
+    pub fn take(&self, admission: &Admission, quota: Quota, owner: OwnerId) -> Result<(), Error> {
+        self.take_as(admission, quota, Who::Owner(owner))
+    }
+
+    /// The same for somebody without credentials.
+    pub fn take_as(&self, admission: &Admission, quota: Quota, who: Who) -> Result<(), Error> {
+        let place = admission.take(quota, who)?;
+        self.with(|held| held.place = Some(place));
+        Ok(())
+    }
+
+    /// Keeps the room for the bytes of the request until the call has ended: what they were decoded to is as large.
+    pub fn keep(&self, room: Place) {
+        self.with(|held| held.room = Some(room));
+    }
+
+    /// Gives everything back.
+    pub fn leave(&self) {
+        self.with(|held| *held = Taken::default());
+    }
+}

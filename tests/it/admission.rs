@@ -1,0 +1,6 @@
+//! Nobody takes the service from the others: shares, connections, and what strangers and tenants do to a server.
+
+mod connections;
+mod shares;
+mod strangers;
+mod tenants;

@@ -1,0 +1,70 @@
+//! The connections of both listeners: who makes room, and who is shown out.
+
+use std::net::IpAddr;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use messaging::admission::{ConnectionLimits, Connections, Ticket};
+
+const HERE: &str = "192.0.2.1";
+const THERE: &str = "198.51.100.7";
+
+fn of(most: usize) -> Connections {
+    Connections::new(ConnectionLimits::of(most))
+}
+
+fn enter(connections: &Connections, address: &str) -> Option<Ticket> {
+    connections.enter(address.parse::<IpAddr>().unwrap())
+}
+
+fn is_ended(ticket: &Ticket) -> bool {
+    ticket.connection().is_ended(&Context::from_waker(Waker::noop()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_more_ends_the_one_that_has_been_idle_longest_where_there_are_most() {
+    let connections = of(3);
+    let lonely = enter(&connections, THERE).unwrap();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let first = enter(&connections, HERE).unwrap();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let second = enter(&connections, HERE).unwrap();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    drop(first.connection().begin());
+    let _new = enter(&connections, THERE).unwrap();
+    assert!(is_ended(&second) && !is_ended(&first) && !is_ended(&lonely), "the first asked later than the second came");
+    assert_eq!(connections.count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_at_work_make_no_room() {
+    let connections = of(2);
+    let (one, two) = (enter(&connections, HERE).unwrap(), enter(&connections, HERE).unwrap());
+    let (_at, work) = (one.connection().begin(), two.connection().begin());
+    assert!(enter(&connections, THERE).is_none());
+    drop(work);
+    assert!(enter(&connections, THERE).is_some());
+    assert!(is_ended(&two) && !is_ended(&one));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_nothing_in_time_is_shown_out() {
+    let connections = of(10);
+    let (silent, asks) = (enter(&connections, HERE).unwrap(), enter(&connections, HERE).unwrap());
+    drop(asks.connection().begin());
+    tokio::time::advance(Duration::from_secs(9)).await;
+    assert_eq!(connections.sweep(), 0);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(connections.sweep(), 1);
+    assert!(is_ended(&silent) && !is_ended(&asks));
+}
+
+#[tokio::test]
+async fn a_network_of_ipv6_is_one_address() {
+    let connections = of(3);
+    let first = enter(&connections, "2001:db8::1").unwrap();
+    let _second = enter(&connections, "2001:db8::2").unwrap();
+    let other = enter(&connections, "2001:db8:0:1::1").unwrap();
+    let _new = enter(&connections, "2001:db8:0:2::1").unwrap();
+    assert!(is_ended(&first) && !is_ended(&other));
+}
