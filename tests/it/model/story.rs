@@ -106,7 +106,9 @@ fn fault(rng: &mut StdRng) -> Step {
         4 => (Point::Commit, Interruption::Refused),
         _ => (Point::Committed, Interruption::Unavailable),
     };
-    Step::Fault { point, how, after: rng.random_range(0..16), times: rng.random_range(1..4) }
+    // Soon, where the next sends begin, or later, among what follows them.
+    let reach = one(rng, &[4, 16]);
+    Step::Fault { point, how, after: rng.random_range(0..reach), times: rng.random_range(1..4) }
 }
 
 /// The next step.
