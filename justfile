@@ -20,9 +20,9 @@ ci:
 faults *arguments:
     scripts/faults {{ arguments }}
 
-# Many stories of the model test, or those of some seeds
-model *seeds:
-    scripts/model {{ seeds }}
+# Many stories of the model test, or those of some seeds; with --prove each of its bugs has to be found
+model *arguments:
+    scripts/model {{ arguments }}
 
 # Have the fault harness find every planted bug
 prove:

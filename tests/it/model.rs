@@ -12,6 +12,7 @@ mod story;
 mod world;
 
 use std::ops::Range;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::support::database::Kind;
@@ -22,16 +23,25 @@ const STEPS: usize = 40;
 /// How many stories are told at once.
 const TELLERS: usize = 2;
 
-/// The seeds that the environment asks for, or the first `few`.
-fn seeds(few: u64) -> Range<u64> {
+/// What the environment asks for by this name.
+fn asked(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "whoever runs the tests says how many stories are told")]
-    let asked = std::env::var("MODEL_SEEDS");
-    let Ok(asked) = asked else { return 0..few };
+    std::env::var(name).ok()
+}
+
+/// The seeds that are asked for, or the first `few`.
+fn seeds(few: u64) -> Range<u64> {
+    let Some(asked) = asked("MODEL_SEEDS") else { return 0..few };
     let number = |text: &str| text.parse::<u64>().expect("MODEL_SEEDS is a number, or two with .. between them");
     match asked.split_once("..") {
         Some((from, to)) => number(from)..number(to),
         None => number(&asked)..number(&asked) + 1,
     }
+}
+
+/// How many stories that end badly are enough.
+fn enough() -> usize {
+    asked("MODEL_ENOUGH").map_or(usize::MAX, |asked| asked.parse().expect("MODEL_ENOUGH is a number"))
 }
 
 /// Tells the story of a seed. Returns what is wrong at its end, with the story.
@@ -51,28 +61,32 @@ async fn tell(kind: Kind, seed: u64) -> Result<(), String> {
 
 /// Tells the stories of these seeds, each in a runtime of its own, which takes with it whatever the story left hanging.
 fn tell_all(kind: Kind, few: u64) {
-    let seeds = seeds(few);
+    let (seeds, enough) = (seeds(few), enough());
     let next = AtomicU64::new(seeds.start);
+    let faults = Mutex::new(Vec::new());
     let teller = || {
-        let mut faults = Vec::new();
-        loop {
+        while faults.lock().unwrap().len() < enough {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= seeds.end {
-                return faults;
+                return;
             }
             let mut runtime = tokio::runtime::Builder::new_multi_thread();
             let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
-            faults.extend(runtime.block_on(tell(kind, seed)).err());
+            let fault = runtime.block_on(tell(kind, seed)).err();
+            faults.lock().unwrap().extend(fault);
             runtime.shutdown_background();
         }
     };
-    let faults: Vec<String> = std::thread::scope(|scope| {
-        let tellers: Vec<_> = (0..TELLERS).map(|_| scope.spawn(teller)).collect();
-        tellers.into_iter().flat_map(|teller| teller.join().unwrap()).collect()
+    std::thread::scope(|scope| {
+        for _ in 0..TELLERS {
+            scope.spawn(teller);
+        }
     });
+    let faults = faults.into_inner().unwrap();
+    let told = next.into_inner().min(seeds.end) - seeds.start;
     let brief = faults.iter().map(|fault| fault.lines().take(2).collect::<Vec<_>>().join("\n"));
     let brief = brief.collect::<Vec<_>>().join("\n");
-    assert!(faults.is_empty(), "{} stories end badly:\n{brief}\nThe first:\n{}", faults.len(), faults[0]);
+    assert!(faults.is_empty(), "{} of {told} stories end badly:\n{brief}\nThe first:\n{}", faults.len(), faults[0]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The bugs that the fault harness has to find, held to the sources that they are planted in: `tests/faults/bugs`.
+//! The bugs that the fault harness and the model test have to find, held to the sources that they are planted in:
+//! `tests/faults/bugs` and `tests/it/model/bugs`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,6 +8,8 @@ use std::process::Command;
 
 use crate::support::files;
 
+/// Where the bugs are that the model test has to find.
+const MODEL: &str = "tests/it/model/bugs";
 /// The patch that comes first: what the others ask.
 const FIRST: &str = "00-ask";
 
@@ -15,6 +18,20 @@ fn plants() -> BTreeSet<String> {
     let proof = files::read("tests/faults/prove.rs");
     let named = proof.split("bug: \"").skip(1).filter_map(|rest| rest.split('"').next());
     named.map(str::to_owned).collect()
+}
+
+/// The names of the patches in a folder.
+fn patches(folder: &str) -> BTreeSet<String> {
+    let patches = files::under(&files::root().join(folder)).into_iter();
+    let patches = patches.filter(|path| path.extension().is_some_and(|e| e == "patch"));
+    patches.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+/// The bugs that the rows of a table of docs/faults.md name.
+fn rows(heading: &str) -> BTreeSet<String> {
+    let manual = files::read("docs/faults.md");
+    let rows = manual.lines().skip_while(|line| !line.starts_with(heading)).skip(2);
+    rows.map_while(|row| row.strip_prefix("| `")?.split('`').next().map(str::to_owned)).collect()
 }
 
 /// A copy of a folder.
@@ -34,33 +51,46 @@ fn sources(folder: &Path) -> String {
 
 #[test]
 fn every_planted_bug_has_its_patch_its_row_and_its_place_in_the_proof() {
-    let patches = files::under(&files::root().join("tests/faults/bugs")).into_iter();
-    let mut patches: BTreeSet<String> = patches
-        .filter(|path| path.extension().is_some_and(|e| e == "patch"))
-        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
-        .collect();
+    let mut patches = patches("tests/faults/bugs");
     assert_eq!(patches.first().map(String::as_str), Some(FIRST));
     patches.remove(FIRST);
     let plants = plants();
     assert!(plants.len() >= 17, "{plants:?}");
     assert_eq!(patches, plants);
-    let manual = files::read("docs/faults.md");
-    let rows = manual.lines().skip_while(|line| !line.starts_with("| planted bug |")).skip(2);
-    let named = rows.map_while(|row| row.strip_prefix("| `")?.split('`').next().map(str::to_owned));
-    assert_eq!(named.collect::<BTreeSet<_>>(), plants, "the table of docs/faults.md");
+    assert_eq!(rows("| planted bug |"), plants, "the table of docs/faults.md");
 }
 
 #[test]
-fn every_planted_bug_applies_to_the_sources_which_hold_nothing_of_it() {
+fn every_bug_of_the_model_test_has_its_law_and_its_row() {
+    let bugs = patches(MODEL);
+    assert!(bugs.len() >= 10, "{bugs:?}");
+    assert_eq!(rows("| bug of the model test |"), bugs, "the table of docs/faults.md");
+    let laws = ["oracle.rs", "world/rest.rs"].map(|file| files::read(&format!("tests/it/model/{file}"))).concat();
+    for bug in bugs {
+        let patch = files::read(&format!("{MODEL}/{bug}.patch"));
+        let law = patch.lines().find_map(|line| line.strip_prefix("Found by: ")).unwrap();
+        assert!(laws.contains(law), "no law of the model test says what finds {bug}: {law}");
+    }
+}
+
+/// Plants the bugs of a folder in a copy of the sources. Each has to ask whether it is to be.
+fn every_bug_applies(folder: &str, bugs: BTreeSet<String>) {
     let (root, tree) = (files::root(), tempfile::tempdir().unwrap());
     let (clean, planted) = (root.join("src"), tree.path().join("src"));
     copy(&clean, &planted);
-    let apply = Command::new(root.join("tests/faults/bugs/apply")).arg(tree.path()).output().unwrap();
+    let apply =
+        Command::new(root.join("tests/faults/bugs/apply")).args([tree.path(), &root.join(folder)]).output().unwrap();
     assert!(apply.status.success(), "{}", String::from_utf8_lossy(&apply.stderr));
     let (clean, planted) = (sources(&clean), sources(&planted));
-    for bug in plants() {
+    for bug in bugs {
         let asked = |what: &str| planted.contains(&format!("crate::planted::{what}(\"{bug}\")"));
         assert!(asked("bug") || asked("now_and_then"), "{bug}.patch does not ask for its bug");
     }
     assert!(!clean.to_lowercase().contains("planted"), "src names planted bugs");
+}
+
+#[test]
+fn every_planted_bug_applies_to_the_sources_which_hold_nothing_of_it() {
+    every_bug_applies("tests/faults/bugs", plants());
+    every_bug_applies(MODEL, patches(MODEL));
 }

@@ -1,6 +1,7 @@
 //! What has to be true once everything is at rest.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use messaging::domain::campaign::CampaignState;
 use messaging::domain::message::{Dispatch, Guarantee, Message, Status};
@@ -16,6 +17,8 @@ pub async fn judge(world: &World) -> Vec<String> {
         wrong.extend(faults.into_iter().map(|fault| format!("{}: {fault}: {:?}", message.id, message.state)));
     }
     let there: HashSet<_> = messages.iter().map(|message| message.id).collect();
+    wrong.extend(unexplained(world, &messages));
+    wrong.extend(withheld(world, &messages));
     let lost = world.accepted.iter().filter(|id| !there.contains(id));
     wrong.extend(lost.map(|id| format!("{id} was accepted, and is lost")));
     of_campaigns(world, &messages, &mut wrong).await;
@@ -44,6 +47,55 @@ fn of_message(world: &World, message: &Message) -> Vec<&'static str> {
     }
     if state.dispatch == Dispatch::Accepted && copies.taken == 0 {
         wrong.push("it reads as sent, and the provider never had it");
+    }
+    wrong
+}
+
+/// How a message came to harm that nobody did it: neither the provider by its answers nor the end of a process.
+pub fn harmed(world: &World, message: &Message) -> Option<&'static str> {
+    let state = &message.state;
+    let copies = world.provider.copies(message.id);
+    let ended = world.harm.held.get(&message.id).copied().unwrap_or(0).max(copies.hung);
+    let more = |counted: i16, than: usize| usize::try_from(counted).is_ok_and(|counted| counted > than);
+    let given_up = matches!(state.dispatch, Dispatch::Unknown | Dispatch::Dead);
+    if more(state.ambiguous, copies.unclear + ended) {
+        Some("it counts a lost answer, and no answer to it was lost")
+    } else if more(state.crashes, ended) {
+        Some("it counts a crash, and the process that held it lived")
+    } else if given_up && copies.calls == 0 && ended == 0 {
+        Some("it was given up, and never handed over")
+    } else {
+        None
+    }
+}
+
+/// What came to harm beyond what the database refused: one row that it refuses harms that one's message, a commit that it
+/// refuses for no row's sake one message at most.
+fn unexplained(world: &World, messages: &[Message]) -> Vec<String> {
+    let innocent = |message: &&Message| !world.harm.refused.contains(message.destination.as_str());
+    let why = |message: &Message| {
+        let before = world.harm.harmed.contains(&message.id).then_some("it had come to harm before it was put back");
+        Some(format!("{}: {}: {:?}", message.id, harmed(world, message).or(before)?, message.state))
+    };
+    let harmed: Vec<_> = messages.iter().filter(innocent).filter_map(why).collect();
+    if harmed.len() > world.harm.commits.load(Ordering::Relaxed) { harmed } else { Vec::new() }
+}
+
+/// What was not handed over although nothing stood against it.
+pub fn withheld(world: &World, messages: &[Message]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for owed in &world.owed {
+        let Some(message) = messages.iter().find(|message| message.id == owed.id) else { continue };
+        let number = message.destination.as_str();
+        let excused = world.unwilling.contains(number) || world.harm.refused.contains(number);
+        // What the carrier spoke of meanwhile is there.
+        let there = message.state.dispatch == Dispatch::Accepted;
+        if !excused && !there && world.provider.copies(owed.id).calls <= owed.calls {
+            wrong.push(format!(
+                "{}: nothing stood against it, and it was not handed over: {:?}",
+                owed.id, message.state
+            ));
+        }
     }
     wrong
 }

@@ -36,17 +36,22 @@ pub enum Mood {
 /// What became of one message at the provider.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Copies {
+    /// How often it was handed over.
+    pub calls: usize,
     /// How often it was taken.
     pub taken: usize,
     /// How often of these the provider said that it failed.
     pub denied: usize,
+    /// How often nobody could know from the answer whether it was taken.
+    pub unclear: usize,
+    /// How often no answer came at all, before its caller ended.
+    pub hung: usize,
 }
 
 #[derive(Default)]
 struct State {
     mood: Option<(Mood, usize)>,
     copies: HashMap<MessageId, Copies>,
-    calls: usize,
 }
 
 /// See the module.
@@ -65,7 +70,6 @@ impl Moody {
 
     fn mood(&self) -> Mood {
         let mut state = self.0.lock().unwrap();
-        state.calls += 1;
         match &mut state.mood {
             Some((mood, left)) if *left > 0 => {
                 *left -= 1;
@@ -83,8 +87,11 @@ impl Moody {
         };
         let mut state = self.0.lock().unwrap();
         let copies = state.copies.entry(message.reference).or_default();
+        copies.calls += 1;
         copies.taken += usize::from(taken);
         copies.denied += usize::from(taken && matches!(mood, Mood::Fail { .. }));
+        copies.unclear += usize::from(matches!(mood, Mood::Fail { .. } | Mood::Lose { .. }));
+        copies.hung += usize::from(matches!(mood, Mood::Hang { .. }));
     }
 
     async fn answer(&self, message: &Submission, mood: Mood) -> Outcome {

@@ -11,21 +11,68 @@ use super::provider::Mood;
 /// A step. Owners, campaigns and messages are picked by number, from whatever there is.
 #[derive(Debug, Clone)]
 pub enum Step {
-    Send { owner: usize, at_most_once: bool, key: Option<u8>, later: Option<SignedDuration>, brief: bool },
-    Campaign { owner: usize, recipients: usize, at_most_once: bool },
+    Send {
+        owner: usize,
+        number: usize,
+        at_most_once: bool,
+        key: Option<u8>,
+        later: Option<SignedDuration>,
+        brief: bool,
+    },
+    Campaign {
+        owner: usize,
+        recipients: usize,
+        at_most_once: bool,
+    },
     Pause(usize),
     Resume(usize),
     Cancel(usize),
-    OptOut { owner: usize, number: usize },
-    OptIn { owner: usize, number: usize },
-    Inbound { number: usize, text: &'static str },
-    Report { message: usize, word: &'static str, by_reference: bool },
-    Requeue { message: usize, may_duplicate: bool },
-    Loops { which: u8 },
+    OptOut {
+        owner: usize,
+        number: usize,
+    },
+    OptIn {
+        owner: usize,
+        number: usize,
+    },
+    Inbound {
+        number: usize,
+        text: &'static str,
+    },
+    Report {
+        message: usize,
+        word: &'static str,
+        by_reference: bool,
+    },
+    Requeue {
+        message: usize,
+        may_duplicate: bool,
+    },
+    Loops {
+        which: u8,
+    },
     Clock(SignedDuration),
-    Mood { mood: Mood, calls: usize },
-    Fault { point: Point, how: Interruption, after: usize, times: usize },
-    Crash { taken: bool, sends: bool },
+    Mood {
+        mood: Mood,
+        calls: usize,
+    },
+    Fault {
+        point: Point,
+        how: Interruption,
+        after: usize,
+        times: usize,
+    },
+    /// The database refuses to change a number's messages, or only to write down what came of their sends.
+    Refuse {
+        number: usize,
+        settling: bool,
+    },
+    /// It refuses nothing any more.
+    Mend,
+    Crash {
+        taken: bool,
+        sends: bool,
+    },
 }
 
 /// How many numbers there are.
@@ -59,7 +106,9 @@ fn fault(rng: &mut StdRng) -> Step {
         4 => (Point::Commit, Interruption::Refused),
         _ => (Point::Committed, Interruption::Unavailable),
     };
-    Step::Fault { point, how, after: rng.random_range(0..4), times: rng.random_range(1..4) }
+    // Soon, where the next sends begin, or later, among what follows them.
+    let reach = one(rng, &[4, 16]);
+    Step::Fault { point, how, after: rng.random_range(0..reach), times: rng.random_range(1..4) }
 }
 
 /// The next step.
@@ -70,6 +119,7 @@ pub fn next(rng: &mut StdRng) -> Step {
     match rng.random_range(0..100) {
         0..22 => Step::Send {
             owner,
+            number,
             at_most_once: rng.random(),
             key: rng.random_bool(0.4).then(|| rng.random_range(0..4)),
             later: delay(rng),
@@ -93,7 +143,9 @@ pub fn next(rng: &mut StdRng) -> Step {
             Step::Clock(SignedDuration::from_secs(by))
         }
         80..88 => Step::Mood { mood: mood(rng), calls: rng.random_range(1..6) },
-        88..96 => fault(rng),
+        88..94 => fault(rng),
+        94..96 if rng.random_bool(0.25) => Step::Mend,
+        94..96 => Step::Refuse { number, settling: rng.random() },
         _ => Step::Crash { taken: rng.random(), sends: rng.random() },
     }
 }
