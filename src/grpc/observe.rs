@@ -62,7 +62,9 @@ where
         let begun = Instant::now();
         let method: Arc<str> = request.uri().path().trim_start_matches('/').into();
         let asked = timeout(request.headers()).map(|t| t.saturating_sub(EARLIER));
-        let deadline = asked.or_else(|| is_prompt(&method).then_some(PROMPT)).map(|t| begun + t);
+        let deadline = asked.map(|t| begun + t);
+        // What the caller did not say is no promise of its to wait for so long.
+        let end = deadline.or_else(|| is_prompt(&method).then(|| begun + PROMPT));
         let flight = request.extensions().get::<Peer>().map(|peer| peer.connection.begin());
         let request_id = request_id::of(request.headers());
         let call = Call { request_id, deadline, owner: Arc::default(), permit: Permit::default() };
@@ -72,7 +74,7 @@ where
         let mut inner = std::mem::replace(&mut self.inner, ready);
         Box::pin(async move {
             let work = std::panic::AssertUnwindSafe(inner.call(request)).catch_unwind();
-            let done = match deadline {
+            let done = match end {
                 Some(at) => tokio::time::timeout_at(at, work).await,
                 None => Ok(work.await),
             };
