@@ -221,23 +221,31 @@ impl Sender {
 
     /// Tries the gates that may be tried, each with one message, if no other replica does.
     async fn probe(&self, partitions: &[Partition]) -> Result<usize, Error> {
-        let mut tried = BTreeMap::new();
+        let mut tried = BTreeMap::<_, Vec<_>>::new();
         for partition in partitions {
             if let Admission::Probe(gate) = self.admission(&partition.account) {
-                tried.entry(gate).or_insert(partition);
+                tried.entry(gate).or_default().push(partition);
             }
         }
         let mut done = 0;
-        for (gate, partition) in tried {
+        for (gate, partitions) in tried {
             if self.inner.lifecycle.is_stopping() || !self.take_probe(&gate).await? {
                 continue;
             }
-            let claimed = self.claim(vec![(partition.clone(), 1)], BTreeMap::new(), By::Probe).await?;
-            done += claimed.leased.len() + claimed.dropped.len();
-            if claimed.leased.is_empty() {
+            // The next one if there is nothing to claim in one: all that it has due may be set aside, or another replica's.
+            let mut leased = Vec::new();
+            for partition in partitions {
+                let claimed = self.claim(vec![(partition.clone(), 1)], BTreeMap::new(), By::Probe).await?;
+                done += claimed.leased.len() + claimed.dropped.len();
+                leased = claimed.leased;
+                if !leased.is_empty() {
+                    break;
+                }
+            }
+            if leased.is_empty() {
                 self.return_probe(&gate).await?;
             }
-            for message in claimed.leased {
+            for message in leased {
                 self.begin(message).await;
             }
         }

@@ -92,8 +92,8 @@ pub fn withheld(world: &World, messages: &[Message]) -> Vec<String> {
         let there = message.state.dispatch == Dispatch::Accepted;
         if !excused && !there && world.provider.copies(owed.id).calls <= owed.calls {
             wrong.push(format!(
-                "{}: nothing stood against it, and it was not handed over: {:?}",
-                owed.id, message.state
+                "{}: nothing stood against it, and it was not handed over: {:?} of {:?}, valid until {}: {:?}",
+                owed.id, message.lane, message.campaign, message.expires_at, message.state
             ));
         }
     }
