@@ -2,6 +2,7 @@
 
 mod bodies;
 mod campaigns;
+mod csv;
 mod delivery_report;
 mod endpoint;
 mod entry;
@@ -9,6 +10,7 @@ mod events;
 mod guard;
 mod health;
 mod inbound;
+mod measured;
 mod messages;
 mod mitto;
 mod openapi;

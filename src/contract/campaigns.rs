@@ -61,6 +61,11 @@ impl<'a> Recipients<'a> {
         adding.push(request.recipients.into_iter().map(Into::into).collect()).await
     }
 
+    /// The names of the variables that the campaign's text needs; none before the first message.
+    pub fn names(&self) -> Vec<String> {
+        self.adding.as_ref().map(Adding::names).unwrap_or_default()
+    }
+
     /// The stream has ended.
     pub async fn finish(self) -> Result<AddRecipientsResponse, Error> {
         let empty = || Error::invalid("campaign_id", "is required in the first message of the stream");

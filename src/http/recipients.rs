@@ -8,32 +8,27 @@ use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method};
 use axum::routing::post;
-use csv_async::{AsyncReader, StringRecord};
 use futures::{Stream, TryStreamExt as _};
 use multer::Multipart;
 use serde_json::{Value, json};
-use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
 use tokio_util::io::StreamReader;
 
 use crate::admission::Quota;
 use crate::auth::Caller;
 use crate::contract::campaigns::Recipients;
+use crate::http::csv::Records;
 use crate::http::endpoint::{About, Endpoint};
 use crate::http::entry::{self, HttpApi, Named};
 use crate::http::openapi::operations;
 use crate::http::problem::Problem;
 use crate::http::transcode::{Answer, from_json};
-use crate::proto::add_recipients_request::Recipient;
 use crate::proto::{AddRecipientsRequest, AddRecipientsResponse};
 
 /// The media type of a form with files.
 const FORM: &str = "multipart/form-data";
 /// The longest CSV, in bytes: a million recipients and more.
 const MAX_CSV: usize = 64 << 20;
-/// How many recipients are handed on at once.
-const BATCH: usize = 500;
-
 /// The route.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let about = About::Operation(operations::recipients);
@@ -81,6 +76,7 @@ async fn csv(
     let mut recipients = Recipients::new(&api.service, caller);
     // What is wrong with the campaign is told before the body is read.
     recipients.take(AddRecipientsRequest { campaign_id, recipients: Vec::new() }).await?;
+    let wanted = recipients.names();
     // The reader knows I/O errors alone; what was wrong with the body is kept beside it.
     let (broken, mut why) = mpsc::channel::<Problem>(1);
     let chunks = entry::chunks(body, MAX_CSV).map_err(move |problem| {
@@ -91,7 +87,7 @@ async fn csv(
         Some(boundary) => Box::pin(file(chunks, boundary)),
         None => Box::pin(chunks),
     };
-    let mut records = Records::new(StreamReader::new(chunks));
+    let mut records = Records::new(StreamReader::new(chunks), wanted);
     loop {
         let batch = match records.next().await {
             Ok(batch) => batch,
@@ -138,71 +134,4 @@ fn file(
         // To its end, which a form that broke off does not have.
         while form.next_field().await.map_err(unreadable)?.is_some() {}
     }
-}
-
-/// A CSV's records as recipients: the first column is the number, the others are variables by the names in the header.
-struct Records<R> {
-    reader: AsyncReader<R>,
-    /// The names of the variables; `None` until the header was read.
-    names: Option<Vec<String>>,
-    /// The error that ended the reading, to be told once what came before it was handed on.
-    fault: Option<String>,
-}
-
-impl<R: AsyncRead + Unpin + Send> Records<R> {
-    fn new(input: R) -> Self {
-        Self { reader: AsyncReader::from_reader(input), names: None, fault: None }
-    }
-
-    /// The next records, [`BATCH`] at most; none behind the last one.
-    async fn next(&mut self) -> Result<Vec<Recipient>, String> {
-        if let Some(fault) = self.fault.take() {
-            return Err(fault);
-        }
-        let names = match self.names.take() {
-            Some(names) => names,
-            None => self.header().await?,
-        };
-        let (mut record, mut batch) = (StringRecord::new(), Vec::new());
-        while batch.len() < BATCH {
-            match self.reader.read_record(&mut record).await {
-                Ok(true) => {
-                    let variables = names.iter().cloned().zip(record.iter().skip(1).map(str::to_owned)).collect();
-                    batch.push(Recipient { destination: record.get(0).unwrap_or_default().to_owned(), variables });
-                }
-                Ok(false) => break,
-                Err(e) if batch.is_empty() => return Err(unreadable(&e)),
-                Err(e) => {
-                    self.fault = Some(unreadable(&e));
-                    break;
-                }
-            }
-        }
-        self.names = Some(names);
-        Ok(batch)
-    }
-
-    async fn header(&mut self) -> Result<Vec<String>, String> {
-        let header = self.reader.headers().await.map_err(|e| unreadable(&e))?;
-        if header.is_empty() {
-            return Err("holds no header: give the columns' names in the first line".to_owned());
-        }
-        Ok(header.iter().skip(1).map(|name| name.trim().to_owned()).collect())
-    }
-}
-
-/// Why the CSV cannot be read, by its line, without what is in it.
-fn unreadable(e: &csv_async::Error) -> String {
-    let line = e.position().map_or_else(String::new, |at| format!("line {}: ", at.line()));
-    let why = match e.kind() {
-        csv_async::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("has {len} columns, and the header has {expected_len}")
-        }
-        csv_async::ErrorKind::Utf8 { .. } => "is not UTF-8".to_owned(),
-        csv_async::ErrorKind::Io(e) if e.kind() == ErrorKind::InvalidData => {
-            return "is not a form with a file; what came before was added".to_owned();
-        }
-        _ => "is not CSV".to_owned(),
-    };
-    format!("{line}{why}; what came before it was added")
 }

@@ -84,6 +84,12 @@ impl Service {
 }
 
 impl Adding {
+    /// The names of the variables that the campaign's text needs.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.template.names().map(str::to_owned).collect()
+    }
+
     /// Refuses a later message of the stream that names another campaign; 0 names none.
     pub fn goes_on_with(&self, id: i64) -> Result<(), Error> {
         if id == 0 || id == self.campaign.0 {

@@ -178,8 +178,21 @@ on_both_databases! { TestApp::start =>
         assert_eq!(csv(&app, &path, vec![0xff, 0xfe, b'\n', b'x']).await.status, 400);
         let none = csv(&app, &format!("{CAMPAIGNS}/99/recipients"), "number\n1\n").await.error();
         assert_eq!(none, (404, json!({"message": "Campaign not found: 99", "code": "RESOURCE_NOT_FOUND"})));
-        let long = csv(&app, &path, vec![b'x'; (64 << 20) + 1]).await.error();
+        let record = format!("{}\n", "x".repeat(9_999));
+        let long = csv(&app, &path, record.repeat((64 << 20) / 10_000 + 1)).await.error();
         assert_eq!((long.0, &long.1["code"]), (413, &json!("BODY_TOO_LARGE")));
+    }
+
+    async fn columns_that_the_text_does_not_name_are_passed_over_and_no_record_takes_much_memory(app) {
+        let path = format!("{CAMPAIGNS}/{}/recipients", campaign(&app).await);
+        let (names, values) = (",column".repeat(5_000), ",value".repeat(5_000));
+        let wide = format!("number{names},first_name\n+306900000001{values},Ann\n");
+        assert_eq!(csv(&app, &path, wide).await.ok()["added"], "1");
+        for endless in [format!("number{}", ",column".repeat(58_000)), format!("number\n\"{}", "x".repeat(1 << 20))] {
+            let (status, body) = csv(&app, &path, endless).await.error();
+            assert_eq!((status, &body["code"]), (400, &json!("VALIDATION_ERROR")));
+            assert!(body["message"].as_str().unwrap().contains("more than 262144 bytes"), "{body}");
+        }
     }
 
     async fn the_first_file_of_a_form_is_read_as_csv(app) {
