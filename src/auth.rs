@@ -25,11 +25,14 @@ pub enum Scope {
     ActAs,
     /// Ask the provider about any id.
     Admin,
+    /// Operate the service: see who did what.
+    Ops,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 5] = [Self::MessagesSend, Self::MessagesRead, Self::Campaigns, Self::ActAs, Self::Admin];
+    pub const ALL: [Self; 6] =
+        [Self::MessagesSend, Self::MessagesRead, Self::Campaigns, Self::ActAs, Self::Admin, Self::Ops];
     /// The scopes of credentials that name none: an ordinary user's own work.
     pub const ORDINARY: &'static str = "messages:send messages:read campaigns";
 
@@ -42,6 +45,7 @@ impl Scope {
             Self::Campaigns => "campaigns",
             Self::ActAs => "act-as",
             Self::Admin => "admin",
+            Self::Ops => "ops",
         }
     }
 

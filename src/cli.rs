@@ -4,6 +4,7 @@
 //! standard error.
 
 mod admin;
+mod audit;
 pub mod client;
 mod credentials;
 mod erase;
@@ -63,6 +64,7 @@ enum Command {
     /// Numbers that do not want a user's messages
     #[command(subcommand)]
     OptOut(operate::OptOut),
+    Audit(audit::Audit),
     /// Erase a number from everything that is at rest, and the texts that were sent to it
     Erase(erase::Erase),
     /// Read all delivery reports again, and tell which messages' states lack something that was reported
@@ -135,6 +137,7 @@ pub async fn run(
         Command::Dead(command) => command.run(env, out).await,
         Command::Queue(command) => command.run(env, out).await,
         Command::OptOut(command) => command.run(env, out).await,
+        Command::Audit(audit) => audit.run(env, out).await,
         Command::Erase(erase) => erase.run(env, out).await,
         Command::ReplayReports(replay) => replay.run(env, out).await,
         Command::Inbound(command) => command.run(env, out).await,

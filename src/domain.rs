@@ -1,5 +1,7 @@
 //! A message and everything that may become of it: pure rules, no I/O, no async, no neighbours.
 
+pub mod allowed;
+pub mod audit;
 pub mod breaker;
 pub mod budget;
 pub mod campaign;
@@ -23,6 +25,7 @@ pub mod report;
 pub mod retention;
 pub mod retry;
 pub mod sender;
+pub mod spend;
 pub mod status;
 pub mod template;
 pub mod text;

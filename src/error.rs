@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::domain::spend::{Limit, Over};
 use crate::provider;
 use crate::store;
 
@@ -89,6 +90,15 @@ pub enum Error {
         /// How long to wait.
         retry_after: Duration,
     },
+    /// The owner may not use this, and an operator would have to grant it: an upper-snake reason, and words.
+    NotGranted {
+        /// A stable upper-snake reason.
+        reason: &'static str,
+        /// For people.
+        message: &'static str,
+    },
+    /// The owner's limit of spending does not let the message through now.
+    Spent(Over),
     /// The request is longer than so many bytes.
     TooLarge(usize),
     /// The request did not come in time.
@@ -121,7 +131,9 @@ impl Error {
             Self::Precondition { reason, .. }
             | Self::Unavailable { reason, .. }
             | Self::Exhausted { reason, .. }
+            | Self::NotGranted { reason, .. }
             | Self::Quota { reason, .. } => reason,
+            Self::Spent(over) => over.limit.reason(),
             Self::TooLarge(_) => "BODY_TOO_LARGE",
             Self::TooSlow => "BODY_TOO_SLOW",
             Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
@@ -139,9 +151,11 @@ impl Error {
                 [one] => format!("{} {}", one.field, one.description),
                 many => format!("The request has {} violations; see the details.", many.len()),
             },
-            Self::Unauthenticated(message) | Self::Unavailable { message, .. } | Self::Exhausted { message, .. } => {
-                (*message).to_owned()
-            }
+            Self::Unauthenticated(message)
+            | Self::Unavailable { message, .. }
+            | Self::Exhausted { message, .. }
+            | Self::NotGranted { message, .. } => (*message).to_owned(),
+            Self::Spent(over) => over.to_string(),
             Self::Denied(scope) => format!("The credentials lack the scope {scope}"),
             Self::NotFound(Resource::Message, id) => format!("Message not found: {id}"),
             Self::NotFound(Resource::Campaign, id) => format!("Campaign not found: {id}"),
@@ -167,6 +181,7 @@ impl Error {
             Self::Unavailable { retry_after, .. }
             | Self::Exhausted { retry_after, .. }
             | Self::Quota { retry_after, .. } => Some(*retry_after),
+            Self::Spent(over) => over.wait.and_then(|wait| Duration::try_from(wait).ok()),
             _ => None,
         }
     }
@@ -177,6 +192,19 @@ impl Error {
         match self {
             Self::Unavailable { cause, .. } | Self::Internal { cause } => Some(cause),
             _ => None,
+        }
+    }
+}
+
+/// A country is not granted; the other limits are used up.
+impl From<Over> for Error {
+    fn from(over: Over) -> Self {
+        match over.limit {
+            Limit::Country => Self::NotGranted {
+                reason: over.limit.reason(),
+                message: "This owner may not send to the recipient's country",
+            },
+            Limit::Day | Limit::Month | Limit::Number => Self::Spent(over),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The gRPC API: decodes, asks the service, encodes. It holds no rule and no query.
 
+mod admin;
 mod admit;
 mod body;
 mod campaigns;
@@ -16,6 +17,7 @@ pub use admit::AdmitLayer;
 pub use observe::ObserveLayer;
 pub use status::render;
 
+use crate::proto::admin_service_server::AdminServiceServer;
 use crate::proto::campaign_service_server::CampaignServiceServer;
 use crate::proto::messaging_service_server::MessagingServiceServer;
 use crate::service::Service;
@@ -40,7 +42,7 @@ impl Health {
     pub async fn set(&self, serving: bool) {
         let status =
             if serving { tonic_health::ServingStatus::Serving } else { tonic_health::ServingStatus::NotServing };
-        for name in ["", "messaging.v1.MessagingService", "messaging.v1.CampaignService"] {
+        for name in ["", "messaging.v1.MessagingService", "messaging.v1.CampaignService", "messaging.v1.AdminService"] {
             self.reporter.set_service_status(name, status).await;
         }
     }
@@ -68,7 +70,8 @@ pub async fn routes(service: Service) -> Result<(Routes, Health), tonic_reflecti
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let routes = Routes::new(MessagingServiceServer::new(api.clone()).max_decoding_message_size(MAX_REQUEST))
-        .add_service(CampaignServiceServer::new(api).max_decoding_message_size(MAX_REQUEST))
+        .add_service(CampaignServiceServer::new(api.clone()).max_decoding_message_size(MAX_REQUEST))
+        .add_service(AdminServiceServer::new(api).max_decoding_message_size(MAX_REQUEST))
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);

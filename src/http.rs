@@ -1,5 +1,6 @@
 //! The HTTP API: the API for browsers, what the provider posts, and whether the process lives and can work.
 
+mod audit;
 mod bodies;
 mod campaigns;
 mod csv;

@@ -25,9 +25,10 @@ pub use labels::{
 use crate::admission::Quota;
 use crate::domain::gate::Holding;
 use crate::domain::message::{Dispatch, Lane, Status};
+use crate::domain::spend::Limit;
 use labels::{
-    Answer, Flight, OfCall, OfConnection, OfErased, OfFlight, OfGate, OfInbound, OfLane, OfLoop, OfMethod, OfPoll,
-    OfPost, OfProviderCall, OfQuota, OfReport, OfRequest, OfRoute, OfSend, OfState, OfTimer, Use,
+    Answer, Flight, OfCall, OfConnection, OfErased, OfFlight, OfGate, OfInbound, OfLane, OfLimit, OfLoop, OfMethod,
+    OfPoll, OfPost, OfProviderCall, OfQuota, OfReport, OfRequest, OfRoute, OfSend, OfState, OfTimer, Use,
 };
 
 /// The media type of [`Metrics::render`].
@@ -59,6 +60,7 @@ struct Inner {
     unknown_words: Counter,
     inbound: Family<OfInbound, Counter>,
     polls: Family<OfPoll, Counter>,
+    over_limit: Family<OfLimit, Counter>,
     erased: Family<OfErased, Counter>,
     in_flight: Family<OfFlight, Gauge>,
     watches: Gauge,
@@ -102,6 +104,7 @@ impl Default for Metrics {
             unknown_words: Counter::default(),
             inbound: Family::default(),
             polls: Family::default(),
+            over_limit: Family::default(),
             erased: Family::default(),
             in_flight: Family::default(),
             watches: Gauge::default(),
@@ -154,6 +157,7 @@ impl Inner {
         r.register("unknown_words", "Delivery reports with a word that nobody knows", self.unknown_words.clone());
         r.register("inbound_messages", "Messages from recipients, by what they ask for", self.inbound.clone());
         r.register("polls", "Questions about messages without a final report, by outcome", self.polls.clone());
+        r.register("over_limit", "Sends that a limit of spending refused, by the limit", self.over_limit.clone());
         r.register("erased", "What was erased because of its age, by what it was", self.erased.clone());
         r.register("in_flight", "Messages (single) and calls (bulk) in this process's hands", self.in_flight.clone());
         r.register("admission_taken", "What callers have in hand here, by quota", self.shares.clone());
@@ -284,6 +288,11 @@ impl Metrics {
     /// A question about a message without a final report came to this.
     pub fn poll(&self, outcome: PollOutcome) {
         self.inner.polls.get_or_create(&OfPoll { outcome }).inc();
+    }
+
+    /// A limit of spending refused a send.
+    pub fn over_limit(&self, limit: Limit) {
+        self.inner.over_limit.get_or_create(&OfLimit { limit }).inc();
     }
 
     /// So many of these were erased because of their age.

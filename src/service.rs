@@ -1,8 +1,10 @@
 //! The service layer: what the service does for its callers, whichever API they come through.
 
 mod access;
+mod audit;
 mod campaigns;
 mod explain;
+mod grants;
 mod health;
 mod inbound;
 mod lookup;
@@ -22,6 +24,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use audit::{AuditPage, ListAuditEvents};
 pub use campaigns::{
     AddedRecipients, Adding, CampaignPage, CampaignWatch, CreateCampaign, GivenRecipient, InvalidRecipient,
     ListCampaigns,
@@ -38,8 +41,8 @@ pub use watch_messages::{MessageWatch, WatchMessages, Watched, WatchedChange, Wa
 
 /// The provider's live view, for the APIs, which never see the provider.
 pub use crate::provider::Snapshot;
-/// An entry of an owner's list, for the APIs, which never see the store.
-pub use crate::store::{OptOut, OptOutSource};
+/// An entry of an owner's list and an act, for the APIs, which never see the store.
+pub use crate::store::{Audited, OptOut, OptOutSource};
 
 use secrecy::SecretString;
 
@@ -173,6 +176,8 @@ struct Inner {
     reading: tokio::sync::Mutex<()>,
     /// A memory of API keys.
     keys: access::KnownKeys,
+    /// Of whom it was told that they act as others.
+    told_of: audit::ToldOf,
     /// The shares of those who call.
     admission: Admission,
     /// Where streams of changes meet the tail of the journal.
@@ -214,6 +219,7 @@ impl Service {
         let inner = Inner {
             admission: Admission::new(&settings.admission),
             keys: access::KnownKeys::default(),
+            told_of: audit::ToldOf::default(),
             hub,
             store,
             provider,

@@ -5,6 +5,7 @@
 
 mod accept;
 mod aside;
+mod audit;
 mod batch;
 mod campaigns;
 mod claim;
@@ -32,6 +33,7 @@ mod reports;
 mod retention;
 mod rows;
 mod schema;
+mod spend;
 mod sqlite_threads;
 mod sqlite_update;
 mod task;
@@ -46,7 +48,8 @@ mod writes;
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use accept::{Accepted, IdempotencyKey};
+pub use accept::{Accepted, IdempotencyKey, Terms};
+pub use audit::{AuditFilter, Audited};
 pub use campaigns::{Added, CampaignInsert, Candidate, Move, Pace, RecipientBatch, ToReconcile};
 pub use claim::{Claim, Claimed};
 pub use error::Error;
@@ -70,6 +73,7 @@ pub use users::User;
 pub use wake::Topic;
 
 use crate::clock::{self, Clock, Seen};
+use crate::domain::audit::Actor;
 use crate::domain::message::Dispatch;
 use db::{Db, run};
 use transaction::{on, transact};
@@ -89,6 +93,8 @@ pub struct Store {
     lock: Option<Arc<ServingLock>>,
     keyed: pseudonyms::Keyed,
     aside: aside::Aside,
+    /// In whose name acts are written down.
+    actor: Actor,
 }
 
 impl Store {
@@ -116,8 +122,9 @@ impl Store {
         let aside = aside::Aside::default();
         let writer = writer::Writer::start(&transactions, &keyed, &aside);
         let intake = reports::Intake::start(&transactions);
-        let url = config.url.clone();
-        let store = Self { db, transactions, interruptions, writer, intake, clock, written, url, lock, keyed, aside };
+        let (url, actor) = (config.url.clone(), Actor::default());
+        let store =
+            Self { db, transactions, interruptions, writer, intake, clock, written, url, lock, keyed, aside, actor };
         store.check_key().await?;
         let (at, when) = store.reference_time().await?;
         store.clock.anchor(at, when);

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::app;
 use crate::cli::{Failure, serve};
 use crate::config::{self, Config, Env};
+use crate::domain::audit::Actor;
 use crate::domain::ids::OwnerId;
 use crate::server::tls;
 use crate::store::Store;
@@ -26,7 +27,9 @@ impl DatabaseArgs {
     }
 
     pub(super) async fn store(&self, env: Env) -> Result<Store, Failure> {
-        Ok(app::open_store(&config::database(&self.env(env)?)?).await?)
+        let env = self.env(env)?;
+        let store = app::open_store(&config::database(&env)?).await?;
+        Ok(store.acting(Actor::cli(env.system_user())))
     }
 
     pub(super) async fn migrate(&self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {

@@ -13,6 +13,7 @@ use crate::cli::Failure;
 use crate::cli::admin::{DatabaseArgs, existing};
 use crate::clock::Clock;
 use crate::config::{self, Env};
+use crate::domain::audit::{Act, Actor};
 use crate::domain::ids::OwnerId;
 use crate::store::NewApiKey;
 
@@ -120,10 +121,13 @@ impl Token {
         let env = self.database.env(env)?;
         let tokens = app::tokens(config::tokens(&env)?)?;
         let store = app::open_store(&config::database(&env)?).await?;
+        let store = store.acting(Actor::cli(env.system_user()));
         existing(&store, self.user).await?;
         let ttl = SignedDuration::from_hours(self.hours);
         let token = tokens.issue(OwnerId(self.user), &self.scope, Clock::system().now(), ttl);
         let token = token.map_err(|_| config::Error::of("--hours", "is more than JWT_MAX_DAYS allow"))?;
+        let subject = format!("{} hours, {}", self.hours, self.scope);
+        store.note_act(Act::TokenIssued, Some(OwnerId(self.user)), &subject).await.map_err(Failure::other)?;
         writeln!(out, "{}", token.expose_secret()).map_err(Failure::other)
     }
 }

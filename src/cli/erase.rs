@@ -8,6 +8,7 @@ use crate::app;
 use crate::cli::Failure;
 use crate::cli::admin::{DatabaseArgs, existing};
 use crate::config::{self, Env};
+use crate::domain::audit::Act;
 use crate::domain::ids::OwnerId;
 use crate::domain::phone::Msisdn;
 use crate::store;
@@ -35,6 +36,8 @@ impl Erase {
             e @ store::Error::Key(_) => Failure::Config(app::database_error(&e)),
             e => Failure::other(e),
         })?;
+        let subject = format!("{} messages", done.messages);
+        store.note_act(Act::NumberErased, self.user.map(OwnerId), &subject).await.map_err(Failure::other)?;
         let (messages, opt_outs, bodies) = (done.messages, done.opt_outs, done.bodies);
         let mut line = |text: String| writeln!(out, "{text}").map_err(Failure::other);
         line(format!("erased: {messages} messages, {opt_outs} opt-outs, {bodies} reports and inbound messages"))?;

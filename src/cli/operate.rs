@@ -12,6 +12,7 @@ use crate::cli::admin::{DatabaseArgs, existing};
 use crate::clock::Clock;
 use crate::config;
 use crate::config::Env;
+use crate::domain::audit::Act;
 use crate::domain::gate::{Gate, Holding, PROVIDER};
 use crate::domain::ids::{MessageId, OwnerId};
 use crate::domain::message::Message;
@@ -69,7 +70,9 @@ impl Account {
                     return Err(config::Error::of("--rate", "is required, or --default").into());
                 }
                 let set = move |gate: &mut Gate, _: Timestamp| (gate.rate, gate.burst) = (rate, burst);
-                let (gate, ()) = database.store(env).await?.change_gate(&id, set).await.map_err(Failure::other)?;
+                let store = database.store(env).await?;
+                let (gate, ()) = store.change_gate(&id, set).await.map_err(Failure::other)?;
+                store.note_act(Act::AccountLimited, None, &line(&gate, now)).await.map_err(Failure::other)?;
                 writeln!(out, "{}", line(&gate, now)).map_err(Failure::other)
             }
             Self::Unblock { id, database } => {
@@ -79,10 +82,12 @@ impl Account {
                     gate.reset();
                     was
                 };
-                let (gate, was) = database.store(env).await?.change_gate(&id, reset).await.map_err(Failure::other)?;
+                let store = database.store(env).await?;
+                let (gate, was) = store.change_gate(&id, reset).await.map_err(Failure::other)?;
                 if was == Holding::Free {
                     return Err(Failure::Other(format!("{id} is not held; see messaging account list")));
                 }
+                store.note_act(Act::AccountUnblocked, None, &id).await.map_err(Failure::other)?;
                 writeln!(out, "{}", line(&gate, now)).map_err(Failure::other)
             }
         }
@@ -181,7 +186,11 @@ impl Requeue {
         let job = Job { pick: Pick::Id(message.id), event: Event::Requeue { may_duplicate: self.may_duplicate } };
         let moved = store.apply(job).await.map_err(Failure::other)?;
         let why = match moved.into_iter().next().map(|moved| moved.result) {
-            Some(Ok(_)) => return writeln!(out, "queued").map_err(Failure::other),
+            Some(Ok(_)) => {
+                let (owner, id) = (Some(message.owner), message.id.to_string());
+                store.note_act(Act::MessageRequeued, owner, &id).await.map_err(Failure::other)?;
+                return writeln!(out, "queued").map_err(Failure::other);
+            }
             Some(Err(Refused::MayDuplicate)) => {
                 "an earlier try may have reached the recipient; --may-duplicate sends it all the same"
             }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::cli::Failure;
 use crate::cli::admin::{DatabaseArgs, existing};
 use crate::config::Env;
+use crate::domain::audit::Act;
 use crate::domain::ids::OwnerId;
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::status::Event;
@@ -98,6 +99,8 @@ async fn cancel(
             }
         }
     }
+    let subject = format!("accepted before {before}: {}", cancelled + unknown);
+    store.note_act(Act::QueueCancelled, owner, &subject).await.map_err(Failure::other)?;
     writeln!(out, "cancelled: {cancelled}; may be at the provider, and are UNKNOWN now: {unknown}")
         .map_err(Failure::other)
 }

@@ -16,12 +16,15 @@ use crate::auth::Scope;
 use crate::cli::Failure;
 use crate::clock::Clock;
 use crate::config::{self, Config, Env, variables as var};
+use crate::domain::allowed::Allowed;
+use crate::domain::audit::Act;
 use crate::domain::ids::OwnerId;
 use crate::domain::sender::SenderId;
 use crate::sandbox::{self, Sandbox};
 use crate::server::{Listeners, ServeError};
 use crate::service::Service;
 use crate::shutdown;
+use crate::store::User;
 use crate::worker::Worker;
 
 #[derive(Debug, Args)]
@@ -185,7 +188,13 @@ async fn demo(config: &Config) -> Result<String, Failure> {
         user.id
     } else {
         let sender = SenderId::parse(DEMO_SENDER).map_err(Failure::other)?;
-        store.create_user(DEMO_USER, Some(&sender)).await.map_err(Failure::other)?
+        let user = store.create_user(DEMO_USER, Some(&sender)).await.map_err(Failure::other)?;
+        let every = |user: &mut User| {
+            (user.senders, user.accounts) = (Allowed::Any, Allowed::Any);
+            Some("every sender and account".to_owned())
+        };
+        store.change_user(user, Act::Granted, every).await.map_err(Failure::other)?;
+        user
     };
     let token =
         app::tokens(config.tokens.clone())?.issue(OwnerId(user.0), Scope::ORDINARY, Clock::system().now(), DEMO_TOKEN);

@@ -1,5 +1,8 @@
 //! `messaging user`: who may call, and how much one may have.
 
+mod grants;
+mod limits;
+
 use std::io::Write;
 
 use clap::Subcommand;
@@ -10,6 +13,8 @@ use crate::config::{self, Env};
 use crate::domain::ids::OwnerId;
 use crate::domain::sender::SenderId;
 use crate::store;
+use grants::Grant;
+use limits::{Limit, Show};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum User {
@@ -50,16 +55,14 @@ pub(super) enum User {
         #[command(flatten)]
         database: DatabaseArgs,
     },
-    /// Limit how many of an owner's queued messages one process has in flight
-    Limit {
-        /// Whose messages
-        user: i64,
-        /// How many; without it the configured default
-        #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
-        in_flight: Option<u16>,
-        #[command(flatten)]
-        database: DatabaseArgs,
-    },
+    /// Limit what a user may have in flight and spend
+    Limit(Limit),
+    /// Let a user's messages have a sender ID, or take a route account
+    Grant(Grant),
+    /// Take back what was granted; what is queued is sent all the same
+    Ungrant(Grant),
+    /// Show one user: names, state, grants, limits, and what is left of them
+    Show(Show),
 }
 
 impl User {
@@ -93,18 +96,19 @@ impl User {
             Self::EndTokens { user, database } => {
                 told(database.store(env).await?.end_tokens(OwnerId(user)).await, "ended", out)
             }
-            Self::Limit { user, in_flight, database } => {
-                told(database.store(env).await?.limit_user(OwnerId(user), in_flight).await, "limited", out)
-            }
+            Self::Limit(limit) => limit.run(env, out).await,
+            Self::Grant(grant) => grant.run(env, true, out).await,
+            Self::Ungrant(grant) => grant.run(env, false, out).await,
+            Self::Show(show) => show.run(env, out).await,
         }
     }
 }
 
 /// Says what was done to a user, if there is one.
 fn told(done: Result<bool, store::Error>, word: &str, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
-    if done.map_err(Failure::other)? {
-        writeln!(out, "{word}").map_err(Failure::other)
-    } else {
-        Err(config::Error::of("<USER>", "names no user; see messaging user list").into())
-    }
+    if done.map_err(Failure::other)? { writeln!(out, "{word}").map_err(Failure::other) } else { Err(unknown_user()) }
+}
+
+fn unknown_user() -> Failure {
+    config::Error::of("<USER>", "names no user; see messaging user list").into()
 }

@@ -28,6 +28,12 @@ impl Env {
         self.named(variable.name())
     }
 
+    /// The name of the system's account that the program runs for, as the shell and sudo say it.
+    #[must_use]
+    pub fn system_user(&self) -> Option<&str> {
+        self.named("SUDO_USER").or_else(|| self.named("USER"))
+    }
+
     /// The same environment with a variable set, unless it is set already.
     #[must_use]
     pub fn or(self, variable: &dyn Declared, value: impl Into<String>) -> Self {

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use pbjson_types::{Struct, Value, value};
 
 use crate::domain::message::Message;
+use crate::domain::spend::Left;
 use crate::domain::status::EventKind;
 use crate::domain::text::Encoding;
 use crate::error::Violation;
@@ -144,6 +145,17 @@ impl From<Sent> for proto::SendSingleResponse {
             traffic_account_id: message.traffic_account_id.clone(),
             raw_response: sent.raw.map(raw),
             message: Some(message),
+            spend_left: sent.left.map(Into::into),
+        }
+    }
+}
+
+impl From<Left> for proto::SpendLeft {
+    fn from(left: Left) -> Self {
+        Self {
+            segments_today: left.today,
+            segments_this_month: left.this_month,
+            messages_to_this_number: left.to_number,
         }
     }
 }

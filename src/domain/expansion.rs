@@ -7,6 +7,7 @@ use crate::domain::ids::MessageId;
 use crate::domain::message::{Dispatch, Lane, Message, State};
 use crate::domain::recipient::Recipient;
 use crate::domain::sender::SenderId;
+use crate::domain::spend::Over;
 use crate::domain::status::{OPTED_OUT, OPTED_OUT_WHY};
 use crate::domain::template::Template;
 use crate::domain::text::MessageText;
@@ -69,6 +70,12 @@ impl<'a> Expansion<'a> {
             state,
         }
     }
+}
+
+/// A recipient's message that its owner's limits will never let through.
+pub fn refuse(message: &mut Message, over: Over, now: Timestamp) {
+    end(&mut message.state, Dispatch::Rejected, over.limit.reason(), &over.to_string());
+    message.state.failed_at = Some(now);
 }
 
 fn end(state: &mut State, dispatch: Dispatch, code: &str, why: &str) {

@@ -16,6 +16,13 @@ impl MessageId {
         Self(Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanos)))
     }
 
+    /// The least id that a message accepted at `at` or later can have.
+    #[must_use]
+    pub fn floor(at: Timestamp) -> Self {
+        let millis = u64::try_from(at.as_millisecond()).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+    }
+
     /// Reads the text form; anything but a UUID is `None`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

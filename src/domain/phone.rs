@@ -76,6 +76,23 @@ impl Msisdn {
         format!("{}…{tail}", self.0.get(..4).unwrap_or_default())
     }
 
+    /// The country that the number belongs to, as ISO 3166-1 names it, for example `GR`. Where countries share a code and the
+    /// number's range is nobody's, the first of them. `None` of a network without a country, and of a pseudonym.
+    #[must_use]
+    pub fn country(&self) -> Option<String> {
+        let number = PHONE_NUMBER_UTIL.parse(&self.0, None).ok()?;
+        let region = PHONE_NUMBER_UTIL.get_region_for_number(&number);
+        let region = region.or_else(|| PHONE_NUMBER_UTIL.get_region_for_country_code(number.country_code))?;
+        let name = region.as_region_str();
+        name.bytes().all(|b| b.is_ascii_uppercase()).then(|| name.as_str().to_owned())
+    }
+
+    /// Whether ISO 3166-1 has a country of this name that has phone numbers: `GR`.
+    #[must_use]
+    pub fn is_country(name: &str) -> bool {
+        PHONE_NUMBER_UTIL.get_supported_regions().any(|region| region.as_region_str().as_str() == name)
+    }
+
     /// Whether this is a pseudonym: the number itself is not there any more.
     #[must_use]
     pub fn is_erased(&self) -> bool {

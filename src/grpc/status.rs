@@ -14,13 +14,13 @@ pub fn render(error: &Error) -> Status {
     let code = match error {
         Error::Invalid(_) => Code::InvalidArgument,
         Error::Unauthenticated(_) => Code::Unauthenticated,
-        Error::Denied(_) => Code::PermissionDenied,
+        Error::Denied(_) | Error::NotGranted { .. } => Code::PermissionDenied,
         Error::NotFound(..) => Code::NotFound,
         Error::Precondition { .. } => Code::FailedPrecondition,
         Error::KeyReused => Code::AlreadyExists,
         Error::InFlight => Code::Aborted,
         Error::Unavailable { .. } => Code::Unavailable,
-        Error::Exhausted { .. } | Error::Quota { .. } | Error::TooLarge(_) => Code::ResourceExhausted,
+        Error::Exhausted { .. } | Error::Quota { .. } | Error::Spent(_) | Error::TooLarge(_) => Code::ResourceExhausted,
         Error::TooSlow => Code::DeadlineExceeded,
         Error::Cancelled => Code::Cancelled,
         Error::Internal { .. } => Code::Internal,
@@ -30,6 +30,7 @@ pub fn render(error: &Error) -> Status {
             metadata.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
         }
         Error::Denied(scope) => vec![("scope".to_owned(), (*scope).to_owned())],
+        Error::Spent(over) => vec![("limit".to_owned(), over.limit.name().to_owned())],
         _ => Vec::new(),
     };
     let mut details = ErrorDetails::new();
@@ -38,8 +39,13 @@ pub fn render(error: &Error) -> Status {
         let of = |v: &crate::error::Violation| FieldViolation::new(v.field.clone(), v.description.clone());
         details.set_bad_request(violations.iter().map(of).collect::<Vec<_>>());
     }
-    if let Error::Quota { quota, .. } = error {
-        details.set_quota_failure(vec![QuotaViolation::new(*quota, error.message())]);
+    let quota = match error {
+        Error::Quota { quota, .. } => Some(*quota),
+        Error::Spent(over) => Some(over.limit.name()),
+        _ => None,
+    };
+    if let Some(quota) = quota {
+        details.set_quota_failure(vec![QuotaViolation::new(quota, error.message())]);
     }
     if let Some(wait) = error.retry_after() {
         details.set_retry_info(Some(wait));

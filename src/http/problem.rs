@@ -53,13 +53,14 @@ impl Problem {
         match error {
             Error::Invalid(_) => StatusCode::BAD_REQUEST,
             Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-            Error::Denied(_) => StatusCode::FORBIDDEN,
+            Error::Denied(_) | Error::NotGranted { .. } => StatusCode::FORBIDDEN,
             Error::NotFound(..) => StatusCode::NOT_FOUND,
             Error::Precondition { .. } | Error::InFlight => StatusCode::CONFLICT,
             Error::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Error::Exhausted { .. } | Error::Quota { .. } | Error::Unavailable { reason: "PROVIDER_THROTTLED", .. } => {
-                StatusCode::TOO_MANY_REQUESTS
-            }
+            Error::Exhausted { .. }
+            | Error::Quota { .. }
+            | Error::Spent(_)
+            | Error::Unavailable { reason: "PROVIDER_THROTTLED", .. } => StatusCode::TOO_MANY_REQUESTS,
             Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Error::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -127,6 +128,9 @@ impl Problem {
             }
             Self::Service(Error::Denied(scope)) => {
                 fields.insert("metadata".to_owned(), json!({"scope": scope}));
+            }
+            Self::Service(Error::Spent(over)) => {
+                fields.insert("metadata".to_owned(), json!({"limit": over.limit.name()}));
             }
             _ => {}
         }

@@ -12,6 +12,7 @@ use crate::admission::Quota;
 use crate::domain::gate::Holding;
 use crate::domain::message::{Dispatch, Lane, Status};
 use crate::domain::outcome::Outcome;
+use crate::domain::spend::Limit;
 use crate::proto;
 
 /// Lets enums be values, by their names.
@@ -52,7 +53,7 @@ macro_rules! labels {
     };
 }
 
-named!(Lane, Status, Dispatch, Holding, Quota);
+named!(Lane, Status, Dispatch, Holding, Quota, Limit);
 
 values! {
     /// The outcome of handing a message over.
@@ -344,6 +345,7 @@ labels! {
     OfReport { outcome: ReportOutcome }
     OfInbound { outcome: InboundOutcome }
     OfPoll { outcome: PollOutcome }
+    OfLimit { limit: Limit }
     OfErased { what: ErasedKind }
     OfQuota { quota: Quota }
     OfFlight { kind: Flight }

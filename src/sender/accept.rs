@@ -6,11 +6,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::message::{Dispatch, Message};
-use crate::domain::rate::Rate;
 use crate::domain::status::Event;
 use crate::error::Error;
 use crate::sender::Sender;
-use crate::store::{self, Accepted, IdempotencyKey, Job, Pick};
+use crate::store::{self, Accepted, IdempotencyKey, Job, Pick, Terms};
 
 /// How long it is waited at most.
 const LAST_PAUSE: Duration = Duration::from_secs(2);
@@ -20,21 +19,24 @@ const LANDING: Duration = Duration::from_secs(10);
 
 impl Sender {
     /// Stores a message, with its idempotency key if it has one, unless `cancel` is cancelled before. One that is to be sent
-    /// at once takes its segments of its account's rate, or is queued instead.
+    /// at once takes its segments of its account's rate, or is queued instead; one whose owner is `limited` is stored only if
+    /// the owner may spend it.
     pub async fn accept(
         &self,
         message: Message,
         key: Option<IdempotencyKey>,
+        limited: bool,
         cancel: CancellationToken,
     ) -> Result<Accepted, Error> {
         let at_once = message.state.dispatch == Dispatch::Sending;
         let rate = if at_once { self.rate_of(&message) } else { None };
         let message =
             if rate.is_some() && self.has_backlog(&message) { message.queued(self.inner.clock.now()) } else { message };
-        match self.inner.store.accept(message.clone(), key.clone(), rate, cancel).await {
+        let terms = Terms { rate, limited };
+        match self.inner.store.accept(message.clone(), key.clone(), terms, cancel).await {
             Err(store::Error::InDoubt(cause)) => {
                 tracing::warn!(message = %message.id, %cause, "it is not known whether a message was stored; asking again");
-                Box::pin(self.accept_again(message, key, rate)).await
+                Box::pin(self.accept_again(message, key, terms)).await
             }
             known => Ok(known?),
         }
@@ -45,14 +47,14 @@ impl Sender {
         &self,
         message: Message,
         key: Option<IdempotencyKey>,
-        rate: Option<Rate>,
+        terms: Terms,
     ) -> Result<Accepted, Error> {
         let begun = tokio::time::Instant::now();
         let mut pause = self.inner.settings.first_pause;
         loop {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LAST_PAUSE);
-            match self.inner.store.accept_again(message.clone(), key.clone(), rate).await {
+            match self.inner.store.accept_again(message.clone(), key.clone(), terms).await {
                 Ok(Accepted::New(stored)) => return self.in_time(*stored).await,
                 Ok(answer) => return Ok(answer),
                 // An id that is taken meanwhile is found at the next try.

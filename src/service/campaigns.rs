@@ -77,6 +77,9 @@ impl Service {
         let new = check(caller, &request, &mut violations);
         let key = idempotency_key(&request.idempotency_key, || new.as_ref().map(fingerprint), &mut violations);
         let (Some(new), true) = (new, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
+        if let Some(sender) = new.sender.clone().map(SenderId::from_stored) {
+            self.sender_of(&self.inner.users.get(caller.user).await?, Some(sender))?;
+        }
         match self.inner.store.create_campaign(new, key).await? {
             CampaignInsert::Made(campaign) => Ok(*campaign),
             CampaignInsert::KeyReused => Err(Error::KeyReused),
@@ -93,7 +96,7 @@ impl Service {
     /// A page of the owner's campaigns.
     pub async fn list_campaigns(&self, caller: &Caller, request: &ListCampaigns) -> Result<CampaignPage, Error> {
         caller.require(Scope::Campaigns)?;
-        let owner = caller.owner(request.owner_id)?;
+        let owner = self.owner_of(caller, request.owner_id).await?;
         let filters = format!("campaigns/{owner}");
         let mut violations = Vec::new();
         let size = page::size(request.page_size).unwrap_or_else(|| {

@@ -48,7 +48,7 @@ impl Service {
     /// A page of our records.
     pub async fn list_messages(&self, caller: &Caller, request: &ListMessages) -> Result<MessagePage, Error> {
         caller.require(Scope::MessagesRead)?;
-        let owner = caller.owner(request.owner_id)?;
+        let owner = self.owner_of(caller, request.owner_id).await?;
         let mut violations = Vec::new();
         let mut keep = |field: &str, e: &dyn std::fmt::Display| violations.push(Violation::new(field, e));
         let size = page::size(request.page_size);

@@ -31,7 +31,7 @@ impl Service {
     /// A page of an owner's list.
     pub async fn list_opt_outs(&self, caller: &Caller, request: &ListOptOuts) -> Result<OptOutPage, Error> {
         caller.require(Scope::MessagesRead)?;
-        let owner = caller.owner(request.owner_id)?;
+        let owner = self.owner_of(caller, request.owner_id).await?;
         let mut violations = Vec::new();
         let size = page::size(request.page_size);
         if size.is_none() {
@@ -62,7 +62,7 @@ impl Service {
         owner_id: Option<i64>,
     ) -> Result<(OptOut, bool), Error> {
         caller.require(Scope::MessagesSend)?;
-        let owner = caller.owner(owner_id)?;
+        let owner = self.owner_of(caller, owner_id).await?;
         let number = Msisdn::parse(destination).map_err(|e| Error::invalid("destination", e))?;
         self.inner.users.get(owner).await?;
         let added = self.inner.store.add_opt_out(owner, &number, OptOutSource::Owner).await?;
@@ -81,8 +81,8 @@ impl Service {
         owner_id: Option<i64>,
     ) -> Result<bool, Error> {
         caller.require(Scope::MessagesSend)?;
-        let owner = caller.owner(owner_id)?;
+        let owner = self.owner_of(caller, owner_id).await?;
         let number = Msisdn::parse(destination).map_err(|e| Error::invalid("destination", e))?;
-        Ok(self.inner.store.remove_opt_out(owner, &number).await?)
+        Ok(self.store_of(caller).remove_opt_out(owner, &number).await?)
     }
 }

@@ -40,7 +40,7 @@ impl Service {
     /// Refreshes all the owner's messages that carry this id of the provider's.
     pub async fn refresh(&self, caller: &Caller, id: &str, owner_id: Option<i64>) -> Result<Refreshed, Error> {
         caller.require(Scope::MessagesRead)?;
-        let owner = caller.owner(owner_id)?;
+        let owner = self.owner_of(caller, owner_id).await?;
         let parsed = parse_provider_id("provider_message_id", id)?;
         if !self.inner.store.owns_provider_id(owner, &parsed).await? {
             return Err(Error::NotFound(Resource::Message, id.to_owned()));

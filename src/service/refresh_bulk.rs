@@ -138,7 +138,7 @@ impl Service {
     /// Starts a bulk refresh. What is wrong with the request is told before the stream begins.
     pub async fn refresh_bulk(&self, caller: &Caller, request: BulkRequest) -> Result<BulkStream, Error> {
         caller.require(Scope::MessagesRead)?;
-        let owner = caller.owner(request.owner_id)?;
+        let owner = self.owner_of(caller, request.owner_id).await?;
         let name = source::name(owner, &request);
         let resumed = Progress::resume(&name, &request.resume_token)?;
         let source = Source::open(self, owner, &request, &resumed).await?;

@@ -13,6 +13,7 @@ use crate::domain::message::{Dispatch, Guarantee, Lane, Message};
 use crate::domain::outcome::Outcome;
 use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
+use crate::domain::spend::{Left, Limits};
 use crate::domain::status::OPTED_OUT;
 use crate::domain::text::MessageText;
 use crate::error::{Error, Resource, Violation};
@@ -55,6 +56,8 @@ pub struct Sent {
     pub dry_run: bool,
     /// The provider's answer, if it gave one.
     pub raw: Option<serde_json::Value>,
+    /// Of a dry run: what is left of the owner's limits before the message, if it has any.
+    pub left: Option<Left>,
 }
 
 /// How much of the caller's deadline is left for the answer.
@@ -85,20 +88,22 @@ impl Service {
         deadline: Option<Instant>,
     ) -> Result<Sent, Error> {
         caller.require(Scope::MessagesSend)?;
-        let owner = caller.owner(request.user_id)?;
+        let owner = self.owner_of(caller, request.user_id).await?;
         let checked = check(&request, self.inner.clock.now(), &mut violations);
         let print = || checked.as_ref().map(|checked| fingerprint(&request, checked));
         let key = idempotency_key(&request.idempotency_key, print, &mut violations);
         let (Some(checked), true) = (checked, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
-        let message = self.compose(owner, &request, checked).await?;
+        let (message, limited) = self.compose(owner, &request, checked).await?;
         if request.dry_run {
-            return Ok(Sent { message, dry_run: true, raw: None });
+            return self.try_out(message, limited).await;
         }
         let cancel = CancellationToken::new();
         let guard = cancel.clone().drop_guard();
         let service = self.clone();
-        let work =
-            self.inner.lifecycle.spawn(async move { Box::pin(service.accept_and_deliver(message, key, cancel)).await });
+        let work = self
+            .inner
+            .lifecycle
+            .spawn(async move { Box::pin(service.accept_and_deliver(message, key, limited, cancel)).await });
         let done = work.await.map_err(|e| Error::Internal { cause: e.to_string() })??;
         drop(guard);
         match done {
@@ -107,21 +112,31 @@ impl Service {
         }
     }
 
-    /// The message that the request asks for, in its first state.
-    async fn compose(&self, owner: OwnerId, request: &SendSingle, checked: Checked) -> Result<Message, Error> {
+    /// The answer to a dry run of a message that its owner may send.
+    async fn try_out(&self, message: Message, limited: bool) -> Result<Sent, Error> {
+        if !limited {
+            return Ok(Sent { message, dry_run: true, raw: None, left: None });
+        }
+        let (owner, to) = (message.owner, &message.destination);
+        let left = self.inner.store.spend_left(owner, to, message.segments).await?;
+        let left = left.inspect_err(|over| self.inner.metrics.over_limit(over.limit))?;
+        Ok(Sent { message, dry_run: true, raw: None, left: Some(left) })
+    }
+
+    /// The message that the request asks for, in its first state, and whether its owner has limits of spending.
+    async fn compose(&self, owner: OwnerId, request: &SendSingle, checked: Checked) -> Result<(Message, bool), Error> {
         let user = self.inner.users.get(owner).await?;
         if let Some(campaign) = request.campaign_id {
             let found = self.inner.store.campaign(owner, CampaignId(campaign)).await?;
             found.ok_or_else(|| Error::NotFound(Resource::Campaign, campaign.to_string()))?;
         }
-        let sender = checked.sender.or(user.sender).or_else(|| self.inner.settings.default_sender.clone());
-        let sender = sender.ok_or_else(no_sender)?;
+        let sender = self.sender_of(&user, checked.sender)?;
         let now = self.inner.clock.now();
         let scheduled_at = request.scheduled_at.filter(|at| *at > now);
-        let account = checked.traffic_account_id.unwrap_or_else(|| self.inner.settings.traffic_account_id.clone());
+        let account = self.account_of(&user, checked.traffic_account_id)?;
         let state = self.inner.sender.first_state(&account, scheduled_at, now);
         let segmentation = checked.text.segmentation();
-        Ok(Message {
+        let message = Message {
             id: MessageId::new(now),
             owner,
             campaign: request.campaign_id.map(CampaignId),
@@ -137,32 +152,38 @@ impl Service {
             expires_at: scheduled_at.unwrap_or(now).checked_add(checked.validity).unwrap_or(now),
             lane: Lane::Single,
             state,
-        })
+        };
+        Ok((message, user.limits != Limits::default()))
     }
 
     async fn accept_and_deliver(
         &self,
         message: Message,
         key: Option<IdempotencyKey>,
+        limited: bool,
         cancel: CancellationToken,
     ) -> Result<Progress, Error> {
         let sender = &self.inner.sender;
-        match sender.accept(message, key, cancel).await? {
+        match sender.accept(message, key, limited, cancel).await? {
             Accepted::New(message) if message.state.dispatch == Dispatch::Sending => {
                 let (message, outcome) = sender.send(*message).await?;
                 let raw = if let Outcome::Accepted(acceptance) = outcome { Some(acceptance.raw) } else { None };
-                Ok(Progress::Done(Box::new(Sent { message, dry_run: false, raw })))
+                Ok(Progress::Done(Box::new(Sent { message, dry_run: false, raw, left: None })))
             }
             Accepted::New(message) => {
                 self.inner.stats.forget_of([&*message]).await;
                 sender.wake();
-                Ok(Progress::Done(Box::new(Sent { message: *message, dry_run: false, raw: None })))
+                Ok(Progress::Done(Box::new(Sent { message: *message, dry_run: false, raw: None, left: None })))
             }
             Accepted::OptedOut => Err(Error::Precondition {
                 reason: OPTED_OUT,
                 message: "The recipient does not want messages from this owner".to_owned(),
                 metadata: Vec::new(),
             }),
+            Accepted::Over(over) => {
+                self.inner.metrics.over_limit(over.limit);
+                Err(over.into())
+            }
             Accepted::Repeat(first) => Ok(Progress::Repeat(first)),
             Accepted::KeyReused => Err(Error::KeyReused),
         }
@@ -184,7 +205,7 @@ impl Service {
         }
         let history = self.inner.store.history(first.owner, first.id).await?;
         let raw = history.iter().rev().find_map(|entry| entry.evidence.get("raw")).cloned();
-        Ok(Sent { message: first, dry_run: false, raw })
+        Ok(Sent { message: first, dry_run: false, raw, left: None })
     }
 }
 
@@ -229,15 +250,6 @@ fn check(request: &SendSingle, now: Timestamp, violations: &mut Vec<Violation>) 
     let validity = Message::validity(request.validity).map_err(|e| keep("validity", &e));
     let (destination, text, guarantee, validity) = (destination?, text?, guarantee?, validity.ok()?);
     Some(Checked { destination, text, sender, traffic_account_id, guarantee, validity })
-}
-
-/// The violation of a message that would have no sender.
-pub(super) fn no_sender() -> Error {
-    Error::Precondition {
-        reason: "NO_SENDER",
-        message: "No valid sender configured (user or env)".to_owned(),
-        metadata: Vec::new(),
-    }
 }
 
 /// Whether a text can be a route account's id. The provider issues UUIDs.

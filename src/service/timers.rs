@@ -48,6 +48,6 @@ impl Service {
                 break;
             }
         }
-        Ok(())
+        Ok(store.forget_old_periods().await?)
     }
 }

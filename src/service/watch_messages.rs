@@ -98,7 +98,7 @@ impl Service {
     /// Watches an owner's messages. What is wrong with the request is told before the stream begins.
     pub async fn watch_messages(&self, caller: &Caller, request: WatchMessages) -> Result<MessageWatch, Error> {
         caller.require(Scope::MessagesRead)?;
-        let owner = caller.owner(request.owner_id)?;
+        let owner = self.owner_of(caller, request.owner_id).await?;
         let status = |n: &i32| Status::from_number(*n).map(|status| status as i16);
         let statuses: Option<HashSet<i16>> = request.statuses.iter().map(status).collect();
         let statuses =

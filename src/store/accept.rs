@@ -8,8 +8,10 @@ use diesel_async::RunQueryDsl as _;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use crate::domain::ids::OwnerId;
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::rate::Rate;
+use crate::domain::spend::Over;
 use crate::domain::status::EventKind;
 use crate::store::columns::sql::Instant as InstantSql;
 use crate::store::columns::{Guid, Instant};
@@ -19,6 +21,7 @@ use crate::store::opt_outs::OptedOut;
 use crate::store::pg_bulk::ClaimKeys;
 use crate::store::rows::{EventRow, KeyRow, MessageRow};
 use crate::store::schema::{idempotency_keys as keys, messages};
+use crate::store::spend::Accounts;
 use crate::store::transaction::{Tx, on, transact};
 use crate::store::transition;
 use crate::store::writes::Writes;
@@ -44,6 +47,17 @@ pub enum Accepted {
     KeyReused,
     /// Its recipient does not want the owner's messages; nothing is stored.
     OptedOut,
+    /// The owner may not spend it; nothing is stored.
+    Over(Over),
+}
+
+/// The limits that a message is booked on when it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// The limit of the route account, if the message is to be sent at once.
+    pub rate: Option<Rate>,
+    /// Whether its owner has limits of spending.
+    pub limited: bool,
 }
 
 /// The number of `SendSingle` in `idempotency_keys.call`.
@@ -54,8 +68,7 @@ pub(super) const SEND_SINGLE: i16 = 1;
 pub(super) struct Accept {
     pub message: Message,
     pub key: Option<IdempotencyKey>,
-    /// The limit of the route account, if the message is to be sent at once.
-    pub rate: Option<Rate>,
+    pub terms: Terms,
     /// Whether it may be stored already: an earlier attempt's answer was lost.
     pub doubted: bool,
 }
@@ -148,7 +161,7 @@ pub(super) fn decide(
     accepts: &[Accept],
     mut verdicts: Verdicts,
     opted_out: &OptedOut,
-    admissions: &mut Admissions,
+    booked: &mut Booked,
     now: Timestamp,
     writes: &mut Writes,
 ) -> Vec<Accepted> {
@@ -162,16 +175,22 @@ pub(super) fn decide(
                 Accepted::Repeat(Box::new(earlier.message.clone()))
             }
             (Some(verdict), _) => verdict,
-            (None, _) if opted_out.has(&accept.message) => {
-                // Nothing is stored of it, so that the key is free once the recipient has changed its mind.
-                writes.free_keys.extend(accept.key_row().map(|row| (row.owner_id, row.call, row.key)));
-                Accepted::OptedOut
-            }
             (None, _) => {
-                first.extend(name.map(|n| (n, accept)));
-                let message = admitted(accept, admissions, now);
-                writes.accept(&message, event(&message, now));
-                Accepted::New(Box::new(message))
+                let refused = if opted_out.has(&accept.message) {
+                    Some(Accepted::OptedOut)
+                } else {
+                    booked.accounts.take(&accept.message).err().map(Accepted::Over)
+                };
+                if let Some(refused) = refused {
+                    // Nothing is stored of it, so that the key is free once the recipient or the owner may have it.
+                    writes.free_keys.extend(accept.key_row().map(|row| (row.owner_id, row.call, row.key)));
+                    refused
+                } else {
+                    first.extend(name.map(|n| (n, accept)));
+                    let message = admitted(accept, &mut booked.admissions, now);
+                    writes.accept(&message, event(&message, now));
+                    Accepted::New(Box::new(message))
+                }
             }
         };
         answers.push(answer);
@@ -179,18 +198,44 @@ pub(super) fn decide(
     answers
 }
 
+/// The rows that a batch's messages are booked on, locked.
+pub(super) struct Booked {
+    accounts: Accounts,
+    admissions: Admissions,
+}
+
+impl Booked {
+    /// Locks what these are booked on: the owners with limits, then the gates of the accounts with a rate. Messages that are
+    /// stored already were booked when they were.
+    pub(super) async fn open(tx: &mut Tx, accepts: &[Accept], verdicts: &Verdicts) -> Result<Self, Failure> {
+        let mut owners: BTreeMap<OwnerId, HashSet<String>> = BTreeMap::new();
+        let new = |a: &&Accept| a.terms.limited && !verdicts.contains_key(&a.message.id.0);
+        for Accept { message, .. } in accepts.iter().filter(new) {
+            owners.entry(message.owner).or_default().insert(message.destination.as_str().to_owned());
+        }
+        let accounts = Accounts::open(tx, &owners).await?;
+        Ok(Self { accounts, admissions: Admissions::lock(tx, &rates(accepts)).await? })
+    }
+
+    /// Writes down what was taken of them.
+    pub(super) async fn book(&self, tx: &mut Tx) -> Result<(), Failure> {
+        self.accounts.book(tx).await?;
+        self.admissions.book(tx).await
+    }
+}
+
 /// The message as it is stored: queued if it was to be sent at once and its account has no room.
 fn admitted(accept: &Accept, admissions: &mut Admissions, now: Timestamp) -> Message {
     let message = accept.message.clone();
-    let at_once = message.state.dispatch == Dispatch::Sending && accept.rate.is_some();
+    let at_once = message.state.dispatch == Dispatch::Sending && accept.terms.rate.is_some();
     let full = at_once && !admissions.admit(&message.traffic_account_id, message.segments);
     if full { message.queued(now) } else { message }
 }
 
 /// The limits of the accounts that these are to be sent on at once.
-pub(super) fn rates(accepts: &[Accept]) -> BTreeMap<String, Rate> {
+fn rates(accepts: &[Accept]) -> BTreeMap<String, Rate> {
     let limited = accepts.iter().filter(|a| a.message.state.dispatch == Dispatch::Sending);
-    limited.filter_map(|a| Some((a.message.traffic_account_id.clone(), a.rate?))).collect()
+    limited.filter_map(|a| Some((a.message.traffic_account_id.clone(), a.terms.rate?))).collect()
 }
 
 /// The owners and numbers of these.

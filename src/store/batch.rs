@@ -1,10 +1,9 @@
 //! One batch of writes: a transaction that accepts messages, moves messages, and records both.
 
-use crate::store::accept::{self, Accept, Accepted};
+use crate::store::accept::{self, Accept, Accepted, Booked};
 use crate::store::aside::Picked;
 use crate::store::columns::Guid;
 use crate::store::error::Failure;
-use crate::store::gates::Admissions;
 use crate::store::opt_outs::OptedOut;
 use crate::store::pseudonyms::Keyed;
 use crate::store::transaction::Tx;
@@ -40,14 +39,14 @@ impl Batch {
         let landed = accept::landed(tx, &self.accepts).await?;
         let verdicts = accept::claim_keys(tx, &self.accepts, landed).await?;
         let opted_out = OptedOut::among(tx, keyed, accept::recipients(&self.accepts)).await?;
-        let mut admissions = Admissions::lock(tx, &accept::rates(&self.accepts)).await?;
-        let accepts = accept::decide(&self.accepts, verdicts, &opted_out, &mut admissions, tx.now, &mut writes);
+        let mut booked = Booked::open(tx, &self.accepts, &verdicts).await?;
+        let accepts = accept::decide(&self.accepts, verdicts, &opted_out, &mut booked, tx.now, &mut writes);
         let queued = writes.queues();
         let loaded = transition::load(tx, &self.jobs, &self.aside).await?;
         self.picked.note(loaded.ids());
         let jobs = transition::decide(&self.jobs, loaded, tx, &mut writes)?;
         writes.flush(tx).await?;
-        admissions.book(tx).await?;
+        booked.book(tx).await?;
         if queued {
             wake::notify(tx, Topic::Queue).await?;
         }

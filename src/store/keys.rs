@@ -4,11 +4,12 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
 
+use crate::domain::audit::Act;
 use crate::domain::ids::OwnerId;
 use crate::store::columns::Instant;
 use crate::store::schema::api_keys as keys;
 use crate::store::transaction::{on, transact};
-use crate::store::{Error, Store, run};
+use crate::store::{Error, Store, audit, run};
 
 /// An API key, without what it is made of.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +80,7 @@ struct KeyRow {
 impl Store {
     /// Stores a key by its digest.
     pub async fn create_key(&self, new: NewApiKey) -> Result<i64, Error> {
+        let actor = self.actor.clone();
         transact!(&self.transactions, |tx| {
             let values = (
                 keys::user_id.eq(new.user.0),
@@ -90,7 +92,10 @@ impl Store {
                 keys::expires_at.eq(new.expires_at.map(Instant)),
             );
             let insert = diesel::insert_into(keys::table).values(values).returning(keys::id);
-            Ok(on!(tx, |c| insert.get_result(c).await?))
+            let id: i64 = on!(tx, |c| insert.get_result(c).await?);
+            let subject = format!("{id}: {}… {}", new.hint, new.scopes);
+            audit::note(tx, &actor, Act::KeyCreated, Some(new.user), &subject).await?;
+            Ok(id)
         })
     }
 
@@ -122,10 +127,13 @@ impl Store {
 
     /// Revokes a key; false if there is none with this id that was not revoked before.
     pub async fn revoke_key(&self, id: i64) -> Result<bool, Error> {
+        let actor = self.actor.clone();
         transact!(&self.transactions, |tx| {
             let live = keys::table.filter(keys::id.eq(id).and(keys::revoked_at.is_null()));
-            let update = diesel::update(live).set(keys::revoked_at.eq(Instant(tx.now)));
-            Ok(on!(tx, |c| update.execute(c).await?) == 1)
+            let update = diesel::update(live).set(keys::revoked_at.eq(Instant(tx.now))).returning(keys::user_id);
+            let Some(user) = on!(tx, |c| update.load::<i64>(c).await?).pop() else { return Ok(false) };
+            audit::note(tx, &actor, Act::KeyRevoked, Some(OwnerId(user)), &id.to_string()).await?;
+            Ok(true)
         })
     }
 

@@ -9,6 +9,7 @@ use diesel::{
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use jiff::Timestamp;
 
+use crate::domain::audit::Act;
 use crate::domain::ids::OwnerId;
 use crate::domain::message::Message;
 use crate::domain::phone::Msisdn;
@@ -18,7 +19,7 @@ use crate::store::pseudonyms::Keyed;
 use crate::store::schema::opt_outs;
 use crate::store::sqlite_threads::Lite;
 use crate::store::transaction::{Tx, on, transact};
-use crate::store::{Error, Store, run};
+use crate::store::{Error, Store, audit, run};
 
 /// Who put a number on the list. The numbers are what the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,13 +160,16 @@ impl Store {
 
     /// Takes a number off the owner's list. True if it was there.
     pub async fn remove_opt_out(&self, owner: OwnerId, number: &Msisdn) -> Result<bool, Error> {
-        let forms = self.keyed.forms(number.as_str());
+        let (forms, actor, masked) = (self.keyed.forms(number.as_str()), self.actor.clone(), number.masked());
         transact!(&self.transactions, |tx| {
             let mut gone = 0;
             // One after the other: the number's row may be turning into the pseudonym's at this moment.
             for form in &forms {
                 let delete = diesel::delete(opt_outs::table.find((owner.0, form)));
                 gone += on!(tx, |c| delete.execute(c).await?);
+            }
+            if gone > 0 {
+                audit::note(tx, &actor, Act::OptOutRemoved, Some(owner), &masked).await?;
             }
             Ok(gone > 0)
         })

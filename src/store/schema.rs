@@ -15,6 +15,37 @@ table! {
         max_in_flight -> Nullable<Integer>,
         disabled_at -> Nullable<Instant>,
         tokens_since -> Nullable<Instant>,
+        senders -> Nullable<Text>,
+        accounts -> Nullable<Text>,
+        countries -> Nullable<Text>,
+        segments_per_day -> Nullable<Integer>,
+        segments_per_month -> Nullable<Integer>,
+        per_number -> Nullable<Integer>,
+        per_number_seconds -> Nullable<Integer>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::columns::sql::Instant;
+    audit (id) {
+        id -> BigInt,
+        at -> Instant,
+        actor -> Text,
+        act -> SmallInt,
+        owner_id -> Nullable<BigInt>,
+        subject -> Text,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::columns::sql::Instant;
+    spent (owner_id, period, began) {
+        owner_id -> BigInt,
+        period -> SmallInt,
+        began -> Instant,
+        segments -> BigInt,
     }
 }
 

@@ -2,14 +2,17 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::allowed::Allowed;
+use crate::domain::audit::Act;
 use crate::domain::ids::OwnerId;
 use crate::domain::sender::SenderId;
+use crate::domain::spend::{Limits, PerNumber};
 use crate::store::columns::Instant;
 use crate::store::schema::users;
-use crate::store::transaction::{on, transact};
-use crate::store::{Error, Store, run};
+use crate::store::transaction::{locked, on, transact};
+use crate::store::{Error, Store, audit, run};
 
 /// A user.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +29,20 @@ pub struct User {
     pub disabled_at: Option<Timestamp>,
     /// Tokens that were issued before this are refused.
     pub tokens_since: Option<Timestamp>,
+    /// The sender IDs that its messages may have, besides its own and the configured one.
+    pub senders: Allowed,
+    /// The route accounts that its messages may take, besides the configured one.
+    pub accounts: Allowed,
+    /// How much it may spend.
+    pub limits: Limits,
+}
+
+impl User {
+    /// Whether messages of this user may have this sender ID.
+    #[must_use]
+    pub fn may_use_sender(&self, sender: &SenderId) -> bool {
+        self.sender.as_ref() == Some(sender) || self.senders.has(sender.as_str())
+    }
 }
 
 #[derive(Queryable, Selectable)]
@@ -38,6 +55,51 @@ struct UserRow {
     max_in_flight: Option<i32>,
     disabled_at: Option<Instant>,
     tokens_since: Option<Instant>,
+    senders: Option<String>,
+    accounts: Option<String>,
+    #[diesel(embed)]
+    limits: LimitsRow,
+}
+
+/// The columns of a user's limits.
+#[derive(Debug, Clone, Queryable, Selectable, AsChangeset)]
+#[diesel(table_name = users, treat_none_as_null = true)]
+#[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
+pub(super) struct LimitsRow {
+    countries: Option<String>,
+    segments_per_day: Option<i32>,
+    segments_per_month: Option<i32>,
+    per_number: Option<i32>,
+    per_number_seconds: Option<i32>,
+}
+
+impl From<&LimitsRow> for Limits {
+    fn from(row: &LimitsRow) -> Self {
+        let positive = |n: i32| u32::try_from(n).ok();
+        let of_number = |(messages, seconds): (u32, i32)| PerNumber {
+            messages,
+            window: SignedDuration::from_secs(i64::from(seconds)),
+        };
+        Self {
+            per_day: row.segments_per_day.and_then(positive),
+            per_month: row.segments_per_month.and_then(positive),
+            countries: Allowed::from_stored(row.countries.as_deref()),
+            per_number: row.per_number.and_then(positive).zip(row.per_number_seconds).map(of_number),
+        }
+    }
+}
+
+impl From<&Limits> for LimitsRow {
+    fn from(limits: &Limits) -> Self {
+        let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+        Self {
+            countries: limits.countries.stored(),
+            segments_per_day: limits.per_day.map(number),
+            segments_per_month: limits.per_month.map(number),
+            per_number: limits.per_number.map(|n| number(n.messages)),
+            per_number_seconds: limits.per_number.map(|n| i32::try_from(n.window.as_secs()).unwrap_or(i32::MAX)),
+        }
+    }
 }
 
 impl From<UserRow> for User {
@@ -49,18 +111,34 @@ impl From<UserRow> for User {
             max_in_flight: row.max_in_flight.and_then(|n| usize::try_from(n).ok()),
             disabled_at: row.disabled_at.map(|at| at.0),
             tokens_since: row.tokens_since.map(|at| at.0),
+            senders: Allowed::from_stored(row.senders.as_deref()),
+            accounts: Allowed::from_stored(row.accounts.as_deref()),
+            limits: Limits::from(&row.limits),
         }
     }
 }
 
 impl Store {
-    /// Makes a user.
+    /// Makes a user. The first one may use every sender ID and route account, any other none but its own and the configured
+    /// ones, until it is granted more.
     pub async fn create_user(&self, name: &str, sender: Option<&SenderId>) -> Result<OwnerId, Error> {
         let (name, sender) = (name.to_owned(), sender.map(|sender| sender.as_str().to_owned()));
+        let actor = self.actor.clone();
         transact!(&self.transactions, |tx| {
-            let values = (users::name.eq(&name), users::sender_name.eq(&sender), users::created_at.eq(Instant(tx.now)));
+            let any = diesel::select(diesel::dsl::exists(users::table.select(users::id)));
+            let may_use = if on!(tx, |c| any.get_result::<bool>(c).await?) { Allowed::none() } else { Allowed::Any };
+            let names = may_use.stored();
+            let values = (
+                users::name.eq(&name),
+                users::sender_name.eq(&sender),
+                users::created_at.eq(Instant(tx.now)),
+                users::senders.eq(&names),
+                users::accounts.eq(&names),
+            );
             let insert = diesel::insert_into(users::table).values(values).returning(users::id);
-            Ok(OwnerId(on!(tx, |c| insert.get_result(c).await?)))
+            let id = OwnerId(on!(tx, |c| insert.get_result(c).await?));
+            audit::note(tx, &actor, Act::UserCreated, Some(id), &name).await?;
+            Ok(id)
         })
     }
 
@@ -72,31 +150,53 @@ impl Store {
         Ok(row.map(User::from))
     }
 
-    /// Sets how many of the user's queued messages one process has in flight at most; `None` is the configured default.
-    /// False if there is no such user.
-    pub async fn limit_user(&self, id: OwnerId, max_in_flight: Option<u16>) -> Result<bool, Error> {
+    /// Lets `change` happen to what the user may use and spend, and writes it down as `act` with the `subject` that it returns;
+    /// `None` changes nothing. Returns whether it was done, and `None` if there is no such user.
+    pub async fn change_user<F>(&self, id: OwnerId, act: Act, change: F) -> Result<Option<bool>, Error>
+    where
+        F: Fn(&mut User) -> Option<String> + Send + Sync + 'static,
+    {
+        let actor = self.actor.clone();
         transact!(&self.transactions, |tx| {
-            let limit = users::max_in_flight.eq(max_in_flight.map(i32::from));
-            let update = diesel::update(users::table.find(id.0)).set(limit);
-            Ok(on!(tx, |c| update.execute(c).await?) == 1)
+            let Some(row) = locked!(tx, UserRow, users::table.find(id.0)).pop() else { return Ok(None) };
+            let mut user = User::from(row);
+            let Some(subject) = change(&mut user) else { return Ok(Some(false)) };
+            let (senders, accounts) = (user.senders.stored(), user.accounts.stored());
+            let in_flight = user.max_in_flight.and_then(|n| i32::try_from(n).ok());
+            let names = (users::senders.eq(senders), users::accounts.eq(accounts), users::max_in_flight.eq(in_flight));
+            let values = (names, LimitsRow::from(&user.limits));
+            on!(tx, |c| diesel::update(users::table.find(id.0)).set(values).execute(c).await?);
+            audit::note(tx, &actor, act, Some(id), &subject).await?;
+            Ok(Some(true))
         })
     }
 
     /// Refuses the user's credentials from now on, or takes them again. What is queued is sent all the same. False if there is
     /// no such user.
     pub async fn disable_user(&self, id: OwnerId, disabled: bool) -> Result<bool, Error> {
+        let actor = self.actor.clone();
         transact!(&self.transactions, |tx| {
             let at = users::disabled_at.eq(disabled.then_some(Instant(tx.now)));
             let update = diesel::update(users::table.find(id.0)).set(at);
-            Ok(on!(tx, |c| update.execute(c).await?) == 1)
+            let found = on!(tx, |c| update.execute(c).await?) == 1;
+            if found {
+                let act = if disabled { Act::UserDisabled } else { Act::UserEnabled };
+                audit::note(tx, &actor, act, Some(id), "").await?;
+            }
+            Ok(found)
         })
     }
 
     /// Refuses the user's tokens that were issued until now. False if there is no such user.
     pub async fn end_tokens(&self, id: OwnerId) -> Result<bool, Error> {
+        let actor = self.actor.clone();
         transact!(&self.transactions, |tx| {
             let update = diesel::update(users::table.find(id.0)).set(users::tokens_since.eq(Instant(tx.now)));
-            Ok(on!(tx, |c| update.execute(c).await?) == 1)
+            let found = on!(tx, |c| update.execute(c).await?) == 1;
+            if found {
+                audit::note(tx, &actor, Act::TokensEnded, Some(id), "").await?;
+            }
+            Ok(found)
         })
     }
 

@@ -10,8 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::ids::MessageId;
 use crate::domain::message::Message;
-use crate::domain::rate::Rate;
-use crate::store::accept::{Accept, Accepted, IdempotencyKey};
+use crate::store::accept::{Accept, Accepted, IdempotencyKey, Terms};
 use crate::store::aside::{Aside, Picked};
 use crate::store::batch::{Answers, Batch};
 use crate::store::pseudonyms::Keyed;
@@ -194,16 +193,16 @@ fn no_answer() -> Error {
 
 impl Store {
     /// Stores a message, with its idempotency key if it has one, unless `cancel` is cancelled before its transaction
-    /// begins. One that is to be sent at once takes its segments of its account's `rate`, or is queued instead. When this
+    /// begins. One that is to be sent at once takes its segments of its account's rate, or is queued instead. When this
     /// returns, it is on the disk.
     pub async fn accept(
         &self,
         message: Message,
         key: Option<IdempotencyKey>,
-        rate: Option<Rate>,
+        terms: Terms,
         cancel: CancellationToken,
     ) -> Result<Accepted, Error> {
-        self.store_new(Accept { message, key, rate, doubted: false }, cancel).await
+        self.store_new(Accept { message, key, terms, doubted: false }, cancel).await
     }
 
     /// As [`Store::accept`], of a message that may be stored already, because the answer to an earlier attempt was lost: if
@@ -212,9 +211,9 @@ impl Store {
         &self,
         message: Message,
         key: Option<IdempotencyKey>,
-        rate: Option<Rate>,
+        terms: Terms,
     ) -> Result<Accepted, Error> {
-        self.store_new(Accept { message, key, rate, doubted: true }, CancellationToken::new()).await
+        self.store_new(Accept { message, key, terms, doubted: true }, CancellationToken::new()).await
     }
 
     async fn store_new(&self, accept: Accept, cancel: CancellationToken) -> Result<Accepted, Error> {

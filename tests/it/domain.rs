@@ -1,5 +1,6 @@
 //! The domain's rules: tables at their borders, and laws that hold for any input.
 
+mod allowed;
 mod campaign;
 mod fair_share;
 mod gate;
@@ -12,6 +13,7 @@ mod report;
 mod retention;
 mod retry;
 mod sender;
+mod spend;
 mod status;
 mod template;
 mod text;

@@ -1,7 +1,9 @@
 //! The gRPC API, driven over a real connection, on both databases.
 
 mod access;
+mod audit;
 mod campaigns;
+mod grants;
 mod lookup;
 mod opt_outs;
 mod recipients;

@@ -67,6 +67,7 @@ const STEPS: &[Step] = &[
     step("variants/lost_answer", &[]),
     step("variants/busy_provider", &[]),
     step("variants/with_an_api_key", &[]),
+    step("ListAuditEvents", &[]),
     step("errors/missing_token", &[]),
     step("errors/invalid_token", &[]),
     step("errors/wrong_scope", &[]),

@@ -35,7 +35,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("admission", &["domain"]),
     // What the APIs and the service layer share: identity, and errors at the service's edge.
     ("auth", &["domain"]),
-    ("error", &["store", "provider"]),
+    ("error", &["domain", "store", "provider"]),
     ("clock", &[]),
     // Its labels are the enums of the rules, and the names of the contract.
     ("metrics", &["admission", "domain", "proto"]),

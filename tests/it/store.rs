@@ -1,6 +1,7 @@
 //! The store's promises, on both databases.
 
 mod accept;
+mod audit;
 mod campaigns;
 mod expand;
 mod inbound;
@@ -15,6 +16,7 @@ pub mod refused;
 mod reports;
 mod retention;
 mod setup;
+mod spend;
 mod timers;
 mod transaction;
 mod trouble;

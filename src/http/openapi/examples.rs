@@ -35,6 +35,8 @@ pub(super) fn of(schema: &str) -> Option<Value> {
         "AddOptOutRequest" => json!({"destination": "+306900000009"}),
         "AddOptOutResponse" => json!({"optOut": opt_out(), "added": true}),
         "ListOptOutsResponse" => json!({"optOuts": [opt_out()]}),
+        "ListAuditEventsResponse" => json!({"auditEvents": [{"id": "12", "at": "2026-11-23T07:50:18.036570Z",
+            "actor": "cli:alice", "act": "AUDIT_ACT_GRANTED", "ownerId": "1", "subject": "sender Shop"}]}),
         "RemoveOptOutResponse" => json!({"removed": true}),
         "RefreshStatusBulkResponse" => json!({"total": "2", "completed": "1", "resumeToken": "3q2-7wHLnm0",
             "result": {"providerMessageId": "01M83P4RNSAM3N65TXC54GP8YZ", "outcome": "REFRESH_OUTCOME_UPDATED",

@@ -8,7 +8,6 @@ use crate::domain::sender::SenderId;
 use crate::domain::template::Template;
 use crate::error::{Error, Resource};
 use crate::service::Service;
-use crate::service::send::no_sender;
 use crate::store::Move;
 
 /// How many recipients of a plan are in memory.
@@ -70,14 +69,9 @@ impl Service {
     async fn startable(&self, caller: &Caller, id: i64) -> Result<(Campaign, SenderId), Error> {
         let campaign = self.campaign(caller, id).await?;
         campaign.clone().apply(Action::Start, self.inner.clock.now()).map_err(|e| refused(e, Action::Start))?;
+        let user = self.inner.users.get(caller.user).await?;
         let own = campaign.content.sender.clone().map(SenderId::from_stored);
-        let sender = match own {
-            Some(own) => Some(own),
-            None => {
-                self.inner.users.get(caller.user).await?.sender.or_else(|| self.inner.settings.default_sender.clone())
-            }
-        };
-        Ok((campaign, sender.ok_or_else(no_sender)?))
+        Ok((campaign, self.sender_of(&user, own)?))
     }
 
     async fn move_campaign(

@@ -14,14 +14,17 @@ use super::CampaignRow;
 use super::moves::write;
 use super::plan::{Candidate, CandidateRow, page};
 use crate::domain::campaign::{Action, Campaign, CampaignState, NextStep};
-use crate::domain::expansion::Expansion;
+use crate::domain::expansion::{Expansion, refuse};
 use crate::domain::ids::{CampaignId, OwnerId};
+use crate::domain::message::Dispatch;
+use crate::domain::spend::Limit;
 use crate::store::accept;
 use crate::store::columns::Instant;
 use crate::store::counters::queued;
 use crate::store::error::Failure;
 use crate::store::pseudonyms::Keyed;
 use crate::store::schema::campaigns;
+use crate::store::spend::Accounts;
 use crate::store::transaction::{Tx, locked, on, transact};
 use crate::store::writes::Writes;
 use crate::store::{Error, Store, Topic, run, wake};
@@ -85,6 +88,7 @@ fn messages(
     mut cursor: Cursor,
     candidates: Vec<CandidateRow>,
     pace: &Pace,
+    accounts: &mut Accounts,
     now: Timestamp,
 ) -> Option<(Writes, Cursor)> {
     let expansion = Expansion::of(campaign, &pace.traffic_account_id)?;
@@ -94,10 +98,20 @@ fn messages(
         cursor.expanded = campaign.recipients;
     }
     for row in candidates {
-        cursor.expanded += 1;
-        cursor.expanded_to.clone_from(&row.destination);
+        let destination = row.destination.clone();
         let Candidate { recipient, opted_out } = row.into();
-        let message = expansion.message(recipient, opted_out, now);
+        let mut message = expansion.message(recipient, opted_out, now);
+        if message.state.dispatch == Dispatch::Queued
+            && let Err(over) = accounts.take(&message)
+        {
+            match over.limit {
+                // The rest of the recipients wait for the next day, or month.
+                Limit::Day | Limit::Month => break,
+                Limit::Country | Limit::Number => refuse(&mut message, over, now),
+            }
+        }
+        cursor.expanded += 1;
+        cursor.expanded_to = destination;
         writes.accept(&message, accept::event(&message, now));
     }
     Some((writes, cursor))
@@ -123,9 +137,16 @@ async fn expand(
         return Ok(0);
     }
     let rows = page(tx, keyed, (campaign.content.owner, id), &cursor.expanded_to, pace.page).await?;
-    let made = rows.len();
-    let Some((writes, cursor)) = messages(campaign, cursor, rows, pace, tx.now) else { return Ok(0) };
+    let numbers = rows.iter().map(|row| row.destination.clone()).collect();
+    let mut accounts = Accounts::of_owner(tx, campaign.content.owner, numbers).await?;
+    let (before, gone) = (cursor.expanded, rows.is_empty());
+    let Some((writes, cursor)) = messages(campaign, cursor, rows, pace, &mut accounts, tx.now) else { return Ok(0) };
+    let made = if gone { 0 } else { usize::try_from(cursor.expanded - before).unwrap_or(0) };
+    if made == 0 && !gone {
+        return Ok(0);
+    }
     writes.flush(tx).await?;
+    accounts.book(tx).await?;
     let move_cursor = diesel::update(campaigns::table.find(id.0))
         .set((campaigns::expanded.eq(cursor.expanded), campaigns::expanded_to.eq(cursor.expanded_to)));
     on!(tx, |c| move_cursor.execute(c).await?);

@@ -59,6 +59,7 @@ impl Live {
             ("ADDR", running.address("grpc")),
             ("TOKEN", printed(&token, &place)),
             ("READ_TOKEN", printed(&[&token[..], &["--scope", "messages:read"]].concat(), &place)),
+            ("OPS_TOKEN", printed(&[&token[..], &["--scope", "ops"]].concat(), &place)),
             ("API_KEY", printed(&["key", "create", "--sandbox", "--user", "1"], &place)),
             ("GRPCURL", grpcurl().display().to_string()),
         ];

@@ -1,6 +1,7 @@
 //! The common part of every answer, and what is answered to requests that no route understands.
 
 use http::Request;
+use messaging::domain::spend::{Limit, Over};
 use messaging::error::{Error, Resource, Violation};
 use messaging::http::Problem;
 use serde_json::json;
@@ -33,6 +34,7 @@ fn errors() -> Vec<(Error, Code, u16)> {
         most: 7,
         retry_after: Duration::from_secs(3),
     };
+    let over = Over { limit: Limit::Day, most: 7, wait: Some(jiff::SignedDuration::from_secs(3)) };
     vec![
         (Error::Invalid(vec![Violation::new("a", "b"), Violation::new("c", "d")]), Code::InvalidArgument, 400),
         (Error::invalid("a", "b"), Code::InvalidArgument, 400),
@@ -48,6 +50,8 @@ fn errors() -> Vec<(Error, Code, u16)> {
         (unavailable("PROVIDER_THROTTLED", 3), Code::Unavailable, 429),
         (exhausted, Code::ResourceExhausted, 429),
         (quota, Code::ResourceExhausted, 429),
+        (Error::NotGranted { reason: "SENDER_NOT_GRANTED", message: "words" }, Code::PermissionDenied, 403),
+        (Error::Spent(over), Code::ResourceExhausted, 429),
         (Error::TooLarge(7), Code::ResourceExhausted, 413),
         (Error::TooSlow, Code::DeadlineExceeded, 408),
         (Error::Cancelled, Code::Cancelled, 499),
@@ -68,10 +72,12 @@ fn place(error: &Error) -> usize {
         Error::Unavailable { .. } => 10,
         Error::Exhausted { .. } => 12,
         Error::Quota { .. } => 13,
-        Error::TooLarge(_) => 14,
-        Error::TooSlow => 15,
-        Error::Cancelled => 16,
-        Error::Internal { .. } => 17,
+        Error::NotGranted { .. } => 14,
+        Error::Spent(_) => 15,
+        Error::TooLarge(_) => 16,
+        Error::TooSlow => 17,
+        Error::Cancelled => 18,
+        Error::Internal { .. } => 19,
     }
 }
 

@@ -31,7 +31,32 @@ fn accounts_opt_outs_and_the_dead_are_looked_after_beside_a_serving_process() {
     assert!(failed(&["account", "limit", ACCOUNT], &env, 2).contains("--rate is required"));
 
     assert_eq!(printed(&["user", "limit", &user, "--in-flight", "3"], &env), "limited");
-    assert!(failed(&["user", "limit", "999"], &env, 2).contains("names no user"));
+    assert!(failed(&["user", "limit", "999", "--in-flight", "none"], &env, 2).contains("names no user"));
+
+    let spend = ["user", "limit", &user, "--segments-per-day", "20", "--countries", "gr,CY", "--per-number", "3"];
+    assert_eq!(printed(&spend, &env), "limited");
+    assert!(failed(&["user", "limit", &user, "--countries", "Greece"], &env, 2).contains("--countries"));
+    assert_eq!(printed(&["user", "grant", &user, "--sender", "0030 6900000001"], &env), "granted");
+    assert_eq!(printed(&["user", "ungrant", &user, "--account", "*"], &env), "taken away");
+    assert_eq!(printed(&["user", "grant", &user, "--account", ACCOUNT], &env), "granted");
+    assert!(failed(&["user", "ungrant", &user, "--account", "another"], &env, 1).contains("was not granted"));
+    assert!(failed(&["user", "grant", &user, "--sender", "no sender!"], &env, 2).contains("--sender"));
+    assert!(failed(&["user", "grant", "999", "--sender", "*"], &env, 2).contains("names no user"));
+    let shown = printed(&["user", "show", &user], &env);
+    for line in [
+        "may send as\t*",
+        &format!("may use accounts\t{ACCOUNT}"),
+        "in flight\t3",
+        "segments a day\t20",
+        "segments a month\tnone",
+        "countries\tCY GR",
+        "messages to one number\t3 in 1440 minutes",
+        "segments left today\t20",
+    ] {
+        assert!(shown.lines().any(|l| l == line), "{line}: {shown}");
+    }
+    assert_eq!(printed(&["user", "limit", &user, "--segments-per-day", "none", "--countries", "any"], &env), "limited");
+    assert_eq!(printed(&["user", "limit", &user, "--per-number", "none"], &env), "limited");
 
     let number = "+306900000001";
     assert_eq!(printed(&["opt-out", "add", "0030 6900000001", "--user", &user], &env), "added");
@@ -50,6 +75,11 @@ fn accounts_opt_outs_and_the_dead_are_looked_after_beside_a_serving_process() {
     assert_eq!(printed(&["queue", "list", later[0], later[1]], &env), "");
     let said = printed(&["queue", "cancel", later[0], later[1], "--user", &user], &env);
     assert_eq!(said, "cancelled: 0; may be at the provider, and are UNKNOWN now: 0");
+
+    let acts = printed(&["audit", "--limit", "2", "--user", &user], &env);
+    let acts: Vec<&str> = acts.lines().collect();
+    assert!(acts[0].contains("queue_cancelled") && acts[1].contains("opt_out_removed\t1\t+306…01"), "{acts:?}");
+    assert!(acts.iter().all(|act| act.contains("\tcli")), "{acts:?}");
 
     assert_eq!(printed(&["dead", "list"], &env), "");
     let nobody = "019a0000-0000-7000-8000-000000000000";

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use futures::FutureExt as _;
+use messaging::domain::audit::Act;
 use messaging::domain::gate::{Gate, Holding};
 use messaging::domain::ids::OwnerId;
 use messaging::domain::phone::Msisdn;
 use messaging::proto::{GetMessageRequest, MessageStatus, SendSingleRequest};
-use messaging::store::OptOutSource;
+use messaging::store::{OptOutSource, User};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
@@ -71,7 +72,7 @@ on_both_databases! { TestApp::start =>
         let held = send(&mut bob, to("+306900000001")).await;
         assert_eq!(held.status(), MessageStatus::Queued);
         let other = SendSingleRequest { traffic_account_id: Some("5a4db0c5-0000-4000-8000-00000000000b".to_owned()), ..to("+306900000001") };
-        assert_eq!(send(&mut bob, other).await.status(), MessageStatus::Sent);
+        assert_eq!(send(&mut alice, other).await.status(), MessageStatus::Sent);
         app.run_due().await;
         assert_eq!(status(&mut bob, &held.id).await, MessageStatus::Queued);
         app.advance(2);
@@ -152,7 +153,11 @@ on_both_databases! { TestApp::start =>
     }
 
     async fn a_tenant_has_no_more_in_flight_than_its_cap(app) {
-        assert!(app.store.limit_user(app.alice, Some(3)).await.unwrap());
+        let three = |user: &mut User| {
+            user.max_in_flight = Some(3);
+            Some(String::new())
+        };
+        assert_eq!(app.store.change_user(app.alice, Act::UserLimited, three).await.unwrap(), Some(true));
         queued(&app, app.alice, 10).await;
         app.sandbox_settings(serde_json::json!({"latency_ms": 300})).await;
         app.advance(10);

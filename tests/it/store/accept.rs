@@ -8,7 +8,7 @@ use messaging::domain::ids::{CampaignId, MessageId, OwnerId};
 use messaging::domain::message::{Dispatch, Guarantee, Message, State};
 use messaging::domain::status::EventKind;
 use messaging::domain::text::MessageText;
-use messaging::store::{Accepted, Error, Filter, IdempotencyKey, Store};
+use messaging::store::{Accepted, Error, Filter, IdempotencyKey, Store, Terms};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -34,7 +34,7 @@ fn key(key: &str, content: u8) -> IdempotencyKey {
 async fn with_key(store: &Store, owner: OwnerId, key: IdempotencyKey) -> (MessageId, Accepted) {
     let message = queued(owner, Guarantee::AtLeastOnce, start());
     let id = message.id;
-    (id, store.accept(message, Some(key), None, CancellationToken::new()).await.unwrap())
+    (id, store.accept(message, Some(key), Terms::default(), CancellationToken::new()).await.unwrap())
 }
 
 /// A message in which no field has its ordinary value.
@@ -111,7 +111,7 @@ async fn equal_concurrent_calls_make_one_message(rig: Rig) {
             (id, Accepted::New(_)) => new.push(id),
             (_, Accepted::Repeat(message)) => repeated.push(message.id),
             (_, Accepted::KeyReused) => panic!("an equal call was taken for another"),
-            (_, Accepted::OptedOut) => panic!("nobody opted out"),
+            (_, Accepted::OptedOut | Accepted::Over(_)) => panic!("nobody opted out, or has limits"),
         }
     }
     assert_eq!((new.len(), repeated.len()), (1, 63));
@@ -134,7 +134,7 @@ async fn a_key_with_other_content_is_refused_even_in_the_same_moment(rig: Rig) {
             Accepted::New(_) => assert_eq!(id, first),
             Accepted::Repeat(message) => assert_eq!((content, message.id), (won, first)),
             Accepted::KeyReused => assert_ne!(content, won),
-            Accepted::OptedOut => panic!("nobody opted out"),
+            Accepted::OptedOut | Accepted::Over(_) => panic!("nobody opted out, or has limits"),
         }
     }
     assert!(matches!(with_key(&rig.store, owner, key("order-1", 2)).await.1, Accepted::KeyReused));
@@ -176,10 +176,13 @@ async fn a_call_that_was_cancelled_stores_nothing(rig: Rig) {
     let (gone, there) = (CancellationToken::new(), CancellationToken::new());
     gone.cancel();
     let message = queued(owner, Guarantee::AtLeastOnce, start());
-    let cancelled = rig.store.accept(message.clone(), Some(key("order-1", 1)), None, gone).await;
+    let cancelled = rig.store.accept(message.clone(), Some(key("order-1", 1)), Terms::default(), gone).await;
     assert!(matches!(cancelled, Err(Error::Cancelled)));
     assert_eq!(rig.count("messages").await + rig.count("idempotency_keys").await + rig.count("events").await, 0);
-    assert!(matches!(rig.store.accept(message, Some(key("order-1", 1)), None, there).await, Ok(Accepted::New(_))));
+    assert!(matches!(
+        rig.store.accept(message, Some(key("order-1", 1)), Terms::default(), there).await,
+        Ok(Accepted::New(_))
+    ));
 }
 
 #[test]

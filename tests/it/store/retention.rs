@@ -11,7 +11,7 @@ use messaging::domain::report::{Form, Post};
 use messaging::domain::status::{Event, Refused};
 use messaging::domain::text::MessageText;
 use messaging::store::{
-    Accepted, Chore, Config, Erased, Error, Filter, IdempotencyKey, KeyProblem, OptOutSource, Position, Store,
+    Accepted, Chore, Config, Erased, Error, Filter, IdempotencyKey, KeyProblem, OptOutSource, Position, Store, Terms,
 };
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -123,7 +123,7 @@ async fn an_erased_message_goes_on_as_before(rig: Rig) {
     let campaign = rig.campaign(owner).await;
     let key = || Some(IdempotencyKey { key: "order-7".to_owned(), fingerprint: [7; 32] });
     let keyed = message(&rig, owner, Some(campaign));
-    rig.store.accept(keyed.clone(), key(), None, CancellationToken::new()).await.unwrap();
+    rig.store.accept(keyed.clone(), key(), Terms::default(), CancellationToken::new()).await.unwrap();
     let sending = rig.fenced(&keyed).await;
     let first = rig.settle(&sending, accepted("p-1")).await.message;
     told(&rig, "p-1", "Failure", Some("barred")).await;
@@ -153,7 +153,8 @@ async fn an_erased_message_goes_on_as_before(rig: Rig) {
     let listed = rig.store.messages(owner, &to_it, None, 2).await.unwrap();
     assert!(listed.len() == 2 && !listed[0].destination.is_erased() && listed[1].destination.is_erased());
 
-    let again = rig.store.accept(message(&rig, owner, Some(campaign)), key(), None, CancellationToken::new()).await;
+    let again =
+        rig.store.accept(message(&rig, owner, Some(campaign)), key(), Terms::default(), CancellationToken::new()).await;
     assert!(matches!(again.unwrap(), Accepted::Repeat(same) if same.id == first.id && same.destination.is_erased()));
     assert_eq!(rig.store.replay(None, 10).await.unwrap().unwrap().differing, 0, "the raw report is still there");
     tidy(&rig.store, Chore::Bodies, before).await;

@@ -8,7 +8,7 @@ use messaging::domain::evidence::Evidence;
 use messaging::domain::message::Guarantee;
 use messaging::domain::status::Event;
 use messaging::domain::text::MessageText;
-use messaging::store::{Accepted, Error, Job, Pick};
+use messaging::store::{Accepted, Error, Job, Pick, Terms};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::database::on_both_databases;
@@ -59,7 +59,7 @@ async fn a_write_that_cannot_be_fails_alone(rig: Rig) {
             message.text = MessageText::from_stored("a\0b".to_owned());
         }
         let store = rig.store.clone();
-        async move { (i, store.accept(message, None, None, CancellationToken::new()).await) }
+        async move { (i, store.accept(message, None, Terms::default(), CancellationToken::new()).await) }
     });
     for (i, answer) in futures::future::join_all(writes).await {
         let impossible = i % 20 == 7 || (i % 20 == 13 && rig.is_postgres());

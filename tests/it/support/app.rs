@@ -15,6 +15,7 @@ use messaging::domain::keyword::Keywords;
 use messaging::domain::rate::Rate;
 use messaging::domain::retention::Retention;
 use messaging::domain::sender::SenderId;
+use messaging::proto::admin_service_client::AdminServiceClient;
 use messaging::proto::campaign_service_client::CampaignServiceClient;
 use messaging::proto::messaging_service_client::MessagingServiceClient;
 use messaging::provider::mitto::{self, Mitto};
@@ -52,6 +53,9 @@ static MIGRATED: Template = Template::new();
 pub type Client = MessagingServiceClient<InterceptedService<Channel, Credentials>>;
 /// The same for campaigns.
 pub type Campaigns = CampaignServiceClient<InterceptedService<Channel, Credentials>>;
+
+/// The same for operators.
+pub type Admin = AdminServiceClient<InterceptedService<Channel, Credentials>>;
 
 /// Adds a header to every call.
 #[derive(Clone)]
@@ -298,6 +302,11 @@ impl TestApp {
     }
 
     /// Campaigns of this user.
+    pub fn admin(&self, user: OwnerId, scopes: &str) -> Admin {
+        let token = format!("Bearer {}", self.token(user, scopes));
+        AdminServiceClient::with_interceptor(self.channel.clone(), Credentials("authorization", token))
+    }
+
     pub fn campaigns_of(&self, user: OwnerId) -> Campaigns {
         let token = format!("Bearer {}", self.token(user, ORDINARY));
         CampaignServiceClient::with_interceptor(self.channel.clone(), Credentials("authorization", token))

@@ -8,7 +8,7 @@ use messaging::domain::message::{Dispatch, Guarantee, Lease, Message};
 use messaging::domain::outcome::Outcome;
 use messaging::domain::status::Event;
 use messaging::store::{
-    Accepted, CampaignInsert, Claim, Claimed, Config, Error, Job, Moved, Partition, Pick, Store, Url,
+    Accepted, CampaignInsert, Claim, Claimed, Config, Error, Job, Moved, Partition, Pick, Store, Terms, Url,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -247,7 +247,7 @@ pub fn claim(by: Uuid, until: Timestamp, shares: Vec<(Partition, usize)>) -> Cla
 
 /// Accepts a message without a key.
 pub async fn accept(store: &Store, message: &Message) -> Result<Accepted, Error> {
-    store.accept(message.clone(), None, None, CancellationToken::new()).await
+    store.accept(message.clone(), None, Terms::default(), CancellationToken::new()).await
 }
 
 pub fn provider_id(id: &str) -> ProviderMessageId {
