@@ -1,5 +1,5 @@
-//! The gates that a send has to pass: the provider as a whole (the breaker) and the route account (its block, its `Retry-After`,
-//! its rate). The state is shared by all replicas; this file says how it changes.
+//! The gates that a send has to pass: the provider as a whole (its breaker) and the route account (its breaker, its block, its
+//! `Retry-After`, its rate). The state is shared by all replicas; this file says how it changes.
 
 use std::time::Duration;
 
@@ -52,8 +52,10 @@ pub enum Signal {
     Healthy,
     /// Nobody is to send on the account for so long.
     Throttled(Duration),
-    /// The provider could not be reached, failed, or did not answer.
+    /// The provider failed, or did not answer.
     Unhealthy(&'static str),
+    /// The provider could not be reached, which says nothing of the account.
+    Unreachable(&'static str),
     /// The provider refused the account.
     Blocked(&'static str),
 }
@@ -67,7 +69,7 @@ impl Signal {
             Outcome::Ambiguous(reason) if reason.code == UNREADABLE => Self::Healthy,
             Outcome::Ambiguous(reason) | Outcome::ServerFailed(reason) => Self::Unhealthy(reason.code),
             Outcome::NotSent(not_sent) => match not_sent.backoff {
-                Backoff::Unhealthy => Self::Unhealthy(not_sent.reason.code),
+                Backoff::Unhealthy => Self::Unreachable(not_sent.reason.code),
                 Backoff::Throttled { retry_after } => Self::Throttled(retry_after.unwrap_or(THROTTLED)),
                 Backoff::AccountBlocked => Self::Blocked(not_sent.reason.code),
             },
@@ -215,8 +217,8 @@ impl Gate {
                 }
                 self.hold(Holding::Throttled, self.until.map_or(until, |u| u.max(until)), "PROVIDER_THROTTLED", now);
             }
-            Signal::Unhealthy(_) if self.holding >= Holding::Unhealthy && !probing => {}
-            Signal::Unhealthy(code) => {
+            Signal::Unhealthy(_) | Signal::Unreachable(_) if self.holding >= Holding::Unhealthy && !probing => {}
+            Signal::Unhealthy(code) | Signal::Unreachable(code) => {
                 self.failed_probes = self.failed_probes.saturating_add(1);
                 let doublings = u32::try_from(self.failed_probes - 1).unwrap_or(0).min(8);
                 let wait = FIRST_COOLDOWN.saturating_mul(1 << doublings).min(LAST_COOLDOWN);

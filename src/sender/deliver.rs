@@ -60,7 +60,7 @@ impl Sender {
         let outcome = call.await.unwrap_or_else(|_| no_answer());
         self.inner.metrics.provider(ProviderCall::Send, begun.elapsed());
         self.inner.metrics.outcome(message.lane, (&outcome).into());
-        self.observe(&message.traffic_account_id, Signal::of(&outcome)).await;
+        self.observe(&message.traffic_account_id, message.owner, Signal::of(&outcome)).await;
         let settled = self.settle(message, lease, outcome.clone()).await?;
         Ok((settled, outcome))
     }

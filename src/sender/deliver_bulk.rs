@@ -60,7 +60,7 @@ impl Sender {
                 .map_or(Signal::Healthy, |outcome| if each.len() == 1 { Signal::of(outcome) } else { Signal::Healthy }),
             Err(whole) => Signal::of(whole),
         };
-        self.observe(&first.traffic_account_id, signal).await;
+        self.observe(&first.traffic_account_id, first.owner, signal).await;
         outcomes
     }
 

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
-use crate::domain::breaker::Breaker;
+use crate::domain::breaker::{Breakers, Trip};
 use crate::domain::budget::Budget;
 use crate::domain::gate::{Circuit, Gate, Holding, PROVIDER, Signal};
+use crate::domain::ids::OwnerId;
 use crate::domain::rate::Rate;
 use crate::error::Error;
 use crate::sender::Sender;
@@ -16,7 +17,7 @@ use crate::sender::Sender;
 /// The gates as they were read last, and this process's own observations.
 pub(super) struct Gates {
     known: ArcSwap<HashMap<String, Gate>>,
-    breaker: Mutex<Breaker>,
+    breakers: Mutex<Breakers>,
     budget: Mutex<Budget>,
 }
 
@@ -34,11 +35,16 @@ pub(super) enum Admission {
 impl Gates {
     pub(super) fn new(now: Timestamp) -> Self {
         let budget = Mutex::new(Budget::new(now));
-        Self { known: ArcSwap::default(), breaker: Mutex::default(), budget }
+        Self { known: ArcSwap::default(), breakers: Mutex::default(), budget }
     }
 
     fn circuit(&self, name: &str, now: Timestamp) -> Circuit {
         self.known.load().get(name).map_or(Circuit::Closed, |gate| gate.circuit(now))
+    }
+
+    /// Why this gate was held when it was read last.
+    fn holding(&self, name: &str) -> Holding {
+        self.known.load().get(name).map_or(Holding::Free, |gate| gate.holding)
     }
 
     /// Whether this gate holds sends back now.
@@ -79,10 +85,10 @@ impl Gates {
         budget.spend(first_tries as f64 * each, retries as f64 * each);
     }
 
-    /// Whether this call trips the breaker.
-    fn trips(&self, signal: Signal) -> bool {
-        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
-        breaker.record(matches!(signal, Signal::Unhealthy(_)))
+    /// The gate that this call trips.
+    fn trips(&self, account: &str, owner: OwnerId, signal: Signal, now: Timestamp) -> Trip {
+        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        breakers.record(account, owner, signal, now)
     }
 }
 
@@ -146,20 +152,26 @@ impl Sender {
         Ok(())
     }
 
-    /// Takes in what a call on this account said of the provider. Most calls say nothing new and cost nothing.
-    pub(super) async fn observe(&self, account: &str, signal: Signal) {
-        let trips = self.inner.gates.trips(signal);
-        let unhealthy = matches!(signal, Signal::Unhealthy(_));
-        if trips || self.probes(PROVIDER) {
-            self.publish(PROVIDER, if unhealthy { signal } else { Signal::Healthy }).await;
+    /// Takes in what an owner's call on this account said of the provider. Most calls say nothing new and cost nothing.
+    pub(super) async fn observe(&self, account: &str, owner: OwnerId, signal: Signal) {
+        let now = self.inner.clock.now();
+        let trip = self.inner.gates.trips(account, owner, signal, now);
+        let fails = matches!(signal, Signal::Unhealthy(_) | Signal::Unreachable(_));
+        if trip == Trip::Provider || self.probes(PROVIDER) {
+            self.publish(PROVIDER, if fails { signal } else { Signal::Healthy }).await;
         }
-        let held = matches!(self.inner.gates.circuit(account, self.inner.clock.now()), Circuit::Open(_));
-        if unhealthy && self.probes(account) {
-            // The provider is unhealthy: nothing was learnt of the account.
-            if let Err(e) = self.return_probe(account).await {
+        let (circuit, holding) = (self.inner.gates.circuit(account, now), self.inner.gates.holding(account));
+        if self.probes(account) {
+            // A failure says something of an account that was unhealthy, and nothing of one that was blocked.
+            let learnt = matches!(signal, Signal::Unhealthy(_)) && holding == Holding::Unhealthy;
+            if learnt || !fails {
+                self.publish(account, signal).await;
+            } else if let Err(e) = self.return_probe(account).await {
                 tracing::warn!(cause = e.cause(), "a probe could not be given back; its lease will end");
             }
-        } else if !unhealthy && (self.probes(account) || (signal != Signal::Healthy && !held)) {
+        } else if trip == Trip::Account {
+            self.publish(account, signal).await;
+        } else if !fails && signal != Signal::Healthy && !matches!(circuit, Circuit::Open(_)) {
             self.publish(account, signal).await;
         }
     }

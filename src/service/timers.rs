@@ -34,7 +34,7 @@ impl Service {
         Ok(changed)
     }
 
-    /// Rolls counters up, lets go of old idempotency keys, sets the clock by the database's, and sees whether another
+    /// Rolls counters up, lets go of old idempotency keys, counts of spending and idle gates, sets the clock by the database's, and sees whether another
     /// process has erased numbers with another key.
     pub async fn run_maintenance(&self) -> Result<(), Error> {
         let store = &self.inner.store;
@@ -48,6 +48,7 @@ impl Service {
                 break;
             }
         }
-        Ok(store.forget_old_periods().await?)
+        store.forget_old_periods().await?;
+        Ok(store.forget_idle_gates().await?)
     }
 }

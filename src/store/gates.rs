@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use diesel::{
-    AsChangeset, ExpressionMethods as _, Insertable, QueryDsl as _, Queryable, Selectable, SelectableHelper as _,
+    AsChangeset, BoolExpressionMethods as _, ExpressionMethods as _, Insertable, NullableExpressionMethods as _,
+    QueryDsl as _, Queryable, Selectable, SelectableHelper as _,
 };
 use diesel_async::RunQueryDsl as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::gate::{Gate, Holding};
 use crate::domain::rate::Rate;
@@ -71,13 +72,19 @@ impl From<&Gate> for GateRow {
     }
 }
 
+/// How long after its last booking a gate without a rate of its own is kept.
+const IDLE: SignedDuration = SignedDuration::from_hours(24);
+
 /// The gate's row, locked; made first if there is none.
 async fn lock(tx: &mut Tx, name: &str) -> Result<Gate, Failure> {
-    if let Some(row) = locked!(tx, GateRow, gates::table.find(name)).pop() {
-        return Ok(Gate::from(row));
+    // One that was there may have been let go before it could be locked.
+    for _ in 0..3 {
+        if let Some(row) = locked!(tx, GateRow, gates::table.find(name)).pop() {
+            return Ok(Gate::from(row));
+        }
+        let new = GateRow::from(&Gate::free(name));
+        on!(tx, |c| diesel::insert_into(gates::table).values(&new).on_conflict_do_nothing().execute(c).await?);
     }
-    let new = GateRow::from(&Gate::free(name));
-    on!(tx, |c| diesel::insert_into(gates::table).values(&new).on_conflict_do_nothing().execute(c).await?);
     let made = locked!(tx, GateRow, gates::table.find(name)).pop();
     made.map(Gate::from).ok_or_else(|| diesel::result::Error::NotFound.into())
 }
@@ -146,6 +153,18 @@ impl Store {
         let query = gates::table.order(gates::name);
         let rows: Vec<GateRow> = run!(&self.db, |c| query.select(GateRow::as_select()).load(c).await?);
         Ok(rows.into_iter().map(Gate::from).collect())
+    }
+
+    /// Lets go of the gates that say nothing: not held, without a rate of their own, and nothing booked for a day.
+    pub async fn forget_idle_gates(&self) -> Result<(), Error> {
+        transact!(&self.transactions, |tx| {
+            let before = Instant(tx.now.checked_sub(IDLE).unwrap_or(tx.now));
+            let idle = gates::admitted_to.is_null().or(gates::admitted_to.lt(before));
+            let plain = gates::rate.is_null().and(gates::hold.eq(Holding::Free as i16));
+            let gone = diesel::delete(gates::table.filter(plain).filter(idle.assume_not_null()));
+            on!(tx, |c| gone.execute(c).await?);
+            Ok(())
+        })
     }
 
     /// Lets `change` happen to a gate, and tells the other replicas if it did anything. Returns the gate as it is then,

@@ -1,6 +1,7 @@
 //! The domain's rules: tables at their borders, and laws that hold for any input.
 
 mod allowed;
+mod breaker;
 mod campaign;
 mod fair_share;
 mod gate;

@@ -52,18 +52,33 @@ on_both_databases! { TestApp::start =>
         for _ in 0..12 {
             send(&mut alice, to("+306900000001")).await;
         }
-        assert_eq!(gate(&app, "*").await.holding, Holding::Unhealthy);
+        assert_eq!(gate(&app, ACCOUNT).await.holding, Holding::Unhealthy);
         let message = send(&mut alice, to("+306900000001")).await;
         assert_eq!((message.status(), message.attempts), (MessageStatus::Queued, 0), "accepted, and not tried");
         app.advance(2);
         app.run_due().await;
-        assert_eq!(gate(&app, "*").await.failed_probes, 2, "one message tried it, and found it down");
+        assert_eq!(gate(&app, ACCOUNT).await.failed_probes, 2, "one message tried it, and found it down");
 
         app.outage("none").await;
         app.advance(4);
         app.run_due().await;
-        assert_eq!(gate(&app, "*").await.holding, Holding::Free);
+        assert_eq!(gate(&app, ACCOUNT).await.holding, Holding::Free);
         assert_eq!(status(&mut alice, &message.id).await, MessageStatus::Sent);
+    }
+
+    async fn one_owners_lost_answers_hold_nobody_elses_sends(app) {
+        let (mut alice, mut bob) = (app.alice(), app.bob());
+        for _ in 0..20 {
+            assert_eq!(send(&mut bob, to("+306900000001")).await.status(), MessageStatus::Sent);
+            let lost = SendSingleRequest { delivery_guarantee: 2, ..to("+306900000010") };
+            assert_eq!(send(&mut alice, lost).await.status(), MessageStatus::Unknown);
+        }
+        for _ in 0..20 {
+            let lost = SendSingleRequest { delivery_guarantee: 2, ..to("+306900000010") };
+            assert_eq!(send(&mut alice, lost).await.status(), MessageStatus::Unknown);
+        }
+        assert_eq!(send(&mut bob, to("+306900000001")).await.status(), MessageStatus::Sent);
+        assert!(app.store.gates().await.unwrap().iter().all(|gate| gate.holding == Holding::Free));
     }
 
     async fn a_429_holds_its_account_for_everyone_and_no_other_account(app) {
