@@ -169,10 +169,11 @@ impl Sender {
             } else if let Err(e) = self.return_probe(account).await {
                 tracing::warn!(cause = e.cause(), "a probe could not be given back; its lease will end");
             }
-        } else if trip == Trip::Account {
-            self.publish(account, signal).await;
-        } else if !fails && signal != Signal::Healthy && !matches!(circuit, Circuit::Open(_)) {
-            self.publish(account, signal).await;
+        } else {
+            let is_news = !fails && signal != Signal::Healthy && !matches!(circuit, Circuit::Open(_));
+            if trip == Trip::Account || is_news {
+                self.publish(account, signal).await;
+            }
         }
     }
 
