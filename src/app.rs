@@ -20,6 +20,12 @@ const REPEAT_PATIENCE: Duration = Duration::from_secs(10);
 /// A lost race or a server that restarts is over soon; an outage is asked about more and more rarely.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
+/// A user who is disabled or limited is so within this.
+const USER_TTL: Duration = Duration::from_secs(5);
+
+/// With the one before it: an open stream ends within 15 s after its credentials did.
+const CREDENTIALS_AGAIN: Duration = Duration::from_secs(10);
+
 /// Opens the database for an administrative command, which may run beside a serving process.
 pub async fn open_store(config: &store::Config) -> Result<Store, Error> {
     Store::open(config, Clock::system(), false).await.map_err(|e| database_error(&e))
@@ -52,6 +58,8 @@ pub async fn build(config: &Config) -> Result<Service, Error> {
             provider_timeout: config.provider.mitto.timeout,
             repeat_patience: REPEAT_PATIENCE,
             first_pause: FIRST_PAUSE,
+            user_ttl: USER_TTL,
+            credentials_again: CREDENTIALS_AGAIN,
             webhooks: config.webhooks.clone(),
             watching: Watching::default(),
             admission: config.admission.clone(),

@@ -12,8 +12,6 @@ use crate::domain::message::Message;
 use crate::error::{Error, Resource};
 use crate::store::{Moved, Store, User};
 
-/// How long a user's row may be answered from memory.
-const USER_TTL: Duration = Duration::from_secs(5);
 /// How long a campaign's counters may be answered from memory, unless something here changed them.
 const STATS_TTL: Duration = Duration::from_millis(900);
 /// How many users, and how many campaigns, are remembered.
@@ -27,13 +25,13 @@ pub struct Users {
 }
 
 impl Users {
-    /// The users of this database.
+    /// The users of this database, each answered from memory for so long.
     #[must_use]
-    pub fn new(store: Store) -> Self {
-        Self { store, known: Cache::builder().max_capacity(CAPACITY).time_to_live(USER_TTL).build() }
+    pub fn new(store: Store, ttl: Duration) -> Self {
+        Self { store, known: Cache::builder().max_capacity(CAPACITY).time_to_live(ttl).build() }
     }
 
-    /// A user, as of a few seconds ago at most.
+    /// A user, as of so long ago at most.
     pub async fn get(&self, id: OwnerId) -> Result<User, Error> {
         if let Some(user) = self.known.get(&id).await {
             return Ok(user);

@@ -91,6 +91,10 @@ pub struct Settings {
     pub repeat_patience: Duration,
     /// How long it is waited before a database that gave no answer is asked again; then twice as long each time.
     pub first_pause: Duration,
+    /// How long a user's row is answered from memory: a change of it holds at the latest then.
+    pub user_ttl: Duration,
+    /// How often it is asked of a stream whether its caller's credentials still count.
+    pub credentials_again: Duration,
     /// The provider's posts, and how they are told from others'.
     pub webhooks: Webhooks,
     /// How streams of changes are bounded.
@@ -196,7 +200,7 @@ impl Service {
     pub fn new(parts: Parts) -> Self {
         let Parts { store, provider, tokens, clock, random, settings, spool } = parts;
         let (metrics, lifecycle) = (Metrics::default(), Lifecycle::default());
-        let (users, stats) = (Users::new(store.clone()), CampaignStats::new(store.clone()));
+        let (users, stats) = (Users::new(store.clone(), settings.user_ttl), CampaignStats::new(store.clone()));
         let sender = Sender::new(sender::Parts {
             store: store.clone(),
             provider: provider.clone(),

@@ -17,8 +17,6 @@ const INVALID: &str = "Invalid token";
 const EXPIRED: &str = "Token expired";
 const ENDED: &str = "The credentials have ended";
 
-/// How often it is asked of a stream whether its caller's credentials still count.
-const ASK_AGAIN: Duration = Duration::from_secs(15);
 /// How long it is answered from memory that there is no such key.
 const UNKNOWN_TTL: Duration = Duration::from_secs(10);
 /// How often it is noted that a key is used.
@@ -117,9 +115,10 @@ impl Service {
         stream: impl Stream<Item = Result<T, Error>> + Send + 'static,
     ) -> Pin<Box<dyn Stream<Item = Result<T, Error>> + Send>> {
         let (service, caller) = (self.clone(), caller.clone());
+        let every = self.inner.settings.credentials_again;
         Box::pin(async_stream::try_stream! {
             let mut stream = pin!(stream);
-            let mut again = tokio::time::interval_at(tokio::time::Instant::now() + ASK_AGAIN, ASK_AGAIN);
+            let mut again = tokio::time::interval_at(tokio::time::Instant::now() + every, every);
             loop {
                 let next = tokio::select! {
                     next = stream.next() => Some(next),

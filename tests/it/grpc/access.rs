@@ -6,11 +6,11 @@ use messaging::domain::ids::OwnerId;
 use messaging::proto::*;
 use messaging::store::NewApiKey;
 use secrecy::ExposeSecret as _;
-use tonic::{Code, Status};
+use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt as _;
 
 use super::send::to;
-use crate::support::app::{ORDINARY, TestApp};
+use crate::support::app::{Client, ORDINARY, TestApp};
 use crate::support::database::on_both_databases;
 use crate::support::store::eventually;
 
@@ -22,6 +22,22 @@ fn new_key(key: &keys::NewKey, user: OwnerId, expires_at: Option<Timestamp>) -> 
 /// The marks by which a caller can tell an answer: the code, the words and the details' bytes.
 fn seen(status: &Status) -> (Code, String, Vec<u8>) {
     (status.code(), status.message().to_owned(), status.details().to_vec())
+}
+
+/// A stream of changes that has begun.
+async fn watching(client: &mut Client) -> Streaming<WatchMessagesResponse> {
+    let mut stream = client.watch_messages(WatchMessagesRequest::default()).await.unwrap().into_inner();
+    assert!(stream.message().await.unwrap().is_some());
+    stream
+}
+
+/// The code and the words that a stream ends with.
+async fn end(mut stream: Streaming<WatchMessagesResponse>) -> (Code, String) {
+    loop {
+        if let Err(end) = stream.message().await {
+            return (end.code(), end.message().to_owned());
+        }
+    }
 }
 
 on_both_databases! { TestApp::start =>
@@ -110,25 +126,42 @@ on_both_databases! { TestApp::start =>
     }
 
     async fn a_user_who_is_disabled_and_tokens_of_before_are_refused(app) {
-        let ask = async |service: &messaging::service::Service, token: String| {
+        let ask = async |token: String| {
             let credentials = Credentials::Bearer(token.into());
-            service.authenticate(Some(credentials)).await.map(drop).map_err(|e| e.message())
+            app.service.authenticate(Some(credentials)).await.map(drop).map_err(|e| e.message())
         };
         let old = app.token(app.alice, ORDINARY);
+        assert_eq!(ask(old.clone()).await, Ok(()));
         app.advance(2);
         assert!(app.store.end_tokens(app.alice).await.unwrap());
         app.advance(2);
-        // Another process, which remembers nobody.
-        let service = app.service_with(Vec::new());
-        assert_eq!(ask(&service, old).await, Err("Invalid token".to_owned()));
-        assert_eq!(ask(&service, app.token(app.alice, ORDINARY)).await, Ok(()));
+        assert_eq!(ask(old).await, Err("Invalid token".to_owned()));
+        assert_eq!(ask(app.token(app.alice, ORDINARY)).await, Ok(()));
         assert!(app.store.disable_user(app.alice, true).await.unwrap());
-        let service = app.service_with(Vec::new());
-        assert_eq!(ask(&service, app.token(app.alice, ORDINARY)).await, Err("Invalid token".to_owned()));
-        assert_eq!(ask(&service, app.token(app.bob, ORDINARY)).await, Ok(()));
+        assert_eq!(ask(app.token(app.alice, ORDINARY)).await, Err("Invalid token".to_owned()));
+        assert_eq!(ask(app.token(app.bob, ORDINARY)).await, Ok(()));
         assert!(app.store.disable_user(app.alice, false).await.unwrap());
-        let service = app.service_with(Vec::new());
-        assert_eq!(ask(&service, app.token(app.alice, ORDINARY)).await, Ok(()));
+        assert_eq!(ask(app.token(app.alice, ORDINARY)).await, Ok(()));
+    }
+
+    async fn open_streams_end_with_the_credentials_that_opened_them_and_no_others(app) {
+        let key = keys::create([9; 32]);
+        let id = app.store.create_key(new_key(&key, app.alice, None)).await.unwrap();
+        let by_key = watching(&mut app.client("x-api-key", key.secret.expose_secret().to_owned())).await;
+        let by_token = watching(&mut app.alice()).await;
+        let mut of_bob = watching(&mut app.bob()).await;
+        assert!(app.store.revoke_key(id).await.unwrap());
+        assert_eq!(end(by_key).await, (Code::Unauthenticated, "The credentials have ended".to_owned()));
+        assert!(app.store.disable_user(app.alice, true).await.unwrap());
+        assert_eq!(end(by_token).await.0, Code::Unauthenticated);
+        app.bob().send_single(to("+306900000001")).await.unwrap();
+        assert!(of_bob.message().await.unwrap().unwrap().event.is_some(), "it goes on");
+    }
+
+    async fn a_stream_ends_at_its_tokens_end(app) {
+        let stream = watching(&mut app.alice()).await;
+        app.advance(1001 * 3600);
+        assert_eq!(end(stream).await.0, Code::Unauthenticated);
     }
 
     async fn only_act_as_names_another_owner(app) {

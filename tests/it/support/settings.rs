@@ -41,6 +41,8 @@ impl ForTests for Settings {
             provider_timeout: Duration::from_secs(3),
             repeat_patience: Duration::from_secs(4),
             first_pause: Duration::from_millis(1),
+            user_ttl: Duration::ZERO,
+            credentials_again: Duration::from_millis(20),
             webhooks: Webhooks::default(),
             watching: Watching::default(),
             admission: admission::Limits::default(),
