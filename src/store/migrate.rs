@@ -27,6 +27,15 @@ pub(super) async fn postgres(url: &str) -> Result<(), Error> {
     connection.batch_execute("SET statement_timeout = 0").await.map_err(Error::setup)?;
     let lock = diesel::sql_query("SELECT pg_advisory_lock($1)").bind::<diesel::sql_types::BigInt, _>(LOCK);
     lock.execute(&mut connection).await.map_err(Error::setup)?;
+    if !rights(&mut connection).await?.make {
+        // A role that only serves: another one's `messaging migrate` comes first.
+        return match missing(&mut connection).await? {
+            0 => Ok(()),
+            n => Err(Error::setup(format!(
+                "it lacks {n} migrations, and this role may not make tables: run messaging migrate as the role that owns them"
+            ))),
+        };
+    }
     let mut harness: AsyncMigrationHarness<AsyncPgConnection> = AsyncMigrationHarness::new(connection);
     harness.run_pending_migrations(POSTGRES).map_err(Error::setup)?;
     Ok(())
@@ -46,16 +55,41 @@ pub(super) async fn sqlite(path: &str) -> Result<(), Error> {
     done.await.map_err(Error::setup)?
 }
 
-/// Whether the role may do on Postgres what a start and serving need.
-const RIGHTS: &str = "SELECT has_schema_privilege(current_schema(), 'CREATE') AND NOT EXISTS (SELECT 1 \
+/// What the role may do on Postgres: make tables, which migrations need, and write to those that are there, which serving needs. A
+/// role that only serves reads the table of migrations.
+const RIGHTS: &str = "SELECT has_schema_privilege(current_schema(), 'CREATE') AS make, NOT EXISTS (SELECT 1 \
     FROM pg_tables WHERE schemaname = current_schema() AND NOT (has_table_privilege(quote_ident(tablename), 'SELECT') \
-    AND has_table_privilege(quote_ident(tablename), 'INSERT') AND has_table_privilege(quote_ident(tablename), 'UPDATE') \
-    AND has_table_privilege(quote_ident(tablename), 'DELETE'))) AS enough";
+    AND (tablename = '__diesel_schema_migrations' OR (has_table_privilege(quote_ident(tablename), 'INSERT') \
+    AND has_table_privilege(quote_ident(tablename), 'UPDATE') \
+    AND has_table_privilege(quote_ident(tablename), 'DELETE'))))) AS write";
 
 #[derive(QueryableByName)]
 struct Rights {
     #[diesel(sql_type = diesel::sql_types::Bool)]
-    enough: bool,
+    make: bool,
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    write: bool,
+}
+
+async fn rights(connection: &mut AsyncPgConnection) -> Result<Rights, Error> {
+    diesel::sql_query(RIGHTS).get_result(connection).await.map_err(Error::setup)
+}
+
+/// The migrations that ran. Read as it is: Diesel's own way would first make the table.
+const APPLIED: &str = "SELECT version FROM __diesel_schema_migrations";
+
+#[derive(QueryableByName)]
+struct Applied {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    version: String,
+}
+
+/// How many migrations a Postgres database lacks. Before the first start there is no table of them.
+async fn missing(connection: &mut AsyncPgConnection) -> Result<usize, Error> {
+    let applied: Vec<Applied> = diesel::sql_query(APPLIED).load(connection).await.unwrap_or_default();
+    let all = MigrationSource::<diesel::pg::Pg>::migrations(&POSTGRES).map_err(Error::setup)?;
+    let is_missing = |version: String| !applied.iter().any(|applied| applied.version == version);
+    Ok(all.iter().filter(|m| is_missing(m.name().version().to_string())).count())
 }
 
 const KEY: &str = "SELECT check_value FROM pseudonym_key";
@@ -81,15 +115,16 @@ pub async fn probe(config: &Config) -> Result<String, Error> {
     let missing = match &config.url {
         Url::Postgres(url) => {
             let (mut connection, _) = pg_pool::open(url).await.map_err(Error::setup)?;
-            let rights: Rights = diesel::sql_query(RIGHTS).get_result(&mut connection).await.map_err(Error::setup)?;
-            if !rights.enough {
-                return Err(Error::setup("its role may not write to all tables and make new ones: grant it that"));
+            let (rights, missing) = (rights(&mut connection).await?, missing(&mut connection).await?);
+            if !rights.write || (missing > 0 && !rights.make) {
+                return Err(Error::setup(
+                    "its role may not write to all tables, or make those that are missing: grant it that, or run messaging migrate as another one",
+                ));
             }
             // Before the first start there is no such table, and no key.
             let known = diesel::sql_query(KEY).get_result::<KnownKey>(&mut connection).await.ok();
             keyed.judge(known.as_ref().map(|known| known.check_value.as_slice()))?;
-            let mut harness: AsyncMigrationHarness<AsyncPgConnection> = AsyncMigrationHarness::new(connection);
-            pending(&mut harness, &POSTGRES)?
+            missing
         }
         Url::Sqlite(path) if !Path::new(path).exists() => {
             writable_folder(Path::new(path)).map_err(Error::setup)?;

@@ -4,10 +4,12 @@ use diesel::{Connection as _, SqliteConnection};
 use diesel_async::{AsyncConnection as _, AsyncMigrationHarness, AsyncPgConnection};
 use diesel_migrations::MigrationHarness as _;
 use messaging::clock::Clock;
-use messaging::store::{Config, Error, POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS, Store, Url};
+use messaging::domain::message::Guarantee;
+use messaging::store::{Accepted, Config, Error, POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS, Store, Terms, Url};
+use tokio_util::sync::CancellationToken;
 
 use crate::support::database::on_both_databases;
-use crate::support::messages::start;
+use crate::support::messages::{queued, start};
 use crate::support::postgres::fresh_database;
 use crate::support::store::Rig;
 
@@ -102,4 +104,34 @@ fn an_address_is_read_or_refused_and_never_shown() {
     for bad in ["", "mysql://host/db", "sqlite://", "sqlite://a?mode=ro", "sqlite://:memory:", "postgres://h:port/db"] {
         assert!(Url::parse(bad).is_none(), "{bad}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_may_make_no_tables_serves_a_database_that_lacks_no_migration() {
+    let rig = Rig::postgres().await;
+    let url = url::Url::parse(&rig.address).unwrap();
+    let role = format!("serving_{}", url.path().trim_start_matches('/').replace('-', "_"));
+    for statement in [
+        format!("CREATE ROLE {role} LOGIN"),
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned(),
+        format!("GRANT USAGE ON SCHEMA public TO {role}"),
+        format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"),
+        format!("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}"),
+    ] {
+        rig.execute(&statement).await;
+    }
+    let mut of_role = url.clone();
+    of_role.set_username(&role).unwrap();
+    let store = open(of_role.as_str(), true).await.unwrap();
+    let owner = store.create_user("somebody", None).await.unwrap();
+    let message = queued(owner, Guarantee::AtLeastOnce, start());
+    let stored = store.accept(message, None, Terms::default(), CancellationToken::new()).await;
+    assert!(matches!(stored, Ok(Accepted::New(_))));
+    drop(store);
+
+    rig.execute("DELETE FROM __diesel_schema_migrations WHERE version = '20261130110000'").await;
+    let refused = open(of_role.as_str(), true).await.err().unwrap().to_string();
+    assert!(refused.contains("lacks 1 migrations") && refused.contains("messaging migrate"), "{refused}");
+    rig.execute(&format!("DROP OWNED BY {role}")).await;
+    rig.execute(&format!("DROP ROLE {role}")).await;
 }
