@@ -55,8 +55,8 @@ impl Health {
     }
 }
 
-/// All routes of the API: the services, health, and reflection in both its versions.
-pub async fn routes(service: Service) -> Result<(Routes, Health), tonic_reflection::server::Error> {
+/// All routes of the API: the services, health and, if it `reflects`, reflection in both its versions.
+pub async fn routes(service: Service, reflects: bool) -> Result<(Routes, Health), tonic_reflection::server::Error> {
     let api = GrpcApi { service };
     let (reporter, health) = tonic_health::server::health_reporter();
     let health_of = Health { reporter };
@@ -72,8 +72,10 @@ pub async fn routes(service: Service) -> Result<(Routes, Health), tonic_reflecti
     let routes = Routes::new(MessagingServiceServer::new(api.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(CampaignServiceServer::new(api.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(AdminServiceServer::new(api).max_decoding_message_size(MAX_REQUEST))
-        .add_service(health)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?);
+        .add_service(health);
+    if !reflects {
+        return Ok((routes, health_of));
+    }
+    let routes = routes.add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);
     Ok((routes, health_of))
 }

@@ -42,6 +42,8 @@ pub struct Front {
     pub origins: Vec<HeaderValue>,
     /// Set when the process stops: streams end.
     pub stop: CancellationToken,
+    /// Whether probes and metrics are elsewhere (`ADMIN_ADDR`).
+    pub probes_elsewhere: bool,
 }
 
 /// All routes of the API. What it does not know it says so, in JSON.
@@ -53,12 +55,19 @@ pub fn routes(service: &Service, front: Front) -> Router {
     let called = prompt.merge(endpoint::router(recipients::endpoints())).layer(admitted);
     let by_token = endpoint::router(stream_urls::by_token()).layer(in_time());
     let api = called.merge(by_token).layer(middleware::from_fn(guard::permitted)).with_state(api);
-    finish(health::routes(service).merge(api).merge(openapi::routes(routes::all)), service, &front.origins)
+    let probes = if front.probes_elsewhere { Router::new() } else { health::probes(service) };
+    let open = probes.merge(health::webhooks(service));
+    finish(open.merge(api).merge(openapi::routes(routes::all)), service, &front.origins)
 }
 
 /// The routes of a process that serves no callers: a worker's.
 pub fn worker_routes(service: &Service) -> Router {
-    finish(health::routes(service), service, &[])
+    finish(health::probes(service).merge(health::webhooks(service)), service, &[])
+}
+
+/// The routes of the listener for operators: probes and metrics alone.
+pub fn admin_routes(service: &Service) -> Router {
+    finish(health::probes(service), service, &[])
 }
 
 fn finish(router: Router, service: &Service, origins: &[HeaderValue]) -> Router {

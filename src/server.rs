@@ -6,6 +6,7 @@ pub mod tls;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::Router;
 use axum::http::HeaderValue;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,6 +28,8 @@ const HEALTH: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_secs(20);
 /// How many streams one connection may have open.
 const STREAMS_PER_CONNECTION: u32 = 1024;
+/// How many connections the listener for probes and metrics has at once.
+const ADMIN_CONNECTIONS: usize = 256;
 /// How often it is looked for connections that ask for nothing.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -48,8 +51,22 @@ pub struct Listeners {
     http: TcpListener,
     tls: Option<tls::Tls>,
     http_tls: Option<tls::Tls>,
+    /// Probes and metrics, if they have a listener of their own.
+    admin: Option<HttpListener>,
     connections: Connections,
-    addresses: (SocketAddr, SocketAddr),
+    addresses: Addresses,
+    reflects: bool,
+}
+
+/// The addresses that the listeners got.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// gRPC.
+    pub grpc: SocketAddr,
+    /// HTTP.
+    pub http: SocketAddr,
+    /// Probes and metrics, if they have one of their own.
+    pub admin: Option<SocketAddr>,
 }
 
 impl Listeners {
@@ -57,14 +74,19 @@ impl Listeners {
     pub async fn open(config: &Grpc, http: &Http) -> Result<Self, Error> {
         let (tls, http_tls) = (load(config.tls.as_ref())?, load(http.tls.as_ref())?);
         let (grpc, grpc_at) = listen("GRPC_ADDR", config.addr).await?;
+        let admin = match http.admin {
+            Some(addr) => Some(HttpListener::admin(addr).await?),
+            None => None,
+        };
         let (http, http_at) = listen("HTTP_ADDR", http.addr).await?;
         let connections = connections(config.max_connections);
-        Ok(Self { grpc, http, tls, http_tls, connections, addresses: (grpc_at, http_at) })
+        let addresses = Addresses { grpc: grpc_at, http: http_at, admin: admin.as_ref().map(HttpListener::address) };
+        Ok(Self { grpc, http, tls, http_tls, admin, connections, addresses, reflects: config.reflection })
     }
 
-    /// The addresses that the listeners got: gRPC, HTTP.
+    /// The addresses that the listeners got.
     #[must_use]
-    pub fn addresses(&self) -> (SocketAddr, SocketAddr) {
+    pub fn addresses(&self) -> Addresses {
         self.addresses
     }
 
@@ -92,7 +114,7 @@ impl Listeners {
         origins: Vec<HeaderValue>,
         stop: CancellationToken,
     ) -> Result<(), ServeError> {
-        let (routes, health) = grpc::routes(service.clone()).await?;
+        let (routes, health) = grpc::routes(service.clone(), self.reflects).await?;
         let watching = tokio::spawn(watch(service.clone(), health.clone(), stop.clone()));
         let grpc = Server::builder()
             // gRPC-web comes by HTTP/1 as well.
@@ -109,7 +131,7 @@ impl Listeners {
                 tls::incoming(self.grpc, self.tls, self.connections.clone()),
                 stop.clone().cancelled_owned(),
             );
-        let front = http::Front { origins, stop: stop.clone() };
+        let front = http::Front { origins, stop: stop.clone(), probes_elsewhere: self.admin.is_some() };
         let routes = http::routes(&service, front);
         let http = http1::serve(self.http, self.http_tls, routes, self.connections.clone(), http1::HEAD, stop.clone());
         let both = async {
@@ -117,7 +139,13 @@ impl Listeners {
                 http.await;
                 Ok(())
             };
-            tokio::try_join!(async { grpc.await.map_err(ServeError::from) }, http).map(drop)
+            let admin = async {
+                if let Some(admin) = self.admin {
+                    admin.serve_routes(http::admin_routes(&service), stop.clone()).await;
+                }
+                Ok(())
+            };
+            tokio::try_join!(async { grpc.await.map_err(ServeError::from) }, http, admin).map(drop)
         };
         let served = tokio::select! {
             done = both => done,
@@ -129,7 +157,7 @@ impl Listeners {
     }
 }
 
-/// The HTTP listener alone: a worker's.
+/// An HTTP listener alone: a worker's, or the one for probes and metrics.
 #[derive(Debug)]
 pub struct HttpListener {
     listener: TcpListener,
@@ -139,12 +167,21 @@ pub struct HttpListener {
 }
 
 impl HttpListener {
-    /// Takes the address.
+    /// Takes the address: `ADMIN_ADDR`, if there is one.
     pub async fn open(http: &Http, max_connections: Option<usize>) -> Result<Self, Error> {
+        if let Some(addr) = http.admin {
+            return Self::admin(addr).await;
+        }
         let tls = load(http.tls.as_ref())?;
         let (listener, address) = listen("HTTP_ADDR", http.addr).await?;
         let connections = connections(max_connections);
         Ok(Self { listener, tls, connections, address })
+    }
+
+    /// With connections of its own: whoever fills the others does not keep operators from looking.
+    async fn admin(addr: SocketAddr) -> Result<Self, Error> {
+        let (listener, address) = listen("ADMIN_ADDR", addr).await?;
+        Ok(Self { listener, tls: None, connections: connections(Some(ADMIN_CONNECTIONS)), address })
     }
 
     /// The address that the listener got.
@@ -155,11 +192,25 @@ impl HttpListener {
 
     /// Serves until `stop`, then lets calls in flight finish, within a limit.
     pub async fn serve(self, service: Service, stop: CancellationToken) {
-        let routes = http::worker_routes(&service);
+        let connections = self.connections.clone();
         tokio::select! {
-            () = http1::serve(self.listener, self.tls, routes, self.connections.clone(), http1::HEAD, stop.clone()) => {}
+            () = self.serve_routes(http::worker_routes(&service), stop.clone()) => {}
             () = grace(&stop) => {}
-            () = sweep(&self.connections, &service) => {}
+            () = sweep(&connections, &service) => {}
+        }
+    }
+
+    async fn serve_routes(self, routes: Router, stop: CancellationToken) {
+        let (connections, of_sweep) = (self.connections.clone(), self.connections);
+        let sweeping = async {
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                of_sweep.sweep();
+            }
+        };
+        tokio::select! {
+            () = http1::serve(self.listener, self.tls, routes, connections, http1::HEAD, stop) => {}
+            () = sweeping => {}
         }
     }
 }

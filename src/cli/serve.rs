@@ -21,7 +21,7 @@ use crate::domain::audit::Act;
 use crate::domain::ids::OwnerId;
 use crate::domain::sender::SenderId;
 use crate::sandbox::{self, Sandbox};
-use crate::server::{Listeners, ServeError};
+use crate::server::{Addresses, Listeners, ServeError};
 use crate::service::Service;
 use crate::shutdown;
 use crate::store::User;
@@ -55,7 +55,7 @@ impl Serve {
             let env = sandbox_env(env)?.with(&var::MITTO_API_BASE, NOWHERE.to_owned());
             let config = Config::load(&env)?;
             let listeners = Listeners::open(&config.grpc, &config.http).await?;
-            let sandbox = start_sandbox(&env, &config, listeners.addresses().1, &stop_sandbox).await?;
+            let sandbox = start_sandbox(&env, &config, listeners.addresses().http, &stop_sandbox).await?;
             (Config::load(&env.with(&var::MITTO_API_BASE, format!("http://{sandbox}")))?, listeners, Some(sandbox))
         } else {
             let config = Config::load(&env)?;
@@ -68,10 +68,12 @@ impl Serve {
 
         // Before the addresses are told: whoever reads them finds everything in place.
         let token = if self.sandbox { Some(demo(&config).await?) } else { None };
-        let (grpc, http) = listeners.addresses();
+        let Addresses { grpc, http, admin } = listeners.addresses();
         let mut addresses = json!({"grpc": grpc.to_string(), "http": http.to_string()});
-        if let Some(sandbox) = sandbox {
-            addresses.as_object_mut().map(|all| all.insert("sandbox".to_owned(), json!(sandbox.to_string())));
+        for (name, address) in [("admin", admin), ("sandbox", sandbox)] {
+            if let (Some(all), Some(address)) = (addresses.as_object_mut(), address) {
+                all.insert(name.to_owned(), json!(address.to_string()));
+            }
         }
         writeln!(out, "{addresses}").map_err(Failure::other)?;
         if let Some(token) = token {

@@ -29,6 +29,9 @@ impl Config {
         if http.addr == grpc.addr && http.addr.port() != 0 {
             return Err(var::HTTP_ADDR.error("is GRPC_ADDR's, too: give each listener an address of its own"));
         }
+        if http.admin.is_some_and(|admin| admin.port() != 0 && (admin == http.addr || admin == grpc.addr)) {
+            return Err(var::ADMIN_ADDR.error("is another listener's, too: give each listener an address of its own"));
+        }
         Ok(Self {
             provider,
             spool: spool(env, &database.url)?,
@@ -186,7 +189,8 @@ fn grpc(env: &Env) -> Result<Grpc, Error> {
             "is not loopback and the listener has no TLS: set GRPC_TLS_CERT and GRPC_TLS_KEY, or GRPC_PLAINTEXT=1 behind a proxy",
         ));
     }
-    Ok(Grpc { addr, tls, max_connections: var::MAX_CONNECTIONS.read(env)? })
+    let reflection = var::GRPC_REFLECTION.read(env)?;
+    Ok(Grpc { addr, tls, max_connections: var::MAX_CONNECTIONS.read(env)?, reflection })
 }
 
 /// The HTTP listener. It carries credentials and numbers, too.
@@ -204,7 +208,13 @@ fn http(env: &Env, tls: Option<&TlsFiles>) -> Result<Http, Error> {
             "is not loopback and the listener has no TLS: set HTTP_TLS=1 with GRPC_TLS_CERT and GRPC_TLS_KEY, or HTTP_PLAINTEXT=1 behind a proxy",
         ));
     }
-    Ok(Http { addr, tls })
+    let admin = var::ADMIN_ADDR.read(env)?;
+    if admin.is_none() && !addr.ip().is_loopback() && !var::PUBLIC_METRICS.read(env)? {
+        return Err(var::HTTP_ADDR.error(
+            "is not loopback, and so would be the metrics: set ADMIN_ADDR, or PUBLIC_METRICS=1 where only your own reach the address",
+        ));
+    }
+    Ok(Http { addr, tls, admin })
 }
 
 /// The shares of those who call. Lists may keep a third of the database's connections busy, and no more.

@@ -64,6 +64,8 @@ pub struct Grpc {
     pub tls: Option<TlsFiles>,
     /// `MAX_CONNECTIONS`: how many connections both listeners have at once, if it was said.
     pub max_connections: Option<usize>,
+    /// `GRPC_REFLECTION`: whether the contract can be read from the server.
+    pub reflection: bool,
 }
 
 /// The HTTP listener.
@@ -73,6 +75,8 @@ pub struct Http {
     pub addr: SocketAddr,
     /// `HTTP_TLS`: the gRPC listener's files.
     pub tls: Option<TlsFiles>,
+    /// `ADMIN_ADDR`: where probes and metrics are served instead.
+    pub admin: Option<SocketAddr>,
 }
 
 /// The files of the listeners' TLS.

@@ -95,6 +95,12 @@ variables! {
             "1 allows a gRPC listener without TLS on an address that is not loopback";
         HTTP_ADDR: Address = Is("127.0.0.1:8080"),
             "the address of the HTTP listener; port 0 takes a free one";
+        ADMIN_ADDR: Address = Unset,
+            "where `/healthz`, `/readyz` and `/metrics` are served instead of HTTP_ADDR, without TLS; a worker listens there alone";
+        PUBLIC_METRICS: Switch = Is("0"),
+            "1 allows `/readyz` and `/metrics` on an HTTP_ADDR that is not loopback; else such an address needs ADMIN_ADDR";
+        GRPC_REFLECTION: Switch = Is("1"),
+            "0 turns the reflection of gRPC off: callers need the contract's files then";
         CORS_ALLOWLIST: Origins = Unset,
             "the origins whose pages may call both APIs, for example `https://app.example.com`";
         MAX_IN_FLIGHT: Number<usize>(1, 1_000_000) = Is("1024"),

@@ -12,9 +12,13 @@ use crate::http::{delivery_report, inbound};
 use crate::metrics::{self, Loop};
 use crate::service::{NotReady, Service};
 
-/// The routes.
-pub(super) fn routes(service: &Service) -> Router {
-    let webhooks = delivery_report::routes(service).merge(inbound::routes(service));
+/// The provider's webhooks.
+pub(super) fn webhooks(service: &Service) -> Router {
+    delivery_report::routes(service).merge(inbound::routes(service))
+}
+
+/// The probes, and what the process counts.
+pub(super) fn probes(service: &Service) -> Router {
     let (counted, asked) = (service.clone(), service.clone());
     let metrics = move || {
         let service = counted.clone();
@@ -28,7 +32,6 @@ pub(super) fn routes(service: &Service) -> Router {
         .route("/healthz", get(|| async { Json(json!({"ok": true})) }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .merge(webhooks)
 }
 
 async fn readiness(service: &Service) -> Response {

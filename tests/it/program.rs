@@ -4,6 +4,7 @@ mod campaign;
 mod crash;
 mod erase;
 mod import;
+mod listeners;
 mod operate;
 mod privacy;
 mod start;

@@ -20,7 +20,7 @@ use messaging::proto::campaign_service_client::CampaignServiceClient;
 use messaging::proto::messaging_service_client::MessagingServiceClient;
 use messaging::provider::mitto::{self, Mitto};
 use messaging::sandbox::{self, Sandbox};
-use messaging::server::Listeners;
+use messaging::server::{Addresses, Listeners};
 use messaging::service::{Service, Settings, Webhooks};
 use messaging::store::{self, Store};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -197,9 +197,10 @@ impl TestApp {
     async fn build(home: Home, now: Timestamp, sandbox: Option<SocketAddr>, reported: bool, admission: Limits) -> Self {
         leftovers::note_panics();
         let any = "127.0.0.1:0".parse().expect("an address");
-        let grpc = Grpc { addr: any, tls: None, max_connections: None };
-        let listeners = Listeners::open(&grpc, &Http { addr: any, tls: None }).await.expect("the listeners open");
-        let (grpc, http_at) = listeners.addresses();
+        let grpc = Grpc { addr: any, tls: None, max_connections: None, reflection: true };
+        let listeners =
+            Listeners::open(&grpc, &Http { addr: any, tls: None, admin: None }).await.expect("the listeners open");
+        let Addresses { grpc, http: http_at, .. } = listeners.addresses();
         let hook = |name: &str| reported.then(|| format!("http://{http_at}/webhooks/mitto/{name}"));
         let clock = Clock::manual(now);
         let stop = CancellationToken::new();
