@@ -6,6 +6,7 @@ use std::task::Context;
 use std::time::Duration;
 
 use futures::task::AtomicWaker;
+use http::Extensions;
 use tokio::time::Instant;
 use tonic::transport::server::TcpConnectInfo;
 
@@ -17,8 +18,10 @@ pub struct Connection {
     in_flight: AtomicUsize,
     /// Whether there was a request.
     asked: AtomicBool,
-    /// When the last request was over.
-    idle_since: Mutex<Instant>,
+    /// When the last request began or was over.
+    since: Mutex<Instant>,
+    /// Whether somebody asked by it who had credentials.
+    vouched: AtomicBool,
     ended: AtomicBool,
     reader: AtomicWaker,
 }
@@ -29,7 +32,8 @@ impl Connection {
             opened: now,
             in_flight: AtomicUsize::new(0),
             asked: AtomicBool::new(false),
-            idle_since: Mutex::new(now),
+            since: Mutex::new(now),
+            vouched: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             reader: AtomicWaker::new(),
         }
@@ -40,7 +44,17 @@ impl Connection {
     pub fn begin(self: &Arc<Self>) -> Flight {
         self.asked.store(true, Ordering::Relaxed);
         self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.is_now();
         Flight(self.clone())
+    }
+
+    /// Whoever asks by it has shown credentials: while it is at work, it makes no room.
+    pub fn vouch(&self) {
+        self.vouched.store(true, Ordering::Relaxed);
+    }
+
+    fn is_now(&self) {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// Whether it is to end now; if not, the reader is woken when it is.
@@ -60,10 +74,13 @@ impl Connection {
         (!self.asked.load(Ordering::Relaxed)).then(|| now.duration_since(self.opened))
     }
 
-    /// Since when nothing has been asked of it; `None` while it is at work.
-    pub(super) fn idle_since(&self) -> Option<Instant> {
-        let idle = self.in_flight.load(Ordering::Relaxed) == 0 && !self.ended.load(Ordering::Relaxed);
-        idle.then(|| *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Since when it has been as it is, and whether somebody vouches for it; `None` if it makes no room. A stranger's request keeps
+    /// no place: one that says that a body will come, and does not let it, is at work for as long as it is let.
+    pub(super) fn makes_room(&self) -> Option<(bool, Instant)> {
+        let vouched = self.vouched.load(Ordering::Relaxed);
+        let keeps = vouched && self.in_flight.load(Ordering::Relaxed) > 0;
+        let since = || *self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        (!keeps && !self.ended.load(Ordering::Relaxed)).then(|| (vouched, since()))
     }
 }
 
@@ -73,7 +90,7 @@ pub struct Flight(Arc<Connection>);
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        *self.0.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.0.is_now();
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -85,4 +102,13 @@ pub struct Peer {
     pub tcp: TcpConnectInfo,
     /// The connection.
     pub connection: Arc<Connection>,
+}
+
+impl Peer {
+    /// Notes that whoever made the request with these extensions has shown credentials.
+    pub fn vouch(extensions: &Extensions) {
+        if let Some(peer) = extensions.get::<Self>() {
+            peer.connection.vouch();
+        }
+    }
 }

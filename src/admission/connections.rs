@@ -1,7 +1,8 @@
-//! The connections of both listeners: so many, and when one more comes, the one that has been idle longest at the address
-//! that has most of them makes room. Whoever asks for nothing in time is shown out.
+//! The connections of both listeners: so many, and when one more comes, one makes room: of those for whom no credentials vouch, the
+//! oldest at the address that has most of them, else the one that has been idle longest. Whoever asks for nothing in time is shown out.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,12 @@ use crate::admission::connection::Connection;
 const OTHER_FILES: usize = 256;
 /// The most connections unless somebody says otherwise: each costs some memory even if it is idle.
 const MOST: usize = 8192;
+/// The part of them that makes room at once.
+const AT_ONCE: usize = 32;
+/// The part that may have made room and still has to be closed: the quarter of the files that are not for connections.
+const CLOSING: usize = 4;
+/// So many may in any case.
+const FEW: usize = 16;
 /// The fewest.
 const FEWEST: usize = 64;
 
@@ -61,6 +68,8 @@ struct Shared {
 struct Open {
     next: u64,
     connections: HashMap<u64, (IpAddr, Arc<Connection>)>,
+    /// Those that made room and are not closed yet.
+    ending: HashSet<u64>,
 }
 
 /// A connection's entry; it is one fewer when this is dropped.
@@ -81,7 +90,9 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.connections.open().connections.remove(&self.number);
+        let mut open = self.connections.open();
+        open.connections.remove(&self.number);
+        open.ending.remove(&self.number);
     }
 }
 
@@ -102,15 +113,25 @@ impl Connections {
         self.open().connections.len()
     }
 
-    /// Lets one more in from this address. `None` if all are taken and every one of them is at work.
+    /// Lets one more in from this address. `None` if all are taken, and every one of them is at work for somebody with
+    /// credentials.
     #[must_use]
     pub fn enter(&self, address: IpAddr) -> Option<Ticket> {
         let mut open = self.open();
-        if open.connections.len() >= self.0.limits.most {
-            let victim = open.victim()?;
-            if let Some((_, connection)) = open.connections.remove(&victim) {
-                tracing::debug!("a connection that was idle made room for another one");
-                connection.end();
+        let most = self.0.limits.most;
+        if open.connections.len() >= most {
+            // Their files are open until their tasks have run, which takes a moment on a busy machine.
+            let room = open.ending.len() < (most / CLOSING).max(FEW);
+            let victims = if room { open.victims(most) } else { Vec::new() };
+            for victim in &victims {
+                if let Some((_, connection)) = open.connections.remove(victim) {
+                    open.ending.insert(*victim);
+                    connection.end();
+                }
+            }
+            tracing::debug!(count = victims.len(), "connections made room for another one");
+            if victims.is_empty() {
+                return None;
             }
         }
         let number = open.next;
@@ -135,19 +156,25 @@ impl Connections {
 }
 
 impl Open {
-    /// Who makes room: of the address that has most idle ones, the one that has been idle longest.
-    fn victim(&self) -> Option<u64> {
-        let mut of: HashMap<IpAddr, (usize, Instant, u64)> = HashMap::new();
+    /// Who makes room: of the address that has most of those for whom nobody vouches, the ones that have been as they are for longest,
+    /// some at once, because whoever comes in thousands would have thousands looked through for each; if there are none, the one
+    /// that has been idle longest, of the address that has most of these.
+    fn victims(&self, most: usize) -> Vec<u64> {
+        let mut of: HashMap<(bool, IpAddr), Vec<(Instant, u64)>> = HashMap::new();
         for (number, (address, connection)) in &self.connections {
-            let Some(since) = connection.idle_since() else { continue };
-            let entry = of.entry(*address).or_insert((0, since, *number));
-            entry.0 += 1;
-            if since < entry.1 {
-                (entry.1, entry.2) = (since, *number);
+            if let Some((vouched, since)) = connection.makes_room() {
+                of.entry((vouched, *address)).or_default().push((since, *number));
             }
         }
-        let most = of.into_values().max_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
-        most.map(|(_, _, number)| number)
+        let order = |(vouched, _): &(bool, IpAddr), those: &Vec<(Instant, u64)>| {
+            (!*vouched, those.len(), those.iter().min().copied().map(Reverse))
+        };
+        let Some(((vouched, _), mut those)) = of.into_iter().max_by_key(|(whose, those)| order(whose, those)) else {
+            return Vec::new();
+        };
+        those.sort_unstable();
+        let at_once = if vouched { 1 } else { (most / AT_ONCE).clamp(1, those.len().div_ceil(2)) };
+        those.into_iter().take(at_once).map(|(_, number)| number).collect()
     }
 }
 

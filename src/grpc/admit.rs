@@ -69,6 +69,7 @@ where
                 Ok(caller) => caller,
                 Err(e) => return Ok(call.refuse(&e).into_http()),
             };
+            Peer::vouch(&head.extensions);
             let room = service.admission().bytes(Who::Owner(caller.user));
             let body = Bounded::new(body, &method, service.admission().clone(), room, call.permit.clone());
             head.extensions.insert(caller);

@@ -15,7 +15,7 @@ use http_body_util::BodyExt as _;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument as _;
 
-use crate::admission::Permit;
+use crate::admission::{Peer, Permit};
 use crate::error::Error;
 use crate::http::entry::Call;
 use crate::http::problem::Problem;
@@ -67,7 +67,10 @@ pub(super) async fn observe(State(metrics): State<Metrics>, mut request: Request
 pub(super) async fn admitted(State(service): State<Service>, mut request: Request, next: Next) -> Response {
     let call = request.extensions().get::<Call>().cloned().unwrap_or_default();
     match call.admit(&service, request.headers()).await {
-        Ok(caller) => request.extensions_mut().insert(caller),
+        Ok(caller) => {
+            Peer::vouch(request.extensions());
+            request.extensions_mut().insert(caller)
+        }
         Err(e) => return Problem::from(e).into_response(),
     };
     next.run(request).await

@@ -1,13 +1,14 @@
 //! `/api/v1/stream-urls` and `/api/v1/streams/…`: streams for `EventSource`, which can send no header.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method};
+use axum::http::Method;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Json};
 use prost::Message as _;
 use serde_json::{Value, json};
 
+use crate::admission::Peer;
 use crate::auth::Caller;
 use crate::error::Error;
 use crate::http::endpoint::{About, Endpoint};
@@ -66,9 +67,10 @@ async fn open(
     State(api): State<HttpApi>,
     Named(token): Named,
     Extension(call): Extension<Call>,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let opened = api.service.open_stream(&token, events::last_id(&headers)?).await?;
+    let opened = api.service.open_stream(&token, events::last_id(request.headers())?).await?;
+    Peer::vouch(request.extensions());
     if events::over(&opened.resume) {
         return Ok(events::nothing_more());
     }

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
+use crate::admission::Peer;
 use crate::domain::report::Form;
 use crate::error::Error;
 use crate::http::bodies::{Bodies, Held, Unread};
@@ -60,6 +61,7 @@ impl Webhook {
         if !self.keys.pass(&head.headers, &body, self.service.clock().now()) {
             return Err(self.refuse(StatusCode::UNAUTHORIZED, PostOutcome::Forged));
         }
+        Peer::vouch(&head.extensions);
         Ok(Authentic { form, body, _memory: memory })
     }
 

@@ -37,14 +37,36 @@ async fn one_more_ends_the_one_that_has_been_idle_longest_where_there_are_most()
 }
 
 #[tokio::test(start_paused = true)]
-async fn connections_at_work_make_no_room() {
+async fn connections_at_work_for_somebody_with_credentials_make_no_room() {
     let connections = of(2);
     let (one, two) = (enter(&connections, HERE).unwrap(), enter(&connections, HERE).unwrap());
     let (_at, work) = (one.connection().begin(), two.connection().begin());
+    one.connection().vouch();
+    two.connection().vouch();
     assert!(enter(&connections, THERE).is_none());
     drop(work);
     assert!(enter(&connections, THERE).is_some());
     assert!(is_ended(&two) && !is_ended(&one));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_strangers_request_keeps_no_place_and_goes_before_who_is_idle_with_credentials() {
+    let connections = of(3);
+    let idle = enter(&connections, HERE).unwrap();
+    idle.connection().vouch();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let (first, second) = (enter(&connections, HERE).unwrap(), enter(&connections, HERE).unwrap());
+    let _older = second.connection().begin();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let _younger = first.connection().begin();
+    let new = enter(&connections, HERE).unwrap();
+    assert!(is_ended(&second) && !is_ended(&first) && !is_ended(&idle));
+    let _at_work = [&first, &new].map(|ticket| {
+        ticket.connection().vouch();
+        ticket.connection().begin()
+    });
+    let _another = enter(&connections, THERE).unwrap();
+    assert!(is_ended(&idle) && !is_ended(&first) && !is_ended(&new), "nobody else is left to make room");
 }
 
 #[tokio::test(start_paused = true)]
