@@ -91,7 +91,7 @@ impl Turn {
         }
         // What is measured in seconds needs the machine for itself, and a whole storm takes it.
         let alone = case.scenario.is_about_pace()
-            || case.scenario == Scenario::Readers
+            || matches!(case.scenario, Scenario::Readers | Scenario::Hostile)
             || (case.scenario == Scenario::Reports && size.resends);
         let wanted = if alone { size.at_once } else { 1 };
         Self(places.clone().acquire_many_owned(u32::try_from(wanted).unwrap()).await.ok())

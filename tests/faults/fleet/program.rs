@@ -31,6 +31,11 @@ impl Program {
         (!program.first.is_null()).then_some(program)
     }
 
+    /// Its number.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL, at once: the process runs not one instruction more.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

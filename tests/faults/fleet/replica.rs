@@ -10,6 +10,7 @@ use tonic::transport::{Channel, Endpoint};
 use super::gateway::Gateway;
 use super::program::Program;
 use super::skewed::Skewed;
+use crate::hostile::CONNECTIONS;
 use crate::options::{Case, Scenario};
 use crate::reports::SECRET;
 
@@ -78,8 +79,11 @@ impl Replica {
             environment.retain(|(name, _)| !matches!(*name, "SEND_CONCURRENCY" | "BULK_CONCURRENCY"));
             environment.push(("SEND_CONCURRENCY", "64".to_owned()));
         }
-        if matches!(case.scenario, Scenario::Reports | Scenario::StopStart) {
+        if matches!(case.scenario, Scenario::Reports | Scenario::StopStart | Scenario::Hostile) {
             environment.push(("WEBHOOK_SECRET", SECRET.to_owned()));
+        }
+        if case.scenario == Scenario::Hostile {
+            environment.push(("MAX_CONNECTIONS", CONNECTIONS.to_string()));
         }
         environment.extend(clock.into_iter().flat_map(Skewed::environment));
         environment.extend(case.bug.map(|bug| ("MESSAGING_PLANTED_BUG", bug.to_owned())));
@@ -141,6 +145,16 @@ impl Replica {
     /// The address for posts, if it is up.
     pub fn web(&self) -> Option<String> {
         self.web.lock().unwrap().clone()
+    }
+
+    /// The gRPC API's address, if its process is there.
+    pub fn grpc(&self) -> Option<String> {
+        self.program.lock().unwrap().as_ref()?.first["grpc"].as_str().map(str::to_owned)
+    }
+
+    /// Its process, if there is one.
+    pub fn pid(&self) -> Option<u32> {
+        self.program.lock().unwrap().as_ref().map(Program::pid)
     }
 
     fn close_channel(&self) {

@@ -49,6 +49,8 @@ pub enum Scenario {
     Readers,
     /// STOP and START of one number, at a replica that stands still
     StopStart,
+    /// Strangers and one hostile owner do their worst beside a good one
+    Hostile,
 }
 
 impl Scenario {
@@ -89,17 +91,17 @@ impl Scenario {
 
     /// How many replicas it has on Postgres.
     pub fn replicas(self) -> usize {
-        if matches!(self, Self::Swallowed | Self::CommitLost | Self::Clock) { 1 } else { 2 }
+        if matches!(self, Self::Swallowed | Self::CommitLost | Self::Clock | Self::Hostile) { 1 } else { 2 }
     }
 
     /// Whether a small run leaves it out unless it is named.
     pub fn is_long(self) -> bool {
-        self.is_halves()
+        self.is_halves() || self == Self::Hostile
     }
 
     /// Whether something fails by halves in it.
     pub fn is_halves(self) -> bool {
-        self as u8 > Self::Fair as u8
+        self as u8 > Self::Fair as u8 && self != Self::Hostile
     }
 
     pub fn name(self) -> String {
