@@ -41,8 +41,8 @@ pub use watch_messages::{MessageWatch, WatchMessages, Watched, WatchedChange, Wa
 
 /// The provider's live view, for the APIs, which never see the provider.
 pub use crate::provider::Snapshot;
-/// An entry of an owner's list and an act, for the APIs, which never see the store.
-pub use crate::store::{Audited, OptOut, OptOutSource};
+/// An entry of an owner's list, an act and a post, for the APIs, which never see the store.
+pub use crate::store::{Audited, OptOut, OptOutSource, SignedPost};
 
 use secrecy::SecretString;
 

@@ -13,7 +13,7 @@ use crate::config::variable::Variable;
 use crate::domain::pseudonym::Pseudonyms;
 
 /// The shortest secret of a webhook, in characters: the provider's console may not take long ones. A long one is better.
-const MIN_WEBHOOK_SECRET: usize = 8;
+const MIN_WEBHOOK_SECRET: usize = 16;
 /// The longest time that things can be told to be kept: a century.
 const MAX_DAYS: u16 = 36_500;
 

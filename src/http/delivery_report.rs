@@ -25,7 +25,7 @@ async fn take(State(webhook): State<Webhook>, request: Request) -> Response {
         Err(answer) => return answer,
     };
     match webhook.service.file_reports(post.form, &post.body).await {
-        Ok(updated) => webhook.accept(json!({"ok": true, "updated": updated})),
+        Ok(updated) => webhook.accept(json!({"ok": true, "updated": updated}), false),
         Err(e) => webhook.not_stored(&e),
     }
 }

@@ -23,8 +23,8 @@ async fn take(State(webhook): State<Webhook>, request: Request) -> Response {
         Ok(post) => post,
         Err(answer) => return answer,
     };
-    match webhook.service.file_inbound(post.form, &post.body).await {
-        Ok(()) => webhook.accept(json!({"ok": true})),
+    match webhook.service.file_inbound(post.form, &post.body, post.signed).await {
+        Ok(new) => webhook.accept(json!({"ok": true}), !new),
         Err(e) => webhook.not_stored(&e),
     }
 }

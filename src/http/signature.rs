@@ -7,10 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderMap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
+
+use crate::service::SignedPost;
 
 /// The header of the shared token.
 const TOKEN: &str = "x-webhook-token";
@@ -24,6 +26,17 @@ const SIGNATURE: &str = "webhook-signature";
 const TOLERANCE: i64 = 300;
 /// How many signatures one header may hold: each costs a hash.
 const MAX_SIGNATURES: usize = 8;
+
+/// The proof that a post shows.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Proof {
+    /// The secret itself: whoever records it can post whatever it likes.
+    Token,
+    /// A signature over an id, a time and the body.
+    Dated(SignedPost),
+    /// A signature over the body alone: it holds for ever.
+    Undated,
+}
 
 /// The secrets, each in the forms in which it is compared.
 pub(super) struct Keys(Vec<Key>);
@@ -60,9 +73,13 @@ impl Keys {
         self.token_is_right(headers) || signed
     }
 
-    /// Whether the post is authentic. What is signed is the body, or the query of a request that has none.
-    pub(super) fn pass(&self, headers: &HeaderMap, signed: &[u8], now: Timestamp) -> bool {
-        self.token_is_right(headers) || self.hmac_is_right(headers, signed) || self.standard(headers, signed, now)
+    /// The proof that the post is authentic, the best one that it has. What is signed is the body, or the query of a request that
+    /// has none.
+    pub(super) fn proof(&self, headers: &HeaderMap, signed: &[u8], now: Timestamp) -> Option<Proof> {
+        let dated = || self.standard(headers, signed, now).map(Proof::Dated);
+        let token = || self.token_is_right(headers).then_some(Proof::Token);
+        let undated = || self.hmac_is_right(headers, signed).then_some(Proof::Undated);
+        dated().or_else(token).or_else(undated)
     }
 
     fn token_is_right(&self, headers: &HeaderMap) -> bool {
@@ -77,19 +94,22 @@ impl Keys {
         self.signed_by_one(&[signed], &shown)
     }
 
-    fn standard(&self, headers: &HeaderMap, signed: &[u8], now: Timestamp) -> bool {
+    fn standard(&self, headers: &HeaderMap, signed: &[u8], now: Timestamp) -> Option<SignedPost> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let (Some(id), Some(at), Some(signatures)) = (text(ID), text(TIMESTAMP), text(SIGNATURE)) else {
-            return false;
-        };
-        let Ok(seconds) = at.parse::<i64>() else { return false };
+        let (id, at, signatures) = (text(ID)?, text(TIMESTAMP)?, text(SIGNATURE)?);
+        let seconds = at.parse::<i64>().ok()?;
         if seconds.abs_diff(now.as_second()) > TOLERANCE.unsigned_abs() {
-            return false;
+            return None;
         }
         let parts = [id.as_bytes(), b".", at.as_bytes(), b".", signed];
         let signatures = signatures.split_whitespace().filter_map(|word| word.strip_prefix("v1,"));
         let mut decoded = signatures.take(MAX_SIGNATURES).filter_map(|encoded| STANDARD.decode(encoded).ok());
-        decoded.any(|shown| self.signed_by_one(&parts, &shown))
+        decoded.any(|shown| self.signed_by_one(&parts, &shown)).then(|| SignedPost {
+            // Not the id alone: a relay that gives all of them the same one loses nothing by that.
+            hash: Sha256::new().chain_update(Sha256::digest(id)).chain_update(signed).finalize().into(),
+            // Another clock may be ahead by as much, too.
+            until: now.checked_add(SignedDuration::from_secs(3 * TOLERANCE)).unwrap_or(now),
+        })
     }
 
     /// Whether one of the keys signed these bytes.

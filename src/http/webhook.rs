@@ -14,9 +14,9 @@ use crate::admission::Peer;
 use crate::domain::report::Form;
 use crate::error::Error;
 use crate::http::bodies::{Bodies, Held, Unread};
-use crate::http::signature::Keys;
+use crate::http::signature::{Keys, Proof};
 use crate::metrics::{Hook, PostOutcome};
-use crate::service::Service;
+use crate::service::{Service, SignedPost};
 
 /// One webhook: its service, its keys and its places.
 #[derive(Clone)]
@@ -31,6 +31,8 @@ pub(super) struct Webhook {
 pub(super) struct Authentic {
     pub(super) form: Form,
     pub(super) body: Bytes,
+    /// By what it is known if it comes again.
+    pub(super) signed: Option<SignedPost>,
     _memory: Option<Held>,
 }
 
@@ -58,16 +60,27 @@ impl Webhook {
                 Err(Unread::TooSlow) => return Err(self.refuse(StatusCode::REQUEST_TIMEOUT, PostOutcome::TooSlow)),
             }
         };
-        if !self.keys.pass(&head.headers, &body, self.service.clock().now()) {
-            return Err(self.refuse(StatusCode::UNAUTHORIZED, PostOutcome::Forged));
-        }
+        let signed = match self.keys.proof(&head.headers, &body, self.service.clock().now()) {
+            None => return Err(self.refuse(StatusCode::UNAUTHORIZED, PostOutcome::Forged)),
+            // A wish that was recorded is not to be made again: a report says the same however often it is posted.
+            Some(Proof::Undated) if self.hook == Hook::Inbound => {
+                tracing::warn!(
+                    "a message from a recipient was refused: it is signed without a time; let its relay sign as Standard \
+                     Webhooks does, or show the token"
+                );
+                return Err(self.refuse(StatusCode::UNAUTHORIZED, PostOutcome::Undated));
+            }
+            Some(Proof::Dated(signed)) => Some(signed),
+            Some(Proof::Token | Proof::Undated) => None,
+        };
         Peer::vouch(&head.extensions);
-        Ok(Authentic { form, body, _memory: memory })
+        Ok(Authentic { form, body, signed, _memory: memory })
     }
 
-    /// The post is on the disk.
-    pub(super) fn accept(&self, answer: serde_json::Value) -> Response {
-        self.service.metrics().webhook(self.hook, PostOutcome::Stored);
+    /// The post is on the disk, now or since it came `before`: that it is known is no reason for its sender to go on.
+    pub(super) fn accept(&self, answer: serde_json::Value, before: bool) -> Response {
+        let outcome = if before { PostOutcome::Repeated } else { PostOutcome::Stored };
+        self.service.metrics().webhook(self.hook, outcome);
         (StatusCode::ACCEPTED, Json(answer)).into_response()
     }
 

@@ -102,6 +102,10 @@ values! {
         NotStored => "not_stored",
         /// It is not the provider's.
         Forged => "forged",
+        /// It was stored before, and changes nothing.
+        Repeated => "repeated",
+        /// It is signed without a time, where it could be posted again.
+        Undated => "undated",
         /// Posts hold all the memory that they may.
         Busy => "busy",
         /// Its body is longer than any that is read.

@@ -5,21 +5,25 @@ use crate::domain::report::Form;
 use crate::error::Error;
 use crate::metrics::InboundOutcome;
 use crate::service::Service;
+use crate::store::SignedPost;
 
 /// How many messages one pass reads at most.
 const PASS: usize = 100;
 
 impl Service {
     /// Stores a post with a message, or an array of them. When this answers, it is on the disk; it is read afterwards.
-    pub async fn file_inbound(&self, form: Form, body: &[u8]) -> Result<(), Error> {
-        self.inner.store.file_inbound(form, body).await?;
+    /// False if it is a signed one that came before, and changes nothing.
+    pub async fn file_inbound(&self, form: Form, body: &[u8], signed: Option<SignedPost>) -> Result<bool, Error> {
+        if !self.inner.store.file_inbound(form, body, signed).await? {
+            return Ok(false);
+        }
         let service = self.clone();
         self.inner.lifecycle.spawn(async move {
             if let Err(e) = service.read_inbound().await {
                 tracing::warn!(cause = e.cause(), "inbound messages wait to be read");
             }
         });
-        Ok(())
+        Ok(true)
     }
 
     /// Reads the inbound messages that wait, in their order. Returns how many; none if this process is at it: a flood of

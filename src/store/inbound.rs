@@ -19,6 +19,7 @@ use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
 use crate::store::pseudonyms::Keyed;
 use crate::store::schema::{inbound, opt_outs};
+use crate::store::seen_posts::{self, SignedPost};
 use crate::store::transaction::{Tx, locked, on, transact};
 use crate::store::{Error, OptOutSource, Store, run};
 
@@ -177,6 +178,7 @@ async fn read_next(tx: &mut Tx, keywords: &Keywords, keyed: &Keyed) -> Result<Op
     let waiting = inbound::table.filter(inbound::due_at.is_not_null()).order((inbound::due_at, inbound::id)).limit(1);
     // Two messages of one number must not overtake each other between replicas.
     tx.alone(LOCK).await?;
+    seen_posts::forget(tx).await?;
     let Some(row) = locked!(tx, InboundRow, waiting).pop() else { return Ok(None) };
     let message = row.message();
     let number = message.as_ref().and_then(author);
@@ -218,8 +220,9 @@ fn insert_each(c: &mut SqliteConnection, rows: &[InboundRow]) -> QueryResult<()>
 }
 
 impl Store {
-    /// Stores the messages of a post as they are. When this returns, they are on the disk.
-    pub async fn file_inbound(&self, form: Form, body: &[u8]) -> Result<(), Error> {
+    /// Stores the messages of a post as they are. When this returns, they are on the disk. False if the post is a signed one that
+    /// was stored before: whoever recorded it changes nothing by it.
+    pub async fn file_inbound(&self, form: Form, body: &[u8], signed: Option<SignedPost>) -> Result<bool, Error> {
         let now = self.clock.now();
         let row = |piece: &[u8]| InboundRow {
             // Ordered by time: they are read in the order in which they came.
@@ -234,6 +237,11 @@ impl Store {
         };
         let rows: Vec<InboundRow> = pieces(form, body).into_iter().map(row).collect();
         transact!(&self.transactions, |tx| {
+            if let Some(signed) = signed
+                && !seen_posts::note(tx, signed).await?
+            {
+                return Ok(false);
+            }
             on!(
                 tx,
                 |pg| {
@@ -247,7 +255,7 @@ impl Store {
                     lite.spawn_blocking(move |c| insert_each(c, &rows)).await?;
                 }
             );
-            Ok(())
+            Ok(true)
         })
     }
 

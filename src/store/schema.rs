@@ -253,6 +253,15 @@ table! {
 
 table! {
     use diesel::sql_types::*;
+    use crate::store::columns::sql::Instant;
+    seen_posts (id) {
+        id -> Binary,
+        until_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
     use crate::store::columns::sql::{Guid, Instant};
     chores (name) {
         name -> Text,

@@ -10,6 +10,7 @@ mod inbound;
 mod matrix;
 mod mitto;
 pub mod post;
+mod replays;
 mod required;
 mod signature;
 mod streams;

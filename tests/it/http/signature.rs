@@ -28,14 +28,14 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The headers of Standard Webhooks for a body signed with `key` at `at`.
-fn standard(key: &[u8], at: i64, body: &str) -> Builder {
+pub fn standard(path: &str, key: &[u8], at: i64, body: &str) -> Builder {
     let signature = STANDARD.encode(mac(key, &format!("msg_1.{at}.{body}")));
-    let post = Request::post(DLR).header("webhook-id", "msg_1").header("webhook-timestamp", at);
+    let post = Request::post(path).header("webhook-id", "msg_1").header("webhook-timestamp", at);
     post.header("webhook-signature", format!("v1,AAAA v1a,{signature} v1,{signature}"))
 }
 
-fn plain(key: &[u8], body: &str) -> Builder {
-    Request::post(DLR).header("x-webhook-signature", hex(&mac(key, body)))
+pub fn plain(path: &str, key: &[u8], body: &str) -> Builder {
+    Request::post(path).header("x-webhook-signature", hex(&mac(key, body)))
 }
 
 fn token(token: &str) -> Builder {
@@ -56,8 +56,8 @@ const NO: StatusCode = StatusCode::UNAUTHORIZED;
 on_both_databases! { TestApp::start =>
     async fn each_form_of_proof_lets_a_post_in(app) {
         let (now, key) = (app.clock.now().as_second(), WEBHOOK_SECRET.as_bytes());
-        for (post, body) in [(token(WEBHOOK_SECRET), BODY), (plain(key, BODY), BODY), (standard(key, now, BODY), BODY),
-            (standard(key, now - 299, BODY), BODY), (standard(key, now + 299, BODY), BODY)] {
+        for (post, body) in [(token(WEBHOOK_SECRET), BODY), (plain(DLR, key, BODY), BODY), (standard(DLR, key, now, BODY), BODY),
+            (standard(DLR, key, now - 299, BODY), BODY), (standard(DLR, key, now + 299, BODY), BODY)] {
             assert_eq!(code(&app.service, post, body).await, YES);
         }
         let query = "messageId=p-1&status=ok";
@@ -82,17 +82,17 @@ on_both_databases! { TestApp::start =>
             ("a beginning of the token", token("canary-webhook"), BODY),
             ("no token", token(""), BODY),
             ("a token and more", token("canary-webhook-secret,x"), BODY),
-            ("another's key", plain(KEY, BODY), BODY),
-            ("a bent body", plain(key, BODY), bent.as_str()),
-            ("a cut body", plain(key, BODY), cut),
+            ("another's key", plain(DLR, KEY, BODY), BODY),
+            ("a bent body", plain(DLR, key, BODY), bent.as_str()),
+            ("a cut body", plain(DLR, key, BODY), cut),
             ("capitals", in_capitals, BODY),
-            ("a bent body", standard(key, now, BODY), bent.as_str()),
-            ("a cut body", standard(key, now, BODY), cut),
-            ("another's key", standard(KEY, now, BODY), BODY),
+            ("a bent body", standard(DLR, key, now, BODY), bent.as_str()),
+            ("a cut body", standard(DLR, key, now, BODY), cut),
+            ("another's key", standard(DLR, KEY, now, BODY), BODY),
             ("another id", under_another_id, BODY),
             ("no time", without_a_time, BODY),
-            ("an old time", standard(key, now - 301, BODY), BODY),
-            ("a time to come", standard(key, now + 301, BODY), BODY),
+            ("an old time", standard(DLR, key, now - 301, BODY), BODY),
+            ("a time to come", standard(DLR, key, now + 301, BODY), BODY),
         ] {
             assert_eq!(code(&app.service, post, body).await, NO, "{what}");
         }
@@ -108,8 +108,8 @@ on_both_databases! { TestApp::start =>
         let encoded = format!("whsec_{}", STANDARD.encode(KEY));
         let with = |secrets: &[&str]| app.service_with(secrets.iter().map(|s| SecretString::from(*s)).collect());
         let now = app.clock.now().as_second();
-        let old = || [token(WEBHOOK_SECRET), plain(WEBHOOK_SECRET.as_bytes(), BODY)];
-        let new = || [token(&encoded), plain(KEY, BODY), standard(KEY, now, BODY)];
+        let old = || [token(WEBHOOK_SECRET), plain(DLR, WEBHOOK_SECRET.as_bytes(), BODY)];
+        let new = || [token(&encoded), plain(DLR, KEY, BODY), standard(DLR, KEY, now, BODY)];
         let (both, after) = (with(&[&encoded, WEBHOOK_SECRET]), with(&[&encoded]));
         for post in old().into_iter().chain(new()) {
             assert_eq!(code(&both, post, BODY).await, YES);

@@ -125,7 +125,7 @@ impl World {
             Step::Inbound { number: n, text } => {
                 self.unwilling.extend((text == "STOP").then(|| number(n)));
                 let body = serde_json::json!({"from": number(n), "to": "somebody", "text": text}).to_string();
-                let _ = self.service.file_inbound(Form::Json, body.as_bytes()).await;
+                let _ = self.service.file_inbound(Form::Json, body.as_bytes(), None).await;
             }
             Step::Report { message, word, by_reference } => self.report(message, word, by_reference).await,
             Step::Requeue { message, may_duplicate } => self.requeue_any(message, may_duplicate).await,

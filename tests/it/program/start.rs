@@ -140,6 +140,7 @@ fn every_wrong_setting_stops_the_start_with_one_line_that_names_it() {
         ("CORS_ALLOWLIST", "https://GOOD.example", "CORS_ALLOWLIST"),
         ("CORS_ALLOWLIST", "app.example.com", "CORS_ALLOWLIST"),
         ("WEBHOOK_SECRET", "0123456789abcdef,short", "WEBHOOK_SECRET"),
+        ("WEBHOOK_SECRET", "15-characters-x", "use 16 characters or more"),
         ("WEBHOOK_SECRET", "whsec_not base64 at all", "WEBHOOK_SECRET"),
         ("WEBHOOK_SECRET", "whsec_c2hvcnQ=", "WEBHOOK_SECRET"),
     ];

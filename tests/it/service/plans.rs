@@ -94,7 +94,10 @@ async fn work(app: &TestApp) {
     }
     let body = json!({"messageId": "unknown", "deliveryStatus": "Delivered"}).to_string();
     app.service.file_reports(Form::Json, body.as_bytes()).await.unwrap();
-    app.service.file_inbound(Form::Json, br#"{"from":"+306900000001","to":"Alice","text":"STOP"}"#).await.unwrap();
+    app.service
+        .file_inbound(Form::Json, br#"{"from":"+306900000001","to":"Alice","text":"STOP"}"#, None)
+        .await
+        .unwrap();
     let bulk = RefreshStatusBulkRequest { target: Some(Target::CampaignId(made[0])), ..Default::default() };
     let mut refreshed = alice.refresh_status_bulk(bulk).await.unwrap().into_inner();
     while refreshed.message().await.unwrap().is_some() {}

@@ -20,7 +20,7 @@ async fn a_post_of_thousands_is_taken_whole(rig: Rig) {
     let one = serde_json::json!({"from": "+306900000001", "to": "Alice", "text": "Hello"});
     let body = serde_json::Value::Array(vec![one; 8_400]).to_string();
     assert!(body.len() < 1 << 20, "as much as the webhook takes");
-    rig.store.file_inbound(Form::Json, body.as_bytes()).await.unwrap();
+    rig.store.file_inbound(Form::Json, body.as_bytes(), None).await.unwrap();
     assert_eq!(rig.count("inbound").await, 8_400);
 }
 
@@ -30,7 +30,7 @@ async fn owner(rig: &Rig) -> OwnerId {
 
 async fn file(store: &Store, text: &str) {
     let body = serde_json::json!({"from": "+306900000001", "to": "Alice", "text": text}).to_string();
-    store.file_inbound(Form::Json, body.as_bytes()).await.unwrap();
+    store.file_inbound(Form::Json, body.as_bytes(), None).await.unwrap();
 }
 
 async fn read_all(store: &Store) {

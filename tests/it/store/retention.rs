@@ -102,7 +102,7 @@ async fn of_what_is_old_no_number_and_no_text_is_left_anywhere(rig: Rig) {
     rig.apply(sent(&rig, owner, None, "p-8").await.id, Event::Evidence(quoted)).await.result.unwrap();
     rig.store.file_reports(Post::read(Form::Json, b"unreadable +306900739101")).await.unwrap();
     for body in [json!({"from": NUMBER, "text": "STOP"}), json!({"from": NUMBER, "text": "stop by, canary"})] {
-        rig.store.file_inbound(Form::Json, body.to_string().as_bytes()).await.unwrap();
+        rig.store.file_inbound(Form::Json, body.to_string().as_bytes(), None).await.unwrap();
         rig.store.read_next_inbound(Keywords::default()).await.unwrap().unwrap();
     }
     rig.execute(&format!("UPDATE campaigns SET ended_at = created_at, text = '{TEXT}', expanded_to = '{NUMBER}'"))
@@ -322,7 +322,7 @@ async fn a_number_is_erased_on_request_from_everything_at_rest(rig: Rig) {
     rig.store.file_reports(Post::read(Form::Json, longer.to_string().as_bytes())).await.unwrap();
     for text in ["hello", "stop by"] {
         let body = json!({"from": NUMBER, "text": text});
-        rig.store.file_inbound(Form::Json, body.to_string().as_bytes()).await.unwrap();
+        rig.store.file_inbound(Form::Json, body.to_string().as_bytes(), None).await.unwrap();
         rig.store.read_next_inbound(Keywords::default()).await.unwrap().unwrap();
     }
     rig.store.add_opt_out(owner, &number(), OptOutSource::Owner).await.unwrap();
