@@ -133,9 +133,27 @@ fn descriptor<M: Name>() -> Result<MessageDescriptor, Error> {
 
 /// The message that the JSON stands for.
 pub(super) fn from_json<M: Message + Name + Default>(json: Value) -> Result<M, Problem> {
-    let unreadable = |e: &dyn std::fmt::Display| Problem::invalid("body", format_args!("cannot be read: {e}"));
+    let unreadable = |e: &dyn std::fmt::Display| {
+        Problem::invalid("body", format_args!("cannot be read: {}", unquoted(&e.to_string())))
+    };
     let message = DynamicMessage::deserialize(descriptor::<M>()?, json).map_err(|e| unreadable(&e))?;
     message.transcode_to().map_err(|e| unreadable(&e))
+}
+
+/// A reader's error without the value that it quotes, which may be a number or a text. The name of a field that nobody has is left,
+/// if it looks like one.
+fn unquoted(error: &str) -> String {
+    let name = error.split_once("field name '").and_then(|(_, rest)| rest.strip_suffix('\''));
+    if name.is_some_and(|name| name.chars().all(|c| c.is_ascii_alphabetic() || c == '_')) {
+        return error.to_owned();
+    }
+    let mut plain = error.to_owned();
+    for quote in ['`', '"', '\''] {
+        if let (Some(from), Some(to)) = (plain.find(quote), plain.rfind(quote)) {
+            plain.replace_range(from..=to, "…");
+        }
+    }
+    plain
 }
 
 /// The message as canonical JSON: `lowerCamelCase`, 64-bit numbers as text, times in RFC 3339, and without what is at
