@@ -17,6 +17,7 @@ mod mitto;
 mod openapi;
 mod opt_outs;
 mod problem;
+pub mod readers;
 mod recipients;
 mod routes;
 mod signature;

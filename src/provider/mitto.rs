@@ -4,6 +4,7 @@ mod answer;
 pub mod classify;
 mod config;
 mod description;
+pub mod readers;
 mod snapshot;
 mod transport;
 mod wire;

@@ -18,6 +18,7 @@ mod clock;
 mod config;
 mod documents;
 mod domain;
+mod fuzz;
 mod grpc;
 mod grpcurl;
 mod http;
