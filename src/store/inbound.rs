@@ -178,8 +178,11 @@ async fn read_next(tx: &mut Tx, keywords: &Keywords, keyed: &Keyed) -> Result<Op
     let waiting = inbound::table.filter(inbound::due_at.is_not_null()).order((inbound::due_at, inbound::id)).limit(1);
     // Two messages of one number must not overtake each other between replicas.
     tx.alone(LOCK).await?;
-    seen_posts::forget(tx).await?;
-    let Some(row) = locked!(tx, InboundRow, waiting).pop() else { return Ok(None) };
+    let Some(row) = locked!(tx, InboundRow, waiting).pop() else {
+        // Once for all that were read.
+        seen_posts::forget(tx).await?;
+        return Ok(None);
+    };
     let message = row.message();
     let number = message.as_ref().and_then(author);
     let mut read = ReadInbound { verdict: None, owner: None };
