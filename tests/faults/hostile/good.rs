@@ -21,7 +21,7 @@ use crate::load::{Answer, Told};
 use crate::reports::SECRET;
 
 /// Between two sends: each is begun at its time, whatever became of the one before.
-const EVERY: Duration = Duration::from_millis(60);
+const EVERY: Duration = Duration::from_millis(100);
 /// How long a call may take.
 const CALL: Duration = Duration::from_secs(5);
 

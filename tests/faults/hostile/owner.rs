@@ -29,8 +29,8 @@ const SCOPE: &str = "messages:send messages:read campaigns";
 const WATCHES: usize = 1200;
 const CONNECTIONS: usize = 12;
 /// How many lists it asks for at a time, and how many bulk refreshes.
-const LISTS: usize = 40;
-const REFRESHES: usize = 64;
+const LISTS: usize = 20;
+const REFRESHES: usize = 24;
 /// How many digests a forged token has.
 const DIGESTS: usize = 300_000;
 /// How many messages the provider posts at once.
@@ -197,15 +197,12 @@ async fn resume(doors: Doors, channel: Channel, hostile: Hostile) {
     }
 }
 
-/// Twice, more messages from recipients than a statement has parameters for.
+/// More messages from recipients than a statement has parameters for. Once: reading them takes as long as it takes.
 async fn arrays(doors: Doors) {
     let web = web();
     let one = json!({ "from": "+306980001234", "to": "Faults", "text": "hello" });
     let body = serde_json::Value::Array(vec![one; ARRAY]);
-    for _ in 0..2 {
-        doors.did("arrays");
-        let post = web.post(format!("http://{}/webhooks/mitto/inbound", doors.web)).header("x-webhook-token", SECRET);
-        let _ = post.json(&body).send().await;
-        sleep(EVERY * 4).await;
-    }
+    doors.did("arrays");
+    let post = web.post(format!("http://{}/webhooks/mitto/inbound", doors.web)).header("x-webhook-token", SECRET);
+    let _ = post.json(&body).send().await;
 }
