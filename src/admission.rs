@@ -201,7 +201,7 @@ impl Admission {
         self.0.provider_reads.turn(owner).await
     }
 
-    /// Waits until it is this owner's turn to have the database read a list.
+    /// Waits until it is this owner's turn to have the database read a list, or what a stream begins and goes on with.
     pub async fn list(&self, owner: OwnerId) -> Turn {
         self.0.lists.turn(owner).await
     }

@@ -15,6 +15,9 @@ use crate::store::Depths;
 /// How long the depths are answered from memory: counting a deep queue takes a while.
 const DEPTHS_TTL: Duration = Duration::from_secs(5);
 
+/// How long they are waited for: whoever reads the metrics wants to know most when the database is busy.
+const DEPTHS_PATIENCE: Duration = Duration::from_secs(1);
+
 /// How long it is answered from memory whether the database takes a write.
 const READINESS_TTL: Duration = Duration::from_secs(1);
 /// A loop that has not come round for so long stands still: each pass is bounded by the limits of what it waits for.
@@ -42,12 +45,12 @@ impl Service {
         &self.inner.metrics
     }
 
-    /// Everything that is counted, in the text format of `OpenMetrics`. While the database is away, the depths are those of
-    /// before.
+    /// Everything that is counted, in the text format of `OpenMetrics`. While the database is away or busy, the depths are
+    /// those of before.
     pub async fn render_metrics(&self) -> String {
         let mut kept = self.inner.depths.lock().await;
         if kept.as_ref().is_none_or(|(read, _)| read.elapsed() > DEPTHS_TTL)
-            && let Ok(depths) = self.inner.store.depths().await
+            && let Ok(Ok(depths)) = tokio::time::timeout(DEPTHS_PATIENCE, self.inner.store.depths()).await
         {
             *kept = Some((Instant::now(), depths));
         }

@@ -103,6 +103,8 @@ impl Service {
         let statuses: Option<HashSet<i16>> = request.statuses.iter().map(status).collect();
         let statuses =
             statuses.ok_or_else(|| Error::invalid("statuses", "must hold statuses that this service knows"))?;
+        // Whoever opens a thousand waits for their own.
+        let turn = self.inner.admission.list(caller.user).await;
         let store = &self.inner.store;
         let campaign = request.campaign_id.map(CampaignId);
         if let Some(id) = campaign
@@ -118,6 +120,7 @@ impl Service {
             token::open(&name, &request.resume_token, horizon.end, self.inner.clock.now())
                 .map_err(|e| Error::invalid("resume_token", e))?
         };
+        drop(turn);
         let guest = self.inner.hub.enter(owner);
         let changes = Reader::start(guest, Wanted { campaign, statuses }, Arc::from(name), from);
         Ok(self.while_allowed(caller, changes))

@@ -55,7 +55,7 @@ pub(super) async fn sqlite(path: &str) -> Result<(), Error> {
     done.await.map_err(Error::setup)?
 }
 
-/// What the role may do on Postgres: make tables, which migrations need, and write to those that are there, which serving needs. A
+/// The rights of the role on Postgres: to make tables, which migrations need, and write to those that are there, which serving needs. A
 /// role that only serves reads the table of migrations.
 const RIGHTS: &str = "SELECT has_schema_privilege(current_schema(), 'CREATE') AS make, NOT EXISTS (SELECT 1 \
     FROM pg_tables WHERE schemaname = current_schema() AND NOT (has_table_privilege(quote_ident(tablename), 'SELECT') \

@@ -68,6 +68,7 @@ impl Source {
         request: &BulkRequest,
         done: &Progress,
     ) -> Result<Self, Error> {
+        let _turn = service.inner.admission.list(owner).await;
         match &request.target {
             None => Err(Error::invalid("target", "is required: campaign_id or provider_message_ids")),
             Some(BulkTarget::Campaign(id)) => {
@@ -131,6 +132,7 @@ impl Source {
             && let Some(pages) = &mut self.more
         {
             let Pages { owner, campaign, only_pending, after } = pages;
+            let _turn = service.inner.admission.list(*owner).await;
             let ids = service.inner.store.refresh_targets(*owner, *campaign, *only_pending, after, PAGE).await?;
             match ids.last() {
                 Some(last) => last.as_str().clone_into(after),

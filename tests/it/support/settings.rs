@@ -42,7 +42,7 @@ impl ForTests for Settings {
             repeat_patience: Duration::from_secs(4),
             first_pause: Duration::from_millis(1),
             user_ttl: Duration::ZERO,
-            credentials_again: Duration::from_millis(20),
+            credentials_again: Duration::from_millis(500),
             webhooks: Webhooks::default(),
             watching: Watching::default(),
             admission: admission::Limits::default(),
