@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod campaigns;
+mod cancel;
 mod explain;
 mod grants;
 mod health;

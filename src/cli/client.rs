@@ -1,6 +1,7 @@
 //! The client commands: each one a call over gRPC, told to people or, with `--json`, to programs.
 
 mod campaign;
+mod cancel;
 mod connection;
 mod failure;
 mod messages;
@@ -11,6 +12,7 @@ mod text;
 mod watch;
 
 pub use campaign::{Campaign, CampaignCommand};
+pub use cancel::Cancel;
 pub use connection::Connection;
 pub use messages::{Explain, List, Message, Status};
 pub use refresh::{Patience, Refresh};
@@ -37,6 +39,8 @@ pub enum Command {
     Refresh(Refresh),
     /// Tell everything that happened to one message, by our id
     Explain(Explain),
+    /// Take back one message that waits for its time or in the queue, by our id
+    Cancel(Cancel),
     /// Make campaigns and see how they stand
     Campaign(Campaign),
     /// Watch messages change, from now on or after a token, until Ctrl-C
@@ -96,6 +100,7 @@ pub async fn run_in(command: Command, console: &mut Console<'_>) -> Exit {
         Command::List(list) => list.run(console).await,
         Command::Refresh(refresh) => refresh.run(console).await,
         Command::Explain(explain) => explain.run(console).await,
+        Command::Cancel(cancel) => cancel.run(console).await,
         Command::Campaign(campaign) => campaign.run(console).await,
         Command::Watch(watch) => watch.run(console).await,
     };

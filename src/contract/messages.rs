@@ -7,11 +7,11 @@ use tokio::time::Instant;
 use crate::auth::Caller;
 use crate::error::Error;
 use crate::proto::{
-    AddOptOutRequest, AddOptOutResponse, ExplainMessageRequest, ExplainMessageResponse, GetMessageRequest,
-    GetMessageResponse, GetMessageStatusRequest, GetMessageStatusResponse, ListMessagesRequest, ListMessagesResponse,
-    ListOptOutsRequest, ListOptOutsResponse, RefreshStatusBulkRequest, RefreshStatusBulkResponse, RefreshStatusRequest,
-    RefreshStatusResponse, RemoveOptOutRequest, RemoveOptOutResponse, SendSingleRequest, SendSingleResponse,
-    WatchMessagesRequest, WatchMessagesResponse,
+    AddOptOutRequest, AddOptOutResponse, CancelMessageRequest, CancelMessageResponse, ExplainMessageRequest,
+    ExplainMessageResponse, GetMessageRequest, GetMessageResponse, GetMessageStatusRequest, GetMessageStatusResponse,
+    ListMessagesRequest, ListMessagesResponse, ListOptOutsRequest, ListOptOutsResponse, RefreshStatusBulkRequest,
+    RefreshStatusBulkResponse, RefreshStatusRequest, RefreshStatusResponse, RemoveOptOutRequest, RemoveOptOutResponse,
+    SendSingleRequest, SendSingleResponse, WatchMessagesRequest, WatchMessagesResponse,
 };
 use crate::service::{BulkEvent, BulkRequest, ListMessages, ListOptOuts, SendSingle, Service};
 
@@ -97,6 +97,16 @@ pub async fn get_message(
 ) -> Result<GetMessageResponse, Error> {
     let message = service.message(caller, &request.id).await?;
     Ok(GetMessageResponse { message: Some(message.into()) })
+}
+
+/// `CancelMessage`.
+pub async fn cancel_message(
+    service: &Service,
+    caller: &Caller,
+    request: CancelMessageRequest,
+) -> Result<CancelMessageResponse, Error> {
+    let message = service.cancel_message(caller, &request.id).await?;
+    Ok(CancelMessageResponse { message: Some(message.into()) })
 }
 
 /// `ListMessages`.

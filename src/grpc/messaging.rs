@@ -10,11 +10,11 @@ use crate::contract::messages;
 use crate::grpc::GrpcApi;
 use crate::proto::messaging_service_server::MessagingService;
 use crate::proto::{
-    AddOptOutRequest, AddOptOutResponse, ExplainMessageRequest, ExplainMessageResponse, GetMessageRequest,
-    GetMessageResponse, GetMessageStatusRequest, GetMessageStatusResponse, ListMessagesRequest, ListMessagesResponse,
-    ListOptOutsRequest, ListOptOutsResponse, RefreshStatusBulkRequest, RefreshStatusBulkResponse, RefreshStatusRequest,
-    RefreshStatusResponse, RemoveOptOutRequest, RemoveOptOutResponse, SendSingleRequest, SendSingleResponse,
-    WatchMessagesRequest, WatchMessagesResponse,
+    AddOptOutRequest, AddOptOutResponse, CancelMessageRequest, CancelMessageResponse, ExplainMessageRequest,
+    ExplainMessageResponse, GetMessageRequest, GetMessageResponse, GetMessageStatusRequest, GetMessageStatusResponse,
+    ListMessagesRequest, ListMessagesResponse, ListOptOutsRequest, ListOptOutsResponse, RefreshStatusBulkRequest,
+    RefreshStatusBulkResponse, RefreshStatusRequest, RefreshStatusResponse, RemoveOptOutRequest, RemoveOptOutResponse,
+    SendSingleRequest, SendSingleResponse, WatchMessagesRequest, WatchMessagesResponse,
 };
 
 /// A stream of answers.
@@ -90,6 +90,14 @@ impl MessagingService for GrpcApi {
     ) -> Result<Response<ExplainMessageResponse>, Status> {
         let (caller, call, request) = Self::enter(request)?;
         call.answer(messages::explain_message(&self.service, &caller, request).await)
+    }
+
+    async fn cancel_message(
+        &self,
+        request: Request<CancelMessageRequest>,
+    ) -> Result<Response<CancelMessageResponse>, Status> {
+        let (caller, call, request) = Self::enter(request)?;
+        call.answer(messages::cancel_message(&self.service, &caller, request).await)
     }
 
     async fn list_opt_outs(

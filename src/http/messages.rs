@@ -13,8 +13,9 @@ use crate::http::openapi::streams;
 use crate::http::problem::Problem;
 use crate::http::transcode::{Answer, Asked};
 use crate::proto::{
-    ExplainMessageRequest, ExplainMessageResponse, GetMessageRequest, GetMessageResponse, ListMessagesRequest,
-    ListMessagesResponse, SendSingleRequest, SendSingleResponse, WatchMessagesRequest,
+    CancelMessageRequest, CancelMessageResponse, ExplainMessageRequest, ExplainMessageResponse, GetMessageRequest,
+    GetMessageResponse, ListMessagesRequest, ListMessagesResponse, SendSingleRequest, SendSingleResponse,
+    WatchMessagesRequest,
 };
 
 /// The routes.
@@ -23,6 +24,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::message(Method::POST, "/api/v1/messages", "SendSingle", post(send)),
         Endpoint::message(Method::GET, "/api/v1/messages", "ListMessages", get(list)),
         Endpoint::message(Method::GET, "/api/v1/messages/{id}", "GetMessage", get(one)),
+        Endpoint::message(Method::POST, "/api/v1/messages/{id}/cancel", "CancelMessage", post(cancel)),
         Endpoint::message(Method::GET, "/api/v1/messages/{id}/explain", "ExplainMessage", get(explain)),
         Endpoint::new(Method::GET, "/api/v1/messages/watch", About::Operation(streams::watch_messages), get(watch)),
     ]
@@ -33,6 +35,13 @@ async fn send(
     asked: Asked<SendSingleRequest>,
 ) -> Result<Answer<SendSingleResponse>, Problem> {
     Ok(Answer(messages::send_single(&api.service, &asked.caller, asked.message, None).await?))
+}
+
+async fn cancel(
+    State(api): State<HttpApi>,
+    asked: Asked<CancelMessageRequest>,
+) -> Result<Answer<CancelMessageResponse>, Problem> {
+    Ok(Answer(messages::cancel_message(&api.service, &asked.caller, asked.message).await?))
 }
 
 async fn list(

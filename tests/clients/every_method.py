@@ -83,6 +83,8 @@ added = call(M, "AddOptOut", destination="0030 6900000099")
 assert (added.opt_out.destination, added.opt_out.source, added.added) == ("+306900000099", 1, True), added
 assert list(call(M, "ListOptOuts").opt_outs) == [added.opt_out]
 assert call(M, "RemoveOptOut", destination="+306900000099").removed
+later = call(M, "SendSingle", destination="+306900000001", text="Hi", scheduled_at="2026-12-31T00:00:00Z").message
+assert call(M, "CancelMessage", id=later.id).message.status == 8
 assert call(M, "ExplainMessage", id=sent.message.id).entries[0].kind == 1
 events = call(M, "RefreshStatusBulk", campaign_id=campaign.id)
 assert [e.WhichOneof("event") for e in events] == ["result", "summary"]

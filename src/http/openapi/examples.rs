@@ -14,6 +14,7 @@ pub(super) fn of(schema: &str) -> Option<Value> {
         }),
         "Message" => message(),
         "GetMessageResponse" => json!({"message": message()}),
+        "CancelMessageResponse" => json!({"message": cancelled()}),
         "ListMessagesResponse" => json!({"messages": [message()], "nextPageToken": "3q2-7wHLnm0"}),
         "ExplainMessageResponse" => json!({"message": {"id": "01a20762-62b4-7b8a-8a8e-907d10eb0561", "ownerId": "1",
             "destination": "+3069******01", "status": "MESSAGE_STATUS_SENT"},
@@ -48,6 +49,11 @@ pub(super) fn of(schema: &str) -> Option<Value> {
             "to": "MESSAGE_STATUS_SENT", "at": "2026-11-23T07:50:18.042463Z"}}),
         _ => return None,
     })
+}
+
+fn cancelled() -> Value {
+    json!({"id": "01a20762-62b4-7b8a-8a8e-907d10eb0561", "ownerId": "1", "destination": "+306900000001", "text": "Hello",
+        "sender": "Sandbox", "status": "MESSAGE_STATUS_CANCELLED", "scheduledAt": "2026-11-24T07:50:18Z"})
 }
 
 fn message() -> Value {

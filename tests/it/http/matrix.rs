@@ -78,8 +78,8 @@ fn asked(operation: &str) -> Option<Vec<(&'static str, &'static str)>> {
             ("", r#"{"refreshStatusBulk":{"campaignId":"{C}","ownerId":"{U}"}}"#),
         ],
         // They name something in the path.
-        "GetMessage" | "ExplainMessage" | "GetCampaign" | "GetCampaignStats" | "WatchCampaign" | "mittoMessage"
-        | "StartCampaign" | "PauseCampaign" | "ResumeCampaign" | "CancelCampaign" => vec![("", "")],
+        "GetMessage" | "CancelMessage" | "ExplainMessage" | "GetCampaign" | "GetCampaignStats" | "WatchCampaign"
+        | "mittoMessage" | "StartCampaign" | "PauseCampaign" | "ResumeCampaign" | "CancelCampaign" => vec![("", "")],
         // Everything in them is the caller's own, or open to whoever has the URL.
         "CreateCampaign" | "openStream" => Vec::new(),
         _ => return None,
@@ -98,7 +98,7 @@ fn request(rpc: &str) -> Option<Vec<&'static str>> {
             vec![r#"{"providerMessageId":"{P}"}"#, r#"{"providerMessageId":"x","ownerId":"{U}"}"#]
         }
         "RefreshStatusBulk" => vec![r#"{"campaignId":"{C}"}"#, r#"{"campaignId":"{C}","ownerId":"{U}"}"#],
-        "GetMessage" | "ExplainMessage" => vec![r#"{"id":"{M}"}"#],
+        "GetMessage" | "CancelMessage" | "ExplainMessage" => vec![r#"{"id":"{M}"}"#],
         "ListMessages" => vec![r#"{"campaignId":"{C}"}"#, r#"{"ownerId":"{U}"}"#],
         "WatchMessages" => vec![r#"{"campaignId":"{C}","resumeToken":"x"}"#, r#"{"ownerId":"{U}"}"#],
         "ListOptOuts" | "ListCampaigns" | "ListAuditEvents" => vec![r#"{"ownerId":"{U}"}"#],

@@ -38,6 +38,7 @@ pub(super) struct Script {
     pub(super) refresh: VecDeque<RefreshStatusResponse>,
     pub(super) bulk: VecDeque<Vec<Step>>,
     pub(super) explain: VecDeque<ExplainMessageResponse>,
+    pub(super) cancel: VecDeque<CancelMessageResponse>,
     pub(super) campaign: VecDeque<Campaign>,
     pub(super) stats: VecDeque<CampaignStats>,
     pub(super) added: VecDeque<Result<AddRecipientsResponse, Status>>,
@@ -171,6 +172,10 @@ impl MessagingService for Service {
 
     async fn explain_message(&self, request: Request<ExplainMessageRequest>) -> Answer<ExplainMessageResponse> {
         self.next(&request, |script| script.explain.pop_front()).map(Response::new)
+    }
+
+    async fn cancel_message(&self, request: Request<CancelMessageRequest>) -> Answer<CancelMessageResponse> {
+        self.next(&request, |script| script.cancel.pop_front()).map(Response::new)
     }
 
     async fn list_opt_outs(&self, _: Request<ListOptOutsRequest>) -> Answer<ListOptOutsResponse> {

@@ -4,8 +4,8 @@ use messaging::proto::MessageStatus::{Failed, Queued, Sending, Unspecified};
 use messaging::proto::explain_message_response::Entry;
 use messaging::proto::get_message_status_response::Sender;
 use messaging::proto::{
-    Campaign, CampaignState, CampaignStats, Encoding, ExplainMessageResponse, GetMessageStatusResponse, HistoryKind,
-    ListMessagesResponse, Message, MessageStatus, RefreshStatusResponse,
+    Campaign, CampaignState, CampaignStats, CancelMessageResponse, Encoding, ExplainMessageResponse,
+    GetMessageStatusResponse, HistoryKind, ListMessagesResponse, Message, MessageStatus, RefreshStatusResponse,
 };
 use pbjson_types::Timestamp;
 
@@ -98,6 +98,14 @@ async fn an_explanation_is_the_record_and_what_happened_to_it() {
     2027-01-15T08:00:01Z  FENCED       QUEUED → SENDING       attempt 1
     2027-01-15T08:00:02Z  SETTLED      SENDING → FAILED       attempt 1   {"http":400.0}
     "#);
+}
+
+#[tokio::test]
+async fn a_cancelled_message_is_shown_as_it_is_then() {
+    let cancelled = Message { status: MessageStatus::Cancelled.into(), ..message() };
+    let answer = CancelMessageResponse { message: Some(cancelled) };
+    let text = out(Script { cancel: [answer].into(), ..Default::default() }, &["cancel", "x"]).await;
+    assert!(text.starts_with("status       CANCELLED\nid           01938c5e-"), "{text}");
 }
 
 #[tokio::test]

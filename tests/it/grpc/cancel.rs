@@ -1,0 +1,76 @@
+//! `CancelMessage`: what waits is taken back, what is on its way is not, and no message is both cancelled and sent.
+
+use std::collections::BTreeSet;
+
+use messaging::proto::{CancelMessageRequest, Message, MessageStatus, SendSingleRequest};
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use super::send::to;
+use crate::support::app::{Client, TestApp};
+use crate::support::database::on_both_databases;
+
+async fn cancel(client: &mut Client, id: &str) -> Result<Message, Status> {
+    let answer = client.cancel_message(CancelMessageRequest { id: id.to_owned() }).await?;
+    Ok(answer.into_inner().message.unwrap())
+}
+
+/// A message that waits for a minute.
+async fn waiting(app: &TestApp, client: &mut Client, destination: &str) -> String {
+    let at = app.clock.now() + jiff::SignedDuration::from_mins(1);
+    let scheduled_at = Some(pbjson_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() });
+    let sent = client.send_single(SendSingleRequest { scheduled_at, ..to(destination) }).await.unwrap();
+    sent.into_inner().message.unwrap().id
+}
+
+on_both_databases! { TestApp::start =>
+    async fn what_waits_is_taken_back_once_and_for_all(app) {
+        let mut alice = app.alice();
+        let id = waiting(&app, &mut alice, "+306900000001").await;
+        for _ in 0..2 {
+            assert_eq!(cancel(&mut alice, &id).await.unwrap().status(), MessageStatus::Cancelled);
+        }
+        app.advance(120);
+        app.run_due().await;
+        assert!(app.ledger("").await.is_empty());
+    }
+
+    async fn what_was_sent_is_not_and_anothers_is_nobodys(app) {
+        let mut alice = app.alice();
+        let sent = alice.send_single(to("+306900000001")).await.unwrap().into_inner().message.unwrap();
+        let refused = cancel(&mut alice, &sent.id).await.unwrap_err();
+        let info = refused.get_error_details().error_info().unwrap().clone();
+        assert_eq!((refused.code(), info.reason.as_str()), (Code::FailedPrecondition, "MESSAGE_STATE"));
+        assert_eq!(info.metadata["status"], "sent");
+        let id = waiting(&app, &mut alice, "+306900000001").await;
+        assert_eq!(cancel(&mut app.bob(), &id).await.unwrap_err().code(), Code::NotFound);
+        assert_eq!(cancel(&mut alice, "x").await.unwrap_err().code(), Code::InvalidArgument);
+        assert_eq!(cancel(&mut alice, &id).await.unwrap().status(), MessageStatus::Cancelled);
+    }
+
+    async fn a_message_is_cancelled_or_sent_and_the_answer_is_true(app) {
+        let mut alice = app.alice();
+        let mut ids = Vec::new();
+        for n in 0..40 {
+            ids.push(waiting(&app, &mut alice, &format!("+3069000{n:03}01")).await);
+        }
+        app.advance(61);
+        app.service.run_timers().await.unwrap();
+        let cancels = ids.iter().map(|id| {
+            let (mut alice, id) = (alice.clone(), id.clone());
+            async move { cancel(&mut alice, &id).await.map(|_| id).ok() }
+        });
+        let sending = async {
+            for _ in 0..8 {
+                app.run_due().await;
+            }
+        };
+        let (cancelled, ()) = tokio::join!(futures::future::join_all(cancels), sending);
+        app.run_due().await;
+        let cancelled: BTreeSet<String> = cancelled.into_iter().flatten().collect();
+        for id in &ids {
+            let sent = app.ledger(&format!("reference={id}")).await.len();
+            assert_eq!(sent, usize::from(!cancelled.contains(id)), "sent, or cancelled");
+        }
+    }
+}
