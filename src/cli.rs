@@ -125,7 +125,7 @@ pub async fn run(
         }
     };
     let done = match command {
-        Command::Serve(serve) => serve.run(env, out).await,
+        Command::Serve(serve) => Box::pin(serve.run(env, out)).await,
         Command::Sandbox(sandbox) => sandbox.run(&env, out).await,
         Command::Migrate(database) => database.migrate(env, out).await,
         Command::CheckConfig(check) => check.run(&env, out).await,
