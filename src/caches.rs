@@ -2,6 +2,7 @@
 //! says so, and the next reader counts them anew; what other replicas change is seen a moment later.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
@@ -21,7 +22,7 @@ const CAPACITY: u64 = 10_000;
 #[derive(Clone)]
 pub struct Users {
     store: Store,
-    known: Cache<OwnerId, User>,
+    known: Cache<OwnerId, Arc<User>>,
 }
 
 impl Users {
@@ -32,11 +33,12 @@ impl Users {
     }
 
     /// A user, as of so long ago at most.
-    pub async fn get(&self, id: OwnerId) -> Result<User, Error> {
+    pub async fn get(&self, id: OwnerId) -> Result<Arc<User>, Error> {
         if let Some(user) = self.known.get(&id).await {
             return Ok(user);
         }
         let user = self.store.user(id).await?.ok_or_else(|| Error::NotFound(Resource::User, id.to_string()))?;
+        let user = Arc::new(user);
         self.known.insert(id, user.clone()).await;
         Ok(user)
     }

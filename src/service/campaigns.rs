@@ -78,7 +78,8 @@ impl Service {
         let key = idempotency_key(&request.idempotency_key, || new.as_ref().map(fingerprint), &mut violations);
         let (Some(new), true) = (new, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
         if let Some(sender) = new.sender.clone().map(SenderId::from_stored) {
-            self.sender_of(&self.inner.users.get(caller.user).await?, Some(sender))?;
+            let user = self.inner.users.get(caller.user).await?;
+            self.sender_of(&user, Some(sender))?;
         }
         match self.inner.store.create_campaign(new, key).await? {
             CampaignInsert::Made(campaign) => Ok(*campaign),
