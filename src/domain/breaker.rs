@@ -14,8 +14,8 @@ const WEIGHT: f64 = 0.1;
 const TRIP: f64 = 0.7;
 /// An owner whose last call is older says nothing of now.
 const ACTIVE: SignedDuration = SignedDuration::from_mins(1);
-/// Past this many accounts those that were not called lately are forgotten.
-const ACCOUNTS: usize = 256;
+/// Past so many accounts, or owners of one, those that did not call lately are forgotten.
+const REMEMBERED: usize = 256;
 
 /// A moving share of failures.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,19 +43,39 @@ struct Last {
 struct Calls {
     share: Share,
     owners: HashMap<OwnerId, Last>,
+    /// Past so many it is looked for those that did not call lately.
+    most: usize,
     /// When it tripped last, and by whose calls.
     tripped: Option<(Timestamp, BTreeSet<OwnerId>)>,
 }
 
 impl Calls {
+    /// Takes in one call. Most look at nobody else's.
+    fn take(&mut self, owner: OwnerId, failed: bool, now: Timestamp) {
+        self.share.take(failed);
+        self.owners.insert(owner, Last { failed, at: now });
+        if self.share.is_over() || self.owners.len() > self.most {
+            self.owners.retain(|_, last| is_recent(last.at, now));
+            // Twice as many as are left, so that many owners are not gone through for each call.
+            self.most = REMEMBERED.max(2 * self.owners.len());
+        }
+    }
+
     /// Those whose last call failed, if together they say that the account is unhealthy: nobody's goes well, or several
     /// owners' fail.
     fn failing(&self) -> Option<BTreeSet<OwnerId>> {
+        if !self.share.is_over() {
+            return None;
+        }
         let failing: BTreeSet<_> =
             self.owners.iter().filter(|(_, last)| last.failed).map(|(owner, _)| *owner).collect();
         let says = failing.len() >= 2 || failing.len() == self.owners.len();
-        (says && self.share.is_over()).then_some(failing)
+        says.then_some(failing)
     }
+}
+
+fn is_recent(at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(at) < ACTIVE
 }
 
 /// The gate that a call trips.
@@ -86,17 +106,15 @@ impl Breakers {
             return Trip::Provider;
         }
         let failed = matches!(signal, Signal::Unhealthy(_) | Signal::Unreachable(_));
-        let recent = |at: Timestamp| now.duration_since(at) < ACTIVE;
-        if self.accounts.len() >= ACCOUNTS {
-            self.accounts.retain(|_, calls| calls.owners.values().any(|last| recent(last.at)));
+        if self.accounts.len() >= REMEMBERED && !self.accounts.contains_key(account) {
+            self.accounts.retain(|_, calls| calls.owners.values().any(|last| is_recent(last.at, now)));
         }
         let calls = self.accounts.entry(account.to_owned()).or_default();
-        calls.share.take(failed);
-        calls.owners.insert(owner, Last { failed, at: now });
-        calls.owners.retain(|_, last| recent(last.at));
+        calls.take(owner, failed, now);
         let Some(failing) = calls.failing() else { return Trip::None };
         *calls = Calls { tripped: Some((now, failing)), ..Calls::default() };
-        let tripped = self.accounts.values().filter_map(|calls| calls.tripped.as_ref()).filter(|(at, _)| recent(*at));
+        let tripped =
+            self.accounts.values().filter_map(|calls| calls.tripped.as_ref()).filter(|(at, _)| is_recent(*at, now));
         let accounts = tripped.clone().count();
         let owners: BTreeSet<_> = tripped.flat_map(|(_, owners)| owners).collect();
         if accounts >= 2 && owners.len() >= 2 {

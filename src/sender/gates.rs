@@ -47,6 +47,11 @@ impl Gates {
         self.known.load().get(name).map_or(Holding::Free, |gate| gate.holding)
     }
 
+    /// How many probes of this gate have failed in a row, on whatever replica.
+    pub(super) fn failed_probes(&self, name: &str) -> usize {
+        self.known.load().get(name).map_or(0, |gate| usize::try_from(gate.failed_probes).unwrap_or(0))
+    }
+
     /// Whether this gate holds sends back now.
     pub(super) fn is_held(&self, name: &str, now: Timestamp) -> bool {
         self.circuit(name, now) != Circuit::Closed

@@ -1,6 +1,6 @@
 //! The queue, taken in turns: single sends before campaigns, owners one after the other, held accounts left alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
 use jiff::SignedDuration;
@@ -234,7 +234,7 @@ impl Sender {
             }
             // The next one if there is nothing to claim in one: all that it has due may be set aside, or another replica's.
             let mut leased = Vec::new();
-            for partition in partitions {
+            for partition in in_turn(partitions, self.inner.gates.failed_probes(&gate)) {
                 let claimed = self.claim(vec![(partition.clone(), 1)], BTreeMap::new(), By::Probe).await?;
                 done += claimed.leased.len() + claimed.dropped.len();
                 leased = claimed.leased;
@@ -251,6 +251,18 @@ impl Sender {
         }
         Ok(done)
     }
+}
+
+/// These partitions, the owners in turn by how many probes have failed: one whose messages never go well keeps the gate held at
+/// every other probe at most.
+fn in_turn(mut partitions: Vec<&Partition>, failed: usize) -> Vec<&Partition> {
+    let owners: BTreeSet<_> = partitions.iter().map(|partition| partition.owner).collect();
+    let owners: Vec<_> = owners.into_iter().collect();
+    let first = failed.checked_rem(owners.len()).unwrap_or(0);
+    let after =
+        |owner| owners.iter().position(|one| *one == owner).map(|at| (at + owners.len() - first) % owners.len());
+    partitions.sort_by_key(|partition| after(partition.owner));
+    partitions
 }
 
 /// The partition's account and its rate, if it has one.

@@ -63,6 +63,16 @@ fn accounts_that_are_not_called_any_more_are_forgotten() {
     assert!(format!("{breakers:?}").matches("Calls").count() <= 256);
 }
 
+#[test]
+fn owners_who_do_not_call_any_more_are_forgotten() {
+    let mut breakers = Breakers::default();
+    for n in 0..5000 {
+        let now = start() + SignedDuration::from_millis(n * 500);
+        breakers.record("a", OwnerId(n), Signal::Healthy, now);
+    }
+    assert!(format!("{breakers:?}").matches("Last").count() <= 512);
+}
+
 proptest! {
     #[test]
     fn an_owner_alone_never_trips_what_another_uses_well(

@@ -81,6 +81,26 @@ on_both_databases! { TestApp::start =>
         assert!(app.store.gates().await.unwrap().iter().all(|gate| gate.holding == Holding::Free));
     }
 
+    async fn an_owner_whose_probes_all_fail_does_not_take_every_probe(app) {
+        // Nobody else has called for a while: her lost answers alone open the breaker, and she has more that waits.
+        let lost = || SendSingleRequest { delivery_guarantee: 2, ..to("+306900000010") };
+        let (mut alice, mut bob) = (app.alice(), app.bob());
+        for _ in 0..12 {
+            send(&mut alice, lost()).await;
+        }
+        assert_eq!(gate(&app, ACCOUNT).await.holding, Holding::Unhealthy);
+        for _ in 0..6 {
+            assert_eq!(send(&mut alice, lost()).await.status(), MessageStatus::Queued);
+        }
+        let waits = send(&mut bob, to("+306900000001")).await;
+        assert_eq!(waits.status(), MessageStatus::Queued);
+        for _ in 0..2 {
+            app.advance(30);
+            app.run_due().await;
+        }
+        assert!(matches!(status(&mut bob, &waits.id).await, MessageStatus::Sent | MessageStatus::Delivered));
+    }
+
     async fn a_429_holds_its_account_for_everyone_and_no_other_account(app) {
         let (mut alice, mut bob) = (app.alice(), app.bob());
         assert_eq!(send(&mut alice, to("+306900000009")).await.status(), MessageStatus::Queued);
