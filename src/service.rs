@@ -10,6 +10,7 @@ mod health;
 mod inbound;
 mod lookup;
 mod opt_outs;
+mod paging;
 mod poll;
 mod reconcile;
 mod refresh;

@@ -10,6 +10,7 @@ use crate::domain::ids::OwnerId;
 use crate::domain::page;
 use crate::error::{Error, Violation};
 use crate::service::Service;
+use crate::service::paging::Paging;
 use crate::store::{AuditFilter, Audited, Store};
 
 /// How often it is told of a caller that it acts as another owner.
@@ -61,16 +62,26 @@ impl Service {
         self.inner.store.acting(actor(caller))
     }
 
-    /// Whose things a request is about, as [`Caller::owner`] has it. That a caller acts as another is written down.
+    /// Whose things a request is about, as [`Caller::owner`] has it. That a caller acts as another is written down beside the call:
+    /// a database that takes no write is no reason not to read.
     pub(super) async fn owner_of(&self, caller: &Caller, named: Option<i64>) -> Result<OwnerId, Error> {
         let owner = caller.owner(named)?;
         let pair = (caller.user, owner);
         if owner != caller.user && self.inner.told_of.0.get(&pair).await.is_none() {
-            // A user who does not exist is nobody to act as, and found out where it matters.
-            if self.inner.users.get(owner).await.is_ok() {
-                self.store_of(caller).note_act(Act::ActedAs, Some(owner), "").await?;
-                self.inner.told_of.0.insert(pair, ()).await;
-            }
+            self.inner.told_of.0.insert(pair, ()).await;
+            let (service, store) = (self.clone(), self.store_of(caller));
+            self.inner.lifecycle.spawn(async move {
+                let told = match service.inner.users.get(owner).await {
+                    Ok(_) => store.note_act(Act::ActedAs, Some(owner), "").await.map_err(Error::from),
+                    // Nobody to act as; the call finds that out itself.
+                    Err(Error::NotFound(..)) => Ok(()),
+                    Err(e) => Err(e),
+                };
+                if let Err(e) = told {
+                    service.inner.told_of.0.invalidate(&pair).await;
+                    tracing::warn!(cause = e.cause(), "it was not written down that a caller acts as another");
+                }
+            });
         }
         Ok(owner)
     }
@@ -79,28 +90,20 @@ impl Service {
     pub async fn list_audit_events(&self, caller: &Caller, request: &ListAuditEvents) -> Result<AuditPage, Error> {
         caller.require(Scope::Ops)?;
         let mut violations = Vec::new();
-        let size = page::size(request.page_size);
-        if size.is_none() {
-            violations.push(Violation::new("page_size", "must not be negative"));
-        }
         let act = (request.act != 0).then(|| i16::try_from(request.act).ok().and_then(Act::from_number));
         if act == Some(None) {
             violations.push(Violation::new("act", "is not an act that this service knows"));
         }
         let filters = format!("audit/{:?}/{}", request.owner_id, request.act);
-        let token = Some(request.page_token.as_str()).filter(|token| !token.is_empty());
-        let before = token.map(|token| page::open_number(&filters, token)).transpose().unwrap_or_else(|e| {
-            violations.push(Violation::new("page_token", e));
-            None
-        });
-        let (Some(size), true) = (size, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
+        let asked = (request.page_size, request.page_token.as_str());
+        let (page, before) = Paging::read(filters, asked, page::open_number, &mut violations);
+        if !violations.is_empty() {
+            return Err(Error::Invalid(violations));
+        }
         let _turn = self.inner.admission.list(caller.user).await;
         let filter = AuditFilter { owner: request.owner_id.map(OwnerId), act: act.flatten(), before };
-        let mut acts = self.inner.store.audit(filter, size + 1).await?;
-        let more = i64::try_from(acts.len()).unwrap_or(i64::MAX) > size;
-        acts.truncate(usize::try_from(size).unwrap_or(usize::MAX));
-        let last = acts.last().filter(|_| more);
-        let next_page_token = last.map_or_else(String::new, |done| page::seal(&filters, &done.id.to_be_bytes()));
+        let mut acts = self.inner.store.audit(filter, page.limit()).await?;
+        let next_page_token = page.cut(&mut acts, |done| done.id.to_be_bytes().to_vec());
         Ok(AuditPage { acts, next_page_token })
     }
 }

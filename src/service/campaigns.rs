@@ -19,6 +19,7 @@ use crate::domain::template::Template;
 use crate::domain::text::MessageText;
 use crate::error::{Error, Resource, Violation};
 use crate::service::Service;
+use crate::service::paging::Paging;
 use crate::service::send::{digest, idempotency_key, parse_guarantee};
 use crate::store::CampaignInsert;
 
@@ -100,24 +101,14 @@ impl Service {
         let owner = self.owner_of(caller, request.owner_id).await?;
         let filters = format!("campaigns/{owner}");
         let mut violations = Vec::new();
-        let size = page::size(request.page_size).unwrap_or_else(|| {
-            violations.push(Violation::new("page_size", "must not be negative"));
-            0
-        });
-        let token = Some(request.page_token.as_str()).filter(|token| !token.is_empty());
-        let before = token.map(|token| page::open_number(&filters, token)).transpose().unwrap_or_else(|e| {
-            violations.push(Violation::new("page_token", e));
-            None
-        });
+        let asked = (request.page_size, request.page_token.as_str());
+        let (page, before) = Paging::read(filters, asked, page::open_number, &mut violations);
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }
         let _turn = self.inner.admission.list(caller.user).await;
-        let mut campaigns = self.inner.store.campaigns(owner, before.map(CampaignId), size + 1).await?;
-        let more = i64::try_from(campaigns.len()).unwrap_or(i64::MAX) > size;
-        campaigns.truncate(usize::try_from(size).unwrap_or(usize::MAX));
-        let last = campaigns.last().filter(|_| more);
-        let next_page_token = last.map_or_else(String::new, |c| page::seal(&filters, &c.id.0.to_be_bytes()));
+        let mut campaigns = self.inner.store.campaigns(owner, before.map(CampaignId), page.limit()).await?;
+        let next_page_token = page.cut(&mut campaigns, |campaign| campaign.id.0.to_be_bytes().to_vec());
         Ok(CampaignPage { campaigns, next_page_token })
     }
 

@@ -8,6 +8,7 @@ use crate::domain::phone::Msisdn;
 use crate::error::{Error, Resource, Violation};
 use crate::provider::Snapshot;
 use crate::service::Service;
+use crate::service::paging::Paging;
 use crate::store::Filter;
 
 /// Which messages to list.
@@ -51,10 +52,6 @@ impl Service {
         let owner = self.owner_of(caller, request.owner_id).await?;
         let mut violations = Vec::new();
         let mut keep = |field: &str, e: &dyn std::fmt::Display| violations.push(Violation::new(field, e));
-        let size = page::size(request.page_size);
-        if size.is_none() {
-            keep("page_size", &"must not be negative");
-        }
         let status = Status::from_number(request.status);
         if status.is_none() && request.status != 0 {
             keep("status", &"is not a status that this service knows");
@@ -65,23 +62,16 @@ impl Service {
             None
         });
         let filters = format!("messages/{owner}/{:?}/{}/{}", request.campaign_id, request.status, request.destination);
-        let before = Some(request.page_token.as_str()).filter(|t| !t.is_empty());
-        let before = before.map(|token| page::open_id(&filters, token)).transpose().unwrap_or_else(|e| {
-            keep("page_token", &e);
-            None
-        });
+        let asked = (request.page_size, request.page_token.as_str());
+        let (page, before) = Paging::read(filters, asked, page::open_id, &mut violations);
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }
-        let size = size.unwrap_or_default();
         let filter = Filter { campaign: request.campaign_id.map(CampaignId), status, destination };
         let store = &self.inner.store;
         let _turn = self.inner.admission.list(caller.user).await;
-        let mut messages = store.messages(owner, &filter, before.map(MessageId), size + 1).await?;
-        let more = i64::try_from(messages.len()).unwrap_or(i64::MAX) > size;
-        messages.truncate(usize::try_from(size).unwrap_or(usize::MAX));
-        let last = messages.last().filter(|_| more);
-        let next_page_token = last.map_or_else(String::new, |m| page::seal(&filters, m.id.0.as_bytes()));
+        let mut messages = store.messages(owner, &filter, before.map(MessageId), page.limit()).await?;
+        let next_page_token = page.cut(&mut messages, |message| message.id.0.as_bytes().to_vec());
         Ok(MessagePage { messages, next_page_token })
     }
 

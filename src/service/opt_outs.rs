@@ -3,8 +3,9 @@
 use crate::auth::{Caller, Scope};
 use crate::domain::page;
 use crate::domain::phone::Msisdn;
-use crate::error::{Error, Violation};
+use crate::error::Error;
 use crate::service::Service;
+use crate::service::paging::Paging;
 use crate::store::{OptOut, OptOutSource};
 
 /// Which numbers to list.
@@ -33,25 +34,16 @@ impl Service {
         caller.require(Scope::MessagesRead)?;
         let owner = self.owner_of(caller, request.owner_id).await?;
         let mut violations = Vec::new();
-        let size = page::size(request.page_size);
-        if size.is_none() {
-            violations.push(Violation::new("page_size", "must not be negative"));
+        let asked = (request.page_size, request.page_token.as_str());
+        let (page, after) = Paging::read(format!("opt-outs/{owner}"), asked, page::open, &mut violations);
+        if !violations.is_empty() {
+            return Err(Error::Invalid(violations));
         }
-        let filters = format!("opt-outs/{owner}");
-        let token = Some(request.page_token.as_str()).filter(|token| !token.is_empty());
-        let after = token.map(|token| page::open(&filters, token)).transpose().unwrap_or_else(|e| {
-            violations.push(Violation::new("page_token", e));
-            None
-        });
-        let (Some(size), true) = (size, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
         let after = after.and_then(|number| String::from_utf8(number).ok()).map(Msisdn::from_stored);
         let _turn = self.inner.admission.list(caller.user).await;
-        let mut opt_outs = self.inner.store.opt_outs(owner, after.as_ref(), size + 1).await?;
-        let more = i64::try_from(opt_outs.len()).unwrap_or(i64::MAX) > size;
-        opt_outs.truncate(usize::try_from(size).unwrap_or(usize::MAX));
-        let last = opt_outs.last().filter(|_| more);
-        let seal = |last: &OptOut| page::seal(&filters, last.destination.as_str().as_bytes());
-        Ok(OptOutPage { next_page_token: last.map_or_else(String::new, seal), opt_outs })
+        let mut opt_outs = self.inner.store.opt_outs(owner, after.as_ref(), page.limit()).await?;
+        let next_page_token = page.cut(&mut opt_outs, |last| last.destination.as_str().as_bytes().to_vec());
+        Ok(OptOutPage { opt_outs, next_page_token })
     }
 
     /// Puts a number on an owner's list. Returns the entry, and whether it is new.

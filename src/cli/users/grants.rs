@@ -10,6 +10,7 @@ use crate::config::{self, Env};
 use crate::domain::allowed::Allowed;
 use crate::domain::audit::Act;
 use crate::domain::ids::OwnerId;
+use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
 use crate::service::is_account;
 
@@ -47,7 +48,9 @@ impl Grant {
                 Name::Account(name) => (&mut user.accounts, name, "account"),
             };
             let done = if adds { names.add(name) } else { names.remove(name) };
-            done.then(|| format!("{kind} {name}"))
+            // A sender ID may be somebody's number.
+            let shown = if name.starts_with('+') { Msisdn::from_stored(name.clone()).masked() } else { name.clone() };
+            done.then(|| format!("{kind} {shown}"))
         };
         let done = self.database.store(env).await?.change_user(OwnerId(self.user), act, change).await;
         match done.map_err(Failure::other)? {

@@ -60,7 +60,7 @@ on_both_databases! { TestApp::start =>
         let error = app.alice().list_messages(request).await.unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument);
         let fields = error.get_details_bad_request().unwrap().field_violations.into_iter().map(|v| v.field);
-        assert_eq!(fields.collect::<Vec<_>>(), ["page_size", "status", "destination", "page_token"]);
+        assert_eq!(fields.collect::<Vec<_>>(), ["status", "destination", "page_size", "page_token"]);
     }
 
     async fn a_page_token_is_worth_nothing_changed_or_under_other_filters(app) {

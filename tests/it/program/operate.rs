@@ -76,6 +76,8 @@ fn accounts_opt_outs_and_the_dead_are_looked_after_beside_a_serving_process() {
     let said = printed(&["queue", "cancel", later[0], later[1], "--user", &user], &env);
     assert_eq!(said, "cancelled: 0; may be at the provider, and are UNKNOWN now: 0");
 
+    let granted = printed(&["audit", "--user", &user], &env);
+    assert!(granted.contains("granted\t1\tsender +306…01") && !granted.contains("6900000001"), "{granted}");
     let acts = printed(&["audit", "--limit", "2", "--user", &user], &env);
     let acts: Vec<&str> = acts.lines().collect();
     assert!(acts[0].contains("queue_cancelled") && acts[1].contains("opt_out_removed\t1\t+306…01"), "{acts:?}");
