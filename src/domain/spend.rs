@@ -184,6 +184,13 @@ impl Account {
         Ok(())
     }
 
+    /// Whether there is no segment left, whoever it is for.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        let left = self.left(None);
+        left.today == Some(0) || left.this_month == Some(0)
+    }
+
     /// How many segments were taken since it was opened.
     #[must_use]
     pub fn taken(&self) -> i64 {

@@ -73,6 +73,11 @@ impl Accounts {
         }
     }
 
+    /// Whether one of the owners has no segment left.
+    pub(super) fn any_is_spent(&self) -> bool {
+        self.0.values().any(Account::is_spent)
+    }
+
     /// Takes a message's segments from its owner's account, or says which limit it would break.
     pub(super) fn take(&mut self, message: &Message) -> Result<(), Over> {
         match self.0.get_mut(&message.owner) {

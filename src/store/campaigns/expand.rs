@@ -1,6 +1,8 @@
 //! The expander's one transaction: a campaign's next recipients become messages together with the cursor that says so,
 //! so that an end of the process anywhere neither loses one nor makes one twice.
 
+use std::collections::HashSet;
+
 use diesel::dsl::sql;
 use diesel::sql_types::{BigInt, Bool};
 use diesel::{
@@ -134,6 +136,10 @@ async fn expand(
 ) -> Result<usize, Failure> {
     let id = campaign.id;
     if queued(tx, id).await? > pace.ceiling {
+        return Ok(0);
+    }
+    // What waits for the next day is not read again and again.
+    if Accounts::of_owner(tx, campaign.content.owner, HashSet::new()).await?.any_is_spent() {
         return Ok(0);
     }
     let rows = page(tx, keyed, (campaign.content.owner, id), &cursor.expanded_to, pace.page).await?;
