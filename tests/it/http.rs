@@ -64,7 +64,7 @@ on_both_databases! { TestApp::start =>
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }
-        for word in ["canary", "3069", crate::support::settings::ACCOUNT, "alice"] {
+        for word in ["canary", "306900000", crate::support::settings::ACCOUNT, "alice"] {
             assert!(!text.contains(word), "{word} is in\n{text}");
         }
     }
