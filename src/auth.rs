@@ -2,6 +2,7 @@
 
 pub mod keys;
 pub mod rules;
+pub mod seals;
 pub mod signatures;
 pub mod tokens;
 

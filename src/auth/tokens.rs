@@ -37,7 +37,7 @@ struct Inner {
     /// By its name.
     decoding: Vec<(Option<String>, DecodingKey)>,
     public: HashMap<String, DecodingKey>,
-    signatures: Signatures,
+    signatures: Arc<Signatures>,
     /// The claims of tokens with a good signature, by their digest: callers show the same one again and again. Whether it
     /// is their time, and whether the user still exists, is asked at every call.
     seen: RwLock<HashMap<[u8; 32], Arc<Claims>>>,
@@ -119,7 +119,7 @@ impl Tokens {
             return None;
         }
         let encoding = EncodingKey::from_secret(secrets.first()?);
-        let signatures = Signatures::under(&secrets)?;
+        let signatures = Arc::new(Signatures::under(&secrets)?);
         let decoding = rules.keys.iter().zip(&secrets);
         let decoding = decoding.map(|(key, secret)| (key.id.clone(), DecodingKey::from_secret(secret))).collect();
         let mut public = HashMap::new();
@@ -131,7 +131,7 @@ impl Tokens {
 
     /// Signatures of what is no token.
     #[must_use]
-    pub fn signatures(&self) -> &Signatures {
+    pub fn signatures(&self) -> &Arc<Signatures> {
         &self.0.signatures
     }
 
@@ -154,6 +154,13 @@ impl Tokens {
         header.kid = rules.keys.first().and_then(|key| key.id.clone());
         let token = jsonwebtoken::encode(&header, &claims, &self.0.encoding);
         token.map(SecretString::from).map_err(|_| Refused::Malformed)
+    }
+
+    /// Whether this very token was good before; it need not be now.
+    #[must_use]
+    pub fn knows(&self, token: &SecretString) -> bool {
+        let name = Sha256::digest(token.expose_secret()).into();
+        self.0.seen.read().unwrap_or_else(PoisonError::into_inner).contains_key::<[u8; 32]>(&name)
     }
 
     /// The claims of a token whose signature is good and whose header asks for nothing else.

@@ -10,7 +10,6 @@ use crate::domain::ids::OwnerId;
 use crate::domain::page;
 use crate::error::{Error, Violation};
 use crate::service::Service;
-use crate::service::paging::Paging;
 use crate::store::{AuditFilter, Audited, Store};
 
 /// How often it is told of a caller that it acts as another owner.
@@ -96,7 +95,7 @@ impl Service {
         }
         let filters = format!("audit/{:?}/{}", request.owner_id, request.act);
         let asked = (request.page_size, request.page_token.as_str());
-        let (page, before) = Paging::read(filters, asked, page::open_number, &mut violations);
+        let (page, before) = self.page(filters, asked, page::number, &mut violations);
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }

@@ -19,7 +19,6 @@ use crate::domain::template::Template;
 use crate::domain::text::MessageText;
 use crate::error::{Error, Resource, Violation};
 use crate::service::Service;
-use crate::service::paging::Paging;
 use crate::service::send::{digest, idempotency_key, parse_guarantee};
 use crate::store::CampaignInsert;
 
@@ -102,7 +101,7 @@ impl Service {
         let filters = format!("campaigns/{owner}");
         let mut violations = Vec::new();
         let asked = (request.page_size, request.page_token.as_str());
-        let (page, before) = Paging::read(filters, asked, page::open_number, &mut violations);
+        let (page, before) = self.page(filters, asked, page::number, &mut violations);
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }

@@ -8,7 +8,6 @@ use crate::domain::phone::Msisdn;
 use crate::error::{Error, Resource, Violation};
 use crate::provider::Snapshot;
 use crate::service::Service;
-use crate::service::paging::Paging;
 use crate::store::Filter;
 
 /// Which messages to list.
@@ -63,7 +62,7 @@ impl Service {
         });
         let filters = format!("messages/{owner}/{:?}/{}/{}", request.campaign_id, request.status, request.destination);
         let asked = (request.page_size, request.page_token.as_str());
-        let (page, before) = Paging::read(filters, asked, page::open_id, &mut violations);
+        let (page, before) = self.page(filters, asked, page::id, &mut violations);
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }

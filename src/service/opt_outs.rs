@@ -5,7 +5,6 @@ use crate::domain::page;
 use crate::domain::phone::Msisdn;
 use crate::error::Error;
 use crate::service::Service;
-use crate::service::paging::Paging;
 use crate::store::{OptOut, OptOutSource};
 
 /// Which numbers to list.
@@ -35,11 +34,11 @@ impl Service {
         let owner = self.owner_of(caller, request.owner_id).await?;
         let mut violations = Vec::new();
         let asked = (request.page_size, request.page_token.as_str());
-        let (page, after) = Paging::read(format!("opt-outs/{owner}"), asked, page::open, &mut violations);
+        let (page, after) = self.page(format!("opt-outs/{owner}"), asked, page::text, &mut violations);
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }
-        let after = after.and_then(|number| String::from_utf8(number).ok()).map(Msisdn::from_stored);
+        let after = after.map(Msisdn::from_stored);
         let _turn = self.inner.admission.list(caller.user).await;
         let mut opt_outs = self.inner.store.opt_outs(owner, after.as_ref(), page.limit()).await?;
         let next_page_token = page.cut(&mut opt_outs, |last| last.destination.as_str().as_bytes().to_vec());

@@ -1,34 +1,47 @@
 //! The pages of a list: what a caller asks for, and where the next one begins.
 
-use crate::domain::page::{self, Invalid};
+use crate::auth::seals::{Invalid, Seal};
+use crate::domain::page;
 use crate::error::Violation;
+use crate::service::Service;
 
-/// One page of the list that `filters` describes.
+/// One page of a list.
 pub(super) struct Paging {
-    filters: String,
+    seal: Seal,
     size: i64,
 }
 
-impl Paging {
-    /// The page that a caller asks for, and the place that it begins behind, read by `open`; what is wrong is kept in `violations`.
-    pub(super) fn read<P>(
+impl Service {
+    /// The page that a caller asks for of the list that `filters` describes, and the place that it begins behind, as `place` reads
+    /// it; what is wrong is kept in `violations`.
+    pub(super) fn page<P>(
+        &self,
         filters: String,
         (page_size, page_token): (i32, &str),
-        open: impl FnOnce(&str, &str) -> Result<P, Invalid>,
+        place: impl FnOnce(&[u8]) -> Option<P>,
         violations: &mut Vec<Violation>,
-    ) -> (Self, Option<P>) {
+    ) -> (Paging, Option<P>) {
         let size = page::size(page_size).unwrap_or_else(|| {
             violations.push(Violation::new("page_size", "must not be negative"));
             0
         });
+        let seal = self.seal(filters);
+        let open = |token| place(&seal.open(token)?).ok_or(Invalid);
         let token = Some(page_token).filter(|token| !token.is_empty());
-        let place = token.map(|token| open(&filters, token)).transpose().unwrap_or_else(|e| {
+        let place = token.map(open).transpose().unwrap_or_else(|e| {
             violations.push(Violation::new("page_token", e));
             None
         });
-        (Self { filters, size }, place)
+        (Paging { seal, size }, place)
     }
 
+    /// The tokens of the list or stream of this name.
+    pub(super) fn seal(&self, name: String) -> Seal {
+        Seal::new(self.inner.tokens.signatures(), name)
+    }
+}
+
+impl Paging {
     /// How many records to read: one more than the page holds tells whether there is another one.
     pub(super) fn limit(&self) -> i64 {
         self.size + 1
@@ -41,6 +54,6 @@ impl Paging {
         let more = records.len() > size;
         records.truncate(size);
         let last = records.last().filter(|_| more);
-        last.map_or_else(String::new, |last| page::seal(&self.filters, &place(last)))
+        last.map_or_else(String::new, |last| self.seal.seal(&place(last)))
     }
 }

@@ -139,8 +139,8 @@ impl Service {
     pub async fn refresh_bulk(&self, caller: &Caller, request: BulkRequest) -> Result<BulkStream, Error> {
         caller.require(Scope::MessagesRead)?;
         let owner = self.owner_of(caller, request.owner_id).await?;
-        let name = source::name(owner, &request);
-        let resumed = Progress::resume(&name, &request.resume_token)?;
+        let seal = self.seal(source::name(owner, &request));
+        let resumed = Progress::resume(seal, &request.resume_token)?;
         let source = Source::open(self, owner, &request, &resumed).await?;
         let steps = self.clone().walk(owner, source, resumed, request.limit.unwrap_or(usize::MAX));
         Ok(self.while_allowed(caller, steps))

@@ -10,7 +10,6 @@ mod token;
 
 use std::collections::HashSet;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::Stream;
@@ -112,17 +111,17 @@ impl Service {
         {
             return Err(Error::NotFound(Resource::Campaign, id.to_string()));
         }
-        let name = token::name(owner, &store.journal_name().await?);
+        let seal = self.seal(token::name(owner, &store.journal_name().await?));
         let horizon = store.journal_horizon().await?;
         let from = if request.resume_token.is_empty() {
             Position::before(horizon.settled)
         } else {
-            token::open(&name, &request.resume_token, horizon.end, self.inner.clock.now())
+            token::open(&seal, &request.resume_token, horizon.end, self.inner.clock.now())
                 .map_err(|e| Error::invalid("resume_token", e))?
         };
         drop(turn);
         let guest = self.inner.hub.enter(owner);
-        let changes = Reader::start(guest, Wanted { campaign, statuses }, Arc::from(name), from);
+        let changes = Reader::start(guest, Wanted { campaign, statuses }, seal, from);
         Ok(self.while_allowed(caller, changes))
     }
 }

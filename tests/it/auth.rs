@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use messaging::auth::rules::{Key, Refused, Rules};
+use messaging::auth::seals::Seal;
 use messaging::auth::tokens::Tokens;
 use messaging::domain::ids::OwnerId;
 use secrecy::SecretString;
@@ -117,6 +118,9 @@ fn keys_rotate_without_an_outage() {
     assert!(during.verify(&old, now()).is_ok() && during.verify(&new, now()).is_ok());
     assert!(after.verify(&new, now()).is_ok());
     assert_eq!(after.verify(&old, now()).err(), Some(Refused::Key));
+    let token = Seal::new(before.signatures(), "a list").seal(b"a place");
+    let open = |tokens: &Tokens| Seal::new(tokens.signatures(), "a list").open(&token);
+    assert_eq!((open(&during).as_deref(), open(&after).is_err()), (Ok(&b"a place"[..]), true));
     let signed = before.signatures().sign("x", &[b"y"]);
     assert!(during.signatures().signed("x", &[b"y"], &signed) && !after.signatures().signed("x", &[b"y"], &signed));
 }

@@ -8,6 +8,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::mpsc::{self, error::SendTimeoutError};
 use tokio::time::Instant;
 
+use crate::auth::seals::Seal;
 use crate::error::Error;
 use crate::service::watch_messages::tail::{Guest, JournalBatch};
 use crate::service::watch_messages::{MessageWatch, Wanted, Watched, WatchedChange, token};
@@ -36,7 +37,7 @@ impl From<Error> for End {
 pub(super) struct Reader {
     guest: Guest,
     wanted: Wanted,
-    name: Arc<str>,
+    seal: Seal,
     /// Everything up to here was told, or is not wanted.
     done: Position,
     told_at: Instant,
@@ -46,11 +47,11 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Starts it after `from`.
-    pub(super) fn start(guest: Guest, wanted: Wanted, name: Arc<str>, from: Position) -> MessageWatch {
+    pub(super) fn start(guest: Guest, wanted: Wanted, seal: Seal, from: Position) -> MessageWatch {
         let (buffer, mut buffered) = mpsc::channel(BUFFER);
         // Before the first read of the database: what comes meanwhile waits in the ring.
         let ring = guest.hub.ring.subscribe();
-        let mut reader = Self { guest, wanted, name, done: from, told_at: Instant::now(), buffer, ring };
+        let mut reader = Self { guest, wanted, seal, done: from, told_at: Instant::now(), buffer, ring };
         let end = Arc::new(OnceLock::new());
         let ended = end.clone();
         tokio::spawn(async move {
@@ -155,7 +156,7 @@ impl Reader {
 
     async fn emit(&mut self, at: Position, change: Option<WatchedChange>) -> Result<(), End> {
         let hub = &self.guest.hub;
-        let watched = Watched { resume_token: token::seal(&self.name, at, hub.clock.now()), change };
+        let watched = Watched { resume_token: token::write(&self.seal, at, hub.clock.now()), change };
         let stopped = pin!(hub.lifecycle.stopping());
         let sent = tokio::select! {
             sent = self.buffer.send_timeout(watched, hub.limits.patience) => sent,

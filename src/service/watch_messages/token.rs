@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use crate::auth::seals::Seal;
 use crate::domain::ids::OwnerId;
-use crate::domain::page;
 use crate::store::Position;
 
 /// How long a token can be used. What is older than this may be forgotten, and then there would be a gap.
@@ -27,17 +27,17 @@ pub(super) fn name(owner: OwnerId, journal: &str) -> String {
 }
 
 /// The token for going on after `at`.
-pub(super) fn seal(name: &str, at: Position, now: Timestamp) -> String {
+pub(super) fn write(seal: &Seal, at: Position, now: Timestamp) -> String {
     let mut payload = [0; 36];
     let numbers = now.as_microsecond().to_be_bytes().into_iter().chain(at.place.to_be_bytes());
     let all = numbers.chain(at.message.into_bytes()).chain(at.version.to_be_bytes());
     payload.iter_mut().zip(all).for_each(|(to, from)| *to = from);
-    page::seal(name, &payload)
+    seal.seal(&payload)
 }
 
-/// Opens what [`seal`] made, unless it is beyond `end` or too old.
-pub(super) fn open(name: &str, token: &str, end: i64, now: Timestamp) -> Result<Position, Unusable> {
-    let payload = page::open(name, token).map_err(|_| Unusable::Foreign)?;
+/// Reads what [`write`] made, unless it is beyond `end` or too old.
+pub(super) fn open(seal: &Seal, token: &str, end: i64, now: Timestamp) -> Result<Position, Unusable> {
+    let payload = seal.open(token).map_err(|_| Unusable::Foreign)?;
     let (given, at) = read(&payload).ok_or(Unusable::Foreign)?;
     if at.place > end {
         Err(Unusable::Beyond)

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use messaging::domain::page;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use messaging::proto::add_recipients_request::Recipient;
 use messaging::proto::campaign_service_client::CampaignServiceClient;
 use messaging::proto::messaging_service_client::MessagingServiceClient;
@@ -43,7 +44,6 @@ const FILLED: Duration = Duration::from_mins(2);
 /// Its credentials, and what it has.
 #[derive(Clone)]
 pub struct Hostile {
-    user: i64,
     token: Arc<str>,
     /// A campaign that takes recipients, and one whose messages are sent.
     draft: i64,
@@ -56,9 +56,8 @@ impl Hostile {
         let replica = &fleet.replicas[0];
         let user = replica.ask(&["user", "create", "--name", "hostile"]).await;
         let token = replica.ask(&["token", "--user", &user, "--scope", SCOPE]).await;
-        let user = user.parse().unwrap();
-        fleet.owners.lock().unwrap().push(user);
-        let mut hostile = Self { user, token: token.into(), draft: 0, sent: 0 };
+        fleet.owners.lock().unwrap().push(user.parse().unwrap());
+        let mut hostile = Self { token: token.into(), draft: 0, sent: 0 };
         let mut client = CampaignServiceClient::new(fleet.channel(0).unwrap());
         for sent in [false, true] {
             let text = "hostile {{n}}".to_owned();
@@ -102,12 +101,11 @@ impl Hostile {
         )
     }
 
-    /// A token as the service makes them, for this very request, of a stream that was never there.
+    /// A token of the form that the service gives out, of a stream that was never there.
     fn forged(&self) -> String {
         let payload: Vec<u8> = [0_i64; 4].iter().flat_map(|n| n.to_be_bytes()).chain([0]).collect();
         let digests = (0..DIGESTS as u64).flat_map(u64::to_be_bytes);
-        let name = format!("refresh/{}/campaign/{}/false", self.user, self.sent);
-        page::seal(&name, &payload.into_iter().chain(digests).collect::<Vec<_>>())
+        URL_SAFE_NO_PAD.encode([7; 16].into_iter().chain(payload).chain(digests).collect::<Vec<_>>())
     }
 }
 
