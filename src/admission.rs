@@ -3,23 +3,30 @@
 //!
 //! `docs/operations.md` has the table of what there is.
 
+mod answer;
 mod connection;
 mod connections;
+mod failures;
 mod permit;
 mod share;
 mod turns;
+mod unread;
 
+pub use answer::Answer;
 pub use connection::{Connection, Flight, Peer};
 pub use connections::{Connections, Limits as ConnectionLimits, Ticket, descriptors};
+pub use failures::Suspect;
 pub use permit::Permit;
 pub use share::{Place, Who};
 pub use turns::Turn;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::ids::OwnerId;
 use crate::error::Error;
+use failures::Failures;
 use share::{Refused, Share};
 use turns::Turns;
 
@@ -112,6 +119,8 @@ pub struct Limits {
     pub provider_reads: usize,
     /// Lists that the database is asked for, at once; more wait their turn.
     pub lists: usize,
+    /// Credentials of one address that are worth nothing, before it is asked to wait.
+    pub failures: usize,
 }
 
 impl Default for Limits {
@@ -125,6 +134,7 @@ impl Default for Limits {
             open: 256,
             provider_reads: 256,
             lists: 4,
+            failures: 100,
         }
     }
 }
@@ -143,6 +153,7 @@ struct Shares {
     open: Arc<Share>,
     provider_reads: Turns,
     lists: Turns,
+    failures: Arc<Failures>,
 }
 
 impl Admission {
@@ -159,6 +170,7 @@ impl Admission {
             open: share(limits.open),
             provider_reads: Turns::new(limits.provider_reads),
             lists: Turns::new(limits.lists),
+            failures: Arc::new(Failures::new(limits.failures)),
         }))
     }
 
@@ -194,6 +206,12 @@ impl Admission {
     #[must_use]
     pub fn taken(&self, quota: Quota) -> usize {
         self.share(quota).taken()
+    }
+
+    /// Whoever shows credentials from this address.
+    #[must_use]
+    pub fn suspect(&self, address: Option<IpAddr>) -> Suspect {
+        Suspect::at(&self.0.failures, address)
     }
 
     /// Waits until it is this owner's turn to have the provider asked for something that it waits for.

@@ -1,5 +1,6 @@
 //! One connection, as those know it who serve it: whether it is at work, and whether it is to end.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Context;
@@ -9,6 +10,8 @@ use futures::task::AtomicWaker;
 use http::Extensions;
 use tokio::time::Instant;
 use tonic::transport::server::TcpConnectInfo;
+
+use crate::admission::unread::{Answers, Unread};
 
 /// See the module.
 #[derive(Debug)]
@@ -22,6 +25,7 @@ pub struct Connection {
     since: Mutex<Instant>,
     /// Whether somebody asked by it who had credentials.
     vouched: AtomicBool,
+    answers: Answers,
     ended: AtomicBool,
     reader: AtomicWaker,
 }
@@ -34,6 +38,7 @@ impl Connection {
             asked: AtomicBool::new(false),
             since: Mutex::new(now),
             vouched: AtomicBool::new(false),
+            answers: Answers::default(),
             ended: AtomicBool::new(false),
             reader: AtomicWaker::new(),
         }
@@ -46,6 +51,18 @@ impl Connection {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         self.is_now();
         Flight(self.clone())
+    }
+
+    /// An answer is on its way by it, until what this returns is dropped.
+    pub(super) fn list(self: &Arc<Self>, answer: Arc<dyn Unread>) -> Listed {
+        Listed { number: self.answers.add(answer), connection: self.clone() }
+    }
+
+    /// Gives up answers that nobody has read on for so long, and ends it if that helped nothing for as long again.
+    pub(super) fn look_after_answers(&self, now: Instant, patience: Duration) {
+        if self.answers.look_after(now, patience) {
+            self.end();
+        }
     }
 
     /// Whoever asks by it has shown credentials: while it is at work, it makes no room.
@@ -95,6 +112,19 @@ impl Drop for Flight {
     }
 }
 
+/// An answer that is on its way.
+#[derive(Debug)]
+pub(super) struct Listed {
+    connection: Arc<Connection>,
+    number: u64,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.connection.answers.remove(self.number);
+    }
+}
+
 /// The connection of a request, as the request knows it.
 #[derive(Debug, Clone)]
 pub struct Peer {
@@ -105,6 +135,12 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// The address of whoever made the request with these extensions, if it is known.
+    #[must_use]
+    pub fn address(extensions: &Extensions) -> Option<IpAddr> {
+        extensions.get::<Self>()?.tcp.remote_addr.map(|at| at.ip())
+    }
+
     /// Notes that whoever made the request with these extensions has shown credentials.
     pub fn vouch(extensions: &Extensions) {
         if let Some(peer) = extensions.get::<Self>() {

@@ -32,13 +32,15 @@ pub struct Limits {
     pub most: usize,
     /// How long the first request may take to begin, from the connection's beginning.
     pub first: Duration,
+    /// How long an answer may stand that nobody reads on. As long again, and its connection is ended.
+    pub unread: Duration,
 }
 
 impl Limits {
     /// So many connections.
     #[must_use]
     pub fn of(most: usize) -> Self {
-        Self { most, first: Duration::from_secs(10) }
+        Self { most, first: Duration::from_secs(10), unread: Duration::from_mins(1) }
     }
 }
 
@@ -142,16 +144,17 @@ impl Connections {
         Some(Ticket { connections: self.clone(), number, connection })
     }
 
-    /// Ends those that asked for nothing in time. Returns how many.
+    /// Ends those that asked for nothing in time, and looks after answers that nobody reads. Returns how many asked for nothing.
     #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn sweep(&self) -> usize {
-        let now = Instant::now();
-        let open = self.open();
-        let late = open
-            .connections
-            .values()
-            .filter(|(_, connection)| connection.has_been_silent(now).is_some_and(|time| time >= self.0.limits.first));
-        late.inspect(|(_, connection)| connection.end()).count()
+        let (now, Limits { first, unread, .. }) = (Instant::now(), self.0.limits);
+        // What is given up may hold tickets: not under the lock.
+        let open: Vec<_> = self.open().connections.values().map(|(_, connection)| connection.clone()).collect();
+        for connection in &open {
+            connection.look_after_answers(now, unread);
+        }
+        let late = open.iter().filter(|connection| connection.has_been_silent(now).is_some_and(|time| time >= first));
+        late.inspect(|connection| connection.end()).count()
     }
 }
 
@@ -179,7 +182,7 @@ impl Open {
 }
 
 /// The network that an address belongs to: a host has a /64 of IPv6 to itself.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
         v4 @ IpAddr::V4(_) => v4,

@@ -4,7 +4,8 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::{HeaderMap, Request, Response};
+use http::request::Parts;
+use http::{Request, Response};
 use tonic::body::Body;
 use tower::Layer;
 
@@ -58,14 +59,13 @@ where
             let method = head.uri.path().trim_start_matches('/').to_owned();
             if !counted(&method) {
                 // Whoever looks whether the server lives needs no credentials; that is bounded all the same.
-                let address = head.extensions.get::<Peer>().and_then(|peer| peer.tcp.remote_addr);
-                let who = address.map_or(Who::Unknown, |at| Who::Address(at.ip()));
+                let who = Peer::address(&head.extensions).map_or(Who::Unknown, Who::Address);
                 return match call.permit.take_as(service.admission(), Quota::Open, who) {
                     Ok(()) => inner.call(Request::from_parts(head, body)).await,
                     Err(e) => Ok(call.refuse(&e).into_http()),
                 };
             }
-            let caller = match admit(&service, &call, &head.headers).await {
+            let caller = match admit(&service, &call, &head).await {
                 Ok(caller) => caller,
                 Err(e) => return Ok(call.refuse(&e).into_http()),
             };
@@ -78,8 +78,9 @@ where
     }
 }
 
-async fn admit(service: &Service, call: &Call, headers: &HeaderMap) -> Result<Caller, Error> {
-    let caller = service.authenticate(Credentials::shown(headers)).await?;
+async fn admit(service: &Service, call: &Call, head: &Parts) -> Result<Caller, Error> {
+    let shown = Credentials::shown(&head.headers);
+    let caller = service.authenticate(shown, Peer::address(&head.extensions)).await?;
     let _ = call.owner.set(caller.user.0);
     call.permit.take(service.admission(), Quota::Calls, caller.user)?;
     Ok(caller)

@@ -14,7 +14,8 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
-use crate::admission::{Flight, Peer, Permit};
+use crate::admission::{Answer, Flight, Peer, Permit};
+use crate::error::Error;
 use crate::grpc::entry::Call;
 use crate::grpc::status;
 use crate::metrics::{self, Metrics};
@@ -65,11 +66,12 @@ where
         let deadline = asked.map(|t| begun + t);
         // What the caller did not say is no promise of its to wait for so long.
         let end = deadline.or_else(|| is_prompt(&method).then(|| begun + PROMPT));
-        let flight = request.extensions().get::<Peer>().map(|peer| peer.connection.begin());
+        let peer = request.extensions().get::<Peer>().cloned();
+        let flight = peer.as_ref().map(|peer| peer.connection.begin());
         let request_id = request_id::of(request.headers());
         let call = Call { request_id, deadline, owner: Arc::default(), permit: Permit::default() };
         request.extensions_mut().insert(call.clone());
-        let record = Record { call, method, begun, code: None, metrics: self.metrics.clone(), _flight: flight };
+        let record = Record { call, method, begun, code: None, metrics: self.metrics.clone(), peer, _flight: flight };
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         Box::pin(async move {
@@ -125,6 +127,8 @@ struct Record {
     begun: Instant,
     code: Option<Code>,
     metrics: Metrics,
+    /// The connection that the answer goes out by.
+    peer: Option<Peer>,
     /// The connection is at work as long as this lives.
     _flight: Option<Flight>,
 }
@@ -144,8 +148,22 @@ impl Record {
         if let Ok(id) = HeaderValue::from_str(&self.call.request_id) {
             parts.headers.insert(request_id::HEADER, id);
         }
-        Response::from_parts(parts, Body::new(Observed { body, record: self }))
+        let peer = self.peer.take();
+        let answer = Answer::new(Observed { body, record: self }, peer.as_ref(), unread);
+        Response::from_parts(parts, Body::new(answer))
     }
+}
+
+/// The end of an answer that was given up before its caller read on.
+fn unread() -> Result<Frame<Bytes>, Status> {
+    let mut trailers = HeaderMap::new();
+    let slow = Error::Exhausted {
+        reason: "READER_TOO_SLOW",
+        message: "The answer was not read for a minute",
+        retry_after: Duration::from_secs(1),
+    };
+    status::render(&slow).add_header(&mut trailers)?;
+    Ok(Frame::trailers(trailers))
 }
 
 impl Drop for Record {

@@ -1,5 +1,6 @@
 //! The beginning of every route of the API: who calls, and the body within its limits.
 
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -40,9 +41,14 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// Lets the caller in by the request's headers alone.
-    pub(super) async fn admit(&self, service: &Service, headers: &HeaderMap) -> Result<Caller, Error> {
-        let caller = service.authenticate(Credentials::shown(headers)).await?;
+    /// Lets the caller in by what was shown from this address.
+    pub(super) async fn admit(
+        &self,
+        service: &Service,
+        shown: Option<Credentials>,
+        address: Option<IpAddr>,
+    ) -> Result<Caller, Error> {
+        let caller = service.authenticate(shown, address).await?;
         let _ = self.owner.set(caller.user.0);
         self.permit.take(service.admission(), Quota::Calls, caller.user)?;
         Ok(caller)

@@ -16,6 +16,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument as _;
 
 use crate::admission::{Peer, Permit};
+use crate::auth::Credentials;
 use crate::error::Error;
 use crate::http::entry::Call;
 use crate::http::problem::Problem;
@@ -66,7 +67,8 @@ pub(super) async fn observe(State(metrics): State<Metrics>, mut request: Request
 /// Lets in whoever may call, by the headers alone: not a byte of the body is read for anybody else.
 pub(super) async fn admitted(State(service): State<Service>, mut request: Request, next: Next) -> Response {
     let call = request.extensions().get::<Call>().cloned().unwrap_or_default();
-    match call.admit(&service, request.headers()).await {
+    let (shown, address) = (Credentials::shown(request.headers()), Peer::address(request.extensions()));
+    match call.admit(&service, shown, address).await {
         Ok(caller) => {
             Peer::vouch(request.extensions());
             request.extensions_mut().insert(caller)

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::admission::{Connections, Peer};
+use crate::admission::{Answer, Connections, Peer};
 use crate::server::tls;
 
 /// How long the head of a request may take unless a test says otherwise, from the connection's beginning or the end of the
@@ -70,11 +70,12 @@ async fn answer(
 ) -> Result<axum::response::Response, std::convert::Infallible> {
     let flight = peer.connection.begin();
     let mut request = request.map(Body::new);
-    request.extensions_mut().insert(peer);
+    request.extensions_mut().insert(peer.clone());
     let answer = router.oneshot(request).await?;
     let hold = move |e| {
         let _ = &flight;
         e
     };
-    Ok(answer.map(|body| Body::new(body.map_err(hold))))
+    let too_late = || Err(axum::Error::new(std::io::Error::other("the answer was not read in time")));
+    Ok(answer.map(|body| Body::new(Answer::new(body.map_err(hold), Some(&peer), too_late))))
 }

@@ -1,11 +1,13 @@
 //! Whom credentials stand for, and whether they still do.
 
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
 use moka::future::Cache;
 
+use crate::admission::Suspect;
 use crate::auth::rules::Refused;
 use crate::auth::{Caller, Credentials, Proof, keys};
 use crate::error::Error;
@@ -28,8 +30,8 @@ const REMEMBERED: u64 = 10_000;
 pub(super) struct KnownKeys {
     /// Digests that no key has: asking for them costs the database nothing.
     unknown: Cache<[u8; 32], ()>,
-    /// Keys whose use was noted lately.
-    noted: Cache<i64, ()>,
+    /// Digests of keys that were good lately, whose use was noted then.
+    noted: Cache<[u8; 32], ()>,
 }
 
 impl Default for KnownKeys {
@@ -42,20 +44,37 @@ impl Default for KnownKeys {
 }
 
 impl Service {
-    /// The caller behind these credentials. A key is looked up every time, so that a revoked one is refused at once.
-    pub async fn authenticate(&self, credentials: Option<Credentials>) -> Result<Caller, Error> {
+    /// The caller behind these credentials, which were shown from this address. A key is looked up every time, so that a revoked one
+    /// is refused at once.
+    pub async fn authenticate(
+        &self,
+        credentials: Option<Credentials>,
+        address: Option<IpAddr>,
+    ) -> Result<Caller, Error> {
+        let credentials = credentials.ok_or(Error::Unauthenticated(MISSING))?;
+        let suspect = self.inner.admission.suspect(address);
+        let caller = self.identify(credentials, &suspect).await;
+        if matches!(caller, Err(Error::Unauthenticated(_))) {
+            suspect.failed();
+        }
+        caller
+    }
+
+    async fn identify(&self, credentials: Credentials, suspect: &Suspect) -> Result<Caller, Error> {
         let caller = match credentials {
-            None => return Err(Error::Unauthenticated(MISSING)),
-            Some(Credentials::Bearer(token)) => {
+            Credentials::Bearer(token) => {
+                if !self.inner.tokens.knows(&token) {
+                    suspect.may_ask()?;
+                }
                 self.inner.tokens.verify(&token, self.inner.clock.now()).map_err(|why| {
                     tracing::info!(reason = %why, "a token was refused");
                     Error::Unauthenticated(if why == Refused::Expired { EXPIRED } else { INVALID })
                 })?
             }
-            Some(Credentials::ApiKey(key)) => {
+            Credentials::ApiKey(key) => {
                 // What cannot be a key is none, without a question to the database.
                 let hash = keys::is_whole(&key).then(|| keys::hash(&key)).ok_or(Error::Unauthenticated(INVALID))?;
-                self.of_key(hash).await?
+                self.of_key(hash, suspect).await?
             }
         };
         self.still_counts(&caller).await.map_err(|e| match e {
@@ -65,17 +84,21 @@ impl Service {
         Ok(caller)
     }
 
-    async fn of_key(&self, hash: [u8; 32]) -> Result<Caller, Error> {
+    async fn of_key(&self, hash: [u8; 32], suspect: &Suspect) -> Result<Caller, Error> {
         let known = &self.inner.keys;
         if known.unknown.contains_key(&hash) {
             return Err(Error::Unauthenticated(INVALID));
+        }
+        let noted = known.noted.contains_key(&hash);
+        if !noted {
+            suspect.may_ask()?;
         }
         let Some(owner) = self.inner.store.key_owner(&hash, self.inner.clock.now()).await? else {
             known.unknown.insert(hash, ()).await;
             return Err(Error::Unauthenticated(INVALID));
         };
-        if known.noted.get(&owner.key).await.is_none() {
-            known.noted.insert(owner.key, ()).await;
+        if !noted {
+            known.noted.insert(hash, ()).await;
             let store = self.inner.store.clone();
             self.inner.lifecycle.spawn(async move {
                 if let Err(e) = store.note_key_used(owner.key).await {

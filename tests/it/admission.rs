@@ -1,6 +1,8 @@
 //! Nobody takes the service from the others: shares, connections, and what strangers and tenants do to a server.
 
+mod answers;
 mod connections;
+mod failures;
 mod shares;
 mod strangers;
 mod tenants;

@@ -128,7 +128,7 @@ on_both_databases! { TestApp::start =>
     async fn a_user_who_is_disabled_and_tokens_of_before_are_refused(app) {
         let ask = async |token: String| {
             let credentials = Credentials::Bearer(token.into());
-            app.service.authenticate(Some(credentials)).await.map(drop).map_err(|e| e.message())
+            app.service.authenticate(Some(credentials), None).await.map(drop).map_err(|e| e.message())
         };
         let old = app.token(app.alice, ORDINARY);
         assert_eq!(ask(old.clone()).await, Ok(()));

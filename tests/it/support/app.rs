@@ -172,6 +172,7 @@ impl TestApp {
             open: 8,
             provider_reads: 8,
             lists: 4,
+            failures: 8,
         };
         Self::limited(kind, limits).await
     }
