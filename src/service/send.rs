@@ -93,7 +93,12 @@ impl Service {
         let print = || checked.as_ref().map(|checked| fingerprint(&request, checked));
         let key = idempotency_key(&request.idempotency_key, print, &mut violations);
         let (Some(checked), true) = (checked, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
-        let (message, limited) = self.compose(owner, &request, checked).await?;
+        let composed = self.compose(owner, &request, checked).await;
+        let (message, limited) = match (composed, key.as_ref().filter(|_| !request.dry_run)) {
+            (Ok(composed), _) => composed,
+            (Err(e), None) => return Err(e),
+            (Err(e), Some(key)) => return self.accepted_before(owner, key, deadline).await.unwrap_or(Err(e)),
+        };
         if request.dry_run {
             return self.try_out(message, limited).await;
         }
@@ -109,6 +114,21 @@ impl Service {
         match done {
             Progress::Done(sent) => sent.answer(),
             Progress::Repeat(first) => self.await_first(*first, deadline).await?.answer(),
+        }
+    }
+
+    /// The answer to a call that would be refused now, if it is a repeat: what was accepted stays so, whatever its owner may do since.
+    async fn accepted_before(
+        &self,
+        owner: OwnerId,
+        key: &IdempotencyKey,
+        deadline: Option<Instant>,
+    ) -> Option<Result<Sent, Error>> {
+        match self.inner.store.accepted_before(owner, key).await {
+            Ok(Some(Accepted::Repeat(first))) => Some(self.await_first(*first, deadline).await.and_then(Sent::answer)),
+            Ok(Some(_)) => Some(Err(Error::KeyReused)),
+            Ok(None) => None,
+            Err(e) => Some(Err(e.into())),
         }
     }
 

@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl as _;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::domain::ids::OwnerId;
+use crate::domain::ids::{MessageId, OwnerId};
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::rate::Rate;
 use crate::domain::spend::Over;
@@ -25,7 +25,7 @@ use crate::store::spend::Accounts;
 use crate::store::transaction::{Tx, on, transact};
 use crate::store::transition;
 use crate::store::writes::Writes;
-use crate::store::{Error, Store};
+use crate::store::{Error, Store, run};
 
 /// The idempotency key, which makes a call repeatable. Scoped to the message's owner and the call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,12 +88,13 @@ impl Accept {
             created_at: Instant(self.message.expires_at),
         })
     }
+}
 
-    /// The verdict on the key's record: it is ours, it is another equal call's, or it is of other content.
+impl IdempotencyKey {
+    /// The verdict on the key's record, which was there before: it is of an equal call, or of other content.
     fn judge(&self, record: &KeyRow, message: Option<Message>) -> Accepted {
-        let same = self.key.as_ref().is_some_and(|k| k.fingerprint[..] == record.fingerprint[..]);
         match message {
-            Some(message) if same => Accepted::Repeat(Box::new(message)),
+            Some(message) if self.fingerprint[..] == record.fingerprint[..] => Accepted::Repeat(Box::new(message)),
             _ => Accepted::KeyReused,
         }
     }
@@ -126,7 +127,8 @@ pub(super) async fn claim_keys(tx: &mut Tx, accepts: &[Accept], mut verdicts: Ve
     });
     let won: HashSet<Option<Guid>> = won.into_iter().collect();
     for accept in open {
-        let Some(mine) = accept.key_row().filter(|row| !won.contains(&row.message_id)) else { continue };
+        let mine = accept.key_row().filter(|row| !won.contains(&row.message_id));
+        let Some((mine, key)) = mine.zip(accept.key.as_ref()) else { continue };
         let query = keys::table.find((mine.owner_id, mine.call, mine.key));
         let record = on!(tx, |c| query.select(KeyRow::as_select()).get_result(c).await?);
         let message = match record.message_id {
@@ -136,7 +138,7 @@ pub(super) async fn claim_keys(tx: &mut Tx, accepts: &[Accept], mut verdicts: Ve
             }
             None => None,
         };
-        verdicts.insert(accept.message.id.0, accept.judge(&record, message.map(MessageRow::into_message)));
+        verdicts.insert(accept.message.id.0, key.judge(&record, message.map(MessageRow::into_message)));
     }
     Ok(verdicts)
 }
@@ -271,6 +273,19 @@ const FORGET_SQLITE: &str = "DELETE FROM idempotency_keys WHERE (owner_id, call,
     FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ?)";
 
 impl Store {
+    /// The verdict on a call with this key if an equal one, or another one, was accepted before.
+    pub async fn accepted_before(&self, owner: OwnerId, key: &IdempotencyKey) -> Result<Option<Accepted>, Error> {
+        let query = keys::table.find((owner.0, SEND_SINGLE, key.key.clone()));
+        let record: Option<KeyRow> =
+            run!(&self.db, |c| query.select(KeyRow::as_select()).get_result(c).await.optional()?);
+        let Some(record) = record else { return Ok(None) };
+        let message = match record.message_id {
+            Some(id) => self.message(owner, MessageId(id.0)).await?,
+            None => None,
+        };
+        Ok(Some(key.judge(&record, message)))
+    }
+
     /// Lets go of some keys that are older than a call can be repeated. Returns whether there may be more.
     pub async fn forget_old_keys(&self) -> Result<bool, Error> {
         let gone = transact!(&self.transactions, |tx| {

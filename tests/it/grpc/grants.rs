@@ -64,6 +64,27 @@ on_both_databases! { TestApp::start =>
         assert_eq!(app.alice().send_single(from("YourBank")).await.unwrap().into_inner().message.unwrap().sender, "YourBank");
     }
 
+    async fn a_repeat_is_answered_as_before_when_the_sender_was_taken_back(app) {
+        change(&app, app.bob, |user| assert!(user.senders.add("YourBank"))).await;
+        let mut bob = app.bob();
+        let keyed = SendSingleRequest { idempotency_key: "k".to_owned(), ..from("YourBank") };
+        let first = bob.send_single(keyed.clone()).await.unwrap().into_inner().message.unwrap();
+        change(&app, app.bob, |user| user.senders = Allowed::none()).await;
+        app.advance(6);
+        let again = bob.send_single(keyed.clone()).await.unwrap().into_inner().message.unwrap();
+        assert_eq!(again.id, first.id);
+        let other = SendSingleRequest { text: "Other".to_owned(), ..keyed.clone() };
+        assert_eq!(bob.send_single(other).await.unwrap_err().code(), Code::AlreadyExists);
+        for new in [
+            SendSingleRequest { idempotency_key: "new".to_owned(), ..keyed.clone() },
+            SendSingleRequest { dry_run: true, ..keyed.clone() },
+            from("YourBank"),
+        ] {
+            let refused = bob.send_single(new).await.unwrap_err();
+            assert_eq!(reason(&refused), (Code::PermissionDenied, "SENDER_NOT_GRANTED".to_owned()));
+        }
+    }
+
     async fn a_campaign_whose_sender_was_taken_back_is_not_started(app) {
         change(&app, app.bob, |user| assert!(user.senders.add("YourBank"))).await;
         let mut campaigns = app.campaigns_of(app.bob);
