@@ -24,6 +24,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::at_once::AtOnce;
 use crate::domain::ids::OwnerId;
 use crate::error::Error;
 use failures::Failures;
@@ -74,6 +75,18 @@ impl Quota {
             Self::Bytes => ("TOO_MANY_BYTES", "TOO_MANY_BYTES_OF_ONE_OWNER"),
             Self::Open => ("TOO_MANY_CALLS", "TOO_MANY_CALLS_OF_ONE_ADDRESS"),
         }
+    }
+
+    /// How much of it one owner may have, if it has a number of its own.
+    fn own(self, at_once: &AtOnce) -> Option<usize> {
+        let most = match self {
+            Self::Calls => at_once.calls,
+            Self::Streams => at_once.streams,
+            Self::Uploads => at_once.uploads,
+            Self::Refreshes => at_once.refreshes,
+            Self::Bytes | Self::Open => None,
+        };
+        most.and_then(|most| usize::try_from(most).ok())
     }
 
     /// When to come back: calls end in milliseconds, streams rarely.
@@ -186,9 +199,9 @@ impl Admission {
         }
     }
 
-    /// A place for `who`; refused if all are taken, or as many as one may have.
-    pub fn take(&self, quota: Quota, who: Who) -> Result<Place, Error> {
-        self.share(quota).take(who, 1).map_err(|refused| quota.refusal(refused))
+    /// A place for `who`, who may have a number of its `own`; refused if all are taken, or as many as one may have.
+    pub fn take(&self, quota: Quota, who: Who, own: Option<usize>) -> Result<Place, Error> {
+        self.share(quota).take(who, own, 1).map_err(|refused| quota.refusal(refused))
     }
 
     /// Room for the bytes of a request of `who`, none so far.

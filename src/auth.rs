@@ -10,6 +10,7 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+use crate::domain::at_once::AtOnce;
 use crate::domain::ids::OwnerId;
 use crate::error::Error;
 
@@ -81,6 +82,7 @@ pub struct Caller {
     pub user: OwnerId,
     scopes: Vec<Scope>,
     proof: Proof,
+    at_once: AtOnce,
 }
 
 impl Caller {
@@ -88,13 +90,30 @@ impl Caller {
     #[must_use]
     pub fn new(user: OwnerId, scopes: &str) -> Self {
         let named = |s: &Scope| scopes.split_whitespace().any(|word| word == s.name());
-        Self { user, scopes: Scope::ALL.into_iter().filter(named).collect(), proof: Proof::None }
+        Self {
+            user,
+            scopes: Scope::ALL.into_iter().filter(named).collect(),
+            proof: Proof::None,
+            at_once: AtOnce::default(),
+        }
     }
 
     /// The same caller, who showed this.
     #[must_use]
     pub fn by(self, proof: Proof) -> Self {
         Self { proof, ..self }
+    }
+
+    /// The same caller, whose user may have so much at once.
+    #[must_use]
+    pub fn with(self, at_once: AtOnce) -> Self {
+        Self { at_once, ..self }
+    }
+
+    /// The user, and how much it may have at once where that is not what any owner may.
+    #[must_use]
+    pub fn share(&self) -> (OwnerId, &AtOnce) {
+        (self.user, &self.at_once)
     }
 
     /// The proof that was shown.

@@ -1,6 +1,7 @@
 //! A message and everything that may become of it: pure rules, no I/O, no async, no neighbours.
 
 pub mod allowed;
+pub mod at_once;
 pub mod audit;
 pub mod breaker;
 pub mod budget;

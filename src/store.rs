@@ -41,6 +41,7 @@ mod task;
 mod transaction;
 mod transition;
 mod url;
+mod user_limits;
 mod users;
 mod wake;
 mod writer;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::admission::{Admission, Place, Quota, Who};
+use crate::domain::at_once::AtOnce;
 use crate::domain::ids::OwnerId;
 use crate::error::Error;
 
@@ -21,14 +22,17 @@ impl Permit {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes a place of this quota, in exchange for the one that it holds.
-    pub fn take(&self, admission: &Admission, quota: Quota, owner: OwnerId) -> Result<(), Error> {
-        self.take_as(admission, quota, Who::Owner(owner))
+    /// Takes a place of this quota for the owner, who may have so much at once, in exchange for the one that it holds.
+    pub fn take(&self, admission: &Admission, quota: Quota, owner: (OwnerId, &AtOnce)) -> Result<(), Error> {
+        let (owner, at_once) = owner;
+        let place = admission.take(quota, Who::Owner(owner), quota.own(at_once))?;
+        self.with(|held| held.place = Some(place));
+        Ok(())
     }
 
     /// The same for somebody without credentials.
     pub fn take_as(&self, admission: &Admission, quota: Quota, who: Who) -> Result<(), Error> {
-        let place = admission.take(quota, who)?;
+        let place = admission.take(quota, who, None)?;
         self.with(|held| held.place = Some(place));
         Ok(())
     }

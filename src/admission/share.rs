@@ -75,20 +75,21 @@ impl Share {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The most that one owner may have.
-    fn most(&self, contested: bool) -> usize {
-        let most = if contested { self.whole / 2 } else { self.whole - self.whole / RESERVE };
-        most.max(1)
+    /// The most that one owner may have, who may have a number of its `own`: what is left to the next one to come is never its.
+    fn most(&self, contested: bool, own: Option<usize>) -> usize {
+        let alone = self.whole - self.whole / RESERVE;
+        let fair = if contested { self.whole / 2 } else { alone };
+        own.map_or(fair, |own| own.min(alone)).max(1)
     }
 
     /// Gives `who` `more` places beside what it has.
-    fn give(&self, who: Who, more: usize) -> Result<(), Refused> {
+    fn give(&self, who: Who, own: Option<usize>, more: usize) -> Result<(), Refused> {
         let mut state = self.state();
         let contested = state.asks(who, Instant::now());
         if state.taken.saturating_add(more) > self.whole {
             return Err(Refused::Whole);
         }
-        let most = self.most(contested);
+        let most = self.most(contested, own);
         let of = state.of.entry(who).or_default();
         if of.saturating_add(more) > most {
             if *of == 0 {
@@ -113,8 +114,9 @@ impl Share {
     }
 
     /// `n` places.
-    pub(super) fn take(self: &Arc<Self>, who: Who, n: usize) -> Result<Place, Refused> {
+    pub(super) fn take(self: &Arc<Self>, who: Who, own: Option<usize>, n: usize) -> Result<Place, Refused> {
         let mut place = Place::empty(self, who);
+        place.own = own;
         place.resize(n)?;
         Ok(place)
     }
@@ -130,12 +132,13 @@ impl Share {
 pub struct Place {
     share: Arc<Share>,
     who: Who,
+    own: Option<usize>,
     n: usize,
 }
 
 impl Place {
     pub(super) fn empty(share: &Arc<Share>, who: Who) -> Self {
-        Self { share: share.clone(), who, n: 0 }
+        Self { share: share.clone(), who, own: None, n: 0 }
     }
 
     /// Makes it `n` places; refused, it stays as it is.
@@ -143,7 +146,7 @@ impl Place {
         match n.checked_sub(self.n) {
             None => self.share.take_back(self.who, self.n - n),
             Some(0) => {}
-            Some(more) => self.share.give(self.who, more)?,
+            Some(more) => self.share.give(self.who, self.own, more)?,
         }
         self.n = n;
         Ok(())

@@ -82,6 +82,6 @@ async fn admit(service: &Service, call: &Call, head: &Parts) -> Result<Caller, E
     let shown = Credentials::shown(&head.headers);
     let caller = service.authenticate(shown, Peer::address(&head.extensions)).await?;
     let _ = call.owner.set(caller.user.0);
-    call.permit.take(service.admission(), Quota::Calls, caller.user)?;
+    call.permit.take(service.admission(), Quota::Calls, caller.share())?;
     Ok(caller)
 }

@@ -35,7 +35,7 @@ impl GrpcApi {
     /// The same for a call that takes a place of another kind than calls in flight do.
     pub(super) fn enter_as<T>(&self, quota: Quota, request: Request<T>) -> Result<(Caller, Call, T), Status> {
         let (caller, call, request) = Self::enter(request)?;
-        let taken = call.permit.take(self.service.admission(), quota, caller.user);
+        let taken = call.permit.take(self.service.admission(), quota, caller.share());
         taken.map_err(|e| call.refuse(&e))?;
         Ok((caller, call, request))
     }

@@ -50,7 +50,7 @@ impl Call {
     ) -> Result<Caller, Error> {
         let caller = service.authenticate(shown, address).await?;
         let _ = self.owner.set(caller.user.0);
-        self.permit.take(service.admission(), Quota::Calls, caller.user)?;
+        self.permit.take(service.admission(), Quota::Calls, caller.share())?;
         Ok(caller)
     }
 }

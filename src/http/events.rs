@@ -64,7 +64,7 @@ pub(super) async fn refresh(
     (caller, call): (&Caller, &Call),
     request: RefreshStatusBulkRequest,
 ) -> Result<Steps, Error> {
-    call.permit.take(api.service.admission(), Quota::Refreshes, caller.user)?;
+    call.permit.take(api.service.admission(), Quota::Refreshes, caller.share())?;
     let steps = messages::refresh_status_bulk(&api.service, caller, request).await?;
     let step = |told: crate::proto::RefreshStatusBulkResponse| {
         let name = if matches!(told.event, Some(Told::Summary(_))) { "summary" } else { "result" };
@@ -80,7 +80,7 @@ pub(super) async fn campaign(
     request: WatchCampaignRequest,
     known: &str,
 ) -> Result<Steps, Error> {
-    call.permit.take(api.service.admission(), Quota::Streams, caller.user)?;
+    call.permit.take(api.service.admission(), Quota::Streams, caller.share())?;
     let steps = campaigns::watch_campaign(&api.service, caller, request).await?;
     let known = known.to_owned();
     let step = move |told: WatchCampaignResponse| {
@@ -97,7 +97,7 @@ pub(super) async fn messages(
     mut request: WatchMessagesRequest,
     resume: &str,
 ) -> Result<Steps, Error> {
-    call.permit.take(api.service.admission(), Quota::Streams, caller.user)?;
+    call.permit.take(api.service.admission(), Quota::Streams, caller.share())?;
     if !resume.is_empty() {
         resume.clone_into(&mut request.resume_token);
     }

@@ -77,7 +77,7 @@ async fn bulk(State(api): State<HttpApi>, request: Request) -> Result<Response, 
         let why = format_args!("must hold 1 to {MAX_IDS} ids");
         return Err(Problem::invalid("providerMessageIds", why).into());
     }
-    call.permit.take(api.service.admission(), Quota::Refreshes, caller.user)?;
+    call.permit.take(api.service.admission(), Quota::Refreshes, caller.share())?;
     let page = messages::refresh_status_page(&api.service, &caller, asked(page_token), MAX_IDS).await;
     Ok(Json(answers::bulk(page.map_err(as_they_know_it)?)?).into_response())
 }

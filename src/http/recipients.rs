@@ -42,7 +42,7 @@ async fn add(
 ) -> Result<Answer<AddRecipientsResponse>, Problem> {
     let (head, body) = request.into_parts();
     let (caller, call) = entry::admitted(&head)?;
-    call.permit.take(api.service.admission(), Quota::Uploads, caller.user)?;
+    call.permit.take(api.service.admission(), Quota::Uploads, caller.share())?;
     let campaign =
         id.parse().map_err(|_| Problem::invalid("campaign_id", "must be a whole number of at most 64 bits"))?;
     let kind = entry::media_type(&head.headers);

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
@@ -12,6 +13,7 @@ use crate::auth::rules::Refused;
 use crate::auth::{Caller, Credentials, Proof, keys};
 use crate::error::Error;
 use crate::service::Service;
+use crate::store::User;
 
 /// The answer of both APIs to a caller without credentials, to one whose credentials are worth nothing, and to one whose were.
 const MISSING: &str = "Missing token";
@@ -77,11 +79,11 @@ impl Service {
                 self.of_key(hash, suspect).await?
             }
         };
-        self.still_counts(&caller).await.map_err(|e| match e {
+        let user = self.still_counts(&caller).await.map_err(|e| match e {
             Error::Unauthenticated(_) => Error::Unauthenticated(INVALID),
             e => e,
         })?;
-        Ok(caller)
+        Ok(caller.with(user.at_once))
     }
 
     async fn of_key(&self, hash: [u8; 32], suspect: &Suspect) -> Result<Caller, Error> {
@@ -109,8 +111,9 @@ impl Service {
         Ok(Caller::new(owner.user, &owner.scopes).by(Proof::Key(owner.key)))
     }
 
-    /// Whether a caller who was let in would be let in now: the user exists and is not disabled, and what was shown has not ended.
-    pub(super) async fn still_counts(&self, caller: &Caller) -> Result<(), Error> {
+    /// Refuses a caller who was let in and would not be now: the user has to be there and not disabled, and what was shown not to
+    /// have ended. Returns the user.
+    pub(super) async fn still_counts(&self, caller: &Caller) -> Result<Arc<User>, Error> {
         let ended = Err(Error::Unauthenticated(ENDED));
         let user = match self.inner.users.get(caller.user).await {
             Ok(user) => user,
@@ -128,7 +131,7 @@ impl Service {
                 // A key was looked up a moment ago.
                 Proof::None | Proof::Key(_) => true,
             };
-        if counts { Ok(()) } else { ended }
+        if counts { Ok(user) } else { ended }
     }
 
     /// A stream that ends with its caller's credentials.

@@ -111,10 +111,13 @@ impl Service {
         let proof = claims.key.map_or(Proof::Token { issued, until }, Proof::Key);
         let caller = Caller::new(OwnerId(claims.user), &claims.scopes).by(proof);
         // Whoever was taken out in the meantime is refused.
-        self.still_counts(&caller).await.and(self.goes_on(&caller).await).map_err(|e| match e {
+        let refused = |e| match e {
             Error::Unauthenticated(_) => invalid(),
             e => e,
-        })?;
+        };
+        let user = self.still_counts(&caller).await.map_err(refused)?;
+        self.goes_on(&caller).await.map_err(refused)?;
+        let caller = caller.with(user.at_once);
         Ok(OpenedStream { caller, stream: claims.stream, request, resume })
     }
 

@@ -22,6 +22,10 @@ table! {
         segments_per_month -> Nullable<Integer>,
         per_number -> Nullable<Integer>,
         per_number_seconds -> Nullable<Integer>,
+        max_calls -> Nullable<Integer>,
+        max_streams -> Nullable<Integer>,
+        max_uploads -> Nullable<Integer>,
+        max_refreshes -> Nullable<Integer>,
     }
 }
 

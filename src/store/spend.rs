@@ -12,7 +12,7 @@ use diesel::{
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use jiff::Timestamp;
 
-use super::users::LimitsRow;
+use super::user_limits::LimitsRow;
 use crate::domain::ids::{MessageId, OwnerId};
 use crate::domain::message::Message;
 use crate::domain::phone::Msisdn;

@@ -2,16 +2,18 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::domain::allowed::Allowed;
+use crate::domain::at_once::AtOnce;
 use crate::domain::audit::Act;
 use crate::domain::ids::OwnerId;
 use crate::domain::sender::SenderId;
-use crate::domain::spend::{Limits, PerNumber};
+use crate::domain::spend::Limits;
 use crate::store::columns::Instant;
 use crate::store::schema::users;
 use crate::store::transaction::{locked, on, transact};
+use crate::store::user_limits::{AtOnceRow, LimitsRow};
 use crate::store::{Error, Store, audit, run};
 
 /// A user.
@@ -35,6 +37,8 @@ pub struct User {
     pub accounts: Allowed,
     /// How much it may spend.
     pub limits: Limits,
+    /// How much it may have at once of what a process gives.
+    pub at_once: AtOnce,
 }
 
 impl User {
@@ -59,47 +63,8 @@ struct UserRow {
     accounts: Option<String>,
     #[diesel(embed)]
     limits: LimitsRow,
-}
-
-/// The columns of a user's limits.
-#[derive(Debug, Clone, Queryable, Selectable, AsChangeset)]
-#[diesel(table_name = users, treat_none_as_null = true)]
-#[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
-pub(super) struct LimitsRow {
-    countries: Option<String>,
-    segments_per_day: Option<i32>,
-    segments_per_month: Option<i32>,
-    per_number: Option<i32>,
-    per_number_seconds: Option<i32>,
-}
-
-impl From<&LimitsRow> for Limits {
-    fn from(row: &LimitsRow) -> Self {
-        let positive = |n: i32| u32::try_from(n).ok();
-        let of_number = |(messages, seconds): (u32, i32)| PerNumber {
-            messages,
-            window: SignedDuration::from_secs(i64::from(seconds)),
-        };
-        Self {
-            per_day: row.segments_per_day.and_then(positive),
-            per_month: row.segments_per_month.and_then(positive),
-            countries: Allowed::from_stored(row.countries.as_deref()),
-            per_number: row.per_number.and_then(positive).zip(row.per_number_seconds).map(of_number),
-        }
-    }
-}
-
-impl From<&Limits> for LimitsRow {
-    fn from(limits: &Limits) -> Self {
-        let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
-        Self {
-            countries: limits.countries.stored(),
-            segments_per_day: limits.per_day.map(number),
-            segments_per_month: limits.per_month.map(number),
-            per_number: limits.per_number.map(|n| number(n.messages)),
-            per_number_seconds: limits.per_number.map(|n| i32::try_from(n.window.as_secs()).unwrap_or(i32::MAX)),
-        }
-    }
+    #[diesel(embed)]
+    at_once: AtOnceRow,
 }
 
 impl From<UserRow> for User {
@@ -114,6 +79,7 @@ impl From<UserRow> for User {
             senders: Allowed::from_stored(row.senders.as_deref()),
             accounts: Allowed::from_stored(row.accounts.as_deref()),
             limits: Limits::from(&row.limits),
+            at_once: AtOnce::from(&row.at_once),
         }
     }
 }
@@ -164,7 +130,7 @@ impl Store {
             let (senders, accounts) = (user.senders.stored(), user.accounts.stored());
             let in_flight = user.max_in_flight.and_then(|n| i32::try_from(n).ok());
             let names = (users::senders.eq(senders), users::accounts.eq(accounts), users::max_in_flight.eq(in_flight));
-            let values = (names, LimitsRow::from(&user.limits));
+            let values = (names, LimitsRow::from(&user.limits), AtOnceRow::from(&user.at_once));
             on!(tx, |c| diesel::update(users::table.find(id.0)).set(values).execute(c).await?);
             audit::note(tx, &actor, act, Some(id), &subject).await?;
             Ok(Some(true))

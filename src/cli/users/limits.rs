@@ -1,4 +1,4 @@
-//! `messaging user limit` and `show`: how much a user may have in flight and spend, and what is left of it.
+//! `messaging user limit` and `show`: how much a user may have at once and spend, and what is left of it.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -32,6 +32,18 @@ pub(in crate::cli) struct Given {
     /// The countries of recipients, as ISO 3166-1 names them, for example GR,DE
     #[arg(long, value_name = "GR,DE|any")]
     countries: Option<String>,
+    /// How many calls at once, in one process; none for what any owner may have
+    #[arg(long, value_name = "N|none")]
+    calls: Option<Bound<65_536>>,
+    /// How many streams of changes at once, in one process
+    #[arg(long, value_name = "N|none")]
+    streams: Option<Bound<65_536>>,
+    /// How many uploads of recipients at once, in one process
+    #[arg(long, value_name = "N|none")]
+    uploads: Option<Bound<65_536>>,
+    /// How many bulk refreshes at once, in one process
+    #[arg(long, value_name = "N|none")]
+    refreshes: Option<Bound<65_536>>,
     /// How many messages to one number within the window
     #[arg(long, value_name = "N|none")]
     per_number: Option<Bound<10_000>>,
@@ -68,13 +80,25 @@ impl<const MOST: u32> FromStr for Bound<MOST> {
 
 impl Limit {
     pub(in crate::cli) async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
-        let Given { in_flight, segments_per_day, segments_per_month, countries, per_number } = self.given;
+        let Given { in_flight, segments_per_day, segments_per_month, per_number, .. } = self.given;
+        let Given { calls, streams, uploads, refreshes, countries, .. } = self.given;
         let countries = countries.map(|names| parse_countries(&names)).transpose()?;
         let window = SignedDuration::from_mins(i64::from(self.window_minutes));
         let change = move |user: &mut User| {
             let limits = &mut user.limits;
             if let Some(Bound(most)) = in_flight {
                 user.max_in_flight = most.and_then(|n| usize::try_from(n).ok());
+            }
+            let at_once = &mut user.at_once;
+            for (given, kept) in [
+                (calls, &mut at_once.calls),
+                (streams, &mut at_once.streams),
+                (uploads, &mut at_once.uploads),
+                (refreshes, &mut at_once.refreshes),
+            ] {
+                if let Some(Bound(most)) = given {
+                    *kept = most;
+                }
             }
             if let Some(Bound(most)) = segments_per_day {
                 limits.per_day = most;
@@ -110,14 +134,19 @@ fn parse_countries(names: &str) -> Result<Allowed, Failure> {
 }
 
 /// The limits of a user, each with its name.
-fn limits_of(user: &User) -> [(&'static str, String); 5] {
+fn limits_of(user: &User) -> [(&'static str, String); 9] {
     let number = |n: Option<u32>| n.map_or_else(|| "none".to_owned(), |n| n.to_string());
+    let default = |n: Option<u32>| n.map_or_else(|| "default".to_owned(), |n| n.to_string());
     let per_number = user
         .limits
         .per_number
         .map_or_else(|| "none".to_owned(), |n| format!("{} in {} minutes", n.messages, n.window.as_mins()));
     [
         ("in flight", user.max_in_flight.map_or_else(|| "default".to_owned(), |n| n.to_string())),
+        ("calls", default(user.at_once.calls)),
+        ("streams", default(user.at_once.streams)),
+        ("uploads", default(user.at_once.uploads)),
+        ("refreshes", default(user.at_once.refreshes)),
         ("segments a day", number(user.limits.per_day)),
         ("segments a month", number(user.limits.per_month)),
         ("countries", user.limits.countries.to_string()),

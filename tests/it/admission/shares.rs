@@ -17,7 +17,7 @@ fn of(calls: usize) -> Admission {
 fn all(admission: &Admission, who: Who) -> (Vec<Place>, &'static str) {
     let mut taken = Vec::new();
     loop {
-        match admission.take(Quota::Calls, who) {
+        match admission.take(Quota::Calls, who, None) {
             Ok(place) => taken.push(place),
             Err(e) => return (taken, e.reason()),
         }
@@ -51,7 +51,7 @@ async fn a_refusal_of_the_owners_own_share_names_the_quota_and_how_much_one_may_
     use tonic_types::StatusExt as _;
     let admission = of(8);
     let (_taken, _) = all(&admission, ANN);
-    let status = messaging::grpc::render(&admission.take(Quota::Calls, ANN).unwrap_err());
+    let status = messaging::grpc::render(&admission.take(Quota::Calls, ANN, None).unwrap_err());
     assert_eq!(status.code(), tonic::Code::ResourceExhausted);
     assert_eq!(status.get_details_quota_failure().unwrap().violations[0].subject, "calls");
     assert!(status.get_details_retry_info().is_some());

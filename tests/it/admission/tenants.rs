@@ -1,7 +1,9 @@
 //! With credentials, one owner has half of everything at most, and the others theirs.
 
 use messaging::admission::Quota;
+use messaging::domain::audit::Act;
 use messaging::proto::{ListMessagesRequest, WatchMessagesRequest};
+use messaging::store::User;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
@@ -41,6 +43,34 @@ on_both_databases! { TestApp::with_few_places =>
         assert_eq!((rest.status.as_u16(), &rest.headers["retry-after"]), (429, &"1".parse().unwrap()));
         for call in hanging {
             call.abort();
+        }
+    }
+
+    async fn an_owner_has_as_much_as_an_operator_says_and_never_what_is_left_to_the_others(app) {
+        app.bob().list_messages(ListMessagesRequest::default()).await.unwrap();
+        // Of eight: one, all, and as any owner, which is half.
+        for (own, most) in [(Some(1), 1), (Some(8), 7), (None, 4)] {
+            let change = move |user: &mut User| {
+                user.at_once.streams = own;
+                Some(String::new())
+            };
+            assert_eq!(app.store.change_user(app.alice, Act::UserLimited, change).await.unwrap(), Some(true));
+            app.advance(6);
+            let theirs = app.bob().watch_messages(WatchMessagesRequest::default()).await.unwrap();
+            drop(theirs);
+            let mut streams = Vec::new();
+            let refused = loop {
+                match app.alice().watch_messages(WatchMessagesRequest::default()).await {
+                    Ok(stream) => streams.push(stream),
+                    Err(refused) => break refused,
+                }
+            };
+            assert_eq!(streams.len(), most);
+            assert_eq!(refused.get_details_error_info().unwrap().reason, "TOO_MANY_WATCHES_OF_ONE_OWNER");
+            drop(streams);
+            while app.service.admission().taken(Quota::Streams) > 0 {
+                tokio::task::yield_now().await;
+            }
         }
     }
 
@@ -88,7 +118,7 @@ on_both_databases! { TestApp::with_few_places =>
         let admission = app.service.admission().clone();
         let places: Vec<_> = (0..40).map_while(|n| {
             let who = messaging::admission::Who::Owner(messaging::domain::ids::OwnerId(1000 + n));
-            admission.take(Quota::Calls, who).ok()
+            admission.take(Quota::Calls, who, None).ok()
         }).collect();
         assert_eq!(places.len(), 16);
         let mut health = HealthClient::new(channel(&app).await);

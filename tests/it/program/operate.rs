@@ -31,6 +31,11 @@ fn accounts_opt_outs_and_the_dead_are_looked_after_beside_a_serving_process() {
     assert!(failed(&["account", "limit", ACCOUNT], &env, 2).contains("--rate is required"));
 
     assert_eq!(printed(&["user", "limit", &user, "--in-flight", "3"], &env), "limited");
+    assert_eq!(printed(&["user", "limit", &user, "--calls", "7", "--uploads", "2"], &env), "limited");
+    let shown = printed(&["user", "show", &user], &env);
+    assert!(shown.contains("calls\t7\nstreams\tdefault\nuploads\t2\nrefreshes\tdefault"), "{shown}");
+    assert_eq!(printed(&["user", "limit", &user, "--calls", "none", "--uploads", "none"], &env), "limited");
+    assert!(!printed(&["user", "show", &user], &env).contains("calls\t7"));
     assert!(failed(&["user", "limit", "999", "--in-flight", "none"], &env, 2).contains("names no user"));
 
     let spend = ["user", "limit", &user, "--segments-per-day", "20", "--countries", "gr,CY", "--per-number", "3"];
