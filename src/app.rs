@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 
+use crate::auth::follower::Follower;
 use crate::auth::rules::Rules;
 use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
@@ -66,6 +67,14 @@ pub async fn build(config: &Config) -> Result<Service, Error> {
             retention: config.retention,
         },
     }))
+}
+
+/// Follows the keys of the identity provider where they are found at a URL, for as long as the process lives.
+pub fn follow_keys(config: &Config, service: &Service) -> Result<(), Error> {
+    let Some(url) = config.tokens.provider_at.clone() else { return Ok(()) };
+    let follower = Follower::new(url, service.tokens().clone()).map_err(|e| var::JWT_JWKS_URL.error(e))?;
+    tokio::spawn(follower.follow());
+    Ok(())
 }
 
 /// The spool. One in a place that nobody chose and that cannot be written to is done without.

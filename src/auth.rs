@@ -1,6 +1,8 @@
 //! Who is calling, and what they may do: one identity for both APIs.
 
+pub mod follower;
 pub mod keys;
+mod provider_keys;
 pub mod rules;
 pub mod seals;
 pub mod signatures;

@@ -251,6 +251,12 @@ impl Service {
         &self.inner.clock
     }
 
+    /// The tokens that callers show.
+    #[must_use]
+    pub fn tokens(&self) -> &Tokens {
+        &self.inner.tokens
+    }
+
     /// The shares of those who call.
     #[must_use]
     pub fn admission(&self) -> &Admission {

@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use jsonwebtoken::jwk::JwkSet;
+use reqwest::Url;
 use secrecy::SecretString;
 
 /// The shortest secret: as many bytes as the digest has (RFC 7518, section 3.2).
@@ -23,6 +24,8 @@ pub struct Rules {
     pub keys: Vec<Key>,
     /// The public keys of an identity provider (RFC 7517).
     pub provider: Option<JwkSet>,
+    /// Where they are found instead, from the start on.
+    pub provider_at: Option<Url>,
     /// The `iss` that tokens have to have.
     pub issuer: Option<String>,
     /// The `aud` that tokens have to name.
@@ -40,6 +43,7 @@ impl Rules {
         Self {
             keys: vec![Key { id: None, secret }],
             provider: None,
+            provider_at: None,
             issuer: None,
             audience: None,
             longest: SignedDuration::from_hours(24 * 400),

@@ -8,11 +8,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::auth::provider_keys::{Keys, ProviderKeys};
 use crate::auth::rules::{MIN_SECRET, Refused, Rules};
 use crate::auth::signatures::Signatures;
 use crate::auth::{Caller, Proof, Scope};
@@ -36,7 +38,7 @@ struct Inner {
     encoding: EncodingKey,
     /// By its name.
     decoding: Vec<(Option<String>, DecodingKey)>,
-    public: HashMap<String, DecodingKey>,
+    public: ProviderKeys,
     signatures: Arc<Signatures>,
     /// The claims of tokens with a good signature, by their digest: callers show the same one again and again. Whether it
     /// is their time, and whether the user still exists, is asked at every call.
@@ -122,10 +124,7 @@ impl Tokens {
         let signatures = Arc::new(Signatures::under(&secrets)?);
         let decoding = rules.keys.iter().zip(&secrets);
         let decoding = decoding.map(|(key, secret)| (key.id.clone(), DecodingKey::from_secret(secret))).collect();
-        let mut public = HashMap::new();
-        for jwk in rules.provider.iter().flat_map(|set| &set.keys) {
-            public.insert(jwk.common.key_id.clone()?, DecodingKey::from_jwk(jwk).ok()?);
-        }
+        let public = ProviderKeys::of(rules.provider.as_ref())?;
         Some(Self(Arc::new(Inner { rules, encoding, decoding, public, signatures, seen: RwLock::default() })))
     }
 
@@ -156,6 +155,20 @@ impl Tokens {
         token.map(SecretString::from).map_err(|_| Refused::Malformed)
     }
 
+    /// Takes these keys of the identity provider instead of those before, unless none of them can be used. Returns how many can.
+    pub(super) fn trust(&self, set: &[Jwk]) -> usize {
+        let (count, gone) = self.0.public.replace(set);
+        if gone {
+            self.0.seen.write().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+        count
+    }
+
+    /// The keys of the identity provider.
+    pub(super) fn provider_keys(&self) -> &ProviderKeys {
+        &self.0.public
+    }
+
     /// Whether this very token was good before; it need not be now.
     #[must_use]
     pub fn knows(&self, token: &SecretString) -> bool {
@@ -178,7 +191,8 @@ impl Tokens {
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
         let mut refused = Refused::Key;
-        for key in self.candidates(&header) {
+        let public = self.0.public.now();
+        for key in self.candidates(&header, &public) {
             match jsonwebtoken::decode::<Claims>(token, key, &validation) {
                 Ok(data) => {
                     let claims = Arc::new(data.claims);
@@ -209,13 +223,17 @@ impl Tokens {
     }
 
     /// The keys that the token may be under.
-    fn candidates(&self, header: &Header) -> Vec<&DecodingKey> {
+    fn candidates<'a>(&'a self, header: &Header, public: &'a Keys) -> Vec<&'a DecodingKey> {
         let named = header.kid.as_deref();
         if header.alg == Algorithm::HS256 {
             let ours = self.0.decoding.iter().filter(|(id, _)| id.as_deref() == named || id.is_none());
             ours.map(|(_, key)| key).collect()
         } else if PUBLIC.contains(&header.alg) {
-            named.and_then(|id| self.0.public.get(id)).into_iter().collect()
+            let key = named.and_then(|id| public.named(id));
+            if key.is_none() {
+                self.0.public.is_unknown();
+            }
+            key.into_iter().collect()
         } else {
             Vec::new()
         }

@@ -63,6 +63,7 @@ impl Serve {
             (config, listeners, None)
         };
         let service = app::build(&config).await?;
+        app::follow_keys(&config, &service)?;
         let stop = shutdown::signal().map_err(Failure::other)?;
         listeners.reload_on_hangup().map_err(Failure::other)?;
 

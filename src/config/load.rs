@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use url::{Host, Url};
 
 use crate::admission;
 use crate::auth::rules::{Key, Rules};
@@ -74,14 +75,33 @@ pub(crate) fn tokens(env: &Env) -> Result<Rules, Error> {
         let text = std::fs::read(&path).map_err(|e| unusable(&e))?;
         serde_json::from_slice(&text).map_err(|e| unusable(&e))
     });
+    let provider_at = var::JWT_JWKS_URL.read(env)?;
+    if provider.is_some() && provider_at.is_some() {
+        return Err(var::JWT_JWKS_URL.error("cannot be set beside JWT_JWKS_FILE: keep one of them"));
+    }
+    if provider_at.as_ref().is_some_and(|url| url.scheme() != "https" && !is_loopback(url)) {
+        return Err(
+            var::JWT_JWKS_URL.error("must be an https URL: whoever can change the answer on its way can make tokens")
+        );
+    }
     Ok(Rules {
         keys,
         provider: provider.transpose()?,
+        provider_at,
         issuer: var::JWT_ISSUER.read(env)?,
         audience: var::JWT_AUDIENCE.read(env)?,
         longest: SignedDuration::from_hours(24 * i64::from(var::JWT_MAX_DAYS.read(env)?)),
         lenient,
     })
+}
+
+/// Whether the URL is of this machine, by an address.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        _ => false,
+    }
 }
 
 /// The database, or a file under the data directory.

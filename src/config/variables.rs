@@ -125,6 +125,8 @@ variables! {
             "what tokens are signed with by their `kid`, for example `2026-11=…,2026-05=…` while rotating: the first one signs, all are taken";
         JWT_JWKS_FILE: Place = Unset,
             "a file with the public keys of an identity provider (JWK set; RS256, ES256, EdDSA), read at the start";
+        JWT_JWKS_URL: Web = Unset,
+            "where these keys are found instead (https), asked every five minutes and when a token names another one";
         JWT_ISSUER: Text = Unset,
             "the `iss` that tokens must have";
         JWT_AUDIENCE: Text = Unset,

@@ -1,15 +1,21 @@
 //! Which tokens count: keys and their names, times, audiences, and what a header asks for.
 
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use messaging::auth::follower::Follower;
 use messaging::auth::rules::{Key, Refused, Rules};
 use messaging::auth::seals::Seal;
 use messaging::auth::tokens::Tokens;
 use messaging::domain::ids::OwnerId;
 use secrecy::SecretString;
 use serde_json::{Value, json};
+
+use crate::support::store::eventually;
 
 const OLD: &str = "an old secret of 32 bytes or more";
 const NEW: &str = "a new secret of 32 bytes and more";
@@ -147,4 +153,83 @@ fn an_identity_providers_tokens_count_by_its_public_keys() {
     header.kid = Some("idp-1".to_owned());
     let forged = jsonwebtoken::encode(&header, &claims(&json!({})), &EncodingKey::from_secret(pair.public_key_raw()));
     assert_eq!(verified(trusting, &forged.unwrap().into()), Err(Refused::Signature));
+}
+
+/// Where an identity provider's keys are found: what it answers now, and how often it was asked.
+#[derive(Clone)]
+struct Provider(Arc<Mutex<(u16, String, usize)>>);
+
+impl Provider {
+    async fn open() -> (Self, reqwest::Url) {
+        let provider = Self(Arc::new(Mutex::new((503, String::new(), 0))));
+        let asked = provider.clone();
+        let answer = move || {
+            let mut now = asked.0.lock().unwrap();
+            now.2 += 1;
+            std::future::ready((http::StatusCode::from_u16(now.0).unwrap(), now.1.clone()))
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/keys", listener.local_addr().unwrap()).parse().unwrap();
+        let router = axum::Router::new().route("/keys", axum::routing::get(answer));
+        tokio::spawn(axum::serve(listener, router).into_future());
+        (provider, url)
+    }
+
+    fn answers(&self, status: u16, body: &Value) {
+        let mut now = self.0.lock().unwrap();
+        (now.0, now.1) = (status, body.to_string());
+    }
+
+    /// Waits until it was asked twice more: the first of them may have been under way.
+    async fn is_asked(&self) {
+        let before = self.0.lock().unwrap().2;
+        eventually(async || self.0.lock().unwrap().2 >= before + 2).await;
+    }
+}
+
+/// A key of the provider, and what it publishes of it.
+fn provider_key(id: &str) -> (rcgen::KeyPair, Value) {
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let x = URL_SAFE_NO_PAD.encode(pair.public_key_raw());
+    (pair, json!({"kty": "OKP", "crv": "Ed25519", "kid": id, "alg": "EdDSA", "use": "sig", "x": x}))
+}
+
+fn signed_by(pair: &rcgen::KeyPair, id: &str) -> SecretString {
+    let mut header = Header::new(Algorithm::EdDSA);
+    header.kid = Some(id.to_owned());
+    jsonwebtoken::encode(&header, &claims(&json!({})), &EncodingKey::from_ed_der(&pair.serialize_der())).unwrap().into()
+}
+
+#[tokio::test]
+async fn the_keys_at_a_url_are_found_when_they_come_change_and_cannot_be_had() {
+    let (provider, url) = Provider::open().await;
+    let tokens = Tokens::with(rules()).unwrap();
+    let follower = Follower::new(url, tokens.clone()).unwrap().again_after(Duration::from_millis(1));
+    let following = tokio::spawn(follower.follow());
+    let ((first, of_first), (second, of_second)) = (provider_key("one"), provider_key("two"));
+    let (by_first, by_second) = (signed_by(&first, "one"), signed_by(&second, "two"));
+    let counts = |token: &SecretString| tokens.verify(token, now()).is_ok();
+    provider.is_asked().await;
+    assert!(!counts(&by_first), "it cannot be reached yet");
+
+    // Keys of other kinds are passed over.
+    provider.answers(200, &json!({"keys": [{"kty": "new", "kid": "x"}, {"kty": "OKP"}, of_first]}));
+    eventually(async || counts(&by_first)).await;
+    for (status, useless) in [
+        (500, json!({"keys": [of_second]})),
+        (302, json!({"keys": [of_second]})),
+        (200, json!({"keys": []})),
+        (200, json!("no set")),
+        (200, json!({"keys": [of_second], "x": " ".repeat(1 << 20)})),
+    ] {
+        provider.answers(status, &useless);
+        assert!(!counts(&by_second), "which rings for the keys");
+        provider.is_asked().await;
+        assert!(counts(&by_first) && !counts(&by_second), "{status}");
+    }
+    // A token under a new key is refused once, and is why the keys are asked for.
+    provider.answers(200, &json!({"keys": [of_second]}));
+    eventually(async || counts(&by_second)).await;
+    assert!(!counts(&by_first), "its key is gone, however well it was known");
+    following.abort();
 }

@@ -127,6 +127,7 @@ fn every_wrong_setting_stops_the_start_with_one_line_that_names_it() {
         ("JWT_KEYS", "new=short", "JWT_KEYS"),
         ("JWT_SECRET_FILE", "/nowhere", "JWT_SECRET_FILE"),
         ("JWT_JWKS_FILE", "/nowhere.json", "JWT_JWKS_FILE"),
+        ("JWT_JWKS_URL", "http://idp.example/keys", "must be an https URL"),
         ("MITTO_API_BASE", "ftp://x", "MITTO_API_BASE"),
         ("MITTO_SENDER", "!", "MITTO_SENDER"),
         ("MITTO_TIMEOUT_SECONDS", "x", "MITTO_TIMEOUT_SECONDS"),
