@@ -10,6 +10,7 @@ mod credentials;
 mod erase;
 mod import;
 mod operate;
+mod opt_outs;
 mod queue;
 mod reports;
 mod sandbox;
@@ -63,7 +64,7 @@ enum Command {
     Queue(queue::Queue),
     /// Numbers that do not want a user's messages
     #[command(subcommand)]
-    OptOut(operate::OptOut),
+    OptOut(opt_outs::OptOut),
     Audit(audit::Audit),
     /// Erase a number from everything that is at rest, and the texts that were sent to it
     Erase(erase::Erase),
@@ -72,7 +73,8 @@ enum Command {
     /// Messages from recipients that a person has to look at
     #[command(subcommand)]
     Inbound(reports::Inbound),
-    /// Take over the users, campaigns and messages of the system before this one; sends nothing, and takes nothing twice
+    /// Take over the users, opt-outs, campaigns and messages of the system before this one; sends nothing, and takes nothing
+    /// twice
     ImportLegacy(import::Import),
     #[command(flatten)]
     Client(client::Command),
@@ -136,7 +138,7 @@ pub async fn run(
         Command::Account(command) => command.run(env, out).await,
         Command::Dead(command) => command.run(env, out).await,
         Command::Queue(command) => command.run(env, out).await,
-        Command::OptOut(command) => command.run(env, out).await,
+        Command::OptOut(command) => command.run(env, out, err).await,
         Command::Audit(audit) => audit.run(env, out).await,
         Command::Erase(erase) => erase.run(env, out).await,
         Command::ReplayReports(replay) => replay.run(env, out).await,

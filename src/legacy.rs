@@ -44,6 +44,19 @@ pub struct User {
     pub created_at: Option<Timestamp>,
 }
 
+/// A contact there that wants no messages. It holds a number, so it has no `Debug`.
+#[derive(Clone)]
+pub struct Contact {
+    /// The id.
+    pub id: i64,
+    /// Whose contact it is.
+    pub user_id: Option<i64>,
+    /// Its number, as it was typed.
+    pub number: Option<String>,
+    /// When it said so, if that was kept.
+    pub unsubscribed_at: Option<Timestamp>,
+}
+
 /// A campaign there. It holds a text, so it has no `Debug`.
 #[derive(Clone)]
 pub struct Campaign {

@@ -62,7 +62,7 @@ pub use legacy::{Differing, OldCampaign, OldHome, OldKind, OldUser};
 pub use lock::ServingLock;
 pub use messages::{Filter, HistoryEntry};
 pub use migrate::{POSTGRES as POSTGRES_MIGRATIONS, SQLITE as SQLITE_MIGRATIONS, probe};
-pub use opt_outs::{OptOut, OptOutSource};
+pub use opt_outs::{NewOptOut, OptOut, OptOutSource};
 pub use partitions::Partition;
 pub use pseudonyms::KeyProblem;
 pub use queue_depth::Depths;

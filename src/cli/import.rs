@@ -1,6 +1,7 @@
 //! `messaging import-legacy`: takes over what the system before this one had, and counts at the end whether all of it is
 //! there. Tables in the order in which they name each other, page by page; a row that cannot be taken is named and left.
 
+mod contacts;
 mod convert;
 mod report;
 
@@ -142,11 +143,15 @@ impl Taking<'_> {
             let (_, campaigns) = self.source.count(Table::Campaign).await?;
             self.store.reserve_old_ids(users, campaigns).await.map_err(Failure::other)?;
         }
-        let counts = [
-            (Table::User, pages!(self, Table::User, users, take_users)),
-            (Table::Campaign, pages!(self, Table::Campaign, campaigns, take_campaigns)),
-            (Table::CampaignMessage, pages!(self, Table::CampaignMessage, messages, take_messages)),
-        ];
+        let mut counts = vec![(Table::User, pages!(self, Table::User, users, take_users))];
+        if self.source.has(Table::Contact) {
+            counts.push((Table::Contact, pages!(self, Table::Contact, contacts, take_contacts)));
+        } else {
+            let lacking = "note\tContact\t-\tthere is no such table: no opt-outs are taken over";
+            writeln!(self.out, "{lacking}").map_err(Failure::other)?;
+        }
+        counts.push((Table::Campaign, pages!(self, Table::Campaign, campaigns, take_campaigns)));
+        counts.push((Table::CampaignMessage, pages!(self, Table::CampaignMessage, messages, take_messages)));
         report::table(&counts, self.pretend.is_some(), self.out)?;
         if self.pretend.is_none() {
             self.store.tidy_from_the_beginning().await.map_err(Failure::other)?;

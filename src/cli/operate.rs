@@ -1,26 +1,25 @@
-//! Operators' commands: route accounts, messages that were given up, numbers that opted out. The commands open the
-//! database themselves, and may run beside a serving process.
+//! Operators' commands: route accounts, and messages that were given up. The commands open the database themselves, and may
+//! run beside a serving process.
 
-use std::io::{BufRead as _, BufReader, Read, Write};
+use std::io::Write;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::cli::Failure;
-use crate::cli::admin::{DatabaseArgs, existing};
+use crate::cli::admin::DatabaseArgs;
 use crate::clock::Clock;
 use crate::config;
 use crate::config::Env;
 use crate::domain::audit::Act;
 use crate::domain::gate::{Gate, Holding, PROVIDER};
-use crate::domain::ids::{MessageId, OwnerId};
+use crate::domain::ids::MessageId;
 use crate::domain::message::Message;
-use crate::domain::phone::Msisdn;
 use crate::domain::status::{Event, Refused};
 use crate::proto::HistoryKind;
 use crate::service::is_account;
-use crate::store::{Job, OptOutSource, Pick, Store};
+use crate::store::{Job, Pick, Store};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Account {
@@ -211,124 +210,4 @@ fn id(text: &str) -> Result<MessageId, Failure> {
 async fn found(store: &Store, id: MessageId) -> Result<Message, Failure> {
     let found = store.message_of_anyone(id).await.map_err(Failure::other)?;
     found.ok_or_else(|| Failure::Other(format!("there is no message {id}")))
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum OptOut {
-    /// Put a number on a user's list: nothing more is sent to it for this user
-    Add(Entry),
-    /// Put the numbers of a file on a user's list, one on each line; `-` reads standard input. What is there already stays
-    Import {
-        /// The file
-        file: std::path::PathBuf,
-        /// Whose list
-        #[arg(long)]
-        user: i64,
-        #[command(flatten)]
-        database: DatabaseArgs,
-    },
-    /// Take a number off a user's list
-    Remove(Entry),
-    /// List the numbers on a user's list, with who put them there and when
-    List {
-        /// Whose list
-        #[arg(long)]
-        user: i64,
-        #[command(flatten)]
-        database: DatabaseArgs,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Entry {
-    /// The number
-    number: String,
-    /// Whose list
-    #[arg(long)]
-    user: i64,
-    #[command(flatten)]
-    database: DatabaseArgs,
-}
-
-/// How many numbers are read at once.
-const PAGE: i64 = 1000;
-
-impl OptOut {
-    pub(super) async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
-        let number = |text: &str| Msisdn::parse(text).map_err(|e| config::Error::of("<NUMBER>", e));
-        match self {
-            Self::Add(entry) => {
-                let number = number(&entry.number)?;
-                let store = entry.database.store(env).await?;
-                existing(&store, entry.user).await?;
-                let added = store.add_opt_out(OwnerId(entry.user), &number, OptOutSource::Owner).await;
-                let said = if added.map_err(Failure::other)? { "added" } else { "it was there already" };
-                writeln!(out, "{said}").map_err(Failure::other)
-            }
-            Self::Import { file, user, database } => {
-                let store = database.store(env).await?;
-                existing(&store, user).await?;
-                import(&store, OwnerId(user), &file, out).await
-            }
-            Self::Remove(entry) => {
-                let number = number(&entry.number)?;
-                let removed = entry.database.store(env).await?.remove_opt_out(OwnerId(entry.user), &number).await;
-                if removed.map_err(Failure::other)? {
-                    writeln!(out, "removed").map_err(Failure::other)
-                } else {
-                    Err(Failure::Other("the number is not on the list".to_owned()))
-                }
-            }
-            Self::List { user, database } => {
-                let store = database.store(env).await?;
-                let mut after = None;
-                loop {
-                    let page = store.opt_outs(OwnerId(user), after.as_ref(), PAGE).await.map_err(Failure::other)?;
-                    for entry in &page {
-                        let source = if entry.source == OptOutSource::Recipient { "recipient" } else { "owner" };
-                        let line = format!("{}\t{source}\t{}", entry.destination.as_str(), entry.created_at);
-                        writeln!(out, "{line}").map_err(Failure::other)?;
-                    }
-                    match page.into_iter().last() {
-                        Some(last) => after = Some(last.destination),
-                        None => return Ok(()),
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Puts the numbers of a file on a list. A line that is no number is told by its place, and keeps no other from it.
-async fn import(
-    store: &Store,
-    owner: OwnerId,
-    file: &std::path::Path,
-    out: &mut (dyn Write + Send),
-) -> Result<(), Failure> {
-    let unreadable = |e: std::io::Error| config::Error::of("<FILE>", format_args!("cannot be read: {e}"));
-    let input: Box<dyn Read + Send> = if file == std::path::Path::new("-") {
-        Box::new(std::io::stdin())
-    } else {
-        Box::new(std::fs::File::open(file).map_err(unreadable)?)
-    };
-    let (mut added, mut there, mut wrong) = (0_usize, 0_usize, 0_usize);
-    for (place, line) in BufReader::new(input).lines().enumerate() {
-        let line = line.map_err(unreadable)?;
-        // The list that `list` prints can be read again: its first column is the number.
-        let text = line.split('\t').next().unwrap_or_default().trim();
-        if text.is_empty() {
-            continue;
-        }
-        let Ok(number) = Msisdn::parse(text) else {
-            wrong += 1;
-            writeln!(out, "line {}: is no phone number", place + 1).map_err(Failure::other)?;
-            continue;
-        };
-        let new = store.add_opt_out(owner, &number, OptOutSource::Owner).await.map_err(Failure::other)?;
-        added += usize::from(new);
-        there += usize::from(!new);
-    }
-    writeln!(out, "added: {added}; there already: {there}").map_err(Failure::other)?;
-    if wrong == 0 { Ok(()) } else { Err(Failure::Other(format!("{wrong} lines are no phone number"))) }
 }

@@ -6,6 +6,8 @@
 pub enum Table {
     /// Its users.
     User,
+    /// Its contacts, of which those are taken that want no messages. Not every old system has it.
+    Contact,
     /// Its campaigns.
     Campaign,
     /// Its messages.
@@ -13,8 +15,9 @@ pub enum Table {
 }
 
 /// The tables, in the order in which they are taken, with the names they may have.
-pub const TABLES: [(Table, &[&str]); 3] = [
+pub const TABLES: [(Table, &[&str]); 4] = [
     (Table::User, &["User", "Users"]),
+    (Table::Contact, &["Contact", "Contacts"]),
     (Table::Campaign, &["Campaign", "Campaigns"]),
     (Table::CampaignMessage, &["CampaignMessage", "CampaignMessages", "Message", "Messages"]),
 ];
@@ -25,9 +28,15 @@ impl Table {
     pub fn name(self) -> &'static str {
         match self {
             Self::User => "User",
+            Self::Contact => "Contact",
             Self::Campaign => "Campaign",
             Self::CampaignMessage => "CampaignMessage",
         }
+    }
+
+    /// Whether everything else is taken if it is not there.
+    pub(super) fn optional(self) -> bool {
+        self == Self::Contact
     }
 }
 
@@ -62,7 +71,7 @@ const fn f(table: Table, name: &'static str, holds: Holds, required: bool, names
 }
 
 use Holds::{Id, Text, Time};
-use Table::{Campaign, CampaignMessage, User};
+use Table::{Campaign, CampaignMessage, Contact, User};
 
 /// Every column that is looked for. Nothing else is read.
 pub const FIELDS: &[Field] = &[
@@ -71,6 +80,17 @@ pub const FIELDS: &[Field] = &[
     f(User, "email", Text, false, &["email", "emailAddress"]),
     f(User, "sender", Text, false, &["senderName", "sender", "senderId", "defaultSender"]),
     f(User, "createdAt", Time, false, &["createdAt", "created"]),
+    f(Contact, "id", Id, true, &["id", "contactId"]),
+    f(Contact, "userId", Id, true, &["userId", "ownerId", "createdById"]),
+    f(
+        Contact,
+        "phone",
+        Text,
+        true,
+        &["phone", "phoneNumber", "msisdn", "mobile", "number", "to", "destination", "recipient"],
+    ),
+    f(Contact, "unsubscribed", Text, false, &["unsubscribed", "isUnsubscribed", "optedOut", "optOut", "isOptedOut"]),
+    f(Contact, "unsubscribedAt", Time, false, &["unsubscribedAt", "optedOutAt", "optOutAt"]),
     f(Campaign, "id", Id, true, &["id", "campaignId"]),
     f(Campaign, "userId", Id, true, &["userId", "ownerId", "createdById", "authorId"]),
     f(Campaign, "name", Text, false, &["name", "title", "label"]),

@@ -6,7 +6,7 @@ use tokio_postgres::{Client, NoTls, Row};
 
 use super::names::Table;
 use super::shape::{Column, Mapping, Shape, fields};
-use super::{Campaign, Error, Message, User};
+use super::{Campaign, Contact, Error, Message, User};
 use crate::postgres;
 
 /// Parameters of Prisma's that a Postgres server's URL does not have.
@@ -102,7 +102,13 @@ impl Source {
         Ok(Self { client, schema: url.schema.clone(), shape })
     }
 
-    /// How many rows a table has, and the largest id in it.
+    /// Whether there is such a table.
+    #[must_use]
+    pub fn has(&self, table: Table) -> bool {
+        self.shape.has(table)
+    }
+
+    /// How many rows a table has that are to be taken, and the largest id in it.
     pub async fn count(&self, table: Table) -> Result<(i64, i64), Error> {
         let row = self.client.query_one(&self.shape.count(&self.schema, table), &[]).await;
         let row = row.map_err(|e| unavailable(&e))?;
@@ -118,6 +124,19 @@ impl Source {
                 name: row.text("name")?.or(row.text("email")?),
                 sender: row.text("sender")?,
                 created_at: row.time("createdAt")?,
+            })
+        })
+        .await
+    }
+
+    /// The same of contacts, of which those alone are read that want no messages.
+    pub async fn contacts(&self, after: i64, limit: i64) -> Result<Vec<Contact>, Error> {
+        self.page(Table::Contact, after, limit, |row| {
+            Ok(Contact {
+                id: row.id()?,
+                user_id: row.number("userId")?,
+                number: row.text("phone")?,
+                unsubscribed_at: row.time("unsubscribedAt")?,
             })
         })
         .await

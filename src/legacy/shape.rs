@@ -26,7 +26,7 @@ impl Mapping {
             known.map(|f| f.name).ok_or_else(|| wrong("names no column that is looked for; see docs/migrating.md"))
         });
         let field = field.transpose()?;
-        if field.is_none() && name.is_empty() {
+        if field.is_none() && name.is_empty() && !table.optional() {
             return Err(wrong("must name a table"));
         }
         Ok(Self { table, field, name: name.to_owned() })
@@ -56,7 +56,11 @@ impl Shape {
         let mut lacking = Vec::new();
         for (table, names) in TABLES {
             let said = mappings.iter().rev().find(|m| m.table == table && m.field.is_none()).map(|m| m.name.as_str());
-            let Some(found) = table_of(columns, names, said) else {
+            let found = table_of(columns, names, said);
+            if found.is_none() && table.optional() && said.is_none_or(str::is_empty) {
+                continue;
+            }
+            let Some(found) = found else {
                 lacking.push(said.map_or_else(
                     || format!("a table {} (or {})", table.name(), names.get(1..).unwrap_or_default().join(", ")),
                     |said| format!("the table {said}"),
@@ -72,14 +76,35 @@ impl Shape {
             }
             shape.tables.push((table, found));
         }
-        let has = |field| shape.columns.contains_key(&(Table::CampaignMessage.name(), field));
-        if lacking.is_empty() && !has("campaignId") && !has("userId") {
+        let has = |table: Table, field| shape.columns.contains_key(&(table.name(), field));
+        let either = |table: Table, one, other| !shape.has(table) || has(table, one) || has(table, other);
+        if lacking.is_empty() && !either(Table::CampaignMessage, "campaignId", "userId") {
             lacking.push("CampaignMessage.campaignId (or CampaignMessage.userId)".to_owned());
+        }
+        if !either(Table::Contact, "unsubscribed", "unsubscribedAt") {
+            lacking
+                .push("Contact.unsubscribed (or Contact.unsubscribedAt; --map Contact= takes no contacts)".to_owned());
         }
         if lacking.is_empty() {
             return Ok(shape);
         }
         Err(Error::Shape(format!("lacks {}; name what is there with --map Table.column=name", lacking.join("; "))))
+    }
+
+    /// Whether there is such a table.
+    pub(super) fn has(&self, table: Table) -> bool {
+        self.tables.iter().any(|(t, _)| *t == table)
+    }
+
+    /// The condition on the rows that are taken: of contacts, those that want no messages.
+    fn wanted(&self, table: Table) -> String {
+        if table != Table::Contact {
+            return "TRUE".to_owned();
+        }
+        let says = self.column(table, "unsubscribed").map(quote);
+        let says = says.map(|column| format!("lower(old.{column}::text) IN ('true', 't', 'yes', 'y', '1')"));
+        let at = self.column(table, "unsubscribedAt").map(|column| format!("old.{} IS NOT NULL", quote(column)));
+        format!("({})", says.into_iter().chain(at).collect::<Vec<_>>().join(" OR "))
     }
 
     /// The statement that reads a page: `$1` is the id that it begins after, `$2` how many rows it has. Every value is text:
@@ -91,15 +116,17 @@ impl Shape {
         // Qualified: a bare name would order by the answer's column of that name, which is text.
         let (after, limit) = ("$1::bigint", "$2::bigint");
         format!(
-            "SELECT {} FROM {from} AS old WHERE old.{id} > {after} ORDER BY old.{id} LIMIT {limit}",
-            columns.join(", ")
+            "SELECT {} FROM {from} AS old WHERE old.{id} > {after} AND {} ORDER BY old.{id} LIMIT {limit}",
+            columns.join(", "),
+            self.wanted(table)
         )
     }
 
-    /// The statement that counts the rows and finds the largest id.
+    /// The statement that counts the rows that are taken and finds the largest id.
     pub(super) fn count(&self, schema: &str, table: Table) -> String {
         let id = self.column(table, "id").map(quote).unwrap_or_default();
-        format!("SELECT count(*), coalesce(max({id}), 0)::bigint FROM {}", self.from(schema, table))
+        let (from, wanted) = (self.from(schema, table), self.wanted(table));
+        format!("SELECT count(*), coalesce(max({id}), 0)::bigint FROM {from} AS old WHERE {wanted}")
     }
 
     fn from(&self, schema: &str, table: Table) -> String {

@@ -2,6 +2,7 @@
 //! lock that one import holds at a time: ended anywhere, a second run goes on where the first one was.
 
 mod check;
+mod contacts;
 mod homes;
 
 pub use check::Differing;
@@ -42,6 +43,8 @@ pub enum OldKind {
     Campaign = 2,
     /// A message.
     Message = 3,
+    /// A contact that wants no messages.
+    Contact = 4,
 }
 
 /// A user of the old system.

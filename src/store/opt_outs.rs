@@ -42,6 +42,40 @@ pub struct OptOut {
     pub created_at: Timestamp,
 }
 
+/// A number to put on an owner's list. It holds a number, so it has no `Debug`.
+#[derive(Clone)]
+pub struct NewOptOut {
+    /// Whose list.
+    pub owner: OwnerId,
+    /// The number.
+    pub number: Msisdn,
+    /// Who puts it there.
+    pub source: OptOutSource,
+    /// When it was put there first; `None` for now.
+    pub created_at: Option<Timestamp>,
+}
+
+impl NewOptOut {
+    /// Puts it on the list. True if it was not there, under the number or under its pseudonym.
+    pub(super) async fn put(&self, tx: &mut Tx, keyed: &Keyed) -> Result<bool, Failure> {
+        if let Some(erased) = keyed.other_form(self.number.as_str()) {
+            let there = diesel::select(diesel::dsl::exists(opt_outs::table.find((self.owner.0, erased))));
+            if on!(tx, |c| there.get_result::<bool>(c).await?) {
+                return Ok(false);
+            }
+        }
+        let row = (
+            opt_outs::owner_id.eq(self.owner.0),
+            opt_outs::destination.eq(self.number.as_str()),
+            opt_outs::source.eq(self.source as i16),
+            // Nothing was put there in the future: no START could take it off.
+            opt_outs::created_at.eq(Instant(self.created_at.unwrap_or(tx.now).min(tx.now))),
+        );
+        let insert = diesel::insert_into(opt_outs::table).values(row).on_conflict_do_nothing();
+        Ok(on!(tx, |c| insert.execute(c).await?) == 1)
+    }
+}
+
 /// Which of the owners and numbers that were asked about are on the lists.
 pub(super) struct OptedOut(HashSet<(i64, String)>);
 
@@ -139,22 +173,19 @@ impl Store {
 
     /// Puts a number on the owner's list. True if it was not there.
     pub async fn add_opt_out(&self, owner: OwnerId, number: &Msisdn, source: OptOutSource) -> Result<bool, Error> {
-        let (number, erased) = (number.as_str().to_owned(), self.keyed.other_form(number.as_str()));
+        let entry = NewOptOut { owner, number: number.clone(), source, created_at: None };
+        Ok(self.add_opt_outs(vec![entry]).await? == 1)
+    }
+
+    /// Puts numbers on lists, in one transaction. Returns how many of them were not there.
+    pub async fn add_opt_outs(&self, entries: Vec<NewOptOut>) -> Result<usize, Error> {
+        let keyed = self.keyed.clone();
         transact!(&self.transactions, |tx| {
-            if let Some(erased) = &erased {
-                let there = diesel::select(diesel::dsl::exists(opt_outs::table.find((owner.0, erased))));
-                if on!(tx, |c| there.get_result::<bool>(c).await?) {
-                    return Ok(false);
-                }
+            let mut added = 0;
+            for entry in &entries {
+                added += usize::from(entry.put(tx, &keyed).await?);
             }
-            let row = (
-                opt_outs::owner_id.eq(owner.0),
-                opt_outs::destination.eq(&number),
-                opt_outs::source.eq(source as i16),
-                opt_outs::created_at.eq(Instant(tx.now)),
-            );
-            let insert = diesel::insert_into(opt_outs::table).values(row).on_conflict_do_nothing();
-            Ok(on!(tx, |c| insert.execute(c).await?) == 1)
+            Ok(added)
         })
     }
 

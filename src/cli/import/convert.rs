@@ -8,7 +8,7 @@ use crate::domain::message::Message;
 use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
 use crate::legacy;
-use crate::store::{OldCampaign, OldHome, OldUser};
+use crate::store::{NewOptOut, OldCampaign, OldHome, OldUser, OptOutSource};
 
 /// The defaults where a row says nothing, as in the old system.
 pub(super) struct Defaults {
@@ -38,6 +38,25 @@ pub(super) fn user(user: legacy::User) -> (OldUser, Option<String>) {
     let name = name(user.name, "user", user.id);
     let sender = sender.and_then(Result::ok);
     (OldUser { legacy_id: user.id, name, sender, created_at: user.created_at }, note)
+}
+
+fn number(text: Option<String>, defaults: &Defaults) -> Result<Msisdn, String> {
+    let text = text.unwrap_or_default();
+    let bare = text.trim_start().starts_with(|c: char| c.is_ascii_digit()) && !text.trim_start().starts_with("00");
+    let text = if defaults.add_plus && bare { format!("+{}", text.trim_start()) } else { text };
+    Msisdn::parse(&text).map_err(|e| format!("its number {e}"))
+}
+
+/// The contact's place on its user's list, if the user is here and its number is one. A START takes it off again, as it did.
+pub(super) fn contact(
+    contact: legacy::Contact,
+    owners: &HashMap<i64, OldHome>,
+    defaults: &Defaults,
+) -> Result<NewOptOut, String> {
+    let user = contact.user_id.ok_or("it names no user")?;
+    let owner = owners.get(&user).ok_or("its user is not there")?.owner;
+    let number = number(contact.number, defaults)?;
+    Ok(NewOptOut { owner, number, source: OptOutSource::Recipient, created_at: contact.unsubscribed_at })
 }
 
 /// The campaign, if its user is here.
@@ -72,10 +91,7 @@ pub(super) fn message(
         (None, None) => Err("it names neither a campaign nor a user"),
     };
     let home = home.map_err(str::to_owned)?.clone();
-    let number = old.destination.unwrap_or_default();
-    let bare = number.trim_start().starts_with(|c: char| c.is_ascii_digit()) && !number.trim_start().starts_with("00");
-    let number = if defaults.add_plus && bare { format!("+{}", number.trim_start()) } else { number };
-    let destination = Msisdn::parse(&number).map_err(|e| format!("its number {e}"))?;
+    let destination = number(old.destination, defaults)?;
     let created_at = old.created_at.ok_or_else(|| "it has no time of its making".to_owned())?;
     let past = Past {
         legacy_id: old.id,

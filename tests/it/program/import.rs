@@ -103,6 +103,7 @@ on_both_databases![std::future::ready =>
     a_dry_run_counts_and_takes_nothing,
     other_names_are_found_or_said_and_ids_that_are_taken_are_mapped,
     what_is_missing_is_told_in_one_line,
+    contacts_that_want_no_messages_are_taken_once_onto_the_lists_of_their_users,
     an_import_that_was_cut_off_or_killed_is_completed_by_the_next,
     two_imports_at_once_take_everything_once,
     house_keeping_begins_anew_because_what_was_taken_is_old,
@@ -205,6 +206,47 @@ async fn other_names_are_found_or_said_and_ids_that_are_taken_are_mapped(kind: K
     assert_eq!(both.count("messages WHERE owner_id = 2 AND destination = '+306900000002' AND status = 7").await, 1);
 }
 
+async fn contacts_that_want_no_messages_are_taken_once_onto_the_lists_of_their_users(kind: Kind) {
+    let both = Both::new(kind, LIKELY).await;
+    let said = both.import(&[]);
+    assert!(said.contains("note\tContact\t-\tthere is no such table"), "{said}");
+    both.old(
+        r#"CREATE TABLE "Contact" (id serial PRIMARY KEY, "userId" int, phone text, unsubscribed boolean DEFAULT false,
+          "unsubscribedAt" timestamp(3));
+        INSERT INTO "Contact" ("userId", phone, unsubscribed, "unsubscribedAt") VALUES
+          (1, '+306900000001', true, '2025-01-01 10:00'), (1, '+306900000002', false, NULL),
+          (2, '0030 690 000 0001', true, NULL), (2, '4455-canary', true, NULL), (99, '+306900000003', true, NULL),
+          (1, '+306900000004', NULL, NULL), (1, '+306900000005', false, '2025-01-01 10:00')"#,
+    )
+    .await;
+
+    let dry = both.import(&["--dry-run"]);
+    assert_eq!((counts(&dry, "Contact"), both.count("opt_outs").await), ([5, 3, 0, 2], 0));
+    let said = both.import(&["--batch", "1"]);
+
+    assert_eq!(counts(&said, "Contact"), [5, 3, 0, 2]);
+    assert!(["4", "5"].iter().all(|id| said.contains(&format!("skipped\tContact\t{id}\t"))), "{said}");
+    assert!(!said.contains("canary"), "{said}");
+    let lists = ["1", "2"].map(|user| printed(&["opt-out", "list", "--user", user], &both.env()));
+    assert_eq!(lists[0].lines().next(), Some("+306900000001\trecipient\t2025-01-01T10:00:00Z"));
+    assert!(lists[0].lines().nth(1).is_some_and(|line| line.starts_with("+306900000005\t")), "{}", lists[0]);
+    assert!(lists[1].lines().count() == 1 && lists[1].starts_with("+306900000001\trecipient\t"), "{}", lists[1]);
+
+    // Whoever came off a list here stays off it, and whoever is new is taken.
+    printed(&["opt-out", "remove", "+306900000001", "--user", "1"], &both.env());
+    both.old(r#"UPDATE "Contact" SET unsubscribed = true WHERE id = 2"#).await;
+    let later = both.import(&[]);
+    assert_eq!(counts(&later, "Contact"), [6, 1, 3, 2]);
+    assert_eq!(both.count("opt_outs WHERE owner_id = 1 AND destination = '+306900000001'").await, 0);
+    assert_eq!(both.count("opt_outs").await, 3);
+
+    both.old(r#"ALTER TABLE "Contact" DROP unsubscribed, DROP "unsubscribedAt""#).await;
+    let refused = failed(&["import-legacy", "--from", &both.from], &both.env(), 2);
+    assert!(refused.contains("lacks Contact.unsubscribed") && refused.contains("--map Contact="), "{refused}");
+    let said = both.import(&["--map", "Contact="]);
+    assert!(said.contains("note\tContact"), "{said}");
+}
+
 async fn what_is_missing_is_told_in_one_line(kind: Kind) {
     let both = Both::new(kind, LIKELY).await;
     let import = |from: &str, more: &[&str], status| {
@@ -250,8 +292,8 @@ async fn an_import_that_was_cut_off_or_killed_is_completed_by_the_next(kind: Kin
     both.old(MANY).await;
     let arguments = ["messaging", "import-legacy", "--from", &both.from, "--batch", "10"].map(Into::into);
     let env = Env::new(both.env().map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect());
-    // A note, and what is broken: a campaign, two of the first ten messages. The one after them is too much.
-    let exit = Box::pin(messaging::cli::run(arguments.into_iter(), env, &mut GoesAway(4), &mut std::io::sink())).await;
+    // Two notes, and what is broken: a campaign, two of the first ten messages. The one after them is too much.
+    let exit = Box::pin(messaging::cli::run(arguments.into_iter(), env, &mut GoesAway(5), &mut std::io::sink())).await;
     assert_eq!(format!("{exit:?}"), format!("{:?}", ExitCode::from(1)));
     let after_the_cut = both.count("messages").await;
     assert!((8..100).contains(&after_the_cut), "{after_the_cut}");

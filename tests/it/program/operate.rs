@@ -1,7 +1,7 @@
 //! Operators' commands, with the real program beside a serving one.
 
 use crate::support::app::API_KEY;
-use crate::support::program::{Running, failed, printed};
+use crate::support::program::{Running, failed, printed, run};
 use crate::support::settings::{ACCOUNT, JWT_SECRET};
 
 #[test]
@@ -100,4 +100,40 @@ fn accounts_opt_outs_and_the_dead_are_looked_after_beside_a_serving_process() {
     assert_eq!(printed(&["inbound", "review"], &env), "");
     assert!(failed(&["inbound", "done", nobody], &env, 2).contains("<ID>"));
     drop(serving);
+}
+
+#[test]
+fn a_list_of_opt_outs_is_taken_out_as_csv_and_put_in_elsewhere_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
+    let (here, there) = (url("here.db"), url("there.db"));
+    let key = ["PSEUDONYM_KEY", "0123456789abcdef0123456789abcdef"];
+    let (here, there) = ([("DATABASE_URL", here.as_str()), (key[0], key[1])], [("DATABASE_URL", there.as_str())]);
+    for env in [&here[..], &there[..]] {
+        assert_eq!(printed(&["user", "create", "--name", "ann"], env), "1");
+    }
+    let first = folder.path().join("first.csv");
+    let lines = "number,source,created_at\n+306900000002,recipient,2026-01-02T03:04:05Z\n\"+306900000003\",owner,\n";
+    std::fs::write(&first, lines).unwrap();
+    assert_eq!(
+        printed(&["opt-out", "import", first.to_str().unwrap(), "--user", "1"], &here),
+        "added: 2; there already: 0"
+    );
+    printed(&["opt-out", "add", "+306900000004", "--user", "1"], &here);
+    printed(&["erase", "--number", "+306900000004"], &here);
+
+    let exported = run(&["opt-out", "export", "--user", "1"], &here);
+
+    let text = String::from_utf8(exported.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[..2], ["number,source,created_at", "+306900000002,recipient,2026-01-02T03:04:05Z"]);
+    assert!(lines.len() == 3 && lines[2].starts_with("+306900000003,owner,20"), "{text}");
+    assert!(String::from_utf8_lossy(&exported.stderr).contains("their numbers were erased: 1"));
+    let file = folder.path().join("list.csv");
+    std::fs::write(&file, &text).unwrap();
+    for said in ["added: 2; there already: 0", "added: 0; there already: 2"] {
+        assert_eq!(printed(&["opt-out", "import", file.to_str().unwrap(), "--user", "1"], &there), said);
+    }
+    assert_eq!(printed(&["opt-out", "export", "--user", "1"], &there), text.trim_end());
+    assert!(failed(&["opt-out", "export", "--user", "99"], &there, 2).contains("names no user"));
 }
