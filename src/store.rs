@@ -4,6 +4,7 @@
 //! commits many at once; what a write does to a message's state is decided by [`crate::domain::status`].
 
 mod accept;
+mod addressee;
 mod aside;
 mod audit;
 mod batch;

@@ -1,9 +1,8 @@
 //! Messages from recipients: written as they came; read one by one, each together with what it changes.
 
-use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, Insertable, QueryDsl as _, QueryResult, Queryable,
-    QueryableByName, Selectable, SelectableHelper as _, SqliteConnection,
+    BoolExpressionMethods as _, ExpressionMethods as _, Insertable, QueryDsl as _, QueryResult, Queryable, Selectable,
+    SelectableHelper as _, SqliteConnection,
 };
 use diesel_async::RunQueryDsl as _;
 use jiff::Timestamp;
@@ -13,8 +12,7 @@ use crate::domain::ids::{MessageId, OwnerId};
 use crate::domain::keyword::{Keywords, Verdict};
 use crate::domain::phone::Msisdn;
 use crate::domain::report::{Form, Inbound, pieces};
-use crate::domain::sender::SenderId;
-use crate::store::columns::sql::Guid as GuidSql;
+use crate::store::addressee::concerned;
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
 use crate::store::pseudonyms::Keyed;
@@ -71,59 +69,6 @@ pub struct ToReview {
     pub owner: Option<OwnerId>,
     /// The content, as it came.
     pub message: Option<Inbound>,
-}
-
-/// A user, its sender and its last message to a number.
-#[derive(QueryableByName)]
-struct LastContact {
-    #[diesel(sql_type = BigInt)]
-    id: i64,
-    #[diesel(sql_type = Nullable<Text>)]
-    sender_name: Option<String>,
-    #[diesel(sql_type = Nullable<GuidSql>)]
-    last: Option<Guid>,
-}
-
-/// One probe of an index for each user: an index over all messages by number alone would cost every send.
-const LAST_CONTACTS: &str = "SELECT u.id, u.sender_name, (SELECT m.id FROM messages AS m WHERE m.owner_id = u.id \
-    AND m.destination = $1 ORDER BY m.id DESC LIMIT 1) AS last FROM users AS u";
-
-/// Everybody's last message to a number, plain and erased.
-async fn last_contacts(tx: &mut Tx, forms: Vec<String>) -> Result<Vec<LastContact>, Failure> {
-    let mut contacts: Vec<LastContact> = Vec::new();
-    for form in forms {
-        let query = diesel::sql_query(LAST_CONTACTS).bind::<Text, _>(form);
-        let of_this: Vec<LastContact> = on!(tx, |c| query.load(c).await?);
-        contacts = if contacts.is_empty() { of_this } else { later(contacts, &of_this) };
-    }
-    Ok(contacts)
-}
-
-/// The same users, each with the later one of two last messages.
-fn later(mut contacts: Vec<LastContact>, others: &[LastContact]) -> Vec<LastContact> {
-    for contact in &mut contacts {
-        let other = others.iter().find(|other| other.id == contact.id).and_then(|other| other.last);
-        contact.last = contact.last.map(|id| id.0).max(other.map(|id| id.0)).map(Guid);
-    }
-    contacts
-}
-
-/// Whom a message to this sender of ours concerns: the owner of the sender; if several have it or none, whoever of
-/// them, or of all, wrote to its author last. Never more than one.
-fn concerned(contacts: &[LastContact], to: &str) -> Option<OwnerId> {
-    let names = [to.to_owned(), format!("+{to}")].map(|name| SenderId::parse(&name).ok());
-    let is_theirs = |contact: &&LastContact| {
-        let theirs = contact.sender_name.as_deref();
-        names.iter().flatten().any(|name| theirs.is_some_and(|theirs| theirs.eq_ignore_ascii_case(name.as_str())))
-    };
-    let mut owners = contacts.iter().filter(is_theirs);
-    if let (Some(only), None) = (owners.next(), owners.next()) {
-        return Some(OwnerId(only.id));
-    }
-    let last = |contact: &&LastContact| contact.last.map(|id| id.0);
-    let latest = contacts.iter().filter(is_theirs).filter(|contact| contact.last.is_some()).max_by_key(last);
-    let latest = latest.or_else(|| contacts.iter().filter(|contact| contact.last.is_some()).max_by_key(last));
-    latest.map(|contact| OwnerId(contact.id))
 }
 
 /// The author's number, whether or not the provider writes it with a `+`.
@@ -187,8 +132,8 @@ async fn read_next(tx: &mut Tx, keywords: &Keywords, keyed: &Keyed) -> Result<Op
     let number = message.as_ref().and_then(author);
     let mut read = ReadInbound { verdict: None, owner: None };
     if let (Some(message), Some(number)) = (&message, &number) {
-        let contacts = last_contacts(tx, keyed.forms(number.as_str())).await?;
-        read = ReadInbound { verdict: Some(keywords.verdict(&message.text)), owner: concerned(&contacts, &message.to) };
+        let owner = concerned(tx, &message.to, keyed.forms(number.as_str())).await?;
+        read = ReadInbound { verdict: Some(keywords.verdict(&message.text)), owner };
     }
     obey(tx, keyed, read, number.as_ref().map(Msisdn::as_str).unwrap_or_default(), row.received_at).await?;
     let done = diesel::update(inbound::table.find(row.id)).set((

@@ -14,7 +14,29 @@ use crate::support::store::{Rig, eventually};
 on_both_databases![Rig::on =>
     what_came_last_counts_in_whatever_order_it_is_read,
     a_post_of_thousands_is_taken_whole,
+    a_message_to_a_sender_of_several_or_of_nobody_concerns_who_wrote_last,
 ];
+
+async fn a_message_to_a_sender_of_several_or_of_nobody_concerns_who_wrote_last(rig: Rig) {
+    let sender = SenderId::parse("Shared").unwrap();
+    let shares = async || rig.store.create_user("one of them", Some(&sender)).await.unwrap();
+    let (first, second, third) = (shares().await, shares().await, rig.owner().await);
+    rig.clock.advance(SignedDuration::from_secs(1));
+    let number = "+306912345678";
+    let ask = async |to: &str| {
+        let body = serde_json::json!({"from": number, "to": to, "text": "Hello"}).to_string();
+        rig.store.file_inbound(Form::Json, body.as_bytes(), None).await.unwrap();
+        rig.store.read_next_inbound(Keywords::default()).await.unwrap().unwrap().owner
+    };
+    assert_eq!((ask("Shared").await, ask("Nobody").await), (None, None), "nobody wrote");
+    for (wrote, shared, nobody) in
+        [(third, third, third), (second, second, second), (third, second, third), (first, first, first)]
+    {
+        rig.queued(wrote).await;
+        rig.clock.advance(SignedDuration::from_secs(1));
+        assert_eq!((ask("SHARED").await, ask("Nobody").await), (Some(shared), Some(nobody)));
+    }
+}
 
 async fn a_post_of_thousands_is_taken_whole(rig: Rig) {
     let one = serde_json::json!({"from": "+306900000001", "to": "Alice", "text": "Hello"});

@@ -3,12 +3,14 @@
 use messaging::clock::Clock;
 use messaging::domain::evidence::Evidence;
 use messaging::domain::ids::{CampaignId, OwnerId};
-use messaging::domain::message::Status;
+use messaging::domain::keyword::Keywords;
+use messaging::domain::message::{Guarantee, Status};
 use messaging::domain::phone::Msisdn;
+use messaging::domain::report::Form;
 use messaging::domain::status::Event;
 use messaging::store::{Config, Filter, Job, Pace, Pick, Store, Url};
 
-use crate::support::messages::start;
+use crate::support::messages::{queued, start};
 use crate::support::postgres::connect;
 use crate::support::store::{Rig, nobody_else_is_connected, provider_id, take};
 
@@ -98,4 +100,40 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     assert!(rows_read(&url, "refresh targets", targets).await <= 1100);
     // What the claims before have left behind in the index is read, too, until a vacuum comes.
     assert!(rows_read(&url, "reconcile", reconcile).await <= 60);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_looks_at_those_who_wrote_to_its_author_and_at_nobody_else() {
+    let rig = Rig::postgres().await;
+    let url = rig.address.clone();
+    let client = connect(&url).await.unwrap();
+    let users = "INSERT INTO users (name, sender_name, created_at) SELECT 'u', 'Sender' || i, now() FROM \
+        generate_series(1, 3000) AS i; ANALYZE";
+    client.batch_execute(users).await.unwrap();
+    // The second one wrote last.
+    for (owner, at) in [(7, start()), (1800, start() + jiff::SignedDuration::from_secs(1))] {
+        rig.stored(queued(OwnerId(owner), Guarantee::AtMostOnce, at)).await;
+    }
+    drop(rig.store);
+    let probes = async || {
+        nobody_else_is_connected(&url).await;
+        let query = "SELECT sum(idx_scan + seq_scan)::bigint, sum(seq_tup_read + idx_tup_fetch)::bigint \
+            FROM pg_stat_user_tables WHERE relname IN ('users', 'messages')";
+        let row = connect(&url).await.unwrap().query_one(query, &[]).await.unwrap();
+        (row.get::<_, i64>(0), row.get::<_, i64>(1))
+    };
+    drop(client);
+    for (to, concerned) in [("Sender2000", 2000), ("sender42", 42), ("Somebody", 1800), ("447700900000", 1800)] {
+        let before = probes().await;
+        let config = Config { url: Url::parse(&url).unwrap(), pool_size: 1, pseudonym_key: None };
+        let store = Store::open(&config, Clock::manual(start()), true).await.unwrap();
+        let body = serde_json::json!({"from": "+306912345678", "to": to, "text": "STOP"}).to_string();
+        store.file_inbound(Form::Json, body.as_bytes(), None).await.unwrap();
+        let read = store.read_next_inbound(Keywords::default()).await.unwrap().unwrap();
+        assert_eq!(read.owner, Some(OwnerId(concerned)), "{to}");
+        drop(store);
+        let after = probes().await;
+        let (scans, rows) = (after.0 - before.0, after.1 - before.1);
+        assert!(scans <= 30 && rows <= 100, "{to}: {scans} scans, {rows} rows");
+    }
 }
