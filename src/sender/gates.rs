@@ -116,6 +116,13 @@ impl Sender {
         held
     }
 
+    /// The route accounts on which nothing may be sent now, not even to try them.
+    pub(super) fn held_accounts(&self) -> Vec<String> {
+        let (known, now) = (self.inner.gates.known.load(), self.inner.clock.now());
+        let held = known.values().filter(|gate| matches!(gate.circuit(now), Circuit::Open(_)) && gate.name != PROVIDER);
+        held.map(|gate| gate.name.clone()).collect()
+    }
+
     /// Waits for the notification that a gate has changed.
     pub async fn gates_changed(&self) {
         self.inner.gates_changed.notified().await;

@@ -36,7 +36,7 @@ impl Sender {
         if let Some(partitions) = self.inner.cached_partitions.get() {
             return Ok((partitions, false));
         }
-        let partitions = Arc::new(self.inner.store.partitions().await?);
+        let partitions = Arc::new(self.inner.store.partitions(&self.held_accounts()).await?);
         self.inner.cached_partitions.set(Some(partitions.clone()));
         Ok((partitions, true))
     }

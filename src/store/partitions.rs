@@ -1,9 +1,9 @@
 //! The queue's partitions: one for each lane, owner and route account that has something due. Found by skipping along the
 //! queue's index from partition to partition, so that a partition costs the same whether one message waits in it or a million.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use diesel::sql_types::{BigInt, Nullable, SmallInt, Text};
+use diesel::sql_types::{Array, BigInt, Nullable, SmallInt, Text};
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult, QueryableByName, SqliteConnection,
 };
@@ -40,8 +40,10 @@ impl Partition {
     }
 }
 
-/// How many partitions are looked at; the others come when these are empty.
+/// How many partitions are taken, the owners in turn; the others come when these are empty.
 const MOST: usize = 10_000;
+/// How many are walked along at most: each is a probe of the index, also one that is held or not due.
+const WALK: usize = 200_000;
 
 #[derive(QueryableByName)]
 struct Head {
@@ -76,8 +78,8 @@ const POSTGRES: &str = "WITH RECURSIVE s AS (\
           AND (m.lane, m.owner_id, m.traffic_account_id) > (s.lane, s.owner_id, s.traffic_account_id) \
         ORDER BY m.lane, m.owner_id, m.traffic_account_id, m.due_at LIMIT 1) AS n) \
     SELECT s.lane, s.owner_id, s.traffic_account_id, c.delivery_guarantee \
-    FROM s LEFT JOIN campaigns AS c ON c.id = s.lane \
-    WHERE s.due_at <= $1 AND (s.lane = 0 OR c.state = $2) LIMIT $3";
+    FROM (SELECT * FROM s LIMIT $3) AS s LEFT JOIN campaigns AS c ON c.id = s.lane \
+    WHERE s.due_at <= $1 AND (s.lane = 0 OR c.state = $2) AND s.traffic_account_id <> ALL ($4)";
 
 const SQLITE: &str = "SELECT lane, owner_id, traffic_account_id, due_at FROM messages WHERE dispatch = 1 \
     AND (lane, owner_id, traffic_account_id) > (?, ?, ?) \
@@ -96,8 +98,9 @@ impl From<Found> for Partition {
 }
 
 /// As [`POSTGRES`], in the same order, step by step.
-async fn on_sqlite(lite: &mut Lite, now: Timestamp) -> QueryResult<Vec<Found>> {
-    let heads = lite.spawn_blocking(move |c| heads(c, now)).await?;
+async fn on_sqlite(lite: &mut Lite, now: Timestamp, held: Vec<String>) -> QueryResult<Vec<Found>> {
+    let closed = held.into_iter().collect();
+    let heads = lite.spawn_blocking(move |c| heads(c, now, &closed)).await?;
     let lanes: Vec<i64> = heads.iter().map(|h| h.lane).filter(|lane| *lane != SINGLES).collect();
     let mut running: HashMap<i64, i16> = HashMap::new();
     for lanes in lanes.chunks(1000) {
@@ -116,36 +119,55 @@ async fn on_sqlite(lite: &mut Lite, now: Timestamp) -> QueryResult<Vec<Found>> {
     Ok(found.collect())
 }
 
-/// The heads of all partitions that are due.
-fn heads(c: &mut SqliteConnection, now: Timestamp) -> QueryResult<Vec<Head>> {
+/// The heads of all partitions that are due, and whose accounts are not held.
+fn heads(c: &mut SqliteConnection, now: Timestamp, closed: &HashSet<String>) -> QueryResult<Vec<Head>> {
     let mut due = Vec::new();
     let mut at = (i64::MIN, i64::MIN, String::new());
-    while due.len() < MOST {
+    for _ in 0..WALK {
         let query = diesel::sql_query(SQLITE).bind::<BigInt, _>(at.0).bind::<BigInt, _>(at.1).bind::<Text, _>(&at.2);
         let Some(head) = diesel::RunQueryDsl::load::<Head>(query, c)?.pop() else { break };
         at = (head.lane, head.owner_id, head.traffic_account_id.clone());
-        if head.due_at.0 <= now {
+        if head.due_at.0 <= now && !closed.contains(&head.traffic_account_id) {
             due.push(head);
         }
     }
     Ok(due)
 }
 
+/// The first ones of these, the owners in turn: however many one owner has, everybody's first are among them.
+fn in_turns(found: Vec<Found>) -> Vec<Found> {
+    if found.len() <= MOST {
+        return found;
+    }
+    let mut before: HashMap<i64, usize> = HashMap::new();
+    let turn = |found: Found| {
+        let turns = before.entry(found.owner_id).or_default();
+        *turns += 1;
+        (*turns, found)
+    };
+    let mut turns: Vec<(usize, Found)> = found.into_iter().map(turn).collect();
+    turns.sort_by_key(|(turn, _)| *turn);
+    turns.truncate(MOST);
+    turns.into_iter().map(|(_, found)| found).collect()
+}
+
 impl Store {
-    /// The partitions that have something due now, single sends first; those of campaigns that do not run are left out.
-    pub async fn partitions(&self) -> Result<Vec<Partition>, Error> {
-        let now = self.clock.now();
+    /// The partitions that have something due now and whose accounts are not among the held ones; those of campaigns that do not
+    /// run are left out.
+    pub async fn partitions(&self, held: &[String]) -> Result<Vec<Partition>, Error> {
+        let (now, held) = (self.clock.now(), held.to_vec());
         let found: Vec<Found> = run!(
             &self.db,
             |pg| {
                 let query = diesel::sql_query(POSTGRES)
                     .bind::<InstantSql, _>(Instant(now))
                     .bind::<SmallInt, _>(CampaignState::Running as i16)
-                    .bind::<BigInt, _>(i64::try_from(MOST).unwrap_or(i64::MAX));
+                    .bind::<BigInt, _>(i64::try_from(WALK).unwrap_or(i64::MAX))
+                    .bind::<Array<Text>, _>(held);
                 query.load(pg).await?
             },
-            |lite| on_sqlite(lite, now).await?
+            |lite| on_sqlite(lite, now, held).await?
         );
-        Ok(found.into_iter().map(Partition::from).collect())
+        Ok(in_turns(found).into_iter().map(Partition::from).collect())
     }
 }

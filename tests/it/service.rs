@@ -10,4 +10,5 @@ mod queue;
 mod refresh_bulk;
 mod reports;
 mod retention;
+mod turns;
 mod watch_messages;
