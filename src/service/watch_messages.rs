@@ -112,16 +112,22 @@ impl Service {
             return Err(Error::NotFound(Resource::Campaign, id.to_string()));
         }
         let seal = self.seal(token::name(owner, &store.journal_name().await?));
+        let timeline = store.journal_timeline().await?;
         let horizon = store.journal_horizon().await?;
         let from = if request.resume_token.is_empty() {
             Position::before(horizon.settled)
         } else {
-            token::open(&seal, &request.resume_token, horizon.end, self.inner.clock.now())
-                .map_err(|e| Error::invalid("resume_token", e))?
+            let opened = token::open(&seal, &request.resume_token, horizon.end, self.inner.clock.now());
+            let (at, told_on) = opened.map_err(|e| Error::invalid("resume_token", e))?;
+            // The journal may have grown past it again: what was told after the point to which the database was set back is not in it.
+            if told_on != timeline && !store.is_in_journal(owner, at).await? {
+                return Err(Error::invalid("resume_token", token::Unusable::Beyond));
+            }
+            at
         };
         drop(turn);
         let guest = self.inner.hub.enter(owner);
-        let changes = Reader::start(guest, Wanted { campaign, statuses }, seal, from);
+        let changes = Reader::start(guest, Wanted { campaign, statuses }, (seal, timeline), from);
         Ok(self.while_allowed(caller, changes))
     }
 }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::domain::ids::{CampaignId, MessageId, OwnerId};
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
+use crate::store::schema::events;
 use crate::store::{Error, Store, run};
 
 /// A point between two entries of the journal: after the entry of this place, message and version.
@@ -75,6 +76,10 @@ const HORIZON_SQLITE: &str = "SELECT place + 1 AS settled, place + 1 AS end_at F
 const NAME_POSTGRES: &str = "SELECT system_identifier::text || '/' || \
     (SELECT oid FROM pg_database WHERE datname = current_database())::text AS name FROM pg_control_system()";
 const NAME_SQLITE: &str = "SELECT hex(id) AS name FROM journal";
+
+/// The number that a server counts up when it was recovered to a point in time, or a standby took over.
+const TIMELINE_POSTGRES: &str =
+    "SELECT ('x' || lpad(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), 16, '0'))::bit(64)::bigint AS n";
 
 /// A page of the entries of `$owners`. The state of the index is spelt out, so that the planner sees that it holds them
 /// all; the campaign is looked up row by row, so that no plan can read the table of messages.
@@ -185,6 +190,31 @@ impl Store {
             .get_result(lite)
             .await?);
         Ok(row.name)
+    }
+
+    /// The timeline on which the server is; 0 of one that has none or does not tell.
+    pub async fn journal_timeline(&self) -> Result<i64, Error> {
+        use diesel_async::RunQueryDsl as _;
+        let asked: Result<Option<PlaceRow>, Error> = async {
+            Ok(run!(&self.db, |pg| Some(diesel::sql_query(TIMELINE_POSTGRES).get_result(pg).await?), |_lite| None))
+        }
+        .await;
+        match asked {
+            Ok(row) => Ok(row.map_or(0, |row| row.n)),
+            // Some who run Postgres for others let nobody ask.
+            Err(Error::Query(_)) => Ok(0),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Whether the owner's entry that ends at this position is in the journal.
+    pub async fn is_in_journal(&self, owner: OwnerId, at: Position) -> Result<bool, Error> {
+        use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _};
+        use diesel_async::RunQueryDsl as _;
+        let entry = events::message_id.eq(Guid(at.message)).and(events::version.eq(at.version));
+        let there = events::table.filter(entry.and(events::owner_id.eq(owner.0)).and(events::place.eq(at.place)));
+        let there = diesel::select(diesel::dsl::exists(there));
+        Ok(run!(&self.db, |c| there.get_result::<bool>(c).await?))
     }
 
     /// How far the journal can be read now.

@@ -38,6 +38,8 @@ pub(super) struct Reader {
     guest: Guest,
     wanted: Wanted,
     seal: Seal,
+    /// The timeline on which the stream began: whatever it tells may be lost with it.
+    timeline: i64,
     /// Everything up to here was told, or is not wanted.
     done: Position,
     told_at: Instant,
@@ -46,12 +48,17 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Starts it after `from`.
-    pub(super) fn start(guest: Guest, wanted: Wanted, seal: Seal, from: Position) -> MessageWatch {
+    /// Starts it after `from`, in the journal of this name and timeline.
+    pub(super) fn start(
+        guest: Guest,
+        wanted: Wanted,
+        (seal, timeline): (Seal, i64),
+        from: Position,
+    ) -> MessageWatch {
         let (buffer, mut buffered) = mpsc::channel(BUFFER);
         // Before the first read of the database: what comes meanwhile waits in the ring.
         let ring = guest.hub.ring.subscribe();
-        let mut reader = Self { guest, wanted, seal, done: from, told_at: Instant::now(), buffer, ring };
+        let mut reader = Self { guest, wanted, seal, timeline, done: from, told_at: Instant::now(), buffer, ring };
         let end = Arc::new(OnceLock::new());
         let ended = end.clone();
         tokio::spawn(async move {
@@ -156,7 +163,7 @@ impl Reader {
 
     async fn emit(&mut self, at: Position, change: Option<WatchedChange>) -> Result<(), End> {
         let hub = &self.guest.hub;
-        let watched = Watched { resume_token: token::write(&self.seal, at, hub.clock.now()), change };
+        let watched = Watched { resume_token: token::write(&self.seal, self.timeline, at, hub.clock.now()), change };
         let stopped = pin!(hub.lifecycle.stopping());
         let sent = tokio::select! {
             sent = self.buffer.send_timeout(watched, hub.limits.patience) => sent,

@@ -190,3 +190,42 @@ async fn heartbeats_carry_a_token_that_is_past_what_is_not_wanted(rig: Rig) {
     };
     assert_eq!(change.message, later.id, "what was not wanted is not told again");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_told_after_the_point_to_which_the_database_was_set_back_is_not_gone_on_from() {
+    let rig = Rig::postgres().await;
+    let owner = rig.owner().await;
+    let before = service(&rig.store, &rig, Watching::default());
+    let (mut kept, mut lost, mut seen) = (String::new(), String::new(), HashSet::new());
+    let mut stream = watch(&before, owner, "").await;
+    rig.queued(owner).await;
+    take(&mut stream, 1, &mut kept, &mut seen).await;
+    rig.clock.advance(jiff::SignedDuration::from_secs(1));
+    let gone = rig.queued(owner).await;
+    take(&mut stream, 1, &mut lost, &mut seen).await;
+    drop(stream);
+
+    // As a recovery to the point between them leaves it: the second one never happened, the server counts a new timeline, and
+    // the journal grows past its place.
+    let id = gone.id;
+    let database = rig.address.rsplit('/').next().unwrap();
+    rig.execute(&format!("DELETE FROM events WHERE message_id = '{id}'; DELETE FROM messages WHERE id = '{id}'")).await;
+    rig.execute(&format!(
+        "CREATE FUNCTION pg_walfile_name(pg_lsn) RETURNS text LANGUAGE sql AS \
+         $$ SELECT '0000000B' || substr(pg_catalog.pg_walfile_name($1), 9) $$; \
+         ALTER DATABASE {database} SET search_path = public, pg_catalog"
+    ))
+    .await;
+    let store = rig.another().await;
+    let after = service(&store, &rig, Watching::default());
+    rig.many(owner, 5).await;
+    let caller = Caller::new(owner, "messages:read");
+    let request = WatchMessages { resume_token: lost, ..Default::default() };
+    let Err(refused) = after.watch_messages(&caller, request).await else {
+        panic!("it goes on, and lacks what came since")
+    };
+    assert!(format!("{refused:?}").contains("set back to an older state"), "{refused:?}");
+    // Who had not read so far misses nothing.
+    let mut stream = watch(&after, owner, &kept).await;
+    take(&mut stream, 5, &mut kept, &mut seen).await;
+}
