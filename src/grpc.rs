@@ -10,6 +10,7 @@ mod messaging;
 mod observe;
 mod status;
 
+use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
@@ -22,8 +23,17 @@ use crate::proto::campaign_service_server::CampaignServiceServer;
 use crate::proto::messaging_service_server::MessagingServiceServer;
 use crate::service::Service;
 
-/// The largest request that is decoded, in bytes.
+/// The compression that gRPC clients of all languages know.
+const GZIP: CompressionEncoding = CompressionEncoding::Gzip;
+/// The largest request that is decoded, in bytes, uncompressed.
 const MAX_REQUEST: usize = 4 * 1024 * 1024;
+
+/// A service that takes requests up to [`MAX_REQUEST`], compressed or not, and compresses its answers for those who ask for it.
+macro_rules! bounded {
+    ($service:expr) => {
+        $service.max_decoding_message_size(MAX_REQUEST).accept_compressed(GZIP).send_compressed(GZIP)
+    };
+}
 
 /// The services, each under its own name in health and reflection.
 #[derive(Clone)]
@@ -69,9 +79,9 @@ pub async fn routes(service: Service, reflects: bool) -> Result<(Routes, Health)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
-    let routes = Routes::new(MessagingServiceServer::new(api.clone()).max_decoding_message_size(MAX_REQUEST))
-        .add_service(CampaignServiceServer::new(api.clone()).max_decoding_message_size(MAX_REQUEST))
-        .add_service(AdminServiceServer::new(api).max_decoding_message_size(MAX_REQUEST))
+    let routes = Routes::new(bounded!(MessagingServiceServer::new(api.clone())))
+        .add_service(bounded!(CampaignServiceServer::new(api.clone())))
+        .add_service(bounded!(AdminServiceServer::new(api)))
         .add_service(health);
     if !reflects {
         return Ok((routes, health_of));

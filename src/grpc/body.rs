@@ -60,7 +60,7 @@ impl Bounded {
     fn take(&mut self, bytes: &Bytes) -> Result<(), Error> {
         self.framing.follow(bytes, self.largest).map_err(|()| Error::TooLarge(self.largest))?;
         // What is held: the message that is coming, and what came with these bytes.
-        let held = self.framing.held().max(bytes.len());
+        let held = self.framing.held(MAX_REQUEST).max(bytes.len());
         match &mut self.room {
             Some(room) => self.admission.resize(room, held),
             None => Ok(()),

@@ -3,6 +3,9 @@
 /// Before each message: whether it is compressed, and its length in four bytes (gRPC over HTTP/2, "Length-Prefixed-Message").
 const PREFIX: usize = 5;
 
+/// The bytes that one byte of a gzip stream may become (RFC 1951: a match of 258 bytes takes two bits at least).
+const INFLATED: usize = 1032;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Framing {
@@ -12,6 +15,8 @@ pub(super) struct Framing {
     missing: usize,
     /// How many have come.
     held: usize,
+    /// Whether they are compressed.
+    compressed: bool,
 }
 
 impl Framing {
@@ -22,8 +27,9 @@ impl Framing {
                 let (more, rest) = bytes.split_at(bytes.len().min(PREFIX - self.prefix.len()));
                 self.prefix.extend_from_slice(more);
                 bytes = rest;
-                let Ok([_, length @ ..]) = <[u8; PREFIX]>::try_from(self.prefix.as_slice()) else { continue };
+                let Ok([flag, length @ ..]) = <[u8; PREFIX]>::try_from(self.prefix.as_slice()) else { continue };
                 self.prefix.clear();
+                self.compressed = flag != 0;
                 self.held = 0;
                 self.missing = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
                 if self.missing > largest {
@@ -44,8 +50,8 @@ impl Framing {
         self.missing == 0 && self.prefix.is_empty()
     }
 
-    /// How many bytes of the message have come.
-    pub(super) fn held(&self) -> usize {
-        self.held
+    /// How many bytes of the message have come; of a compressed one, how many they may become, `largest` at most.
+    pub(super) fn held(&self, largest: usize) -> usize {
+        if self.compressed { self.held.saturating_mul(INFLATED).min(largest) } else { self.held }
     }
 }

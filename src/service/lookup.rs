@@ -70,7 +70,7 @@ impl Service {
         let store = &self.inner.store;
         let _turn = self.inner.admission.list(caller.user).await;
         let mut messages = store.messages(owner, &filter, before.map(MessageId), page.limit()).await?;
-        let next_page_token = page.cut(&mut messages, |message| message.id.0.as_bytes().to_vec());
+        let next_page_token = page.cut_by(&mut messages, bytes, |message| message.id.0.as_bytes().to_vec());
         Ok(MessagePage { messages, next_page_token })
     }
 
@@ -84,6 +84,13 @@ impl Service {
         let _turn = self.inner.admission.provider_read(caller.user).await;
         self.inner.provider.read(&id).await.map_err(|e| Error::of_read(&e, message_id))
     }
+}
+
+/// How many bytes a record takes at most, as an answer: its texts, and the rest, which is of one size.
+fn bytes(message: &Message) -> usize {
+    let texts =
+        [&message.state.error, &message.state.provider_status, &message.state.error_code, &message.state.bulk_id];
+    texts.into_iter().flatten().map(String::len).sum::<usize>() + message.text.as_str().len() + 1000
 }
 
 /// One of our ids that a caller named.

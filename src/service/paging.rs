@@ -5,6 +5,9 @@ use crate::domain::page;
 use crate::error::Violation;
 use crate::service::Service;
 
+/// The bytes of a page at most: clients take four megabytes unless they are told otherwise.
+const LARGEST: usize = 3_500_000;
+
 /// One page of a list.
 pub(super) struct Paging {
     seal: Seal,
@@ -50,10 +53,25 @@ impl Paging {
     /// Cuts what was read to the page. Returns the token of the next one, which begins behind the `place` of the last record; empty
     /// on the last page.
     pub(super) fn cut<T>(&self, records: &mut Vec<T>, place: impl FnOnce(&T) -> Vec<u8>) -> String {
-        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
-        let more = records.len() > size;
-        records.truncate(size);
-        let last = records.last().filter(|_| more);
+        self.cut_by(records, |_| 0, place)
+    }
+
+    /// The same, and the page ends before it is larger than clients take. `bytes` says how large a record is at most.
+    pub(super) fn cut_by<T>(
+        &self,
+        records: &mut Vec<T>,
+        bytes: impl Fn(&T) -> usize,
+        place: impl FnOnce(&T) -> Vec<u8>,
+    ) -> String {
+        let (read, mut all) = (records.len(), 0_usize);
+        let fits = records.iter().take_while(|record| {
+            all = all.saturating_add(bytes(record));
+            all <= LARGEST
+        });
+        // A page without a record would have no next one.
+        let fits = fits.count().max(1);
+        records.truncate(fits.min(usize::try_from(self.size).unwrap_or(usize::MAX)));
+        let last = records.last().filter(|_| read > records.len());
         last.map_or_else(String::new, |last| self.seal.seal(&place(last)))
     }
 }

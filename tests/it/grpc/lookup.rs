@@ -38,6 +38,25 @@ on_both_databases! { TestApp::start =>
         }
     }
 
+    async fn a_page_ends_before_it_is_larger_than_clients_take(app) {
+        let mut alice = app.alice();
+        alice.send_single(to("+306900000001")).await.unwrap();
+        let (text, columns) = ("€".repeat(1500), "owner_id, campaign_id, destination, sender, traffic_account_id, segments, encoding, \
+            delivery_guarantee, created_at, expires_at, dispatch, delivery_rank, status, evidence_hash, attempts, ambiguous, \
+            crashes, possible_duplicate, epoch, updated_at, version, lane");
+        let new = if app.store.kind() == "postgres" { "gen_random_uuid()" } else { "randomblob(16)" };
+        app.execute(&format!(
+            "INSERT INTO messages (id, text, {columns}) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999) \
+             SELECT {new}, '{text}', {columns} FROM n, messages"
+        ))
+        .await;
+        // A client as it comes takes four megabytes.
+        let request = ListMessagesRequest { page_size: 1000, ..Default::default() };
+        let first = alice.list_messages(request.clone()).await.unwrap().into_inner();
+        assert!((500..1000).contains(&first.messages.len()), "{}", first.messages.len());
+        assert_eq!(ids(&mut alice, request).await.iter().collect::<std::collections::HashSet<_>>().len(), 1000);
+    }
+
     async fn filters_narrow_the_list(app) {
         let mut alice = app.alice();
         let new = CreateCampaignRequest { name: "c".to_owned(), text: "t".to_owned(), ..Default::default() };

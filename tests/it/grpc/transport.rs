@@ -6,6 +6,7 @@ use messaging::grpc::ObserveLayer;
 use messaging::metrics::{Metrics, Reading};
 use messaging::proto::{ListMessagesRequest, SendSingleRequest};
 use tonic::body::Body;
+use tonic::codec::CompressionEncoding;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
@@ -46,6 +47,21 @@ on_both_databases! { TestApp::start =>
         assert_eq!(answer.metadata().get("x-request-id").unwrap().len(), 36);
         let error = app.client("authorization", String::new()).list_messages(ListMessagesRequest::default()).await;
         assert!(error.unwrap_err().metadata().get("x-request-id").is_some());
+    }
+
+    async fn requests_and_answers_are_compressed_for_those_who_ask_for_it(app) {
+        let mut client = app.alice().send_compressed(CompressionEncoding::Gzip).accept_compressed(CompressionEncoding::Gzip);
+        let text = "A text that repeats itself. ".repeat(40);
+        let sent = client.send_single(SendSingleRequest { text: text.clone(), ..to("+306900000001") }).await.unwrap();
+        assert_eq!(sent.metadata().get("grpc-encoding").unwrap(), "gzip");
+        assert_eq!(sent.into_inner().message.unwrap().text, text);
+        let plain = app.alice().list_messages(ListMessagesRequest::default()).await.unwrap();
+        assert!(plain.metadata().get("grpc-encoding").is_none());
+        assert_eq!(plain.into_inner().messages[0].text, text);
+        // What is small here and large there is no way round the limit.
+        let bomb = SendSingleRequest { text: "a".repeat(5 << 20), ..to("+306900000001") };
+        let refused = client.send_single(bomb).await.unwrap_err();
+        assert!(matches!(refused.code(), Code::OutOfRange | Code::ResourceExhausted), "{refused:?}");
     }
 
     async fn bytes_that_are_no_message_are_the_callers_fault_by_name(app) {
