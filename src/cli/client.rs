@@ -15,6 +15,7 @@ pub use campaign::{Campaign, CampaignCommand};
 pub use cancel::Cancel;
 pub use connection::Connection;
 pub use messages::{Explain, List, Message, Status};
+pub use output::rate;
 pub use refresh::{Patience, Refresh};
 pub use send::Send;
 pub use watch::Watch;

@@ -95,9 +95,7 @@ impl Account {
 
 fn account(id: &str) -> Result<String, Failure> {
     let valid = is_account(id).then(|| id.to_owned());
-    valid.ok_or_else(|| {
-        config::Error::of("<ID>", "must be a route account's id: 1 to 64 letters, digits and dashes").into()
-    })
+    valid.ok_or_else(|| config::Error::of("<ID>", "must be a route account's id, a UUID").into())
 }
 
 fn line(gate: &Gate, now: Timestamp) -> String {

@@ -85,14 +85,14 @@ impl Values for Account {
     type Value = String;
 
     fn shape(&self) -> String {
-        "1 to 64 letters, digits and dashes".to_owned()
+        "a UUID".to_owned()
     }
 
     fn read(&self, text: &str) -> Result<String, String> {
         if is_account(text) {
             Ok(text.to_owned())
         } else {
-            Err(format!("must be a route account's id: {}", self.shape()))
+            Err(format!("must be a route account's id, {}", self.shape()))
         }
     }
 }

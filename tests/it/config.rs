@@ -10,7 +10,7 @@ use crate::support::program::messaging;
 /// What serving requires, and where the system keeps a user's data.
 const GIVEN: [(&str, &str); 4] = [
     ("MITTO_API_KEY", "key"),
-    ("SMS_TRAFFIC_ACCOUNT_ID", "account-1"),
+    ("SMS_TRAFFIC_ACCOUNT_ID", "5a4db0c5-0000-4000-8000-000000000001"),
     ("JWT_SECRET", "0123456789abcdef0123456789abcdef"),
     ("HOME", "/nonexistent"),
 ];

@@ -1,18 +1,41 @@
 //! How results look: JSON lines for programs, aligned rows for people.
 
 use std::io::Write;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::failure::Failure;
 use super::text::plain;
 use crate::proto;
 
-/// One object on one line, in canonical proto3 JSON.
+/// One object on one line, in canonical proto3 JSON, as over HTTP.
 pub(super) fn json<T: Serialize>(out: &mut dyn Write, value: &T) -> Result<(), Failure> {
-    let line = serde_json::to_string(value).map_err(|e| Failure::Answer(e.to_string()))?;
-    Ok(writeln!(out, "{line}")?)
+    let mut value = serde_json::to_value(value).map_err(|e| Failure::Answer(e.to_string()))?;
+    in_utc(&mut value);
+    Ok(writeln!(out, "{value}")?)
+}
+
+/// Ends times with the `Z` that proto3 JSON asks for. The contract's times, and nothing else, are named `at` or `…At`.
+fn in_utc(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(at) if name == "at" || name.ends_with("At") => {
+                        if let Some(bare) = at.strip_suffix("+00:00") {
+                            *at = format!("{bare}Z");
+                        }
+                    }
+                    other => in_utc(other),
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(in_utc),
+        _ => {}
+    }
 }
 
 /// A label and its value on each line, without those that are empty.
@@ -27,6 +50,13 @@ pub(super) fn rows(out: &mut dyn Write, rows: &[(&str, String)]) -> Result<(), F
 /// A point in time as RFC 3339 to the second, in UTC; empty if there is none.
 pub(super) fn time(at: Option<&pbjson_types::Timestamp>) -> String {
     at.and_then(|at| Timestamp::new(at.seconds, 0).ok()).map(|at| at.to_string()).unwrap_or_default()
+}
+
+/// How many a second, for a progress bar: nothing before the first second, whose beginning is no measure.
+#[must_use]
+pub fn rate(done: u64, elapsed: Duration) -> String {
+    let whole = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    if whole < 1000 { String::new() } else { format!("{}/s", done.saturating_mul(1000) / whole) }
 }
 
 /// A state without the prefix that every state has.

@@ -70,9 +70,6 @@ fn name(sender: Option<String>, account: Option<String>) -> Result<Name, Failure
             Ok(Name::Sender(sender.as_str().to_owned()))
         }
         (None, Some(account)) if account == Allowed::ANY || is_account(&account) => Ok(Name::Account(account)),
-        (None, _) => {
-            Err(config::Error::of("--account", "must be a route account's id: 1 to 64 letters, digits and dashes")
-                .into())
-        }
+        (None, _) => Err(config::Error::of("--account", "must be a route account's id, a UUID").into()),
     }
 }

@@ -59,7 +59,7 @@ on_both_databases! { TestApp::start =>
             destination: "6900000001".to_owned(),
             text: "x".repeat(100_000),
             sender: Some("a!".to_owned()),
-            traffic_account_id: Some("../x".to_owned()),
+            traffic_account_id: Some("foo".to_owned()),
             idempotency_key: "é".to_owned(),
             delivery_guarantee: 99,
             validity: Some(pbjson_types::Duration { seconds: -1, nanos: 0 }),

@@ -34,7 +34,7 @@ async fn a_watch_through_ten_kills_is_told_every_change_once(kind: Kind) {
         ("JWT_SECRET", JWT_SECRET),
         ("MITTO_API_KEY", "key"),
         ("MITTO_API_BASE", "http://127.0.0.1:9"),
-        ("SMS_TRAFFIC_ACCOUNT_ID", "account-1"),
+        ("SMS_TRAFFIC_ACCOUNT_ID", "5a4db0c5-0000-4000-8000-000000000001"),
         ("WORKERS", "0"),
         ("GRPC_ADDR", "127.0.0.1:0"),
         ("HTTP_ADDR", "127.0.0.1:0"),

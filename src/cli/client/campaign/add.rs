@@ -10,7 +10,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::super::connection::Campaigns;
 use super::super::failure::Failure;
-use super::super::output::{self, rows};
+use super::super::output::{self, rate, rows};
 use super::super::text::plain;
 use super::super::{Console, Exit};
 use crate::proto::add_recipients_request::Recipient;
@@ -97,6 +97,7 @@ impl<'a> Source<'a> {
             let last = left == 0 || !matches!(filled, Ok(true));
             left -= request.recipients.len();
             bar.inc(u64::try_from(request.recipients.len()).unwrap_or(0));
+            bar.set_prefix(rate(bar.position(), bar.elapsed()));
             let next = AddRecipientsRequest { campaign_id: campaign, recipients: Vec::new() };
             let full = std::mem::replace(&mut request, next);
             if requests.send(full).await.is_err() {
@@ -140,7 +141,7 @@ fn unreadable(e: &csv::Error) -> Failure {
 
 fn progress(drawn: bool) -> ProgressBar {
     let target = if drawn { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let style = ProgressStyle::with_template("{pos} recipients  {per_sec}");
+    let style = ProgressStyle::with_template("{pos} recipients  {prefix}");
     ProgressBar::with_draw_target(None, target).with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 

@@ -1,10 +1,9 @@
 //! The progress bar of a bulk refresh, and what it counts.
 
-use std::fmt;
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::super::failure::Failure;
+use super::super::output::rate;
 use crate::proto::{RefreshOutcome, RefreshStatusBulkResponse};
 
 /// The progress so far, drawn on standard error or not at all.
@@ -12,6 +11,8 @@ pub(super) struct Progress {
     bar: ProgressBar,
     /// To be drawn from the first event on: before it nobody knows how much there is to do.
     drawn: bool,
+    /// How far the stream that this one goes on from had come: that was not now.
+    before: Option<u64>,
     updated: u64,
     unchanged: u64,
     failed: u64,
@@ -19,14 +20,10 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(drawn: bool) -> Self {
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {rate}  {msg}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .with_key("rate", |state: &ProgressState, text: &mut dyn fmt::Write| {
-                // A bar with a gap in it is better than none.
-                let _ = write!(text, "{:.0}/s", state.per_sec());
-            });
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {prefix}  {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden()).with_style(style);
-        Self { bar, drawn, updated: 0, unchanged: 0, failed: 0 }
+        Self { bar, drawn, before: None, updated: 0, unchanged: 0, failed: 0 }
     }
 
     /// Counts one event.
@@ -38,7 +35,13 @@ impl Progress {
             RefreshOutcome::Unspecified => {}
         }
         self.bar.set_length(u64::try_from(event.total).unwrap_or(0));
-        self.bar.set_position(u64::try_from(event.completed).unwrap_or(0));
+        let completed = u64::try_from(event.completed).unwrap_or(0);
+        let before = *self.before.get_or_insert_with(|| {
+            self.bar.reset_elapsed();
+            completed
+        });
+        self.bar.set_position(completed);
+        self.bar.set_prefix(rate(completed.saturating_sub(before), self.bar.elapsed()));
         self.bar.set_message(format!("{} updated  {} unchanged  {} failed", self.updated, self.unchanged, self.failed));
         if self.drawn {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());

@@ -174,3 +174,11 @@ async fn a_campaign_and_its_counters_are_aligned() {
     cancelled  0
     ");
 }
+
+#[test]
+fn a_rate_is_told_once_there_was_a_second_to_measure() {
+    let rate = |done, milliseconds| messaging::cli::client::rate(done, std::time::Duration::from_millis(milliseconds));
+    // As a refresh that goes on from what an earlier one had done began.
+    assert_eq!((rate(40_000, 0), rate(40_000, 20)), (String::new(), String::new()));
+    assert_eq!((rate(500, 1000), rate(500, 4000)), ("500/s".to_owned(), "125/s".to_owned()));
+}

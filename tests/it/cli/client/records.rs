@@ -25,7 +25,9 @@ fn page(ids: &[&str], next: &str) -> ListMessagesResponse {
 
 #[tokio::test]
 async fn send_prints_the_answer_as_one_line_of_proto3_json() {
-    let answer = SendSingleResponse { message_id: "p-1".into(), message: Some(message("m-1")), ..Default::default() };
+    let sent_at = Some(pbjson_types::Timestamp { seconds: 1_800_000_000, nanos: 500_000_000 });
+    let message = Message { sent_at, text: "until 2027-01-15T08:00:00+00:00".into(), ..message("m-1") };
+    let answer = SendSingleResponse { message_id: "p-1".into(), message: Some(message), ..Default::default() };
     let fake = Fake::start(Script { send: [Ok(answer)].into(), ..Default::default() }).await;
 
     let done = run(fake.addr, &["send", "--to", "+306900000001", "--text", "Hi", "--json"]).await;
@@ -33,7 +35,8 @@ async fn send_prints_the_answer_as_one_line_of_proto3_json() {
     assert_eq!((done.exit, done.err.as_str()), (Exit::Success, ""));
     let expected = json!({
         "messageId": "p-1",
-        "message": {"id": "m-1", "ownerId": "7", "destination": "+306900000001", "status": "MESSAGE_STATUS_SENT"},
+        "message": {"id": "m-1", "ownerId": "7", "destination": "+306900000001", "status": "MESSAGE_STATUS_SENT",
+            "text": "until 2027-01-15T08:00:00+00:00", "sentAt": "2027-01-15T08:00:00.500Z"},
     });
     assert_eq!(done.json(), [expected]);
 }
