@@ -211,7 +211,15 @@ impl From<Over> for Error {
 
 impl From<store::Error> for Error {
     fn from(e: store::Error) -> Self {
+        let full = e.is_full();
         match e {
+            store::Error::Unavailable(cause) | store::Error::InDoubt(cause) if full => Self::Unavailable {
+                reason: Self::STORAGE_FULL,
+                message: "The service's storage is full: its operator has to make room. Try again later, with the same idempotency key.",
+                // It takes somebody.
+                retry_after: Duration::from_secs(10),
+                cause: cause.to_string(),
+            },
             store::Error::Unavailable(cause) | store::Error::InDoubt(cause) => Self::Unavailable {
                 reason: "DATABASE_UNAVAILABLE",
                 message: "The service's database is out of reach or takes no write. Try again, with the same idempotency key.",
@@ -227,6 +235,9 @@ impl From<store::Error> for Error {
 }
 
 impl Error {
+    /// The reason of what fails because the database's disk is full.
+    pub const STORAGE_FULL: &'static str = "STORAGE_FULL";
+
     /// The meaning of a failed read at the provider for the caller who asked about `id`.
     #[must_use]
     pub fn of_read(e: &provider::ReadError, id: &str) -> Self {

@@ -33,6 +33,7 @@ mod refresh;
 mod reports;
 mod retention;
 mod rows;
+mod room;
 mod schema;
 mod seen_posts;
 mod spend;

@@ -8,6 +8,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
+use crate::error::Error;
 use crate::http::{delivery_report, inbound};
 use crate::metrics::{self, Loop};
 use crate::service::{NotReady, Service};
@@ -38,6 +39,7 @@ async fn readiness(service: &Service) -> Response {
     if let Err(why) = service.ready().await {
         let body = match why {
             NotReady::Database => json!({"message": "The database takes no write", "code": "DATABASE_UNAVAILABLE"}),
+            NotReady::Full => json!({"message": "The database's disk is full", "code": Error::STORAGE_FULL}),
             NotReady::Stalled(loops) => {
                 let loops: Vec<&str> = loops.into_iter().map(Loop::name).collect();
                 json!({"message": "Work in the background stands still", "code": "STALLED", "loops": loops})

@@ -28,12 +28,14 @@ const STALLED: Duration = Duration::from_mins(5);
 pub enum NotReady {
     /// The database does not take a write.
     Database,
+    /// Its disk is full.
+    Full,
     /// These loops in the background stand still.
     Stalled(Vec<Loop>),
 }
 
-/// When the last small write was tried, and whether the database took it.
-pub(super) type Readiness = tokio::sync::Mutex<Option<(Instant, bool)>>;
+/// When the last small write was tried, and the reason if the database did not take it.
+pub(super) type Readiness = tokio::sync::Mutex<Option<(Instant, Option<&'static str>)>>;
 
 /// The depths, as they were read last.
 pub(super) type Kept = tokio::sync::Mutex<Option<(Instant, Depths)>>;
@@ -84,19 +86,21 @@ impl Service {
     /// Within a second it is answered from memory, and whoever asks meanwhile waits for the one write: anybody may ask.
     pub async fn ready(&self) -> Result<(), NotReady> {
         let mut known = self.inner.readiness.lock().await;
-        let writes = match *known {
-            Some((at, writes)) if at.elapsed() < READINESS_TTL => writes,
+        let refused = match *known {
+            Some((at, refused)) if at.elapsed() < READINESS_TTL => refused,
             _ => {
                 let noted = self.note_process().await;
                 if let Err(e) = &noted {
                     tracing::warn!(cause = e.cause(), "not ready: the database takes no write");
                 }
-                known.insert((Instant::now(), noted.is_ok())).1
+                let refused = noted.err().map(|e| e.reason());
+                let refused = refused.or_else(|| self.inner.store.was_full().then_some(Error::STORAGE_FULL));
+                known.insert((Instant::now(), refused)).1
             }
         };
         drop(known);
-        if !writes {
-            return Err(NotReady::Database);
+        if let Some(reason) = refused {
+            return Err(if reason == Error::STORAGE_FULL { NotReady::Full } else { NotReady::Database });
         }
         let stalled = self.inner.metrics.loop_ages().into_iter().filter(|(_, age)| *age > STALLED);
         let stalled: Vec<Loop> = stalled.map(|(which, _)| which).collect();

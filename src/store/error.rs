@@ -46,7 +46,20 @@ impl Error {
     pub(super) fn unavailable(e: impl std::fmt::Display) -> Self {
         Self::Unavailable(e.to_string().into())
     }
+
+    /// Whether the database has no room to write: somebody has to make some, and waiting does not.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Unavailable(why) | Self::InDoubt(why) => why.contains(SQLITE_FULL) || why.contains(POSTGRES_FULL),
+            Self::Query(_) | Self::Setup(_) | Self::Serving { .. } | Self::Key(_) | Self::Cancelled => false,
+        }
+    }
 }
+
+/// SQLite's own text (`sqlite3ErrStr` in its source), and how an error of Postgres's `disk_full` ends here.
+const SQLITE_FULL: &str = "database or disk is full";
+const POSTGRES_FULL: &str = "(SQLSTATE 53100)";
 
 /// Why a query, or a transaction's story, ended without a result.
 #[derive(Debug)]
@@ -144,7 +157,7 @@ fn class(e: &DieselError, state: Option<SqlState>) -> Class {
 /// busy, full, out of reach or read-only, a disk that fails, and a statement that was interrupted.
 const SQLITE_UNAVAILABLE: [&str; 6] = [
     "database is locked",
-    "database or disk is full",
+    SQLITE_FULL,
     "disk I/O error",
     "unable to open database file",
     "attempt to write a readonly database",

@@ -17,6 +17,7 @@ use crate::store::db::Db;
 use crate::store::error::{Error, Failure};
 use crate::store::journal::Written;
 use crate::store::pg_pool::{Lent, PgPool};
+use crate::store::room::Room;
 use crate::store::sqlite_threads::{Lite, Slot};
 
 /// How long one attempt may take, from BEGIN to the answer to COMMIT.
@@ -158,12 +159,14 @@ pub(super) struct Runner {
     pub clock: Clock,
     written: Written,
     interruptions: Interruptions,
+    /// Whether there was none to write.
+    pub room: Room,
     limit: Duration,
 }
 
 impl Runner {
     pub(super) fn new(db: Db, clock: Clock, written: Written, interruptions: Interruptions) -> Self {
-        Self { db, clock, written, interruptions, limit: ATTEMPT }
+        Self { db, clock, written, interruptions, room: Room::default(), limit: ATTEMPT }
     }
 
     /// The same with another limit to an attempt, for work that is known to take long.
@@ -201,7 +204,9 @@ impl Runner {
                 races += 1;
                 tokio::time::sleep(RACE_WAIT * races).await;
             } else {
-                return Err(failure.into_error(state));
+                let e = failure.into_error(state);
+                self.room.note(&e);
+                return Err(e);
             }
         }
     }

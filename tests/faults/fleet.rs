@@ -7,6 +7,7 @@ mod mood;
 mod program;
 mod replica;
 mod skewed;
+mod small_disk;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -28,6 +29,7 @@ pub use line::{Line, Loss};
 pub use replica::{ACCOUNT, BULK_IN_FLIGHT, LEASE, QUEUED_IN_FLIGHT, Replica};
 
 use self::skewed::Skewed;
+pub use self::small_disk::SmallDisk;
 use crate::evidence::tables::Tables;
 use crate::options::{Case, Kind, Scenario};
 
@@ -44,6 +46,8 @@ const LATENCY: Duration = Duration::from_millis(40);
 pub struct Fleet {
     pub name: String,
     pub database: Database,
+    /// The disk that the database is on, if it is a small one of its own.
+    pub disk: Option<SmallDisk>,
     /// The first replica's way to Postgres, if it is the harness's.
     pub line: Option<Line>,
     /// What the replicas' wall clock shows, if that is the harness's.
@@ -68,7 +72,11 @@ impl Fleet {
     /// Starts two replicas on Postgres, one on SQLite, with a user and a campaign.
     pub async fn start(name: String, case: &Case) -> Self {
         let directory = tempfile::Builder::new().prefix("messaging-faults-").tempdir().unwrap();
-        let database = Database::create(case.kind, directory.path(), case.scenario.stops_postgres()).await;
+        let disk = case.scenario.has_small_disk().then(|| SmallDisk::mount(&directory.path().join("disk")));
+        let database = match &disk {
+            Some(disk) => Database::on(case.kind, &disk.path()).await,
+            None => Database::create(case.kind, directory.path(), case.scenario.stops_postgres()).await,
+        };
         let config = sandbox::Config { latency: LATENCY, ..sandbox::Config::default() };
         let sandbox = Sandbox::bind("127.0.0.1:0", config, Clock::system()).await.unwrap();
         let url = format!("http://{}", sandbox.addr());
@@ -91,6 +99,7 @@ impl Fleet {
         let mut fleet = Self {
             name,
             database,
+            disk,
             line,
             clock,
             replicas,
@@ -99,7 +108,7 @@ impl Fleet {
             campaign: 0,
             cuts: AtomicU32::new(0),
             // Longer than a lease, after which a message that nobody settled has a state.
-            patience: LEASE * 4 + case.scenario.outage(),
+            patience: LEASE * 4 + case.scenario.outage(case.outage),
             sandbox: url,
             directory,
             _provider: stop.drop_guard(),

@@ -2,6 +2,7 @@
 
 mod clock;
 mod frozen;
+mod full_disk;
 mod outage;
 mod postgres;
 mod provider;
@@ -31,6 +32,7 @@ pub async fn disturb(scenario: Scenario, fleet: &Arc<Fleet>, size: Size, rng: &m
         Scenario::Clock => clock::clock(fleet, size, rng).await,
         Scenario::RefusedRow => refused::refused_row(fleet, size).await,
         Scenario::ReadOnly => read_only::read_only(fleet, size).await,
+        Scenario::FullDisk => full_disk::full_disk(fleet, size).await,
         Scenario::Readers => readers::readers(fleet, size).await,
         Scenario::StopStart => stop_start::stop_start(fleet, size, rng).await,
         _ => unreachable!("it is not one of these"),
@@ -46,4 +48,12 @@ async fn ready(replica: &Replica) -> Result<(), String> {
     let address = replica.web().ok_or("nothing: it is down")?;
     let answer = client.get(format!("http://{address}/readyz")).send().await.map_err(|e| e.to_string())?;
     if answer.status() == 200 { Ok(()) } else { Err(answer.status().as_u16().to_string()) }
+}
+
+/// The reason that a replica's `/readyz` gives; nothing if it is ready, or does not say.
+async fn unready(replica: &Replica) -> Option<String> {
+    let client = reqwest::Client::builder().no_proxy().timeout(READY).build().unwrap();
+    let answer = client.get(format!("http://{}/readyz", replica.web()?)).send().await.ok()?;
+    let said: serde_json::Value = answer.json().await.ok()?;
+    Some(said["code"].as_str()?.to_owned())
 }

@@ -30,6 +30,9 @@ pub struct Options {
     /// How often `kills` kills, two seconds apart or more, and `reports`
     #[arg(long)]
     pub kills: Option<u32>,
+    /// How many seconds Postgres is away in `outage-long`, instead of 84 (30 in a small run); 420 is seven minutes
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..=3600))]
+    pub outage: Option<u64>,
     /// Which database
     #[arg(long, value_enum, default_value_t)]
     pub database: Databases,
@@ -80,6 +83,8 @@ pub struct Case {
     pub program: PathBuf,
     /// A planted bug that the program is told to have.
     pub bug: Option<&'static str>,
+    /// How long Postgres is away in `outage-long`, if that was said.
+    pub outage: Duration,
 }
 
 /// How much of everything.
@@ -94,6 +99,8 @@ pub struct Size {
     pub stops: u32,
     /// How often each thing is done that a scenario does several times.
     pub rounds: u32,
+    /// How long Postgres is away in `outage-long`, if that was said.
+    pub outage: Option<Duration>,
     /// How long each of the provider's troubles lasts.
     pub trouble: Duration,
     /// How many recipients a campaign has: more than the expander takes at a time.
@@ -121,6 +128,7 @@ impl Options {
                 reported_kills: 3,
                 stops: 1,
                 rounds: 1,
+                outage: None,
                 trouble: Duration::from_millis(1500),
                 recipients: 520,
                 backlog: 6000,
@@ -138,6 +146,7 @@ impl Options {
                 reported_kills: 20,
                 stops: 3,
                 rounds: 5,
+                outage: None,
                 trouble: Duration::from_secs(5),
                 recipients: 1200,
                 backlog: 100_000,
@@ -153,6 +162,7 @@ impl Options {
             kills: self.kills.unwrap_or(size.kills),
             reported: self.messages.unwrap_or(size.reported),
             reported_kills: self.kills.unwrap_or(size.reported_kills),
+            outage: self.outage.map(Duration::from_secs),
             ..size
         }
     }
@@ -160,7 +170,8 @@ impl Options {
     /// A case on the program that is run.
     pub fn case(&self, scenario: Scenario, kind: Kind, bug: Option<&'static str>) -> Case {
         let built = || PathBuf::from(env!("CARGO_BIN_EXE_messaging"));
-        Case { scenario, kind, program: self.program.clone().unwrap_or_else(built), bug }
+        let outage = Duration::from_secs(self.outage.unwrap_or(0));
+        Case { scenario, kind, program: self.program.clone().unwrap_or_else(built), bug, outage }
     }
 
     pub fn scenarios(&self) -> Vec<Scenario> {

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::check::{self, Records, Verdict};
 use crate::evidence::tables::Tables;
 use crate::evidence::{ledger, readback};
-use crate::fleet::{Fleet, LEASE};
+use crate::fleet::{Fleet, LEASE, SmallDisk};
 use crate::options::{Case, Kind, Options, Scenario, Size};
 use crate::scenarios;
 
@@ -73,6 +73,8 @@ fn skipped(scenario: Scenario, kind: Kind, options: &Options) -> Option<&'static
         Some("it is part of the process, which the other scenarios kill")
     } else if sqlite && scenario.is_for_postgres() {
         Some("it is about Postgres")
+    } else if scenario.has_small_disk() && !SmallDisk::is_possible() {
+        Some("NOT RUN: a file system of its own cannot be mounted here")
     } else if unnamed && (scenario.is_long() || (scenario.is_about_pace() && sqlite)) {
         Some("for the full run, or by its name")
     } else {

@@ -76,7 +76,7 @@ const PROBLEMS: [(&str, &str, &str, &str, &str); 13] = [
     (
         "503",
         "Unavailable",
-        "Try again after `Retry-After`: `DATABASE_UNAVAILABLE`, `PROVIDER_UNAVAILABLE`, `PROVIDER_ACCOUNT_BLOCKED`, \
+        "Try again after `Retry-After`: `DATABASE_UNAVAILABLE`, `STORAGE_FULL`, `PROVIDER_UNAVAILABLE`, `PROVIDER_ACCOUNT_BLOCKED`, \
          `TOO_MANY_CALLS`, `TOO_MANY_WATCHES`, `TOO_MANY_UPLOADS`, `TOO_MANY_REFRESHES`, `TOO_MANY_BYTES`, `STOPPING`.",
         "DATABASE_UNAVAILABLE",
         "The service's database is out of reach or takes no write. Try again, with the same idempotency key.",

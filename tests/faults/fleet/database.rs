@@ -41,6 +41,21 @@ impl Database {
         Self::Postgres { server, url: url.into() }
     }
 
+    /// An empty one in this folder, which is the only thing of it that is there: the log of Postgres is elsewhere.
+    pub async fn on(kind: Kind, folder: &Path) -> Self {
+        if kind == Kind::Sqlite {
+            return Self::Sqlite(folder.join("messaging.db"));
+        }
+        let server = Server::start().await;
+        let client = connect(&server.cluster.url).await.expect("the server answers");
+        let place = folder.display();
+        client.batch_execute(&format!("CREATE TABLESPACE small LOCATION '{place}'")).await.unwrap();
+        client.batch_execute("CREATE DATABASE faults_small TEMPLATE template0 TABLESPACE small").await.unwrap();
+        let mut url = url::Url::parse(&server.cluster.url).unwrap();
+        url.set_path("faults_small");
+        Self::Postgres { server, url: url.into() }
+    }
+
     /// The value of `DATABASE_URL`.
     pub fn url(&self) -> String {
         match self {

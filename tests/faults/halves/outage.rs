@@ -24,6 +24,7 @@ const START: Duration = Duration::from_secs(30);
 /// Postgres goes and comes back; with `killed` the replicas do not live to see it, and others read what they have left.
 pub async fn outage(fleet: &Arc<Fleet>, size: Size, killed: bool) -> Done {
     let away = if killed || size.rounds == 1 { LEASE + Duration::from_secs(10) } else { LEASE * 4 + WRITTEN };
+    let away = size.outage.filter(|_| !killed).unwrap_or(away);
     let load = Singles { messages: u32::MAX, rate: size.rate.max(60) }.start(fleet);
     let campaigns =
         Campaigns { campaigns: 2, recipients: size.recipients, every: Duration::ZERO, one_by_one: 2 }.start(fleet);

@@ -45,6 +45,8 @@ pub enum Scenario {
     RefusedRow,
     /// Postgres takes no write
     ReadOnly,
+    /// The disk that the database is on is full
+    FullDisk,
     /// Forty read long lists
     Readers,
     /// STOP and START of one number, at a replica that stands still
@@ -70,7 +72,10 @@ impl Scenario {
 
     /// Whether it stops Postgres, and needs one of its own.
     pub fn stops_postgres(self) -> bool {
-        matches!(self, Self::Database | Self::Reports | Self::OutageLong | Self::OutageKilled | Self::ReadOnly)
+        matches!(
+            self,
+            Self::Database | Self::Reports | Self::OutageLong | Self::OutageKilled | Self::ReadOnly | Self::FullDisk
+        )
     }
 
     /// Whether it is about Postgres as a server of its own, and has nothing to do on SQLite.
@@ -83,10 +88,18 @@ impl Scenario {
         matches!(self, Self::Swallowed | Self::CommitLost | Self::Frozen)
     }
 
-    /// How long Postgres is away, at most, beyond what every client waits for anyway.
-    pub fn outage(self) -> Duration {
-        let long = matches!(self, Self::OutageLong | Self::OutageKilled);
-        if long { Duration::from_mins(2) } else { Duration::ZERO }
+    /// How long the database is away or full, at most, beyond what every client waits for anyway, if the outage lasts so long.
+    pub fn outage(self, lasts: Duration) -> Duration {
+        match self {
+            Self::OutageLong | Self::OutageKilled => lasts.max(Duration::from_mins(2)),
+            Self::FullDisk => Duration::from_mins(2),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Whether the database is on a small disk of its own.
+    pub fn has_small_disk(self) -> bool {
+        self == Self::FullDisk
     }
 
     /// How many replicas it has on Postgres.

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use messaging::domain::ids::ProviderMessageId;
+use messaging::domain::message::Guarantee;
 use messaging::domain::outcome::Outcome;
 use messaging::domain::rate::Rate;
+use messaging::error::Error;
 use messaging::metrics::Loop;
 use messaging::provider::{Provider, ReadError, Snapshot, Submission};
 use messaging::service::{NotReady, Settings};
@@ -15,14 +17,16 @@ use messaging::store::{Interruption, Point};
 use messaging::worker::Worker;
 
 use crate::support::database::on_both_databases;
+use crate::support::messages::queued;
 use crate::support::scripted::{Scripted, all, id_of};
 use crate::support::settings::{self, ForTests as _};
-use crate::support::store::{Rig, eventually};
+use crate::support::store::{Rig, accept, eventually};
 
 on_both_databases![Rig::on =>
     however_many_ask_whether_it_is_ready_the_database_is_asked_once,
     however_many_posts_come_one_of_the_process_reads_them,
     a_process_whose_database_takes_no_write_is_not_ready,
+    a_full_disk_is_told_by_its_name,
     a_loop_that_panics_goes_on_and_is_counted,
 ];
 
@@ -59,6 +63,24 @@ async fn a_process_whose_database_takes_no_write_is_not_ready(rig: Rig) {
     rig.store.interrupt(|point| (point == Point::Commit).then_some(Interruption::Unavailable));
     rig.store.ping().await.expect("it can be read");
     assert!(matches!(service.ready().await, Err(NotReady::Database)));
+}
+
+async fn a_full_disk_is_told_by_its_name(rig: Rig) {
+    let owner = rig.owner().await;
+    let service = settings::service(&rig.store, &rig.clock, Scripted::new(all), Settings::for_tests());
+    // As each database says it. On Postgres a small row may find room where no message does.
+    let full = if rig.is_postgres() {
+        "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END $$; \
+         CREATE TRIGGER no_room BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION no_room()"
+    } else {
+        "CREATE TRIGGER no_room BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END; \
+         CREATE TRIGGER no_note BEFORE INSERT ON processes BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+    };
+    rig.execute(full).await;
+    let refused = accept(&rig.store, &queued(owner, Guarantee::AtLeastOnce, rig.clock.now())).await;
+    assert_eq!(refused.err().map(|e| Error::from(e).reason()), Some("STORAGE_FULL"));
+    assert!(matches!(service.ready().await, Err(NotReady::Full)));
 }
 
 /// A provider that takes everything, and whose read model breaks the one that reads.
