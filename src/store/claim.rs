@@ -103,7 +103,8 @@ async fn shares(tx: &mut Tx, claim: &Claim, sieve: &Sieve) -> Result<Vec<Vec<Mes
             .sql("))");
         messages::table
             .filter(in_state(Dispatch::Queued).and(dsl::lane.eq(lane)).and(dsl::owner_id.eq(partition.owner.0)))
-            .filter(dsl::traffic_account_id.eq(partition.account.clone()).and(dsl::due_at.le(now)))
+            .filter(dsl::traffic_account_id.eq(partition.account.clone()))
+            .filter(dsl::due_at.ge(Instant(partition.due_from)).and(dsl::due_at.le(now)))
             .filter(runs)
             .filter(sql::<Bool>(&sieve))
             .order(dsl::due_at)

@@ -31,6 +31,9 @@ pub struct Partition {
     pub account: String,
     /// The guarantee if an answer is lost, which is one for a whole campaign; `None` for single sends.
     pub guarantee: Option<Guarantee>,
+    /// When the first of them that were seen was due. What was due before that has gone, and a claim need not read past what it
+    /// left in the index; what comes back so late is seen by the next list.
+    pub due_from: Timestamp,
 }
 
 impl Partition {
@@ -67,6 +70,8 @@ struct Found {
     traffic_account_id: String,
     #[diesel(sql_type = Nullable<SmallInt>)]
     delivery_guarantee: Option<i16>,
+    #[diesel(sql_type = InstantSql)]
+    due_at: Instant,
 }
 
 const POSTGRES: &str = "WITH RECURSIVE s AS (\
@@ -77,7 +82,7 @@ const POSTGRES: &str = "WITH RECURSIVE s AS (\
         SELECT m.lane, m.owner_id, m.traffic_account_id, m.due_at FROM messages AS m WHERE m.dispatch = 1 \
           AND (m.lane, m.owner_id, m.traffic_account_id) > (s.lane, s.owner_id, s.traffic_account_id) \
         ORDER BY m.lane, m.owner_id, m.traffic_account_id, m.due_at LIMIT 1) AS n) \
-    SELECT s.lane, s.owner_id, s.traffic_account_id, c.delivery_guarantee \
+    SELECT s.lane, s.owner_id, s.traffic_account_id, c.delivery_guarantee, s.due_at \
     FROM (SELECT * FROM s LIMIT $3) AS s LEFT JOIN campaigns AS c ON c.id = s.lane \
     WHERE s.due_at <= $1 AND (s.lane = 0 OR c.state = $2) AND s.traffic_account_id <> ALL ($4)";
 
@@ -93,6 +98,7 @@ impl From<Found> for Partition {
             owner: OwnerId(found.owner_id),
             account: found.traffic_account_id,
             guarantee: campaign.and(found.delivery_guarantee).map(crate::store::rows::guarantee),
+            due_from: found.due_at.0,
         }
     }
 }
@@ -115,6 +121,7 @@ async fn on_sqlite(lite: &mut Lite, now: Timestamp, held: Vec<String>) -> QueryR
         lane: h.lane,
         owner_id: h.owner_id,
         traffic_account_id: h.traffic_account_id,
+        due_at: h.due_at,
     });
     Ok(found.collect())
 }

@@ -12,7 +12,7 @@ use messaging::store::{Config, Filter, Job, Pace, Pick, Store, Url};
 
 use crate::support::messages::{queued, start};
 use crate::support::postgres::connect;
-use crate::support::store::{Rig, nobody_else_is_connected, provider_id, take};
+use crate::support::store::{Rig, claim, nobody_else_is_connected, nobody_else_is_connected_but, provider_id, take};
 
 /// Two owners, twenty campaigns; a tenth is queued, the others are sent, every other one of them delivered.
 /// Of the first owner's one in ten has failed.
@@ -136,4 +136,45 @@ async fn a_stop_looks_at_those_who_wrote_to_its_author_and_at_nobody_else() {
         let (scans, rows) = (after.0 - before.0, after.1 - before.1);
         assert!(scans <= 30 && rows <= 100, "{to}: {scans} scans, {rows} rows");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_does_not_read_past_all_that_has_left_the_queue_and_is_kept_for_somebody() {
+    let rig = Rig::postgres().await;
+    let url = rig.address.clone();
+    assert_eq!(rig.campaign(rig.owner().await).await, CampaignId(1));
+    let client = connect(&url).await.unwrap();
+    client.batch_execute("ALTER TABLE messages SET (autovacuum_enabled = off)").await.unwrap();
+    client.batch_execute(FILL).await.unwrap();
+    client.batch_execute("UPDATE messages SET owner_id = 1 WHERE dispatch = 1").await.unwrap();
+    drop(rig.store);
+    nobody_else_is_connected_but(&url, 1).await;
+    // A dump, for example: what is dead to all others has to be kept for it.
+    let dump = connect(&url).await.unwrap();
+    dump.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM users").await.unwrap();
+    let gone =
+        "UPDATE messages SET dispatch = 4, due_at = NULL WHERE due_at < '2026-01-01'::timestamptz + interval '19000 s'";
+    client.batch_execute(gone).await.unwrap();
+
+    let config = Config { url: Url::parse(&url).unwrap(), pool_size: 1, pseudonym_key: None };
+    let store = Store::open(&config, Clock::manual(start()), true).await.unwrap();
+    let shares: Vec<_> = store.partitions(&[]).await.unwrap().into_iter().map(|partition| (partition, 4)).collect();
+    assert_eq!(shares.len(), 1);
+    let read = async || {
+        let entries = "SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'messages_queue'";
+        client.query_one(entries, &[]).await.unwrap().get::<_, i64>(0)
+    };
+    drop(store);
+    nobody_else_is_connected_but(&url, 2).await;
+    let before = read().await;
+    let store = Store::open(&config, Clock::manual(start()), true).await.unwrap();
+    for _ in 0..8 {
+        let claimed = store.claim(claim(uuid::Uuid::max(), start(), shares.clone())).await.unwrap();
+        assert_eq!(claimed.leased.len() + claimed.dropped.len(), 4);
+    }
+    drop(store);
+    nobody_else_is_connected_but(&url, 2).await;
+    let each = (read().await - before) / 8;
+    assert!(each <= 200, "a claim of four reads {each} entries, of which 1900 are dead");
+    drop(dump);
 }

@@ -262,10 +262,15 @@ async fn migrate(url: &str) {
 
 /// Waits until the connections to the database at `url` are gone.
 pub async fn nobody_else_is_connected(url: &str) {
+    nobody_else_is_connected_but(url, 0).await;
+}
+
+/// Waits until so many are left.
+pub async fn nobody_else_is_connected_but(url: &str, left: i64) {
     let name = url::Url::parse(url).unwrap().path().trim_start_matches('/').to_owned();
     eventually(async || {
         let others = format!("pg_stat_activity WHERE datname = '{name}'");
-        postgres::count(postgres::server_url(), &others).await == 0
+        postgres::count(postgres::server_url(), &others).await == left
     })
     .await;
 }
