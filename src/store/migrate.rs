@@ -9,7 +9,7 @@ use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl as _, S
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 
 use crate::store::pseudonyms::Keyed;
-use crate::store::{Config, Error, Url, pg_pool, sqlite_threads};
+use crate::store::{Config, Error, Url, pg_pool, pg_pooler, sqlite_threads};
 
 /// The migrations for Postgres.
 pub const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -21,6 +21,7 @@ const LOCK: i64 = 0x6d65_7373_6167_696e;
 
 /// Brings a Postgres database up to date. The lock is the session's, and goes with its connection.
 pub(super) async fn postgres(url: &str) -> Result<(), Error> {
+    pg_pooler::refuse(url).await?;
     let unreachable = |e: diesel::ConnectionError| Error::Unavailable(e.to_string().into());
     let (mut connection, _) = pg_pool::open(url).await.map_err(unreachable)?;
     // Building an index, or waiting for the process that builds it, may take longer than a query ever should.
@@ -114,6 +115,7 @@ pub async fn probe(config: &Config) -> Result<String, Error> {
     let keyed = Keyed::of(config.pseudonym_key.as_ref());
     let missing = match &config.url {
         Url::Postgres(url) => {
+            pg_pooler::refuse(url).await?;
             let (mut connection, _) = pg_pool::open(url).await.map_err(Error::setup)?;
             let (rights, missing) = (rights(&mut connection).await?, missing(&mut connection).await?);
             if !rights.write || (missing > 0 && !rights.make) {
