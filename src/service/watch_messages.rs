@@ -17,12 +17,13 @@ use futures::Stream;
 pub(super) use tail::Hub;
 
 use crate::auth::{Caller, Scope};
-use crate::domain::ids::{CampaignId, MessageId};
+use crate::domain::ids::{CampaignId, MessageId, OwnerId};
 use crate::domain::message::Status;
 use crate::error::{Error, Resource};
 use crate::service::Service;
 use crate::store::{JournalEntry, Position};
 use reader::Reader;
+use token::Told;
 
 /// Which changes to watch.
 #[derive(Debug, Clone, Default)]
@@ -114,20 +115,27 @@ impl Service {
         let seal = self.seal(token::name(owner, &store.journal_name().await?));
         let timeline = store.journal_timeline().await?;
         let horizon = store.journal_horizon().await?;
-        let from = if request.resume_token.is_empty() {
-            Position::before(horizon.settled)
+        let told = if request.resume_token.is_empty() {
+            Told { at: Position::before(horizon.settled), entry: None, timeline }
         } else {
             let opened = token::open(&seal, &request.resume_token, horizon.end, self.inner.clock.now());
-            let (at, told_on) = opened.map_err(|e| Error::invalid("resume_token", e))?;
-            // The journal may have grown past it again: what was told after the point to which the database was set back is not in it.
-            if told_on != timeline && !store.is_in_journal(owner, at).await? {
-                return Err(Error::invalid("resume_token", token::Unusable::Beyond));
-            }
-            at
+            let told = opened.map_err(|e| Error::invalid("resume_token", e))?;
+            if told.timeline == timeline { told } else { self.found_again(owner, &told, timeline).await? }
         };
         drop(turn);
         let guest = self.inner.hub.enter(owner);
-        let changes = Reader::start(guest, Wanted { campaign, statuses }, (seal, timeline), from);
+        let changes = Reader::start(guest, Wanted { campaign, statuses }, seal, told);
         Ok(self.while_allowed(caller, changes))
+    }
+
+    /// The same place on another timeline: where another server took over, or the database was set back. The journal may have grown
+    /// past it again, so what was told counts only if it is in there.
+    async fn found_again(&self, owner: OwnerId, told: &Told, timeline: i64) -> Result<Told, Error> {
+        for at in std::iter::once(told.at).chain(told.entry) {
+            if self.inner.store.is_in_journal(owner, at).await? {
+                return Ok(Told { at, entry: Some(at), timeline });
+            }
+        }
+        Err(Error::invalid("resume_token", token::Unusable::Beyond))
     }
 }

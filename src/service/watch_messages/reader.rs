@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use crate::auth::seals::Seal;
 use crate::error::Error;
 use crate::service::watch_messages::tail::{Guest, JournalBatch};
-use crate::service::watch_messages::{MessageWatch, Wanted, Watched, WatchedChange, token};
+use crate::service::watch_messages::token::{self, Told};
+use crate::service::watch_messages::{MessageWatch, Wanted, Watched, WatchedChange};
 use crate::store::{JournalEntry, Position};
 
 /// How many changes wait for a reader.
@@ -38,27 +39,21 @@ pub(super) struct Reader {
     guest: Guest,
     wanted: Wanted,
     seal: Seal,
-    /// The timeline on which the stream began: whatever it tells may be lost with it.
-    timeline: i64,
-    /// Everything up to here was told, or is not wanted.
-    done: Position,
+    /// Everything up to here was told, or is not wanted, on the timeline on which the stream began: whatever it tells may be lost
+    /// with it.
+    told: Told,
     told_at: Instant,
     buffer: mpsc::Sender<Watched>,
     ring: broadcast::Receiver<Arc<JournalBatch>>,
 }
 
 impl Reader {
-    /// Starts it after `from`, in the journal of this name and timeline.
-    pub(super) fn start(
-        guest: Guest,
-        wanted: Wanted,
-        (seal, timeline): (Seal, i64),
-        from: Position,
-    ) -> MessageWatch {
+    /// Starts it after what was told.
+    pub(super) fn start(guest: Guest, wanted: Wanted, seal: Seal, told: Told) -> MessageWatch {
         let (buffer, mut buffered) = mpsc::channel(BUFFER);
         // Before the first read of the database: what comes meanwhile waits in the ring.
         let ring = guest.hub.ring.subscribe();
-        let mut reader = Self { guest, wanted, seal, timeline, done: from, told_at: Instant::now(), buffer, ring };
+        let mut reader = Self { guest, wanted, seal, told, told_at: Instant::now(), buffer, ring };
         let end = Arc::new(OnceLock::new());
         let ended = end.clone();
         tokio::spawn(async move {
@@ -99,15 +94,15 @@ impl Reader {
 
     /// Tells what is new in a batch, if it begins where this stream stands; else the database knows.
     async fn take(&mut self, batch: &JournalBatch) -> Result<(), End> {
-        if batch.to <= self.done {
+        if batch.to <= self.told.at {
             return Ok(());
         }
         match batch.entries.get(&self.guest.owner) {
-            Some(entries) if batch.from <= self.done => {
+            Some(entries) if batch.from <= self.told.at => {
                 for entry in entries {
                     self.pass(entry).await?;
                 }
-                self.done = batch.to;
+                self.told.at = batch.to;
                 Ok(())
             }
             _ => self.catch_up().await,
@@ -123,13 +118,13 @@ impl Reader {
         loop {
             let page = {
                 let _turn = reads.acquire().await.map_err(|_| stopping())?;
-                store.journal(&[self.guest.owner], self.done, settled, PAGE).await.map_err(Error::from)?
+                store.journal(&[self.guest.owner], self.told.at, settled, PAGE).await.map_err(Error::from)?
             };
             for entry in &page {
                 self.pass(entry).await?;
             }
             if i64::try_from(page.len()).is_ok_and(|n| n < PAGE) {
-                self.done = self.done.max(Position::before(settled));
+                self.told.at = self.told.at.max(Position::before(settled));
                 return Ok(());
             }
             if self.told_at.elapsed() >= heartbeat {
@@ -140,7 +135,7 @@ impl Reader {
 
     /// Tells one change, unless it was told or is not wanted.
     async fn pass(&mut self, entry: &JournalEntry) -> Result<(), End> {
-        if entry.position <= self.done {
+        if entry.position <= self.told.at {
             return Ok(());
         }
         if self.wanted.has(entry) {
@@ -151,19 +146,21 @@ impl Reader {
                 to: entry.to,
                 at: entry.at,
             };
-            self.emit(entry.position, Some(change)).await?;
+            let told = Told { at: entry.position, entry: Some(entry.position), ..self.told };
+            self.emit(&told, Some(change)).await?;
         }
-        self.done = entry.position;
+        (self.told.at, self.told.entry) = (entry.position, Some(entry.position));
         Ok(())
     }
 
     async fn beat(&mut self) -> Result<(), End> {
-        self.emit(self.done, None).await
+        let told = self.told;
+        self.emit(&told, None).await
     }
 
-    async fn emit(&mut self, at: Position, change: Option<WatchedChange>) -> Result<(), End> {
+    async fn emit(&mut self, told: &Told, change: Option<WatchedChange>) -> Result<(), End> {
         let hub = &self.guest.hub;
-        let watched = Watched { resume_token: token::write(&self.seal, self.timeline, at, hub.clock.now()), change };
+        let watched = Watched { resume_token: token::write(&self.seal, told, hub.clock.now()), change };
         let stopped = pin!(hub.lifecycle.stopping());
         let sent = tokio::select! {
             sent = self.buffer.send_timeout(watched, hub.limits.patience) => sent,

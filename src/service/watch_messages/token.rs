@@ -27,38 +27,64 @@ pub(super) fn name(owner: OwnerId, journal: &str) -> String {
     format!("watch/{owner}/{journal}")
 }
 
-/// The token for going on after `at`, a position that was told on this timeline.
-pub(super) fn write(seal: &Seal, timeline: i64, at: Position, now: Timestamp) -> String {
-    let mut payload = [0; 44];
-    let numbers = now.as_microsecond().to_be_bytes().into_iter().chain(at.place.to_be_bytes());
-    let all = numbers.chain(at.message.into_bytes()).chain(at.version.to_be_bytes()).chain(timeline.to_be_bytes());
-    payload.iter_mut().zip(all).for_each(|(to, from)| *to = from);
+/// The content of a token.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    /// The position after which to go on.
+    pub at: Position,
+    /// The last entry that was looked at before: unlike `at`, it can be looked for in the journal.
+    pub entry: Option<Position>,
+    /// The timeline on which this was told.
+    pub timeline: i64,
+}
+
+/// The token that says this.
+pub(super) fn write(seal: &Seal, told: &Told, now: Timestamp) -> String {
+    let mut payload = Vec::with_capacity(2 * 8 + 2 * POSITION);
+    payload.extend_from_slice(&now.as_microsecond().to_be_bytes());
+    payload.extend_from_slice(&told.timeline.to_be_bytes());
+    for position in std::iter::once(told.at).chain(told.entry) {
+        payload.extend_from_slice(&position.place.to_be_bytes());
+        payload.extend_from_slice(position.message.as_bytes());
+        payload.extend_from_slice(&position.version.to_be_bytes());
+    }
     seal.seal(&payload)
 }
 
-/// Reads what [`write`] made, unless it is beyond `end` or too old. Returns the timeline, too.
-pub(super) fn open(seal: &Seal, token: &str, end: i64, now: Timestamp) -> Result<(Position, i64), Unusable> {
+/// Reads what [`write`] made, unless it is beyond `end` or too old.
+pub(super) fn open(seal: &Seal, token: &str, end: i64, now: Timestamp) -> Result<Told, Unusable> {
     let payload = seal.open(token).map_err(|_| Unusable::Foreign)?;
-    let (given, at, timeline) = read(&payload).ok_or(Unusable::Foreign)?;
-    if at.place > end {
+    let (given, told) = read(&payload).ok_or(Unusable::Foreign)?;
+    if told.at.place > end {
         Err(Unusable::Beyond)
     } else if now.duration_since(given) > KEPT {
         Err(Unusable::Old)
     } else {
-        Ok((at, timeline))
+        Ok(told)
     }
 }
 
-fn read(payload: &[u8]) -> Option<(Timestamp, Position, i64)> {
+/// The bytes of a position.
+const POSITION: usize = 8 + 16 + 4;
+
+fn read(payload: &[u8]) -> Option<(Timestamp, Told)> {
     let (given, rest) = payload.split_first_chunk::<8>()?;
-    let (place, rest) = rest.split_first_chunk::<8>()?;
-    let (message, rest) = rest.split_first_chunk::<16>()?;
-    let (version, timeline) = rest.split_first_chunk::<4>()?;
-    let position = Position {
+    let (timeline, rest) = rest.split_first_chunk::<8>()?;
+    let (at, rest) = rest.split_first_chunk::<POSITION>()?;
+    let entry = match rest {
+        [] => None,
+        rest => Some(position(rest.try_into().ok()?)?),
+    };
+    let told = Told { at: position(at)?, entry, timeline: i64::from_be_bytes(*timeline) };
+    Some((Timestamp::from_microsecond(i64::from_be_bytes(*given)).ok()?, told))
+}
+
+fn position(bytes: &[u8; POSITION]) -> Option<Position> {
+    let (place, rest) = bytes.split_first_chunk::<8>()?;
+    let (message, version) = rest.split_first_chunk::<16>()?;
+    Some(Position {
         place: i64::from_be_bytes(*place),
         message: Uuid::from_bytes(*message),
-        version: i32::from_be_bytes(*version),
-    };
-    let given = Timestamp::from_microsecond(i64::from_be_bytes(*given)).ok()?;
-    Some((given, position, i64::from_be_bytes(timeline.try_into().ok()?)))
+        version: i32::from_be_bytes(version.try_into().ok()?),
+    })
 }
