@@ -232,6 +232,6 @@ async fn what_was_told_after_the_point_to_which_the_database_was_set_back_is_not
     // Who had not read so far misses nothing.
     for token in [kept, idle.resume_token] {
         let mut stream = watch(&after, owner, &token).await;
-        take(&mut stream, 5, &mut String::new(), &mut HashSet::from_iter(seen.iter().copied())).await;
+        take(&mut stream, 5, &mut String::new(), &mut seen.clone()).await;
     }
 }
