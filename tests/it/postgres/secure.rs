@@ -1,66 +1,71 @@
 //! TLS to a Postgres server: errors are read from what was decrypted, and a server's name is verified.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
-use std::path::Path;
 use std::sync::Arc;
 
 use diesel::ConnectionError;
 use messaging::postgres::{Faults, SqlState, WatchedTls, connect};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres_rustls::MakeRustlsConnect;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 
-use crate::support::postgres::{Cluster, FORGETFUL, external, server_url};
+use crate::support::postgres::{external, server_url};
 
-/// A certificate for `localhost` and its key, in files that a server of the same user reads.
-fn certificate(folder: &Path) -> (rcgen::Certificate, [String; 2]) {
+/// A client that asks for TLS says this first, and is told by one byte whether it gets it ("SSLRequest" of Postgres' protocol).
+const ASKS_FOR_TLS: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+
+/// Gives the tests' server TLS, which not every build of Postgres has. Returns its URL and the certificate, which is for `localhost`.
+async fn with_tls() -> (url::Url, CertificateDer<'static>) {
+    let mut url: url::Url = server_url().parse().unwrap();
+    let server = (url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432));
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let file = |name: &str, text: String| {
-        let path = folder.join(name);
-        fs::write(&path, text).unwrap();
-        // Postgres takes no key that others may read; root's own may be read by the server's group.
-        let root = fs::metadata(&path).unwrap().uid() == 0;
-        fs::set_permissions(&path, Permissions::from_mode(if root { 0o640 } else { 0o600 })).unwrap();
-        if root {
-            chown(&path, None, Some(65534)).unwrap();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let certificate = made.cert.der().clone();
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.clone()], key).unwrap();
+    let (acceptor, listener) = (TlsAcceptor::from(Arc::new(config)), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let (acceptor, server) = (acceptor.clone(), server.clone());
+            tokio::spawn(async move {
+                let mut asked = [0; 8];
+                socket.read_exact(&mut asked).await.unwrap();
+                assert_eq!(asked, ASKS_FOR_TLS);
+                socket.write_all(b"S").await.unwrap();
+                // Who does not know the certificate goes away.
+                let Ok(mut inside) = acceptor.accept(socket).await else { return };
+                let mut outside = TcpStream::connect(server).await.unwrap();
+                let _ = copy_bidirectional(&mut inside, &mut outside).await;
+            });
         }
-        path.display().to_string()
-    };
-    fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
-    let files = [file("server.crt", made.cert.pem()), file("server.key", made.signing_key.serialize_pem())];
-    (made.cert, files)
+    });
+    (url, certificate)
 }
 
 #[tokio::test]
 async fn errors_are_read_through_tls_and_an_unknown_certificate_is_refused() {
-    if external().is_some() {
-        return; // No cluster is started then, and the machine may have no Postgres.
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let (certificate, [file, key]) = certificate(folder.path());
-    let settings = ["ssl=on".to_owned(), format!("ssl_cert_file={file}"), format!("ssl_key_file={key}")];
-    let settings: Vec<&str> = FORGETFUL.into_iter().chain(settings.iter().map(String::as_str)).collect();
-    let cluster = Cluster::start(&settings);
-    let mut config: Config = cluster.url.parse().unwrap();
+    let (url, certificate) = with_tls().await;
+    let mut config: Config = url.as_str().parse().unwrap();
     config.ssl_mode(SslMode::Require);
-    let port = config.get_ports()[0];
 
     let mut roots = RootCertStore::empty();
-    roots.add(certificate.der().clone()).unwrap();
+    roots.add(certificate).unwrap();
     let trusting = ClientConfig::builder().with_root_certificates(Arc::new(roots)).with_no_client_auth();
-    let socket = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let socket = TcpStream::connect(("127.0.0.1", url.port().unwrap())).await.unwrap();
     let faults = Faults::default();
     let mut tls = MakeRustlsConnect::new(trusting);
     let tls = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut tls, "localhost").unwrap();
     let tls = WatchedTls::new(tls, faults.clone());
     let (client, driver) = config.connect_raw(socket, tls).await.unwrap();
     tokio::spawn(driver);
-    let encrypted = client.query_one("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", &[]).await.unwrap();
-    assert!(encrypted.get::<_, bool>(0));
+    client.query_one("SELECT 1", &[]).await.unwrap();
     assert_eq!(faults.take(), None);
     client.batch_execute("SELECT 1 / 0").await.unwrap_err();
     assert_eq!(faults.take(), SqlState::parse(b"22012"));
