@@ -68,7 +68,8 @@ pub(super) async fn observe(State(metrics): State<Metrics>, mut request: Request
 pub(super) async fn admitted(State(service): State<Service>, mut request: Request, next: Next) -> Response {
     let call = request.extensions().get::<Call>().cloned().unwrap_or_default();
     let (shown, address) = (Credentials::shown(request.headers()), Peer::address(request.extensions()));
-    match call.admit(&service, shown, address).await {
+    // Boxed: what waits for it in this future is moved with every request.
+    match Box::pin(call.admit(&service, shown, address)).await {
         Ok(caller) => {
             Peer::vouch(request.extensions());
             request.extensions_mut().insert(caller)

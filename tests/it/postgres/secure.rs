@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 use crate::support::postgres::{external, server_url};
 
-/// A client that asks for TLS says this first, and is told by one byte whether it gets it ("SSLRequest" of Postgres' protocol).
+/// A client that asks for TLS says this first, and is told by one byte whether it gets it (`SSLRequest` of the protocol).
 const ASKS_FOR_TLS: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
 /// Gives the tests' server TLS, which not every build of Postgres has. Returns its URL and the certificate, which is for `localhost`.
@@ -26,7 +26,8 @@ async fn with_tls() -> (url::Url, CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
     let certificate = made.cert.der().clone();
-    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.clone()], key).unwrap();
+    let config =
+        ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.clone()], key).unwrap();
     let (acceptor, listener) = (TlsAcceptor::from(Arc::new(config)), TcpListener::bind("127.0.0.1:0").await.unwrap());
     url.set_host(Some("127.0.0.1")).unwrap();
     url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
