@@ -51,7 +51,7 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// What is known of a token before it is looked into: a digest of it, and its claims if it was good before.
+/// All that is known of a token before it is looked into: a digest of it, and its claims if it was good before.
 pub struct Glance {
     name: [u8; 32],
     claims: Option<Arc<Claims>>,
@@ -189,7 +189,7 @@ impl Tokens {
         &self.0.public
     }
 
-    /// What is known of a token before it is looked into.
+    /// All that is known of a token before it is looked into.
     #[must_use]
     pub fn glance(&self, token: &SecretString) -> Glance {
         let name = Sha256::digest(token.expose_secret()).into();
