@@ -132,8 +132,10 @@ pub struct Limits {
     pub provider_reads: usize,
     /// Lists that the database is asked for, at once; more wait their turn.
     pub lists: usize,
-    /// Credentials of one address that are worth nothing, before it is asked to wait.
+    /// Keys of one address that nobody has, before it is asked about a few at a time.
     pub failures: usize,
+    /// Such questions at once.
+    pub suspects: usize,
 }
 
 impl Default for Limits {
@@ -148,6 +150,7 @@ impl Default for Limits {
             provider_reads: 256,
             lists: 4,
             failures: 100,
+            suspects: 4,
         }
     }
 }
@@ -183,7 +186,7 @@ impl Admission {
             open: share(limits.open),
             provider_reads: Turns::new(limits.provider_reads),
             lists: Turns::new(limits.lists),
-            failures: Arc::new(Failures::new(limits.failures)),
+            failures: Arc::new(Failures::new(limits.failures, limits.suspects)),
         }))
     }
 
@@ -221,7 +224,7 @@ impl Admission {
         self.share(quota).taken()
     }
 
-    /// Whoever shows credentials from this address.
+    /// Whoever shows a key from this address.
     #[must_use]
     pub fn suspect(&self, address: Option<IpAddr>) -> Suspect {
         Suspect::at(&self.0.failures, address)

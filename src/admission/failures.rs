@@ -1,11 +1,12 @@
-//! Credentials that are worth nothing, by the address that showed them. Whoever shows many has nothing more looked up for a while;
-//! those who are known already do not notice.
+//! Keys that nobody has, by the address that showed them: each costs the database a question. Whoever shows many of them is asked about
+//! a few at a time, however many it shows, and nobody else notices.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::admission::connections::network;
@@ -23,21 +24,33 @@ pub(super) struct Failures {
     most: Duration,
     /// When all of an address's failures are forgiven.
     forgiven: Mutex<HashMap<IpAddr, Instant>>,
+    /// The questions at once about what addresses show that owe more.
+    few: Arc<Semaphore>,
 }
 
-/// The address that shows credentials, if it is known.
+/// The address that shows a key, if it is known.
 #[derive(Debug, Clone, Default)]
 pub struct Suspect(Option<(Arc<Failures>, IpAddr)>);
 
+/// A question to the database about a key; it is over when this is dropped.
+#[derive(Debug)]
+pub struct Lookup {
+    _one_of_few: Option<OwnedSemaphorePermit>,
+}
+
 impl Failures {
-    /// So many at once from one address, and then five a second.
-    pub(super) fn new(most: usize) -> Self {
+    /// So many of one address, and then five a second; about what addresses show that showed more, so many questions at once.
+    pub(super) fn new(most: usize, at_once: usize) -> Self {
         let most = FORGIVEN.saturating_mul(u32::try_from(most).unwrap_or(u32::MAX));
-        Self { most, forgiven: Mutex::default() }
+        Self { most, forgiven: Mutex::default(), few: Arc::new(Semaphore::new(at_once)) }
     }
 
     fn forgiven(&self) -> MutexGuard<'_, HashMap<IpAddr, Instant>> {
         self.forgiven.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn owes_too_much(&self, address: IpAddr) -> bool {
+        self.forgiven().get(&address).is_some_and(|at| at.saturating_duration_since(Instant::now()) > self.most)
     }
 }
 
@@ -46,21 +59,22 @@ impl Suspect {
         Self(address.map(|address| (failures.clone(), network(address))))
     }
 
-    /// Refuses what would have to be looked up, if too much of what this address showed was worth nothing.
-    pub fn may_ask(&self) -> Result<(), Error> {
-        let Some((failures, address)) = &self.0 else { return Ok(()) };
-        let owed = failures.forgiven().get(address).map(|at| at.saturating_duration_since(Instant::now()));
-        match owed.and_then(|owed| owed.checked_sub(failures.most)) {
-            Some(wait) => Err(Error::Exhausted {
-                reason: "TOO_MANY_FAILURES_OF_ONE_ADDRESS",
-                message: "Too many credentials from this address were worth nothing. Try again later.",
-                retry_after: wait.max(FORGIVEN),
-            }),
-            None => Ok(()),
+    /// Lets the database be asked about a key that was not good lately. Refused is one of an address that has shown too many, while
+    /// as many of such are asked about as there may be: most likely it is none, and if it is one, it is let in at another try.
+    pub fn look_up(&self) -> Result<Lookup, Error> {
+        let Some((failures, address)) = &self.0 else { return Ok(Lookup { _one_of_few: None }) };
+        if !failures.owes_too_much(*address) {
+            return Ok(Lookup { _one_of_few: None });
         }
+        let permit = failures.few.clone().try_acquire_owned().map_err(|_| Error::Exhausted {
+            reason: "TOO_MANY_FAILURES_OF_ONE_ADDRESS",
+            message: "Too many keys from this address were none. Try again.",
+            retry_after: FORGIVEN,
+        })?;
+        Ok(Lookup { _one_of_few: Some(permit) })
     }
 
-    /// Notes that it showed credentials that are worth nothing.
+    /// Notes that nobody has the key that was asked about.
     pub fn failed(&self) {
         let Some((failures, address)) = &self.0 else { return };
         let now = Instant::now();
@@ -73,6 +87,7 @@ impl Suspect {
             }
         }
         let at = forgiven.entry(*address).or_insert(now);
-        *at = (*at).max(now) + FORGIVEN;
+        // However many there were, it is over soon after the last one.
+        *at = ((*at).max(now) + FORGIVEN).min(now + failures.most + FORGIVEN);
     }
 }

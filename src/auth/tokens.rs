@@ -51,26 +51,6 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// All that is known of a token before it is looked into: a digest of it, and its claims if it was good before.
-pub struct Glance {
-    name: [u8; 32],
-    claims: Option<Arc<Claims>>,
-}
-
-impl Glance {
-    /// Whether this very token was good before; it need not be now.
-    #[must_use]
-    pub fn is_known(&self) -> bool {
-        self.claims.is_some()
-    }
-}
-
-impl fmt::Debug for Glance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Glance(…)")
-    }
-}
-
 /// The claims of a token that we make.
 #[derive(Serialize)]
 struct Issued<'a> {
@@ -189,18 +169,11 @@ impl Tokens {
         &self.0.public
     }
 
-    /// All that is known of a token before it is looked into.
-    #[must_use]
-    pub fn glance(&self, token: &SecretString) -> Glance {
-        let name = Sha256::digest(token.expose_secret()).into();
-        let claims = self.0.seen.read().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
-        Glance { name, claims }
-    }
-
     /// The claims of a token whose signature is good and whose header asks for nothing else.
-    fn claims(&self, token: &str, Glance { name, claims }: Glance) -> Result<Arc<Claims>, Refused> {
-        if let Some(claims) = claims {
-            return Ok(claims);
+    fn claims(&self, token: &str) -> Result<Arc<Claims>, Refused> {
+        let name = Sha256::digest(token).into();
+        if let Some(claims) = self.0.seen.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
+            return Ok(claims.clone());
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Malformed)?;
         self.check(token, &header)?;
@@ -261,12 +234,7 @@ impl Tokens {
 
     /// Who the token stands for at `now`; one without `scope` allows an ordinary user's own work.
     pub fn verify(&self, token: &SecretString, now: Timestamp) -> Result<Caller, Refused> {
-        self.verify_known(token, self.glance(token), now)
-    }
-
-    /// The same of a token of which this is known.
-    pub fn verify_known(&self, token: &SecretString, known: Glance, now: Timestamp) -> Result<Caller, Refused> {
-        let claims = self.claims(token.expose_secret(), known)?;
+        let claims = self.claims(token.expose_secret())?;
         let rules = &self.0.rules;
         let (seconds, leeway) = (exact(now.as_second()), exact(LEEWAY));
         match claims.exp {

@@ -53,31 +53,15 @@ impl Service {
         credentials: Option<Credentials>,
         address: Option<IpAddr>,
     ) -> Result<Caller, Error> {
-        let credentials = credentials.ok_or(Error::Unauthenticated(MISSING))?;
-        let suspect = self.inner.admission.suspect(address);
-        let caller = self.identify(credentials, &suspect).await;
-        if matches!(caller, Err(Error::Unauthenticated(_))) {
-            suspect.failed();
-        }
-        caller
-    }
-
-    async fn identify(&self, credentials: Credentials, suspect: &Suspect) -> Result<Caller, Error> {
-        let caller = match credentials {
-            Credentials::Bearer(token) => {
-                let known = self.inner.tokens.glance(&token);
-                if !known.is_known() {
-                    suspect.may_ask()?;
-                }
-                self.inner.tokens.verify_known(&token, known, self.inner.clock.now()).map_err(|why| {
-                    tracing::info!(reason = %why, "a token was refused");
-                    Error::Unauthenticated(if why == Refused::Expired { EXPIRED } else { INVALID })
-                })?
-            }
+        let caller = match credentials.ok_or(Error::Unauthenticated(MISSING))? {
+            Credentials::Bearer(token) => self.inner.tokens.verify(&token, self.inner.clock.now()).map_err(|why| {
+                tracing::info!(reason = %why, "a token was refused");
+                Error::Unauthenticated(if why == Refused::Expired { EXPIRED } else { INVALID })
+            })?,
             Credentials::ApiKey(key) => {
                 // What cannot be a key is none, without a question to the database.
                 let hash = keys::is_whole(&key).then(|| keys::hash(&key)).ok_or(Error::Unauthenticated(INVALID))?;
-                self.of_key(hash, suspect).await?
+                self.of_key(hash, &self.inner.admission.suspect(address)).await?
             }
         };
         let user = self.still_counts(&caller).await.map_err(|e| match e {
@@ -93,10 +77,11 @@ impl Service {
             return Err(Error::Unauthenticated(INVALID));
         }
         let noted = known.noted.contains_key(&hash);
-        if !noted {
-            suspect.may_ask()?;
-        }
-        let Some(owner) = self.inner.store.key_owner(&hash, self.inner.clock.now()).await? else {
+        let lookup = if noted { None } else { Some(suspect.look_up()?) };
+        let owner = self.inner.store.key_owner(&hash, self.inner.clock.now()).await?;
+        drop(lookup);
+        let Some(owner) = owner else {
+            suspect.failed();
             known.unknown.insert(hash, ()).await;
             return Err(Error::Unauthenticated(INVALID));
         };

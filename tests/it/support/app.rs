@@ -173,6 +173,7 @@ impl TestApp {
             provider_reads: 8,
             lists: 4,
             failures: 8,
+            suspects: 0,
         };
         Self::limited(kind, limits).await
     }
