@@ -12,6 +12,7 @@ pub mod fair_share;
 pub mod gate;
 pub mod ids;
 pub mod imported;
+pub mod kept;
 pub mod keyword;
 pub mod message;
 pub mod outcome;

@@ -73,7 +73,7 @@ impl Sender {
             if pass.done > 0 || pass.limited || pass.full {
                 return Ok(pass);
             }
-            self.inner.cached_partitions.set(None);
+            self.inner.cached_partitions.is_spent();
             if fresh {
                 return Ok(pass);
             }

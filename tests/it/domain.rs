@@ -6,6 +6,7 @@ mod campaign;
 mod fair_share;
 mod gate;
 mod imported;
+mod kept;
 mod keyword;
 mod phone;
 mod polling;
