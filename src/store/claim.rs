@@ -23,6 +23,7 @@ use crate::store::error::Failure;
 use crate::store::gates::Admissions;
 use crate::store::opt_outs::OptedOut;
 use crate::store::partitions::Partition;
+use crate::store::prepared::Prepare as _;
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::messages::{self, dsl};
 use crate::store::transaction::{Tx, on, transact};
@@ -73,6 +74,11 @@ struct Sieve {
 }
 
 impl Sieve {
+    /// Whether it lets everything through.
+    fn is_usual(&self) -> bool {
+        self.only.is_none() && self.aside.is_empty()
+    }
+
     /// As a condition, spelt out: it is nearly always the same.
     fn condition(&self, tx: &Tx) -> String {
         let spelt = |id: &Guid| match tx.dialect("postgres", "sqlite") {
@@ -90,7 +96,7 @@ impl Sieve {
 /// The messages of each share, oldest first. Those that another replica is at are left to it.
 async fn shares(tx: &mut Tx, claim: &Claim, sieve: &Sieve) -> Result<Vec<Vec<MessageRow>>, Failure> {
     let now = Instant(tx.now);
-    let sieve = sieve.condition(tx);
+    let (usual, sieve) = (sieve.is_usual(), sieve.condition(tx));
     let queries = claim.shares.iter().map(|(partition, limit)| {
         let (lane, limit) = (partition.lane(), i64::try_from(*limit).unwrap_or(i64::MAX));
         // The list of partitions may be some moments old. This names no message: it is asked once for all of them.
@@ -115,7 +121,8 @@ async fn shares(tx: &mut Tx, claim: &Claim, sieve: &Sieve) -> Result<Vec<Vec<Mes
         |pg| {
             // Through a shared reference they go out together, one round trip for all.
             let loads = queries.map(|query| {
-                let (query, mut c) = (query.select(MessageRow::as_select()).for_update().skip_locked(), &*pg);
+                let (query, mut c) =
+                    (query.select(MessageRow::as_select()).for_update().skip_locked().prepared_if(usual), &*pg);
                 async move { query.load(&mut c).await }
             });
             futures::future::try_join_all(loads).await?
@@ -123,7 +130,7 @@ async fn shares(tx: &mut Tx, claim: &Claim, sieve: &Sieve) -> Result<Vec<Vec<Mes
         |lite| {
             let mut shares = Vec::with_capacity(claim.shares.len());
             for query in queries {
-                shares.push(query.select(MessageRow::as_select()).load(lite).await?);
+                shares.push(query.select(MessageRow::as_select()).prepared_if(usual).load(lite).await?);
             }
             shares
         }

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, SmallInt};
-use diesel::{Insertable, QueryableByName};
 use diesel_async::RunQueryDsl as _;
 use jiff::Timestamp;
 
@@ -14,7 +14,7 @@ use crate::domain::message::{Message, Status};
 use crate::store::columns::Instant;
 use crate::store::columns::sql::Instant as InstantSql;
 use crate::store::error::Failure;
-use crate::store::schema::campaign_counter_changes as changes;
+use crate::store::prepared::Prepare as _;
 use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, Store, run};
 
@@ -46,8 +46,6 @@ impl Before {
 }
 
 /// A signed change to one counter.
-#[derive(Insertable)]
-#[diesel(table_name = changes)]
 pub(super) struct ChangeRow {
     pub campaign_id: i64,
     pub status: i16,
@@ -123,7 +121,7 @@ struct Queued {
 
 /// How many of a campaign's messages are queued.
 pub(super) async fn queued(tx: &mut Tx, campaign: CampaignId) -> Result<i64, Failure> {
-    let query = diesel::sql_query(QUEUED).bind::<BigInt, _>(campaign.0);
+    let query = diesel::sql_query(QUEUED).bind::<BigInt, _>(campaign.0).prepared();
     let queued: Queued = on!(tx, |c| query.get_result(c).await?);
     Ok(queued.n)
 }
@@ -147,7 +145,7 @@ const ROLL_UP_SQLITE: [&str; 2] = [
 impl Store {
     /// How the owner's campaign stands now; `None` if there is no such campaign.
     pub async fn campaign_stats(&self, owner: OwnerId, campaign: CampaignId) -> Result<Option<Stats>, Error> {
-        let query = diesel::sql_query(STANDING).bind::<BigInt, _>(campaign.0).bind::<BigInt, _>(owner.0);
+        let query = diesel::sql_query(STANDING).bind::<BigInt, _>(campaign.0).bind::<BigInt, _>(owner.0).prepared();
         let rows: Vec<StandingRow> = run!(&self.db, |c| query.load(c).await?);
         let Some(row) = rows.as_slice().first() else { return Ok(None) };
         let state = CampaignState::from_number(row.state).unwrap_or(CampaignState::Draft);

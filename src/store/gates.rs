@@ -13,6 +13,7 @@ use crate::domain::gate::{Gate, Holding};
 use crate::domain::rate::Rate;
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
+use crate::store::prepared::Prepare as _;
 use crate::store::schema::gates;
 use crate::store::transaction::{Tx, locked, on, transact};
 use crate::store::wake::{self, Topic};
@@ -141,7 +142,7 @@ impl Admissions {
     pub(super) async fn book(&self, tx: &mut Tx) -> Result<(), Failure> {
         for used in self.0.iter().filter(|a| a.used > 0) {
             let until = gates::admitted_to.eq(Instant(used.rate.book(used.booked, tx.now, used.used)));
-            on!(tx, |c| diesel::update(gates::table.find(&used.account)).set(until).execute(c).await?);
+            on!(tx, |c| diesel::update(gates::table.find(&used.account)).set(until).prepared().execute(c).await?);
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::message::Guarantee;
 use crate::store::columns::Instant;
 use crate::store::columns::sql::Instant as InstantSql;
+use crate::store::prepared::Prepare as _;
 use crate::store::rows::SINGLES;
 use crate::store::schema::campaigns;
 use crate::store::sqlite_threads::Lite;
@@ -131,7 +132,8 @@ fn heads(c: &mut SqliteConnection, now: Timestamp, closed: &HashSet<String>) -> 
     let mut due = Vec::new();
     let mut at = (i64::MIN, i64::MIN, String::new());
     for _ in 0..WALK {
-        let query = diesel::sql_query(SQLITE).bind::<BigInt, _>(at.0).bind::<BigInt, _>(at.1).bind::<Text, _>(&at.2);
+        let query =
+            diesel::sql_query(SQLITE).bind::<BigInt, _>(at.0).bind::<BigInt, _>(at.1).bind::<Text, _>(&at.2).prepared();
         let Some(head) = diesel::RunQueryDsl::load::<Head>(query, c)?.pop() else { break };
         at = (head.lane, head.owner_id, head.traffic_account_id.clone());
         if head.due_at.0 <= now && !closed.contains(&head.traffic_account_id) {
@@ -171,7 +173,7 @@ impl Store {
                     .bind::<SmallInt, _>(CampaignState::Running as i16)
                     .bind::<BigInt, _>(i64::try_from(WALK).unwrap_or(i64::MAX))
                     .bind::<Array<Text>, _>(held);
-                query.load(pg).await?
+                query.prepared().load(pg).await?
             },
             |lite| on_sqlite(lite, now, held).await?
         );

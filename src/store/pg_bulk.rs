@@ -1,5 +1,5 @@
 //! Many rows in one Postgres statement: columns as arrays, unnested. Prepared once per connection, whatever the number
-//! of rows, which `VALUES` lists cannot be.
+//! of rows, which `VALUES` lists cannot be. On SQLite the same columns go in row by row.
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -13,7 +13,16 @@ use crate::store::journal::PLACE;
 use crate::store::rows::{EventRow, KeyRow, MessageRow, StateRow};
 
 /// Declares a statement over the columns of a row type: `before`, `UNNEST(the columns)`, `after`.
+///
+/// With `or One into table` also the statement that inserts one such row on SQLite.
 macro_rules! unnest {
+    ($(#[$doc:meta])* $name:ident of $row:ident, $before:expr, $after:expr, $columns:tt, or $one:ident into $table:ident
+        $(, with $more:ident: $more_rust:ty => $more_sql:ty)?) => {
+        unnest! { $(#[$doc])* $name of $row, $before, $after, $columns }
+        crate::store::sqlite_rows::insert! {
+            $one of $row into $table, $columns $(, with $more: $more_rust => $more_sql)?
+        }
+    };
     ($(#[$doc:meta])* $name:ident of $row:ident, $before:expr, $after:expr, { $($column:ident: $rust:ty => $sql:ty),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Default, QueryId)]
@@ -93,7 +102,8 @@ unnest! {
         updated_at: Instant => InstantSql,
         version: i32 => Integer,
         lane: i64 => BigInt,
-    }
+    },
+    or InsertMessage into messages
 }
 
 unnest! {
@@ -177,7 +187,8 @@ unnest! {
         to_status: i16 => SmallInt,
         attempt: i32 => Integer,
         evidence: String => Text,
-    }
+    },
+    or InsertEvent into events, with place: i64 => BigInt
 }
 
 unnest! {
@@ -210,5 +221,6 @@ unnest! {
         campaign_id: i64 => BigInt,
         status: i16 => SmallInt,
         n: i64 => BigInt,
-    }
+    },
+    or InsertCount into campaign_counter_changes
 }

@@ -12,10 +12,9 @@ use crate::domain::text::{Encoding, MessageText};
 use crate::store::columns::{Guid, Instant};
 use crate::store::schema::{events, idempotency_keys, messages};
 
-/// A row of `messages`, its columns in the table's order. An absent value is inserted as NULL: left out, the statement
-/// would be another one each time, which SQLite would have to prepare.
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = messages, treat_none_as_default_value = false)]
+/// A row of `messages`, its columns in the table's order.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = messages)]
 #[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
 pub(super) struct MessageRow {
     pub id: Guid,
@@ -87,7 +86,7 @@ pub(super) struct StateRow {
 }
 
 /// A row of `events`.
-#[derive(Queryable, Selectable, Insertable)]
+#[derive(Queryable, Selectable)]
 #[diesel(table_name = events)]
 #[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
 pub(super) struct EventRow {

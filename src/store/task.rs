@@ -2,7 +2,6 @@
 //! leave no transaction half done.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc};
 
@@ -34,35 +33,29 @@ where
     });
     queue
 }
-/// How a task gathers a batch. One of few commands waits a little for more, if the one before it had so much company that
-/// more are likely. A single caller's commands never wait; among many, three milliseconds are little next to a commit.
-#[derive(Default)]
-pub(super) struct Gathering {
-    company: bool,
-}
 
-const FEW: usize = 64;
-const COMPANY: usize = 4;
-const WAIT: Duration = Duration::from_millis(3);
-
-impl Gathering {
-    /// The next batch, of at most so many; empty when there is nobody left to give any.
-    pub(super) async fn next<C>(&mut self, commands: &mut mpsc::Receiver<C>, most: usize) -> Vec<C> {
-        let mut gathered = Vec::new();
-        commands.recv_many(&mut gathered, most).await;
-        if self.company && gathered.len() < FEW {
-            tokio::time::sleep(WAIT).await;
-            let room = most - gathered.len();
-            gathered.extend(std::iter::from_fn(|| commands.try_recv().ok()).take(room));
+/// The next batch, of at most so many; empty when there is nobody left to give any. It begins as soon as there is a command: what
+/// comes while a batch is on its way to the disk is the next one, so that batches grow with the load, and a single caller's
+/// commands wait for nothing.
+pub(super) async fn gather<C>(commands: &mut mpsc::Receiver<C>, most: usize) -> Vec<C> {
+    let mut gathered = Vec::new();
+    commands.recv_many(&mut gathered, most).await;
+    loop {
+        let before = gathered.len();
+        // Whoever is ready to run may have a command to give; it costs less than a commit to let it.
+        tokio::task::yield_now().await;
+        gathered.extend(std::iter::from_fn(|| commands.try_recv().ok()).take(most.saturating_sub(before)));
+        if gathered.len() == before {
+            return gathered;
         }
-        self.company = gathered.len() >= COMPANY;
-        gathered
     }
 }
 
-/// Runs work to its end, whatever becomes of its caller.
-pub(super) async fn run_to_end<T: Send + 'static>(
+/// Runs work to its end, whatever becomes of its caller. It is begun at once, and not a part of the caller's own future: that is
+/// copied by each layer that it passes through.
+pub(super) fn run_to_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
-) -> Result<T, Error> {
-    tokio::spawn(work).await.map_err(|e| Error::Query(e.to_string().into()))?
+) -> impl Future<Output = Result<T, Error>> + Send {
+    let task = tokio::spawn(work);
+    async move { task.await.map_err(|e| Error::Query(e.to_string().into()))? }
 }

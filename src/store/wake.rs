@@ -10,6 +10,7 @@ use tokio_postgres::AsyncMessage;
 
 use crate::postgres;
 use crate::store::error::Failure;
+use crate::store::prepared::Prepare as _;
 use crate::store::transaction::{Tx, on};
 use crate::store::{Error, Store, Url};
 
@@ -37,7 +38,8 @@ impl Topic {
 
 /// Tells everyone, when and if the transaction commits.
 pub(super) async fn notify(tx: &mut Tx, topic: Topic) -> Result<(), Failure> {
-    let notify = diesel::sql_query("SELECT pg_notify($1, $2)").bind::<Text, _>(CHANNEL).bind::<Text, _>(topic.word());
+    let notify =
+        diesel::sql_query("SELECT pg_notify($1, $2)").bind::<Text, _>(CHANNEL).bind::<Text, _>(topic.word()).prepared();
     on!(
         tx,
         |pg| {

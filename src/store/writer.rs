@@ -14,7 +14,7 @@ use crate::store::accept::{Accept, Accepted, IdempotencyKey, Terms};
 use crate::store::aside::{Aside, Picked};
 use crate::store::batch::{Answers, Batch};
 use crate::store::pseudonyms::Keyed;
-use crate::store::task::{self, Commands, Gathering};
+use crate::store::task::{self, Commands};
 use crate::store::transaction::{Runner, transact};
 use crate::store::transition::{Job, Moved, Pick};
 use crate::store::{Error, Store};
@@ -72,9 +72,8 @@ impl Writer {
 
 async fn write(context: Context, commands: Commands<Command>, written: Arc<Written>) {
     let mut commands = commands.lock().await;
-    let mut gathering = Gathering::default();
     loop {
-        let gathered = gathering.next(&mut commands, MAX_BATCH).await;
+        let gathered = task::gather(&mut commands, MAX_BATCH).await;
         if gathered.is_empty() {
             return;
         }

@@ -12,10 +12,12 @@ use crate::store::columns::Instant;
 use crate::store::counters::{Before, Tally};
 use crate::store::error::Failure;
 use crate::store::journal;
-use crate::store::pg_bulk::{InsertCounts, InsertEvents, InsertMessages, UpdateLeases, UpdateStates};
+use crate::store::pg_bulk::{
+    InsertCount, InsertCounts, InsertEvent, InsertEvents, InsertMessage, InsertMessages, UpdateLeases, UpdateStates,
+};
 use crate::store::rows::{EventRow, MessageRow, StateRow};
-use crate::store::schema::{campaign_counter_changes, campaigns, events, idempotency_keys, messages};
-use crate::store::sqlite_update::UpdateState;
+use crate::store::schema::{campaigns, idempotency_keys};
+use crate::store::sqlite_rows::UpdateState;
 use crate::store::transaction::{Tx, on};
 
 /// The rows that the decisions of a transaction come to.
@@ -113,7 +115,7 @@ impl Writes {
     fn into_sqlite(self, c: &mut SqliteConnection, now: Timestamp) -> QueryResult<bool> {
         use diesel::RunQueryDsl;
         for row in &self.new {
-            RunQueryDsl::execute(diesel::insert_into(messages::table).values(row), c)?;
+            RunQueryDsl::execute(InsertMessage(row), c)?;
         }
         for row in self.changed.values() {
             if RunQueryDsl::execute(UpdateState(row), c)? != 1 {
@@ -123,12 +125,11 @@ impl Writes {
         if !self.events.is_empty() {
             let place = journal::next_position(c, now)?;
             for row in &self.events {
-                let values = (row, events::place.eq(place));
-                RunQueryDsl::execute(diesel::insert_into(events::table).values(values), c)?;
+                RunQueryDsl::execute(InsertEvent(row, place), c)?;
             }
         }
         for row in &self.tally.rows() {
-            RunQueryDsl::execute(diesel::insert_into(campaign_counter_changes::table).values(row), c)?;
+            RunQueryDsl::execute(InsertCount(row), c)?;
         }
         Ok(true)
     }

@@ -19,6 +19,7 @@ use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
 use crate::store::pg_bulk::unnest;
+use crate::store::prepared::Prepare as _;
 use crate::store::rows::MessageRow;
 use crate::store::schema::{messages, reports};
 use crate::store::transaction::{Tx, locked, on, transact};
@@ -216,7 +217,7 @@ fn parsed(rows: Vec<ReportRow>) -> Vec<ParsedReport> {
 fn note_each(c: &mut SqliteConnection, notes: &[NoteRow]) -> QueryResult<()> {
     for note in notes {
         let set = (reports::state.eq(note.state), reports::tries.eq(note.tries), reports::due_at.eq(note.due_at));
-        diesel::RunQueryDsl::execute(diesel::update(reports::table.find(note.id)).set(set), c)?;
+        diesel::RunQueryDsl::execute(diesel::update(reports::table.find(note.id)).set(set).prepared(), c)?;
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
 use crate::store::pg_bulk::unnest;
 use crate::store::schema::reports;
-use crate::store::task::{self, Commands, Gathering};
+use crate::store::task::{self, Commands};
 use crate::store::transaction::{Runner, Tx, on, transact};
 use crate::store::writes::Writes;
 use crate::store::{Error, Store};
@@ -55,9 +55,8 @@ impl Intake {
 
 async fn file(transactions: Runner, commands: Commands<Command>) {
     let mut commands = commands.lock().await;
-    let mut gathering = Gathering::default();
     loop {
-        let gathered = gathering.next(&mut commands, MAX_BATCH).await;
+        let gathered = task::gather(&mut commands, MAX_BATCH).await;
         if gathered.is_empty() {
             return;
         }
