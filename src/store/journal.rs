@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::domain::ids::{CampaignId, MessageId, OwnerId};
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
+use crate::store::prepared::Prepare as _;
 use crate::store::schema::events;
 use crate::store::{Error, Store, run};
 
@@ -66,7 +67,9 @@ pub(super) const PLACE: &str = "(SELECT GREATEST(pg_current_xact_id()::text::big
      pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1))";
 
 /// The next place on SQLite: larger than any before, also after the file was replaced by an older copy of itself.
-const NEXT_PLACE: &str = "UPDATE journal SET place = max(place + 1, $1) RETURNING place AS n";
+/// Read by a statement of its own: for RETURNING, SQLite makes a table each time.
+const NEXT_PLACE: &str = "UPDATE journal SET place = max(place + 1, $1)";
+const PLACE_NOW: &str = "SELECT place AS n FROM journal";
 
 const HORIZON_POSTGRES: &str = "SELECT pg_snapshot_xmin(s)::text::bigint AS settled, \
     pg_snapshot_xmax(s)::text::bigint AS end_at FROM (SELECT pg_current_snapshot() AS s) AS now";
@@ -160,8 +163,8 @@ impl From<EntryRow> for JournalEntry {
 /// The place of the events that this transaction writes, on SQLite.
 pub(super) fn next_position(c: &mut SqliteConnection, now: jiff::Timestamp) -> QueryResult<i64> {
     use diesel::RunQueryDsl as _;
-    let query = diesel::sql_query(NEXT_PLACE).bind::<BigInt, _>(now.as_microsecond());
-    query.get_result::<PlaceRow>(c).map(|row| row.n)
+    diesel::sql_query(NEXT_PLACE).bind::<BigInt, _>(now.as_microsecond()).prepared().execute(c)?;
+    diesel::sql_query(PLACE_NOW).prepared().get_result::<PlaceRow>(c).map(|row| row.n)
 }
 
 /// Rung after every commit of this process that wrote events.
@@ -221,11 +224,9 @@ impl Store {
     pub async fn journal_horizon(&self) -> Result<Horizon, Error> {
         use diesel_async::RunQueryDsl as _;
         let row: HorizonRow =
-            run!(&self.db, |pg| diesel::sql_query(HORIZON_POSTGRES).get_result(pg).await?, |lite| diesel::sql_query(
-                HORIZON_SQLITE
-            )
-            .get_result(lite)
-            .await?);
+            run!(&self.db, |pg| diesel::sql_query(HORIZON_POSTGRES).prepared().get_result(pg).await?, |lite| {
+                diesel::sql_query(HORIZON_SQLITE).prepared().get_result(lite).await?
+            });
         Ok(Horizon { settled: row.settled, end: row.end_at })
     }
 
@@ -244,7 +245,7 @@ impl Store {
                 let query = diesel::sql_query(PAGE_OF_ONE).bind::<BigInt, _>(owner);
                 let query = query.bind::<BigInt, _>(after.place).bind::<GuidSql, _>(Guid(after.message));
                 let query = query.bind::<Integer, _>(after.version).bind::<BigInt, _>(settled).bind::<BigInt, _>(limit);
-                run!(&self.db, |c| query.load(c).await?)
+                run!(&self.db, |c| query.prepared().load(c).await?)
             }
             _ => run!(
                 &self.db,
@@ -252,14 +253,14 @@ impl Store {
                     let query = diesel::sql_query(PAGE_OF_SOME_POSTGRES).bind::<Array<BigInt>, _>(ids);
                     let query = query.bind::<BigInt, _>(after.place).bind::<GuidSql, _>(Guid(after.message));
                     let query = query.bind::<Integer, _>(after.version).bind::<BigInt, _>(settled);
-                    query.bind::<BigInt, _>(limit).load(pg).await?
+                    query.bind::<BigInt, _>(limit).prepared().load(pg).await?
                 },
                 |lite| {
                     let ids = serde_json::to_string(&ids).unwrap_or_default();
                     let query = diesel::sql_query(PAGE_OF_SOME_SQLITE).bind::<Text, _>(ids);
                     let query = query.bind::<BigInt, _>(after.place).bind::<GuidSql, _>(Guid(after.message));
                     let query = query.bind::<Integer, _>(after.version).bind::<BigInt, _>(settled);
-                    query.bind::<BigInt, _>(limit).load(lite).await?
+                    query.bind::<BigInt, _>(limit).prepared().load(lite).await?
                 }
             ),
         };

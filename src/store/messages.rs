@@ -11,6 +11,7 @@ use crate::domain::message::{Dispatch, Message, Status};
 use crate::domain::phone::Msisdn;
 use crate::domain::status::EventKind;
 use crate::store::columns::{Guid, Instant};
+use crate::store::prepared::Prepare as _;
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::events;
 use crate::store::schema::messages::{self, dsl};
@@ -90,9 +91,10 @@ impl Store {
             }
             if let Some(status) = filter.status {
                 query = match status {
-                    // In the words of the index that holds these few: whoever looks for them would read all others.
+                    // In the words of the index that holds these few, on Postgres and on SQLite: whoever looks for them would read all
+                    // others.
                     Status::Failed | Status::Unknown | Status::Cancelled | Status::Expired => {
-                        let words = format!("status IN (6, 7, 8, 9) AND status = {}", status as i16);
+                        let words = format!("status IN (6, 7, 8, 9) AND status >= 6 AND status = {}", status as i16);
                         query.filter(sql::<Bool>(&words))
                     }
                     _ => query.filter(dsl::status.eq(status as i16)),
@@ -101,7 +103,7 @@ impl Store {
             if let Some(number) = number {
                 query = query.filter(dsl::destination.eq(number));
             }
-            query.order(dsl::id.desc()).limit(limit).select(MessageRow::as_select()).load(c).await?
+            query.order(dsl::id.desc()).limit(limit).select(MessageRow::as_select()).prepared().load(c).await?
         });
         Ok(rows.into_iter().map(MessageRow::into_message).collect())
     }

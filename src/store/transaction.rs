@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use diesel::{QueryResult, SqliteConnection};
 use diesel_async::SimpleAsyncConnection as _;
 use futures::executor::block_on;
 use jiff::Timestamp;
@@ -17,6 +18,7 @@ use crate::store::db::Db;
 use crate::store::error::{Error, Failure};
 use crate::store::journal::Written;
 use crate::store::pg_pool::{Lent, PgPool};
+use crate::store::prepared::Prepare as _;
 use crate::store::room::Room;
 use crate::store::sqlite_threads::{Lite, Slot};
 
@@ -296,7 +298,9 @@ impl Tx {
     /// On SQLite the transaction takes the right to write at once: one that began with reading could not write any more
     /// once another process has.
     async fn begin(&mut self) -> Result<(), Failure> {
-        on!(self, |pg| pg.batch_execute("BEGIN").await?, |lite| lite.batch_execute("BEGIN IMMEDIATE").await?);
+        on!(self, |pg| pg.batch_execute("BEGIN").await?, |lite| lite
+            .spawn_blocking(|c| execute(c, "BEGIN IMMEDIATE"))
+            .await?);
         Ok(())
     }
 
@@ -311,7 +315,8 @@ impl Tx {
     /// Waits until no other transaction that takes this advisory lock is open. On SQLite whoever writes is alone as it is.
     pub(super) async fn alone(&mut self, lock: i64) -> Result<(), Failure> {
         use diesel_async::RunQueryDsl as _;
-        let query = diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<diesel::sql_types::BigInt, _>(lock);
+        let query =
+            diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<diesel::sql_types::BigInt, _>(lock).prepared();
         on!(
             self,
             |pg| {
@@ -322,8 +327,13 @@ impl Tx {
         Ok(())
     }
 
-    async fn end(&mut self, how: &str) -> Result<(), Failure> {
-        on!(self, |c| c.batch_execute(how).await?);
+    async fn end(&mut self, how: &'static str) -> Result<(), Failure> {
+        on!(self, |pg| pg.batch_execute(how).await?, |lite| lite.spawn_blocking(move |c| execute(c, how)).await?);
         Ok(())
     }
+}
+
+/// A statement that has nothing to tell, by one that is prepared.
+fn execute(c: &mut SqliteConnection, statement: &'static str) -> QueryResult<()> {
+    diesel::RunQueryDsl::execute(diesel::sql_query(statement).prepared(), c).map(drop)
 }
