@@ -36,6 +36,10 @@ clients *names:
 bench *arguments:
     cargo bench --locked --bench load -- {{ arguments }}
 
+# Hold the instructions of each kind of work to their budget; with --write, make it anew
+instructions *arguments:
+    scripts/instructions {{ arguments }}
+
 # Put the sources into their form
 fmt:
     cargo fmt
