@@ -19,6 +19,7 @@ mod report;
 mod retention;
 mod send;
 mod stream_urls;
+mod tags;
 mod timers;
 mod watch_messages;
 
@@ -39,6 +40,7 @@ pub use refresh::{Refreshed, internal_status};
 pub use refresh_bulk::{BulkEvent, BulkFailure, BulkOutcome, BulkProgress, BulkRequest, BulkStream, BulkTarget};
 pub use send::{SendSingle, Sent, is_account};
 pub use stream_urls::{OpenedStream, StreamGrant};
+pub use tags::GivenTags;
 pub use watch_messages::{MessageWatch, WatchMessages, Watched, WatchedChange, Watching};
 
 /// The provider's live view, for the APIs, which never see the provider.

@@ -90,7 +90,10 @@ impl Service {
 fn bytes(message: &Message) -> usize {
     let texts =
         [&message.state.error, &message.state.provider_status, &message.state.error_code, &message.state.bulk_id];
-    texts.into_iter().flatten().map(String::len).sum::<usize>() + message.text.as_str().len() + 1000
+    texts.into_iter().flatten().map(String::len).sum::<usize>()
+        + message.text.as_str().len()
+        + message.tags.bytes()
+        + 1000
 }
 
 /// One of our ids that a caller named.

@@ -12,6 +12,7 @@ mod refresh;
 mod refresh_bulk;
 pub mod send;
 mod sending;
+mod tags;
 mod transport;
 mod watch;
 mod watch_messages;

@@ -64,6 +64,7 @@ const STEPS: &[Step] = &[
     step("variants/refresh_a_list", &["MESSAGE_ID"]),
     Step { keep: &[("ID", "/message/id")], ..step("variants/scheduled", &["AT"]) },
     step("CancelMessage", &["ID"]),
+    step("variants/tagged", &[]),
     step("variants/dry_run", &[]),
     step("variants/lost_answer", &[]),
     step("variants/busy_provider", &[]),

@@ -176,6 +176,10 @@ on_both_databases! { TestApp::start =>
             (400, &json!("body line 3: has 1 columns, and the header has 2; what came before it was added")));
         assert_eq!(csv(&app, &path, "").await.status, 400);
         assert_eq!(csv(&app, &path, vec![0xff, 0xfe, b'\n', b'x']).await.status, 400);
+        let tagged = "number,reference,first_name\n+306922222221,order-7,a\n+306922222222,,b\n";
+        assert_eq!(csv(&app, &path, tagged).await.ok(), json!({"added": "2"}));
+        assert_eq!(app.count("recipients WHERE reference = 'order-7'").await, 1);
+        assert_eq!(app.count("recipients WHERE reference IS NOT NULL").await, 1);
         let none = csv(&app, &format!("{CAMPAIGNS}/99/recipients"), "number\n1\n").await.error();
         assert_eq!(none, (404, json!({"message": "Campaign not found: 99", "code": "RESOURCE_NOT_FOUND"})));
         let record = format!("{}\n", "x".repeat(9_999));

@@ -46,6 +46,8 @@ async fn nothing_personal_or_secret_reaches_the_logs_even_when_everything_fails(
             let mut request = Request::new(SendSingleRequest {
                 destination: destination.to_owned(),
                 text: TEXT.to_owned(),
+                reference: Some("canary-reference-7391".to_owned()),
+                metadata: [("canary-key".to_owned(), "canary-value-7391".to_owned())].into(),
                 idempotency_key: format!("{IDEMPOTENCY_KEY}-{format}-{destination}"),
                 ..Default::default()
             });

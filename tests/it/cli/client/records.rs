@@ -26,7 +26,9 @@ fn page(ids: &[&str], next: &str) -> ListMessagesResponse {
 #[tokio::test]
 async fn send_prints_the_answer_as_one_line_of_proto3_json() {
     let sent_at = Some(pbjson_types::Timestamp { seconds: 1_800_000_000, nanos: 500_000_000 });
-    let message = Message { sent_at, text: "until 2027-01-15T08:00:00+00:00".into(), ..message("m-1") };
+    let text = "until 2027-01-15T08:00:00+00:00";
+    let metadata = [("sentAt".to_owned(), "2027-01-15T08:00:00+00:00".to_owned())].into();
+    let message = Message { sent_at, text: text.into(), metadata, ..message("m-1") };
     let answer = SendSingleResponse { message_id: "p-1".into(), message: Some(message), ..Default::default() };
     let fake = Fake::start(Script { send: [Ok(answer)].into(), ..Default::default() }).await;
 
@@ -36,7 +38,8 @@ async fn send_prints_the_answer_as_one_line_of_proto3_json() {
     let expected = json!({
         "messageId": "p-1",
         "message": {"id": "m-1", "ownerId": "7", "destination": "+306900000001", "status": "MESSAGE_STATUS_SENT",
-            "text": "until 2027-01-15T08:00:00+00:00", "sentAt": "2027-01-15T08:00:00.500Z"},
+            "text": "until 2027-01-15T08:00:00+00:00", "sentAt": "2027-01-15T08:00:00.500Z",
+            "metadata": {"sentAt": "2027-01-15T08:00:00+00:00"}},
     });
     assert_eq!(done.json(), [expected]);
 }
@@ -49,6 +52,7 @@ async fn send_asks_for_what_the_options_say() {
     let args = [
         "send", "--to", "+306900000001", "--text", "Hi", "--sender", "Acme", "--campaign", "3", "--key", "k-1",
         "--at-most-once", "--dry-run", "--at", "2027-01-31T09:00:00.5+02:00", "--validity", "1h 30m", "--user", "9",
+        "--reference", "order 7", "--metadata", "shop=athens", "--metadata", "formula=a=b",
     ];
 
     let done = run(fake.addr, &args).await;
@@ -63,6 +67,8 @@ async fn send_asks_for_what_the_options_say() {
     let at = send.scheduled_at.as_ref().unwrap();
     assert_eq!((at.seconds, at.nanos), (1_801_378_800, 500_000_000));
     assert_eq!(send.validity, Some(pbjson_types::Duration { seconds: 5400, nanos: 0 }));
+    let metadata: Vec<_> = send.metadata.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert_eq!((send.reference.as_deref(), metadata), (Some("order 7"), vec![("formula", "a=b"), ("shop", "athens")]));
 }
 
 #[tokio::test]
