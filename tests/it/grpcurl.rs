@@ -65,6 +65,7 @@ const STEPS: &[Step] = &[
     Step { keep: &[("ID", "/message/id")], ..step("variants/scheduled", &["AT"]) },
     step("CancelMessage", &["ID"]),
     step("variants/tagged", &[]),
+    step("variants/by_reference", &[]),
     step("variants/dry_run", &[]),
     step("variants/lost_answer", &[]),
     step("variants/busy_provider", &[]),

@@ -92,6 +92,17 @@ on_both_databases! { TestApp::start =>
         assert_eq!((&rest["messages"][0], rest.get("nextPageToken")), (message, None));
         let filtered = format!("{MESSAGES}?status=MESSAGE_STATUS_SENT&destination=%2B306900000002");
         assert_eq!(ask(&app, app.alice, "GET", &filtered).await.ok()["messages"].as_array().unwrap().len(), 1);
+        for (query, texts) in [
+            ("created_after=2026-09-21T14:13:21Z", vec!["Other"]),
+            ("createdBefore=2026-09-21T14:13:21Z", vec!["Hello"]),
+            ("reference=order-7", vec![]),
+        ] {
+            let page = ask(&app, app.alice, "GET", &format!("{MESSAGES}?{query}")).await.ok();
+            let found: Vec<_> = page["messages"].as_array().into_iter().flatten().map(|message| message["text"].as_str().unwrap()).collect();
+            assert_eq!(found, texts, "{query}");
+        }
+        let (status, bad) = ask(&app, app.alice, "GET", &format!("{MESSAGES}?error_code=none")).await.error();
+        assert_eq!((status, &bad["violations"][0]["field"]), (400, &json!("error_code")));
         assert_eq!(ask(&app, app.bob, "GET", MESSAGES).await.ok(), json!({}));
     }
 

@@ -99,10 +99,22 @@ async fn list_asks_for_no_more_than_its_limit() {
     let pages = [page(&["a", "b"], "2"), page(&["c", "d"], "3")];
     let fake = Fake::start(Script { pages: pages.into(), ..Default::default() }).await;
 
-    let done = run(fake.addr, &["list", "--limit", "3", "--json"]).await;
+    #[rustfmt::skip]
+    let args = [
+        "list", "--limit", "3", "--json", "--reference", "order 7", "--provider-id", "p-1", "--error", "NO_REPORT",
+        "--after", "2027-01-31T09:00:00+02:00", "--before", "2027-02-01T09:00:00Z",
+    ];
+    let done = run(fake.addr, &args).await;
 
     assert_eq!((done.exit, done.json().len()), (Exit::Success, 3));
-    assert_eq!(fake.heard().lists.iter().map(|list| list.page_size).collect::<Vec<_>>(), [3, 1]);
+    let lists = fake.heard().lists;
+    assert_eq!(lists.iter().map(|list| list.page_size).collect::<Vec<_>>(), [3, 1]);
+    for list in lists {
+        let named = (list.reference.as_str(), list.provider_message_id.as_str(), list.error_code.as_str());
+        assert_eq!(named, ("order 7", "p-1", "NO_REPORT"));
+        let times = (list.created_after.unwrap().seconds, list.created_before.unwrap().seconds);
+        assert_eq!(times, (1_801_378_800, 1_801_472_400));
+    }
 }
 
 #[tokio::test]
