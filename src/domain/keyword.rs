@@ -1,7 +1,9 @@
 //! The request in a recipient's words: to stop, to start again, or something that a person has to read.
 
-/// The words that ask for no more messages, unless more are configured (`STOP_WORDS`).
-const STOP: [&str; 7] = ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "ΣΤΟΠ"];
+/// The words that ask for no more messages, unless more are configured (`STOP_WORDS`): those that the carriers' rules of the United
+/// States name since April 2025 among them (47 CFR 64.1200(a)(10)). `OPT-OUT` reads as `OPT OUT`.
+const STOP: [&str; 10] =
+    ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPT OUT", "OPTOUT", "ΣΤΟΠ"];
 /// The words that undo them.
 const START: [&str; 3] = ["START", "UNSTOP", "SUBSCRIBE"];
 
