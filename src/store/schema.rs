@@ -258,6 +258,8 @@ table! {
         due_at -> Nullable<Instant>,
         verdict -> Nullable<SmallInt>,
         owner_id -> Nullable<BigInt>,
+        number -> Nullable<Text>,
+        effect -> Nullable<SmallInt>,
     }
 }
 
