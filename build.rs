@@ -3,11 +3,12 @@
 use prost::Message as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "messaging/v1/options.proto",
     "messaging/v1/message.proto",
     "messaging/v1/messaging.proto",
     "messaging/v1/campaign.proto",
+    "messaging/v1/inbound.proto",
     "messaging/v1/admin.proto",
 ];
 

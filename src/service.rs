@@ -8,6 +8,7 @@ mod explain;
 mod grants;
 mod health;
 mod inbound;
+mod inbox;
 mod lookup;
 mod opt_outs;
 mod paging;
@@ -34,6 +35,7 @@ pub use campaigns::{
 };
 pub use explain::Explained;
 pub use health::NotReady;
+pub use inbox::{InboundPage, ListInbound};
 pub use lookup::{ListMessages, MessagePage};
 pub use opt_outs::{ListOptOuts, OptOutPage};
 pub use refresh::{Refreshed, internal_status};
@@ -45,8 +47,8 @@ pub use watch_messages::{MessageWatch, WatchMessages, Watched, WatchedChange, Wa
 
 /// The provider's live view, for the APIs, which never see the provider.
 pub use crate::provider::Snapshot;
-/// An entry of an owner's list, an act and a post, for the APIs, which never see the store.
-pub use crate::store::{Audited, OptOut, OptOutSource, SignedPost};
+/// An entry of an owner's list, an act, a post and what came in, for the APIs, which never see the store.
+pub use crate::store::{Audited, OptOut, OptOutSource, Received, SignedPost};
 
 use secrecy::SecretString;
 

@@ -5,6 +5,7 @@ mod audit;
 mod campaigns;
 mod cancel;
 mod grants;
+mod inbound;
 mod lookup;
 mod opt_outs;
 mod recipients;

@@ -19,6 +19,7 @@ pub(super) fn tags() -> Value {
         {"name": "messages", "description": "Single messages."},
         {"name": "campaigns", "description": "One text to many recipients."},
         {"name": "opt-outs", "description": "Numbers that do not want an owner's messages."},
+        {"name": "inbound", "description": "What recipients wrote to an owner."},
         {"name": "streams", "description": "Server-Sent Events for `EventSource`, which can send no header."},
         {"name": "existing clients", "description": "What clients of the system before this one call. Numbers are \
             numbers, every field is there, and errors are `{message, code}` alone."},

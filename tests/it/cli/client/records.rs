@@ -2,7 +2,8 @@
 
 use messaging::cli::client::Exit;
 use messaging::proto::{
-    DeliveryGuarantee, GetMessageResponse, ListMessagesResponse, Message, MessageStatus, SendSingleResponse,
+    DeliveryGuarantee, GetMessageResponse, InboundEffect, InboundMessage, InboundVerdict, ListInboundResponse,
+    ListMessagesResponse, Message, MessageStatus, SendSingleResponse,
 };
 use serde_json::json;
 
@@ -123,4 +124,37 @@ async fn a_reader_that_has_seen_enough_is_no_error() {
     let (exit, err) = run_into_closed_pipe(fake.addr, &["list"]).await;
     assert_eq!((exit, err.as_str()), (Exit::Success, ""));
     assert_eq!(fake.heard().lists.len(), 1, "it reads no further pages");
+}
+
+#[tokio::test]
+async fn the_inbox_is_a_line_a_message_and_asks_for_what_the_options_say() {
+    let message = |id: &str, text: &str| InboundMessage {
+        id: id.into(),
+        number: "+306900000001".into(),
+        text: text.into(),
+        verdict: InboundVerdict::Stop.into(),
+        effect: InboundEffect::OptedOut.into(),
+        received_at: Some(pbjson_types::Timestamp { seconds: 1_800_000_000, nanos: 0 }),
+        ..InboundMessage::default()
+    };
+    let first = ListInboundResponse { messages: vec![message("i-1", "Stop")], next_page_token: "2".into() };
+    let last = ListInboundResponse { messages: vec![message("i-2", "STOP\nplease")], next_page_token: String::new() };
+    let fake = Fake::start(Script { inbox: [first, last].into(), ..Default::default() }).await;
+    #[rustfmt::skip]
+    let args = [
+        "inbox", "--from", "+306900000001", "--verdict", "perhaps-stop", "--after", "2027-01-31T09:00:00+02:00",
+        "--before", "2027-02-01T09:00:00Z",
+    ];
+    let done = run(fake.addr, &args).await;
+    assert_eq!((done.exit, done.err.as_str()), (Exit::Success, ""));
+    let lines: Vec<Vec<&str>> = done.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["i-1", "2027-01-15T08:00:00Z", "STOP", "OPTED_OUT", "+306900000001", "Stop"]);
+    assert_eq!(lines.len(), 2, "a text takes one line: {}", done.out);
+    let heard = fake.heard().inboxes;
+    assert_eq!(heard.iter().map(|list| list.page_token.as_str()).collect::<Vec<_>>(), ["", "2"]);
+    for list in heard {
+        assert_eq!((list.number.as_str(), list.verdict()), ("+306900000001", InboundVerdict::PerhapsStop));
+        let times = (list.received_after.unwrap().seconds, list.received_before.unwrap().seconds);
+        assert_eq!(times, (1_801_378_800, 1_801_472_400));
+    }
 }
