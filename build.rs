@@ -3,11 +3,12 @@
 use prost::Message as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "messaging/v1/options.proto",
     "messaging/v1/message.proto",
     "messaging/v1/messaging.proto",
     "messaging/v1/campaign.proto",
+    "messaging/v1/inbound.proto",
     "messaging/v1/admin.proto",
 ];
 
@@ -26,13 +27,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The HTTP API finds a message's descriptor by its name.
     let mut names = tonic_prost_build::Config::new();
     names.enable_type_names();
+    // Maps in the order of their keys: equal messages are equal JSON.
+    names.btree_map([".messaging.v1"]);
     let set = tonic_prost_build::FileDescriptorSet::decode(descriptors.as_slice())?;
     std::fs::write(out.join("methods.rs"), methods(&set))?;
     tonic_prost_build::configure()
         .extern_path(".google.protobuf", "::pbjson_types")
         .compile_well_known_types(true)
         .compile_fds_with_config(set, names)?;
-    pbjson_build::Builder::new().register_descriptors(&descriptors)?.build(&[".messaging.v1"])?;
+    let mut json = pbjson_build::Builder::new();
+    json.register_descriptors(&descriptors)?.btree_map([".messaging.v1"]).build(&[".messaging.v1"])?;
     Ok(())
 }
 

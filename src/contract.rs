@@ -4,4 +4,5 @@
 pub mod admin;
 pub mod campaigns;
 mod convert;
+pub mod inbound;
 pub mod messages;

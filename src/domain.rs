@@ -29,5 +29,6 @@ pub mod retry;
 pub mod sender;
 pub mod spend;
 pub mod status;
+pub mod tags;
 pub mod template;
 pub mod text;

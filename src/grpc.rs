@@ -6,6 +6,7 @@ mod body;
 mod campaigns;
 mod entry;
 mod framing;
+mod inbound;
 mod messaging;
 mod observe;
 mod status;
@@ -20,6 +21,7 @@ pub use status::render;
 
 use crate::proto::admin_service_server::AdminServiceServer;
 use crate::proto::campaign_service_server::CampaignServiceServer;
+use crate::proto::inbound_service_server::InboundServiceServer;
 use crate::proto::messaging_service_server::MessagingServiceServer;
 use crate::service::Service;
 
@@ -52,7 +54,8 @@ impl Health {
     pub async fn set(&self, serving: bool) {
         let status =
             if serving { tonic_health::ServingStatus::Serving } else { tonic_health::ServingStatus::NotServing };
-        for name in ["", "messaging.v1.MessagingService", "messaging.v1.CampaignService", "messaging.v1.AdminService"] {
+        for name in ["", "MessagingService", "CampaignService", "InboundService", "AdminService"] {
+            let name = if name.is_empty() { String::new() } else { format!("messaging.v1.{name}") };
             self.reporter.set_service_status(name, status).await;
         }
     }
@@ -81,6 +84,7 @@ pub async fn routes(service: Service, reflects: bool) -> Result<(Routes, Health)
     };
     let routes = Routes::new(bounded!(MessagingServiceServer::new(api.clone())))
         .add_service(bounded!(CampaignServiceServer::new(api.clone())))
+        .add_service(bounded!(InboundServiceServer::new(api.clone())))
         .add_service(bounded!(AdminServiceServer::new(api)))
         .add_service(health);
     if !reflects {

@@ -11,6 +11,7 @@ mod events;
 mod guard;
 mod health;
 mod inbound;
+mod inbox;
 mod measured;
 mod messages;
 mod mitto;

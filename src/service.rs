@@ -8,6 +8,7 @@ mod explain;
 mod grants;
 mod health;
 mod inbound;
+mod inbox;
 mod lookup;
 mod opt_outs;
 mod paging;
@@ -19,6 +20,7 @@ mod report;
 mod retention;
 mod send;
 mod stream_urls;
+mod tags;
 mod timers;
 mod watch_messages;
 
@@ -33,18 +35,20 @@ pub use campaigns::{
 };
 pub use explain::Explained;
 pub use health::NotReady;
+pub use inbox::{InboundPage, ListInbound};
 pub use lookup::{ListMessages, MessagePage};
 pub use opt_outs::{ListOptOuts, OptOutPage};
 pub use refresh::{Refreshed, internal_status};
 pub use refresh_bulk::{BulkEvent, BulkFailure, BulkOutcome, BulkProgress, BulkRequest, BulkStream, BulkTarget};
 pub use send::{SendSingle, Sent, is_account};
 pub use stream_urls::{OpenedStream, StreamGrant};
+pub use tags::GivenTags;
 pub use watch_messages::{MessageWatch, WatchMessages, Watched, WatchedChange, Watching};
 
 /// The provider's live view, for the APIs, which never see the provider.
 pub use crate::provider::Snapshot;
-/// An entry of an owner's list, an act and a post, for the APIs, which never see the store.
-pub use crate::store::{Audited, OptOut, OptOutSource, SignedPost};
+/// An entry of an owner's list, an act, a post and what came in, for the APIs, which never see the store.
+pub use crate::store::{Audited, OptOut, OptOutSource, Received, SignedPost};
 
 use secrecy::SecretString;
 

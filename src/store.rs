@@ -59,7 +59,7 @@ pub use audit::{AuditFilter, Audited};
 pub use campaigns::{Added, CampaignInsert, Candidate, Move, Pace, RecipientBatch, ToReconcile};
 pub use claim::{Claim, Claimed};
 pub use error::Error;
-pub use inbound::{ReadInbound, ToReview};
+pub use inbound::{InboundFilter, ReadInbound, Received, ToReview};
 pub use journal::{Horizon, JournalEntry, Position};
 pub use keys::{ApiKey, KeyOwner, NewApiKey};
 pub use legacy::{Differing, OldCampaign, OldHome, OldKind, OldUser};

@@ -4,6 +4,7 @@ mod campaign;
 mod cancel;
 mod connection;
 mod failure;
+mod inbox;
 mod messages;
 mod output;
 mod refresh;
@@ -14,6 +15,7 @@ mod watch;
 pub use campaign::{Campaign, CampaignCommand};
 pub use cancel::Cancel;
 pub use connection::Connection;
+pub use inbox::Inbox;
 pub use messages::{Explain, List, Message, Status};
 pub use output::rate;
 pub use refresh::{Patience, Refresh};
@@ -42,6 +44,8 @@ pub enum Command {
     Explain(Explain),
     /// Take back one message that waits for its time or in the queue, by our id
     Cancel(Cancel),
+    /// List what recipients wrote, newest first
+    Inbox(Inbox),
     /// Make campaigns and see how they stand
     Campaign(Campaign),
     /// Watch messages change, from now on or after a token, until Ctrl-C
@@ -102,6 +106,7 @@ pub async fn run_in(command: Command, console: &mut Console<'_>) -> Exit {
         Command::Refresh(refresh) => refresh.run(console).await,
         Command::Explain(explain) => explain.run(console).await,
         Command::Cancel(cancel) => cancel.run(console).await,
+        Command::Inbox(inbox) => inbox.run(console).await,
         Command::Campaign(campaign) => campaign.run(console).await,
         Command::Watch(watch) => watch.run(console).await,
     };

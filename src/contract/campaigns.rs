@@ -3,7 +3,7 @@
 use futures::stream::BoxStream;
 
 use crate::auth::Caller;
-use crate::contract::convert::{given_duration, given_time};
+use crate::contract::convert::{given_duration, given_tags, given_time};
 use crate::contract::messages::answers;
 use crate::error::Error;
 use crate::proto::{
@@ -28,6 +28,7 @@ pub async fn create_campaign(
         delivery_guarantee: request.delivery_guarantee,
         scheduled_at: given_time("scheduled_at", request.scheduled_at, &mut violations),
         validity: given_duration("validity", request.validity, &mut violations),
+        tags: given_tags(request.reference, request.metadata),
         idempotency_key: request.idempotency_key,
     };
     let campaign = service.create_campaign(caller, new, violations).await?;

@@ -2,18 +2,21 @@
 
 mod campaigns;
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use pbjson_types::{Struct, Value, value};
 
 use crate::domain::message::Message;
 use crate::domain::spend::Left;
 use crate::domain::status::EventKind;
+use crate::domain::tags::Reference;
 use crate::domain::text::Encoding;
 use crate::error::Violation;
 use crate::proto;
 use crate::service::{
-    BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkTarget, Explained, OptOut, OptOutSource, Refreshed,
-    SendSingle, Sent, Snapshot, WatchMessages, Watched,
+    BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkTarget, Explained, GivenTags, OptOut, OptOutSource,
+    Refreshed, SendSingle, Sent, Snapshot, WatchMessages, Watched,
 };
 
 /// A time as the contract has it.
@@ -48,6 +51,16 @@ pub(super) fn given_duration(
         violations.push(Violation::new(field, "must be whole seconds"));
     }
     whole.then(|| SignedDuration::from_secs(d.seconds))
+}
+
+/// The tags that a caller gave.
+pub(super) fn given_tags(reference: Option<String>, metadata: BTreeMap<String, String>) -> GivenTags {
+    GivenTags { reference: reference.unwrap_or_default(), metadata: metadata.into_iter().collect() }
+}
+
+/// A reference as the contract has it.
+fn reference(reference: Option<Reference>) -> Option<String> {
+    reference.map(|reference| reference.as_str().to_owned())
 }
 
 /// JSON as a `Struct`; what is not an object goes under `value`.
@@ -106,6 +119,8 @@ impl From<Message> for proto::Message {
             delivered_at: s.delivered_at.map(timestamp),
             failed_at: s.failed_at.map(timestamp),
             updated_at: Some(timestamp(s.updated_at)),
+            reference: reference(m.tags.reference),
+            metadata: m.tags.metadata.into_pairs(),
         }
     }
 }
@@ -126,6 +141,7 @@ impl SendSingle {
             delivery_guarantee: r.delivery_guarantee,
             dry_run: r.dry_run,
             validity: given_duration("validity", r.validity, &mut violations),
+            tags: given_tags(r.reference, r.metadata),
         };
         (request, violations)
     }
@@ -304,6 +320,8 @@ impl From<Watched> for proto::WatchMessagesResponse {
             from: i32::from(change.from),
             to: i32::from(change.to),
             at: Some(timestamp(change.at)),
+            reference: reference(change.tags.reference),
+            metadata: change.tags.metadata.into_pairs(),
         });
         Self { resume_token: watched.resume_token, event }
     }

@@ -5,6 +5,7 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
 use crate::auth::Caller;
+use crate::contract::convert::given_time;
 use crate::error::Error;
 use crate::proto::{
     AddOptOutRequest, AddOptOutResponse, CancelMessageRequest, CancelMessageResponse, ExplainMessageRequest,
@@ -115,9 +116,21 @@ pub async fn list_messages(
     caller: &Caller,
     request: ListMessagesRequest,
 ) -> Result<ListMessagesResponse, Error> {
-    let ListMessagesRequest { page_size, page_token, campaign_id, status, destination, owner_id } = request;
-    let request = ListMessages { page_size, page_token, campaign_id, status, destination, owner_id };
-    let page = service.list_messages(caller, &request).await?;
+    let mut violations = Vec::new();
+    let request = ListMessages {
+        created_after: given_time("created_after", request.created_after, &mut violations),
+        created_before: given_time("created_before", request.created_before, &mut violations),
+        page_size: request.page_size,
+        page_token: request.page_token,
+        campaign_id: request.campaign_id,
+        status: request.status,
+        destination: request.destination,
+        reference: request.reference,
+        provider_message_id: request.provider_message_id,
+        error_code: request.error_code,
+        owner_id: request.owner_id,
+    };
+    let page = service.list_messages(caller, &request, violations).await?;
     let messages = page.messages.into_iter().map(Into::into).collect();
     Ok(ListMessagesResponse { messages, next_page_token: page.next_page_token })
 }

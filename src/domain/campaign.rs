@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::message::{Guarantee, Status};
+use crate::domain::tags::Tags;
 
 /// Where a campaign is. The numbers are those of the contract's `CampaignState`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +118,8 @@ pub struct NewCampaign {
     pub scheduled_at: Option<Timestamp>,
     /// How long each message is worth sending.
     pub validity: SignedDuration,
+    /// Its owner's own tags, which its messages have as well.
+    pub tags: Tags,
 }
 
 /// A campaign.

@@ -41,6 +41,7 @@ impl<'a> Expansion<'a> {
     #[must_use]
     pub fn message(&self, recipient: Recipient, opted_out: bool, now: Timestamp) -> Message {
         let mut state = State::waiting(false, now, now);
+        let tags = self.campaign.content.tags.of_recipient(recipient.tags);
         let text = self.template.render(&recipient.variables).unwrap_or_else(|unsendable| {
             // It was sendable when it was added; what counts as a text may have changed since.
             end(&mut state, Dispatch::Rejected, "TEXT_UNSENDABLE", &unsendable.to_string());
@@ -67,6 +68,8 @@ impl<'a> Expansion<'a> {
             scheduled_at: None,
             expires_at: self.expires_at,
             lane: Lane::Campaign,
+            // They were found to fit together when the recipient was added.
+            tags: tags.unwrap_or_else(|_| self.campaign.content.tags.clone()),
             state,
         }
     }

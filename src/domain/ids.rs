@@ -1,6 +1,6 @@
 //! Identifiers, one type each, so that a campaign's id is never taken for an owner's.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::{NoContext, Uuid};
 
 /// Our id of a message: UUID version 7, ordered by time of acceptance.
@@ -21,6 +21,12 @@ impl MessageId {
     pub fn floor(at: Timestamp) -> Self {
         let millis = u64::try_from(at.as_millisecond()).unwrap_or(0);
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+    }
+
+    /// An id that is greater than all of messages accepted before `at`, and not greater than any of a millisecond later.
+    #[must_use]
+    pub fn ceiling(at: Timestamp) -> Self {
+        Self::floor(at.checked_add(SignedDuration::from_millis(1)).unwrap_or(at))
     }
 
     /// Reads the text form; anything but a UUID is `None`.

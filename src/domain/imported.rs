@@ -10,6 +10,7 @@ use crate::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
 use crate::domain::message::{Dispatch, Guarantee, Lane, Message, State};
 use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
+use crate::domain::tags::Tags;
 use crate::domain::text::MessageText;
 
 /// The error code of a message that the old system had not handed to the provider, as far as its row tells.
@@ -159,6 +160,7 @@ impl Past {
             scheduled_at: None,
             expires_at: self.created_at,
             lane: Lane::Single,
+            tags: Tags::default(),
             state,
         })
     }

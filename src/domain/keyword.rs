@@ -1,7 +1,9 @@
-//! The request in a recipient's words: to stop, to start again, or something that a person has to read.
+//! The request in a recipient's words: to stop, to start again, or something that a person has to read; and what it did.
 
-/// The words that ask for no more messages, unless more are configured (`STOP_WORDS`).
-const STOP: [&str; 7] = ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "ΣΤΟΠ"];
+/// The words that ask for no more messages, unless more are configured (`STOP_WORDS`): those that the rules of the United States name
+/// since April 2025 (47 CFR 64.1200(a)(10)) among them. `OPT-OUT` reads as `OPT OUT`.
+const STOP: [&str; 10] =
+    ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPT OUT", "OPTOUT", "ΣΤΟΠ"];
 /// The words that undo them.
 const START: [&str; 3] = ["START", "UNSTOP", "SUBSCRIBE"];
 
@@ -17,6 +19,40 @@ pub enum Verdict {
     PerhapsStop = 3,
     /// Something else.
     Other = 4,
+}
+
+impl Verdict {
+    /// The verdict with this number.
+    #[must_use]
+    pub fn from_number(n: i16) -> Option<Self> {
+        [Self::Stop, Self::Start, Self::PerhapsStop, Self::Other].into_iter().find(|verdict| *verdict as i16 == n)
+    }
+}
+
+/// The effect of a request on the owner's list of opt-outs. The numbers are what the database holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i16)]
+pub enum Effect {
+    /// Its author is on the list now.
+    OptedOut = 1,
+    /// Its author was on the list already.
+    AlreadyOptedOut = 2,
+    /// None: its author asked for messages again after it, and that was read first.
+    Overtaken = 3,
+    /// Its author is off the list now.
+    OptedIn = 4,
+    /// None: its author was not on the list, or not by a STOP that came before it.
+    NothingToUndo = 5,
+}
+
+impl Effect {
+    /// The effect with this number.
+    #[must_use]
+    pub fn from_number(n: i16) -> Option<Self> {
+        [Self::OptedOut, Self::AlreadyOptedOut, Self::Overtaken, Self::OptedIn, Self::NothingToUndo]
+            .into_iter()
+            .find(|effect| *effect as i16 == n)
+    }
 }
 
 /// The words that count.

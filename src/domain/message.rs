@@ -7,6 +7,7 @@ use crate::domain::evidence::Rank;
 use crate::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
 use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
+use crate::domain::tags::Tags;
 use crate::domain::text::{Encoding, MessageText};
 
 /// Our own action on a message: the first of the two axes that its public status is derived from.
@@ -216,6 +217,8 @@ pub struct Message {
     pub expires_at: Timestamp,
     /// The queue that it waits in.
     pub lane: Lane,
+    /// Its owner's own tags; gone once it is erased.
+    pub tags: Tags,
     /// Its state so far.
     pub state: State,
 }

@@ -1,5 +1,6 @@
 //! A CSV's records as they come, as recipients. What a record may take is bounded, and columns that nobody needs are not kept.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,17 +14,26 @@ use crate::proto::add_recipients_request::Recipient;
 /// How many recipients are handed on at once.
 const BATCH: usize = 500;
 
-/// A CSV's records as recipients: the first column is the number, the others are variables by the names in the header.
+/// The column of recipients' own references; a variable as well, if the text needs one of this name.
+const REFERENCE: &str = "reference";
+
+/// A CSV's records as recipients: the first column is the number, the others are variables by the names in the header, and one is the reference.
 pub(super) struct Records<R> {
     reader: AsyncReader<Measured<R>>,
     /// How many bytes were read since the last record.
     since: Arc<AtomicUsize>,
     /// The variables that the text needs: no other column is kept.
     wanted: Vec<String>,
-    /// Their columns; `None` until the header was read.
-    columns: Option<Vec<(usize, String)>>,
+    /// The columns; `None` until the header was read.
+    columns: Option<Columns>,
     /// The error that ended the reading, to be told once what came before it was handed on.
     fault: Option<String>,
+}
+
+/// The columns that are kept beside the first.
+struct Columns {
+    variables: Vec<(usize, String)>,
+    reference: Option<usize>,
 }
 
 impl<R: AsyncRead + Unpin + Send> Records<R> {
@@ -48,8 +58,12 @@ impl<R: AsyncRead + Unpin + Send> Records<R> {
                 Ok(true) => {
                     self.since.store(0, Ordering::Relaxed);
                     let value = |(at, name): &(usize, String)| Some((name.clone(), record.get(*at)?.to_owned()));
-                    let variables = columns.iter().filter_map(value).collect();
-                    batch.push(Recipient { destination: record.get(0).unwrap_or_default().to_owned(), variables });
+                    batch.push(Recipient {
+                        destination: record.get(0).unwrap_or_default().to_owned(),
+                        variables: columns.variables.iter().filter_map(value).collect(),
+                        reference: columns.reference.and_then(|at| record.get(at)).map(str::to_owned),
+                        metadata: BTreeMap::new(),
+                    });
                 }
                 Ok(false) => break,
                 Err(e) if batch.is_empty() => return Err(unreadable(&e)),
@@ -63,15 +77,16 @@ impl<R: AsyncRead + Unpin + Send> Records<R> {
         Ok(batch)
     }
 
-    async fn header(&mut self) -> Result<Vec<(usize, String)>, String> {
+    async fn header(&mut self) -> Result<Columns, String> {
         let header = self.reader.headers().await.map_err(|e| unreadable(&e))?;
         if header.is_empty() {
             return Err("holds no header: give the columns' names in the first line".to_owned());
         }
         self.since.store(0, Ordering::Relaxed);
-        let named = header.iter().map(str::trim).enumerate().skip(1);
-        let wanted = named.filter(|(_, name)| self.wanted.iter().any(|wanted| wanted == name));
-        Ok(wanted.map(|(at, name)| (at, name.to_owned())).collect())
+        let mut named = header.iter().map(str::trim).enumerate().skip(1);
+        let wanted = named.clone().filter(|(_, name)| self.wanted.iter().any(|wanted| wanted == name));
+        let variables = wanted.map(|(at, name)| (at, name.to_owned())).collect();
+        Ok(Columns { variables, reference: named.find(|(_, name)| *name == REFERENCE).map(|(at, _)| at) })
     }
 }
 

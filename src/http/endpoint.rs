@@ -39,6 +39,11 @@ impl Endpoint {
         Self::new(method, path, About::Rpc("messaging.v1.CampaignService", rpc), run)
     }
 
+    /// A route that does what an RPC of `InboundService` does.
+    pub(super) fn inbound(method: Method, path: &'static str, rpc: &'static str, run: MethodRouter<HttpApi>) -> Self {
+        Self::new(method, path, About::Rpc("messaging.v1.InboundService", rpc), run)
+    }
+
     /// A route that does what an RPC of `AdminService` does.
     pub(super) fn admin(method: Method, path: &'static str, rpc: &'static str, run: MethodRouter<HttpApi>) -> Self {
         Self::new(method, path, About::Rpc("messaging.v1.AdminService", rpc), run)

@@ -74,9 +74,8 @@ impl Problem {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Service(Error::NotFound(Resource::Campaign | Resource::User, _)) | Self::NoRoute => {
-                "RESOURCE_NOT_FOUND"
-            }
+            Self::Service(Error::NotFound(Resource::Campaign | Resource::User | Resource::Inbound, _))
+            | Self::NoRoute => "RESOURCE_NOT_FOUND",
             Self::Service(error) => error.reason(),
             Self::WrongMethod => "METHOD_NOT_ALLOWED",
             Self::MediaType(_) => "UNSUPPORTED_MEDIA_TYPE",

@@ -1,7 +1,7 @@
 //! The routes of the API: the one list that the router and the document are made of.
 
 use crate::http::endpoint::Endpoint;
-use crate::http::{audit, campaigns, messages, mitto, opt_outs, recipients, stream_urls};
+use crate::http::{audit, campaigns, inbox, messages, mitto, opt_outs, recipients, stream_urls};
 
 /// Every route of the API.
 pub(super) fn all() -> Vec<Endpoint> {
@@ -18,6 +18,7 @@ pub(super) fn prompt() -> Vec<Endpoint> {
         messages::endpoints(),
         campaigns::endpoints(),
         opt_outs::endpoints(),
+        inbox::endpoints(),
         audit::endpoints(),
         stream_urls::endpoints(),
     ];

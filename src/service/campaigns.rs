@@ -20,6 +20,7 @@ use crate::domain::text::MessageText;
 use crate::error::{Error, Resource, Violation};
 use crate::service::Service;
 use crate::service::send::{digest, idempotency_key, parse_guarantee};
+use crate::service::tags::GivenTags;
 use crate::store::CampaignInsert;
 
 /// A campaign to make.
@@ -37,6 +38,8 @@ pub struct CreateCampaign {
     pub scheduled_at: Option<Timestamp>,
     /// How long each message is worth sending; the default if absent.
     pub validity: Option<SignedDuration>,
+    /// The caller's own tags of it.
+    pub tags: GivenTags,
     /// The idempotency key, which makes the call repeatable; empty for none.
     pub idempotency_key: String,
 }
@@ -107,7 +110,7 @@ impl Service {
         }
         let _turn = self.inner.admission.list(caller.user).await;
         let mut campaigns = self.inner.store.campaigns(owner, before.map(CampaignId), page.limit()).await?;
-        let next_page_token = page.cut(&mut campaigns, |campaign| campaign.id.0.to_be_bytes().to_vec());
+        let next_page_token = page.cut_by(&mut campaigns, bytes, |campaign| campaign.id.0.to_be_bytes().to_vec());
         Ok(CampaignPage { campaigns, next_page_token })
     }
 
@@ -119,8 +122,15 @@ impl Service {
     }
 }
 
+/// How many bytes a campaign takes at most, as an answer: its texts, and the rest, which is of one size.
+fn bytes(campaign: &Campaign) -> usize {
+    let content = &campaign.content;
+    content.name.len() + content.text.len() + content.tags.bytes() + 1000
+}
+
 fn check(caller: &Caller, request: &CreateCampaign, violations: &mut Vec<Violation>) -> Option<NewCampaign> {
     let before = violations.len();
+    let tags = request.tags.check(violations);
     let mut keep = |field: &str, e: &dyn std::fmt::Display| violations.push(Violation::new(field, e));
     let name = request.name.trim();
     if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
@@ -142,7 +152,7 @@ fn check(caller: &Caller, request: &CreateCampaign, violations: &mut Vec<Violati
     let sender = sender.map(|s| s.as_str().to_owned());
     let (text, name) = (request.text.clone(), name.to_owned());
     let (guarantee, validity) = (guarantee?, validity.ok()?);
-    let new = NewCampaign { owner: caller.user, name, text, sender, guarantee, scheduled_at, validity };
+    let new = NewCampaign { owner: caller.user, name, text, sender, guarantee, scheduled_at, validity, tags };
     (violations.len() == before).then_some(new)
 }
 
@@ -156,5 +166,7 @@ fn fingerprint(new: &NewCampaign) -> [u8; 32] {
         new.scheduled_at.map(|at| at.to_string()).unwrap_or_default(),
         new.validity.as_secs().to_string(),
     ];
+    let mut parts = parts.to_vec();
+    parts.extend(new.tags.parts());
     digest(&parts)
 }

@@ -1,14 +1,20 @@
 //! Reading: our own records, and the provider's live view of one message.
 
+use jiff::Timestamp;
+
 use crate::auth::{Caller, Scope};
-use crate::domain::ids::{CampaignId, MessageId, ProviderMessageId};
+use crate::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
 use crate::domain::message::{Message, Status};
 use crate::domain::page;
 use crate::domain::phone::Msisdn;
+use crate::domain::tags::Reference;
 use crate::error::{Error, Resource, Violation};
 use crate::provider::Snapshot;
 use crate::service::Service;
 use crate::store::Filter;
+
+/// Why a text is none of the provider's ids.
+const PROVIDER_ID: &str = "must be 1 to 128 letters, digits and . _ : = + ~ -";
 
 /// Which messages to list.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +29,16 @@ pub struct ListMessages {
     pub status: i32,
     /// Only those to this number; empty means any.
     pub destination: String,
+    /// Only those with this reference; empty means any.
+    pub reference: String,
+    /// Only those with this id of the provider's; empty means any.
+    pub provider_message_id: String,
+    /// Only those with this error code; empty means any.
+    pub error_code: String,
+    /// Only those accepted at this time or later.
+    pub created_after: Option<Timestamp>,
+    /// Only those accepted before this time.
+    pub created_before: Option<Timestamp>,
     /// Whose, if not the caller's.
     pub owner_id: Option<i64>,
 }
@@ -45,31 +61,24 @@ impl Service {
         found.ok_or_else(|| Error::NotFound(Resource::Message, id.to_owned()))
     }
 
-    /// A page of our records.
-    pub async fn list_messages(&self, caller: &Caller, request: &ListMessages) -> Result<MessagePage, Error> {
+    /// A page of our records. `violations` are what could not be read of the request: they are told with all others.
+    pub async fn list_messages(
+        &self,
+        caller: &Caller,
+        request: &ListMessages,
+        mut violations: Vec<Violation>,
+    ) -> Result<MessagePage, Error> {
         caller.require(Scope::MessagesRead)?;
         let owner = self.owner_of(caller, request.owner_id).await?;
-        let mut violations = Vec::new();
-        let mut keep = |field: &str, e: &dyn std::fmt::Display| violations.push(Violation::new(field, e));
-        let status = Status::from_number(request.status);
-        if status.is_none() && request.status != 0 {
-            keep("status", &"is not a status that this service knows");
-        }
-        let destination = Some(request.destination.as_str()).filter(|d| !d.is_empty()).map(Msisdn::parse);
-        let destination = destination.transpose().unwrap_or_else(|e| {
-            keep("destination", &e);
-            None
-        });
-        let filters = format!("messages/{owner}/{:?}/{}/{}", request.campaign_id, request.status, request.destination);
+        let filter = filter(request, &mut violations);
         let asked = (request.page_size, request.page_token.as_str());
-        let (page, before) = self.page(filters, asked, page::id, &mut violations);
+        let (page, behind) = self.page(request.name(owner), asked, page::id, &mut violations);
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }
-        let filter = Filter { campaign: request.campaign_id.map(CampaignId), status, destination };
         let store = &self.inner.store;
         let _turn = self.inner.admission.list(caller.user).await;
-        let mut messages = store.messages(owner, &filter, before.map(MessageId), page.limit()).await?;
+        let mut messages = store.messages(owner, &filter, behind.map(MessageId), page.limit()).await?;
         let next_page_token = page.cut_by(&mut messages, bytes, |message| message.id.0.as_bytes().to_vec());
         Ok(MessagePage { messages, next_page_token })
     }
@@ -86,11 +95,64 @@ impl Service {
     }
 }
 
+impl ListMessages {
+    /// The list's name, to which its page tokens are bound. Without the filters that came later it is the one that the release
+    /// before gave it.
+    fn name(&self, owner: OwnerId) -> String {
+        let name = format!("messages/{owner}/{:?}/{}/{}", self.campaign_id, self.status, self.destination);
+        let texts = [&self.reference, &self.provider_message_id, &self.error_code];
+        let times = [self.created_after, self.created_before];
+        if texts.iter().all(|text| text.is_empty()) && times == [None, None] {
+            return name;
+        }
+        format!("{name}/{texts:?}/{times:?}")
+    }
+}
+
+/// The filters of a list; what is wrong with it is kept in `violations`.
+fn filter(request: &ListMessages, violations: &mut Vec<Violation>) -> Filter {
+    let mut keep = |field: &str, e: &dyn std::fmt::Display| violations.push(Violation::new(field, e));
+    let given = |text: &'_ str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let status = Status::from_number(request.status);
+    if status.is_none() && request.status != 0 {
+        keep("status", &"is not a status that this service knows");
+    }
+    let destination = given(&request.destination).map(|number| Msisdn::parse(&number));
+    let destination = destination.transpose().map_err(|e| keep("destination", &e)).ok().flatten();
+    let reference = Reference::parse(&request.reference).map_err(|e| keep("reference", &e)).ok().flatten();
+    let provider_id =
+        given(&request.provider_message_id).map(|id| ProviderMessageId::from_caller(&id).ok_or(PROVIDER_ID));
+    let provider_id = provider_id.transpose().map_err(|e| keep("provider_message_id", &e)).ok().flatten();
+    let error_code = given(&request.error_code);
+    if error_code.as_deref().is_some_and(|code| !is_code(code)) {
+        keep("error_code", &"must be an error code, such as PROVIDER_REJECTED");
+    }
+    Filter {
+        campaign: request.campaign_id.map(CampaignId),
+        status,
+        destination,
+        reference,
+        provider_id,
+        error_code,
+        after: request.created_after,
+        before: request.created_before,
+    }
+}
+
+/// Whether a text can be an error code: 1 to 64 capitals, digits and underscores.
+fn is_code(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    text.len() <= 64 && text.bytes().all(plain)
+}
+
 /// How many bytes a record takes at most, as an answer: its texts, and the rest, which is of one size.
 fn bytes(message: &Message) -> usize {
     let texts =
         [&message.state.error, &message.state.provider_status, &message.state.error_code, &message.state.bulk_id];
-    texts.into_iter().flatten().map(String::len).sum::<usize>() + message.text.as_str().len() + 1000
+    texts.into_iter().flatten().map(String::len).sum::<usize>()
+        + message.text.as_str().len()
+        + message.tags.bytes()
+        + 1000
 }
 
 /// One of our ids that a caller named.
@@ -104,6 +166,5 @@ pub(super) fn parse_provider_id(field: &str, id: &str) -> Result<ProviderMessage
     if id.is_empty() {
         return Err(Error::invalid(field, "is required: the provider's id of the message"));
     }
-    let parsed = ProviderMessageId::from_caller(id);
-    parsed.ok_or_else(|| Error::invalid(field, "must be 1 to 128 letters, digits and . _ : = + ~ -"))
+    ProviderMessageId::from_caller(id).ok_or_else(|| Error::invalid(field, PROVIDER_ID))
 }

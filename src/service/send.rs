@@ -15,9 +15,11 @@ use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
 use crate::domain::spend::{Left, Limits};
 use crate::domain::status::OPTED_OUT;
+use crate::domain::tags::Tags;
 use crate::domain::text::MessageText;
 use crate::error::{Error, Resource, Violation};
 use crate::service::Service;
+use crate::service::tags::GivenTags;
 use crate::store::{Accepted, IdempotencyKey};
 
 /// A send, as the caller gave it.
@@ -45,6 +47,8 @@ pub struct SendSingle {
     pub scheduled_at: Option<Timestamp>,
     /// How long it is worth sending; the default if absent.
     pub validity: Option<SignedDuration>,
+    /// The caller's own tags of it.
+    pub tags: GivenTags,
 }
 
 /// The result of a send.
@@ -73,6 +77,7 @@ struct Checked {
     traffic_account_id: Option<String>,
     guarantee: Guarantee,
     validity: SignedDuration,
+    tags: Tags,
 }
 
 impl Service {
@@ -171,6 +176,7 @@ impl Service {
             scheduled_at,
             expires_at: scheduled_at.unwrap_or(now).checked_add(checked.validity).unwrap_or(now),
             lane: Lane::Single,
+            tags: checked.tags,
             state,
         };
         Ok((message, user.limits != Limits::default()))
@@ -250,6 +256,7 @@ impl Sent {
 }
 
 fn check(request: &SendSingle, now: Timestamp, violations: &mut Vec<Violation>) -> Option<Checked> {
+    let tags = request.tags.check(violations);
     let mut keep = |field: &str, e: &dyn std::fmt::Display| violations.push(Violation::new(field, e));
     let destination = Msisdn::parse(&request.destination).map_err(|e| keep("destination", &e)).ok();
     let text = MessageText::parse(&request.text).map_err(|e| keep("text", &e)).ok();
@@ -269,7 +276,7 @@ fn check(request: &SendSingle, now: Timestamp, violations: &mut Vec<Violation>) 
     }
     let validity = Message::validity(request.validity).map_err(|e| keep("validity", &e));
     let (destination, text, guarantee, validity) = (destination?, text?, guarantee?, validity.ok()?);
-    Some(Checked { destination, text, sender, traffic_account_id, guarantee, validity })
+    Some(Checked { destination, text, sender, traffic_account_id, guarantee, validity, tags })
 }
 
 /// Whether a text can be a route account's id: a UUID, with its dashes. The provider refuses everything else, message by message.
@@ -315,6 +322,8 @@ fn fingerprint(request: &SendSingle, checked: &Checked) -> [u8; 32] {
         request.scheduled_at.map(|at| at.to_string()).unwrap_or_default(),
         request.validity.map_or(0, |validity| validity.as_secs()).to_string(),
     ];
+    let mut parts = parts.to_vec();
+    parts.extend(checked.tags.parts());
     digest(&parts)
 }
 

@@ -19,6 +19,7 @@ pub(super) use tail::Hub;
 use crate::auth::{Caller, Scope};
 use crate::domain::ids::{CampaignId, MessageId, OwnerId};
 use crate::domain::message::Status;
+use crate::domain::tags::Tags;
 use crate::error::{Error, Resource};
 use crate::service::Service;
 use crate::store::{JournalEntry, Position};
@@ -45,6 +46,8 @@ pub struct WatchedChange {
     pub message: MessageId,
     /// Its campaign.
     pub campaign: Option<CampaignId>,
+    /// Its tags.
+    pub tags: Tags,
     /// The number of the status before; 0 for a new message.
     pub from: i16,
     /// The number of the status after.

@@ -19,9 +19,10 @@ use jiff::SignedDuration;
 
 use crate::domain::campaign::{Campaign, CampaignState, NewCampaign};
 use crate::domain::ids::{CampaignId, OwnerId};
+use crate::domain::tags::Tags;
 use crate::store::columns::Instant;
 use crate::store::error::Failure;
-use crate::store::rows::{KeyRow, guarantee};
+use crate::store::rows::{KeyRow, guarantee, reference};
 use crate::store::schema::{campaigns, idempotency_keys as keys};
 use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, IdempotencyKey, Store, run};
@@ -58,6 +59,8 @@ struct CampaignRow {
     invalid: i64,
     started_at: Option<Instant>,
     ended_at: Option<Instant>,
+    reference: Option<String>,
+    metadata: Option<String>,
 }
 
 #[derive(Clone, Insertable)]
@@ -73,6 +76,8 @@ struct NewRow {
     state: i16,
     created_at: Instant,
     updated_at: Instant,
+    reference: Option<String>,
+    metadata: Option<String>,
 }
 
 impl From<CampaignRow> for Campaign {
@@ -87,6 +92,7 @@ impl From<CampaignRow> for Campaign {
                 guarantee: guarantee(row.delivery_guarantee),
                 scheduled_at: row.scheduled_at.map(|at| at.0),
                 validity: SignedDuration::from_secs(row.validity_seconds),
+                tags: Tags::from_stored(row.reference, row.metadata.as_deref()),
             },
             state: CampaignState::from_number(row.state).unwrap_or(CampaignState::Draft),
             recipients: row.recipients,
@@ -145,6 +151,8 @@ impl Store {
         let now = Instant(self.clock.now());
         let row = NewRow {
             owner_id: new.owner.0,
+            reference: reference(&new.tags),
+            metadata: new.tags.metadata.to_stored(),
             name: new.name,
             text: new.text,
             sender: new.sender,

@@ -1,5 +1,9 @@
 //! Messages from recipients: written as they came; read one by one, each together with what it changes.
 
+mod list;
+
+pub use list::{InboundFilter, Received};
+
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, Insertable, QueryDsl as _, QueryResult, Queryable, Selectable,
     SelectableHelper as _, SqliteConnection,
@@ -9,7 +13,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::ids::{MessageId, OwnerId};
-use crate::domain::keyword::{Keywords, Verdict};
+use crate::domain::keyword::{Effect, Keywords, Verdict};
 use crate::domain::phone::Msisdn;
 use crate::domain::report::{Form, Inbound, pieces};
 use crate::store::addressee::concerned;
@@ -47,6 +51,8 @@ struct InboundRow {
     due_at: Option<Instant>,
     verdict: Option<i16>,
     owner_id: Option<i64>,
+    number: Option<String>,
+    effect: Option<i16>,
 }
 
 /// The result for a message.
@@ -90,11 +96,20 @@ async fn started_after(tx: &mut Tx, owner: OwnerId, number: &str, at: Instant) -
     Ok(authors.any(|author| author.as_str() == number))
 }
 
-/// Does what the author of a message that came `at` that time asks an owner for, unless what came after it said otherwise.
-async fn obey(tx: &mut Tx, keyed: &Keyed, read: ReadInbound, number: &str, at: Instant) -> Result<(), Failure> {
+/// Does what the author of a message that came `at` that time asks an owner for, unless what came after it said otherwise. Returns
+/// what that changed; `None` if nothing is asked of anybody.
+async fn obey(
+    tx: &mut Tx,
+    keyed: &Keyed,
+    read: ReadInbound,
+    number: &str,
+    at: Instant,
+) -> Result<Option<Effect>, Failure> {
     // Whoever was erased is on the list under a pseudonym, and comes off it under either form.
     match (read.verdict, read.owner) {
-        (Some(Verdict::Stop), Some(owner)) if started_after(tx, owner, number, at).await? => {}
+        (Some(Verdict::Stop), Some(owner)) if started_after(tx, owner, number, at).await? => {
+            Ok(Some(Effect::Overtaken))
+        }
         (Some(Verdict::Stop), Some(owner)) => {
             let row = (
                 opt_outs::owner_id.eq(owner.0),
@@ -103,19 +118,21 @@ async fn obey(tx: &mut Tx, keyed: &Keyed, read: ReadInbound, number: &str, at: I
                 opt_outs::created_at.eq(at),
             );
             let insert = diesel::insert_into(opt_outs::table).values(row).on_conflict_do_nothing();
-            on!(tx, |c| insert.execute(c).await?);
+            let new = on!(tx, |c| insert.execute(c).await?) == 1;
+            Ok(Some(if new { Effect::OptedOut } else { Effect::AlreadyOptedOut }))
         }
         (Some(Verdict::Start), Some(owner)) => {
             // What the owner put on the list, the recipient does not take off it.
             let theirs = opt_outs::source.eq(OptOutSource::Recipient as i16).and(opt_outs::created_at.le(at));
+            let mut gone = 0;
             for form in keyed.forms(number) {
                 let delete = diesel::delete(opt_outs::table.find((owner.0, form)).filter(theirs));
-                on!(tx, |c| delete.execute(c).await?);
+                gone += on!(tx, |c| delete.execute(c).await?);
             }
+            Ok(Some(if gone > 0 { Effect::OptedIn } else { Effect::NothingToUndo }))
         }
-        _ => {}
+        _ => Ok(None),
     }
-    Ok(())
 }
 
 /// Reads the oldest message that waits, and does what it asks for.
@@ -135,12 +152,15 @@ async fn read_next(tx: &mut Tx, keywords: &Keywords, keyed: &Keyed) -> Result<Op
         let owner = concerned(tx, &message.to, keyed.forms(number.as_str())).await?;
         read = ReadInbound { verdict: Some(keywords.verdict(&message.text)), owner };
     }
-    obey(tx, keyed, read, number.as_ref().map(Msisdn::as_str).unwrap_or_default(), row.received_at).await?;
+    let number = number.as_ref().map(Msisdn::as_str);
+    let effect = obey(tx, keyed, read, number.unwrap_or_default(), row.received_at).await?;
     let done = diesel::update(inbound::table.find(row.id)).set((
         inbound::state.eq(read.stage() as i16),
         inbound::due_at.eq(None::<Instant>),
         inbound::verdict.eq(read.verdict.map(|verdict| verdict as i16)),
         inbound::owner_id.eq(read.owner.map(|owner| owner.0)),
+        inbound::number.eq(number),
+        inbound::effect.eq(effect.map(|effect| effect as i16)),
     ));
     on!(tx, |c| done.execute(c).await?);
     Ok(Some(read))
@@ -182,6 +202,8 @@ impl Store {
             due_at: Some(Instant(now)),
             verdict: None,
             owner_id: None,
+            number: None,
+            effect: None,
         };
         let rows: Vec<InboundRow> = pieces(form, body).into_iter().map(row).collect();
         transact!(&self.transactions, |tx| {

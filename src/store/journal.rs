@@ -9,8 +9,10 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::domain::ids::{CampaignId, MessageId, OwnerId};
+use crate::domain::tags::Tags;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
+use crate::store::db::Db;
 use crate::store::prepared::Prepare as _;
 use crate::store::schema::events;
 use crate::store::{Error, Store, run};
@@ -54,6 +56,8 @@ pub struct JournalEntry {
     pub message: MessageId,
     /// Its campaign.
     pub campaign: Option<CampaignId>,
+    /// Its owner's own tags, as they are now: none of a message that was erased.
+    pub tags: Tags,
     /// The number of the status before; 0 for a new message.
     pub from: i16,
     /// The number of the status after.
@@ -85,13 +89,17 @@ const TIMELINE_POSTGRES: &str =
     "SELECT ('x' || lpad(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), 16, '0'))::bit(64)::bigint AS n";
 
 /// A page of the entries of `$owners`. The state of the index is spelt out, so that the planner sees that it holds them
-/// all; the campaign is looked up row by row, so that no plan can read the table of messages.
+/// all; what there is of the message is looked up row by row, so that no plan can read the table of messages, and once: its
+/// campaign alone or, if it has tags, a list of campaign, reference and metadata, which `$array` makes.
 macro_rules! page {
-    ($owners:literal) => {
+    ($owners:literal, $array:literal) => {
         concat!(
             "SELECT e.place, e.message_id, e.version, e.owner_id, e.at, e.from_status, e.to_status, \
-             (SELECT m.campaign_id FROM messages AS m WHERE m.id = e.message_id) AS campaign_id FROM events AS e \
-             WHERE e.owner_id ",
+             (SELECT CASE WHEN m.reference IS NULL AND m.metadata IS NULL THEN CAST(m.campaign_id AS text) \
+             ELSE CAST(",
+            $array,
+            "(m.campaign_id, m.reference, m.metadata) AS text) END FROM messages AS m WHERE m.id = e.message_id) AS about \
+             FROM events AS e WHERE e.owner_id ",
             $owners,
             " AND e.from_status <> e.to_status AND e.place >= $2 \
              AND (e.place > $2 OR e.message_id > $3 OR (e.message_id = $3 AND e.version > $4)) AND e.place < $5 \
@@ -101,10 +109,11 @@ macro_rules! page {
 }
 
 /// Of one owner, in the order of the index.
-const PAGE_OF_ONE: &str = page!("= $1");
+const PAGE_OF_ONE_POSTGRES: &str = page!("= $1", "json_build_array");
+const PAGE_OF_ONE_SQLITE: &str = page!("= $1", "json_array");
 /// Of several, which have to be sorted.
-const PAGE_OF_SOME_POSTGRES: &str = page!("= ANY($1)");
-const PAGE_OF_SOME_SQLITE: &str = page!("IN (SELECT value FROM json_each($1))");
+const PAGE_OF_SOME_POSTGRES: &str = page!("= ANY($1)", "json_build_array");
+const PAGE_OF_SOME_SQLITE: &str = page!("IN (SELECT value FROM json_each($1))", "json_array");
 
 #[derive(QueryableByName)]
 struct HorizonRow {
@@ -142,17 +151,33 @@ struct EntryRow {
     from_status: i16,
     #[diesel(sql_type = SmallInt)]
     to_status: i16,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    campaign_id: Option<i64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    about: Option<String>,
+}
+
+/// A message besides its changes: its campaign, reference and metadata.
+type About = (Option<i64>, Option<String>, Option<String>);
+
+impl EntryRow {
+    fn about(&self) -> About {
+        let about = self.about.as_deref().unwrap_or_default();
+        if about.starts_with('[') {
+            serde_json::from_str(about).unwrap_or_default()
+        } else {
+            (about.parse().ok(), None, None)
+        }
+    }
 }
 
 impl From<EntryRow> for JournalEntry {
     fn from(row: EntryRow) -> Self {
+        let (campaign, reference, metadata) = row.about();
         Self {
             position: Position { place: row.place, message: row.message_id.0, version: row.version },
             owner: OwnerId(row.owner_id),
             message: MessageId(row.message_id.0),
-            campaign: row.campaign_id.map(CampaignId),
+            campaign: campaign.map(CampaignId),
+            tags: Tags::from_stored(reference, metadata.as_deref()),
             from: row.from_status,
             to: row.to_status,
             at: row.at.0,
@@ -242,7 +267,11 @@ impl Store {
         let ids: Vec<i64> = owners.iter().map(|owner| owner.0).collect();
         let rows: Vec<EntryRow> = match ids.as_slice() {
             &[owner] => {
-                let query = diesel::sql_query(PAGE_OF_ONE).bind::<BigInt, _>(owner);
+                let page = match self.db {
+                    Db::Pg(_) => PAGE_OF_ONE_POSTGRES,
+                    Db::Lite(_) => PAGE_OF_ONE_SQLITE,
+                };
+                let query = diesel::sql_query(page).bind::<BigInt, _>(owner);
                 let query = query.bind::<BigInt, _>(after.place).bind::<GuidSql, _>(Guid(after.message));
                 let query = query.bind::<Integer, _>(after.version).bind::<BigInt, _>(settled).bind::<BigInt, _>(limit);
                 run!(&self.db, |c| query.prepared().load(c).await?)

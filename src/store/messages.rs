@@ -10,6 +10,7 @@ use crate::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
 use crate::domain::message::{Dispatch, Message, Status};
 use crate::domain::phone::Msisdn;
 use crate::domain::status::EventKind;
+use crate::domain::tags::Reference;
 use crate::store::columns::{Guid, Instant};
 use crate::store::prepared::Prepare as _;
 use crate::store::rows::{EventRow, MessageRow};
@@ -27,6 +28,16 @@ pub struct Filter {
     pub status: Option<Status>,
     /// Only those to this number.
     pub destination: Option<Msisdn>,
+    /// Only those with this reference.
+    pub reference: Option<Reference>,
+    /// Only those with this id of the provider's.
+    pub provider_id: Option<ProviderMessageId>,
+    /// Only those with this error code.
+    pub error_code: Option<String>,
+    /// Only those accepted at this time or later.
+    pub after: Option<Timestamp>,
+    /// Only those accepted before this time.
+    pub before: Option<Timestamp>,
 }
 
 /// One thing that happened to a message.
@@ -102,6 +113,26 @@ impl Store {
             }
             if let Some(number) = number {
                 query = query.filter(dsl::destination.eq(number));
+            }
+            if let Some(reference) = filter.reference {
+                query = query.filter(dsl::reference.eq(reference.as_str().to_owned()));
+            }
+            if let Some(id) = filter.provider_id {
+                query = query.filter(dsl::provider_message_id.eq(id.as_str().to_owned()));
+            }
+            if let Some(code) = filter.error_code {
+                query = query.filter(dsl::error_code.eq(code));
+            }
+            // Ids are ordered by time, which begins in 1970, and every index that a list is read by ends with them.
+            if let Some(after) = filter.after {
+                let floor = Guid(MessageId::floor(after).0);
+                query =
+                    query.filter(dsl::id.ge(floor).and(dsl::created_at.ge(Instant(after.max(Timestamp::UNIX_EPOCH)))));
+            }
+            if let Some(before) = filter.before {
+                let ceiling = Guid(MessageId::ceiling(before).0);
+                query = query
+                    .filter(dsl::id.lt(ceiling).and(dsl::created_at.lt(Instant(before.max(Timestamp::UNIX_EPOCH)))));
             }
             query.order(dsl::id.desc()).limit(limit).select(MessageRow::as_select()).prepared().load(c).await?
         });

@@ -62,8 +62,8 @@ unnest! {
     "INSERT INTO messages (id, owner_id, campaign_id, destination, text, sender, traffic_account_id, segments, encoding, \
      delivery_guarantee, created_at, scheduled_at, expires_at, dispatch, delivery_rank, status, evidence_at, \
      evidence_hash, provider_message_id, provider_status, bulk_id, error_code, error, attempts, ambiguous, crashes, \
-     possible_duplicate, held_by, epoch, due_at, sent_at, delivered_at, failed_at, updated_at, version, lane) SELECT * \
-     FROM ",
+     possible_duplicate, held_by, epoch, due_at, sent_at, delivered_at, failed_at, updated_at, version, lane, \
+     reference, metadata) SELECT * FROM ",
     ")",
     {
         id: Guid => GuidSql,
@@ -102,6 +102,8 @@ unnest! {
         updated_at: Instant => InstantSql,
         version: i32 => Integer,
         lane: i64 => BigInt,
+        reference: Option<String> => Nullable<Text>,
+        metadata: Option<String> => Nullable<Text>,
     },
     or InsertMessage into messages
 }

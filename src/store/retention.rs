@@ -71,7 +71,7 @@ pub struct Erased {
     pub inbound: usize,
     /// Opt-outs whose number is a pseudonym now.
     pub opt_outs: usize,
-    /// Campaigns that lost their text.
+    /// Campaigns that lost their text and their tags.
     pub campaigns: usize,
     /// Whether there is more to do now.
     pub more: bool,

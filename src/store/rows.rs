@@ -8,6 +8,7 @@ use crate::domain::message::{Dispatch, Guarantee, Lane, Message, State};
 use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
 use crate::domain::status::Change;
+use crate::domain::tags::{Reference, Tags};
 use crate::domain::text::{Encoding, MessageText};
 use crate::store::columns::{Guid, Instant};
 use crate::store::schema::{events, idempotency_keys, messages};
@@ -53,6 +54,8 @@ pub(super) struct MessageRow {
     pub updated_at: Instant,
     pub version: i32,
     pub lane: i64,
+    pub reference: Option<String>,
+    pub metadata: Option<String>,
 }
 
 /// The columns of `messages` that change, and the id that names the row.
@@ -182,6 +185,8 @@ impl MessageRow {
             updated_at: s.updated_at,
             version: s.version,
             lane: lane(m),
+            reference: reference(&m.tags),
+            metadata: m.tags.metadata.to_stored(),
         }
     }
 
@@ -203,6 +208,7 @@ impl MessageRow {
             scheduled_at: self.scheduled_at.map(|at| at.0),
             expires_at: self.expires_at.0,
             lane: if self.lane == SINGLES { Lane::Single } else { Lane::Campaign },
+            tags: Tags::from_stored(self.reference, self.metadata.as_deref()),
             state: State {
                 dispatch: dispatch(self.dispatch),
                 rank: rank(self.delivery_rank),
@@ -245,6 +251,11 @@ impl EventRow {
             evidence: change.evidence.to_string(),
         })
     }
+}
+
+/// The reference as it is stored.
+pub(super) fn reference(tags: &Tags) -> Option<String> {
+    tags.reference.as_ref().map(|reference| Reference::as_str(reference).to_owned())
 }
 
 pub(super) fn guarantee(n: i16) -> Guarantee {

@@ -93,6 +93,8 @@ table! {
         expanded_to -> Text,
         started_at -> Nullable<Instant>,
         ended_at -> Nullable<Instant>,
+        reference -> Nullable<Text>,
+        metadata -> Nullable<Text>,
     }
 }
 
@@ -136,6 +138,8 @@ table! {
         updated_at -> Instant,
         version -> Integer,
         lane -> BigInt,
+        reference -> Nullable<Text>,
+        metadata -> Nullable<Text>,
     }
 }
 
@@ -192,6 +196,8 @@ table! {
         campaign_id -> BigInt,
         destination -> Text,
         variables -> Text,
+        reference -> Nullable<Text>,
+        metadata -> Nullable<Text>,
     }
 }
 
@@ -252,6 +258,8 @@ table! {
         due_at -> Nullable<Instant>,
         verdict -> Nullable<SmallInt>,
         owner_id -> Nullable<BigInt>,
+        number -> Nullable<Text>,
+        effect -> Nullable<SmallInt>,
     }
 }
 

@@ -61,10 +61,10 @@ def error(service, method, **fields):
     raise AssertionError(f"{method} should have failed")
 
 
-M, C, A = "MessagingService", "CampaignService", "AdminService"
+M, C, I, A = "MessagingService", "CampaignService", "InboundService", "AdminService"
 services = database.get_services()
-assert {f"messaging.v1.{M}", f"messaging.v1.{C}", f"messaging.v1.{A}", "grpc.health.v1.Health"} <= set(services), services
-for name in ("", f"messaging.v1.{M}", f"messaging.v1.{C}", f"messaging.v1.{A}"):
+assert {f"messaging.v1.{M}", f"messaging.v1.{C}", f"messaging.v1.{I}", f"messaging.v1.{A}", "grpc.health.v1.Health"} <= set(services), services
+for name in ("", f"messaging.v1.{M}", f"messaging.v1.{C}", f"messaging.v1.{I}", f"messaging.v1.{A}"):
     answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=name))
     assert answer.status == health_pb2.HealthCheckResponse.SERVING, name
 
@@ -120,8 +120,10 @@ states = [call(C, f"{verb}Campaign", campaign_id=later.id).campaign.state
           for verb in ("Start", "Pause", "Resume", "Cancel")]
 assert states == [2, 4, 2, 5], states
 
+assert not call(I, "ListInbound").messages  # nobody wrote
+assert error(I, "GetInbound", id=sent.message.id)[2] == "INBOUND_NOT_FOUND"
 assert error(A, "ListAuditEvents")[0] == grpc.StatusCode.PERMISSION_DENIED  # only operators read it
 
-declared = {m.name for s in (M, C, A) for m in pool.FindServiceByName(f"messaging.v1.{s}").methods}
+declared = {m.name for s in (M, C, I, A) for m in pool.FindServiceByName(f"messaging.v1.{s}").methods}
 assert called == declared, declared - called
 print("every method was called")

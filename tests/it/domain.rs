@@ -17,5 +17,6 @@ mod retry;
 mod sender;
 mod spend;
 mod status;
+mod tags;
 mod template;
 mod text;

@@ -53,6 +53,8 @@ const STEPS: &[Step] = &[
     step("AddOptOut", &[]),
     step("ListOptOuts", &[]),
     step("RemoveOptOut", &[]),
+    Step { keep: &[("INBOUND_ID", "/messages/0/id")], ..until("ListInbound", &[], "receivedAt") },
+    step("GetInbound", &["INBOUND_ID"]),
     Step { keep: &[("CAMPAIGN_ID", "/campaign/id")], ..step("CreateCampaign", &[]) },
     step("variants/in_a_campaign", &["CAMPAIGN_ID"]),
     until("RefreshStatusBulk", &["CAMPAIGN_ID"], "MESSAGE_STATUS_FAILED"),
@@ -64,6 +66,8 @@ const STEPS: &[Step] = &[
     step("variants/refresh_a_list", &["MESSAGE_ID"]),
     Step { keep: &[("ID", "/message/id")], ..step("variants/scheduled", &["AT"]) },
     step("CancelMessage", &["ID"]),
+    step("variants/tagged", &[]),
+    step("variants/by_reference", &[]),
     step("variants/dry_run", &[]),
     step("variants/lost_answer", &[]),
     step("variants/busy_provider", &[]),
@@ -118,6 +122,9 @@ fn walk(live: &mut Live, as_arguments: bool, mut see: impl FnMut(&Step, &str, &s
     for step in STEPS {
         let values: Vec<String> = step.arguments.iter().map(|name| live.env[*name].clone()).collect();
         let arguments: Vec<&str> = values.iter().map(String::as_str).filter(|_| as_arguments).collect();
+        if step.script == "ListInbound" {
+            live.receive(r#"{"from":"+306900000008","to":"Sandbox","text":"Stop"}"#);
+        }
         let begun = Instant::now();
         let mut text = live.script(step.script, &arguments);
         while !text.contains(step.until) && begun.elapsed() < PATIENCE {

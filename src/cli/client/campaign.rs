@@ -11,7 +11,7 @@ use pbjson_types::{Duration, Timestamp};
 use super::connection::{Campaigns, Connection};
 use super::failure::Failure;
 use super::output::{self, held, rows, short, time};
-use super::send::{moment, span};
+use super::send::{moment, pair, span};
 use super::{Console, Exit};
 use crate::proto::{
     self, CampaignPlan, CampaignStats, CancelCampaignRequest, CreateCampaignRequest, DeliveryGuarantee,
@@ -57,6 +57,12 @@ pub struct Create {
     /// Never send a message twice, even if the provider's answer is lost; its status may then stay UNKNOWN
     #[arg(long)]
     at_most_once: bool,
+    /// Your own tag of it, and of its messages whose recipients have none: at most 128 characters
+    #[arg(long)]
+    reference: Option<String>,
+    /// Your own pairs, such as --metadata shop=athens; may be given up to 16 times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    metadata: Vec<(String, String)>,
     /// A key that makes the command repeatable: up to 255 printable ASCII characters
     #[arg(long)]
     key: Option<String>,
@@ -67,7 +73,8 @@ pub struct Create {
 pub enum CampaignCommand {
     /// Make a campaign; nothing is sent before it is started
     Create(Create),
-    /// Add recipients from a CSV file: the first column is the number, the others are variables
+    /// Add recipients from a CSV file: the first column is the number, the others are variables, and
+    /// one named `reference` is each recipient's own
     ///
     /// The first line names the columns: a column `first_name` is what `{{first_name}}` stands for. If the command is
     /// cut, run it again: those that are there already are counted as duplicates.
@@ -178,6 +185,8 @@ impl Create {
             delivery_guarantee: guarantee.into(),
             scheduled_at: self.at,
             validity: self.validity,
+            reference: self.reference,
+            metadata: self.metadata.into_iter().collect(),
             idempotency_key: self.key.unwrap_or_default(),
         };
         let mut client = self.connection.open(console.env).await?.campaigns();
@@ -198,6 +207,8 @@ fn show(out: &mut dyn Write, json: bool, campaign: &proto::Campaign) -> Result<(
             ("name", campaign.name.clone()),
             ("text", campaign.text.clone()),
             ("sender", campaign.sender.clone()),
+            ("reference", campaign.reference.clone().unwrap_or_default()),
+            ("metadata", output::pairs(&campaign.metadata)),
             ("recipients", recipients),
             ("scheduled", time(campaign.scheduled_at.as_ref())),
             ("created", time(campaign.created_at.as_ref())),

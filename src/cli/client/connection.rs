@@ -17,6 +17,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::config::{Env, variables as var};
 use crate::proto::campaign_service_client::CampaignServiceClient;
+use crate::proto::inbound_service_client::InboundServiceClient;
 use crate::proto::messaging_service_client::MessagingServiceClient;
 
 /// How long connecting may take.
@@ -66,12 +67,19 @@ pub(super) type Messages = MessagingServiceClient<Authenticated>;
 /// The client for campaigns.
 pub(super) type Campaigns = CampaignServiceClient<Authenticated>;
 
+/// The client for messages from recipients.
+pub(super) type Inbound = InboundServiceClient<Authenticated>;
+
 /// An open connection.
 pub(super) struct Session(Authenticated);
 
 impl Session {
     pub(super) fn messages(self) -> Messages {
         MessagingServiceClient::new(self.0).accept_compressed(CompressionEncoding::Gzip)
+    }
+
+    pub(super) fn inbound(self) -> Inbound {
+        InboundServiceClient::new(self.0).accept_compressed(CompressionEncoding::Gzip)
     }
 
     pub(super) fn campaigns(self) -> Campaigns {

@@ -1,8 +1,11 @@
 //! `status`, `message`, `list` and `explain`: what is known of messages.
 
+use pbjson_types::Timestamp;
+
 use super::connection::Connection;
 use super::failure::Failure;
 use super::output::{self, held, rows, short, time};
+use super::send::moment;
 use super::text::plain;
 use super::{Console, Exit};
 use crate::proto::{
@@ -86,6 +89,21 @@ pub struct List {
     /// Only messages to this number
     #[arg(long, value_name = "NUMBER")]
     to: Option<String>,
+    /// Only messages with this reference
+    #[arg(long)]
+    reference: Option<String>,
+    /// Only messages with this id of the provider's
+    #[arg(long, value_name = "PROVIDER_ID")]
+    provider_id: Option<String>,
+    /// Only messages with this error code, for example `PROVIDER_REJECTED`
+    #[arg(long, value_name = "CODE")]
+    error: Option<String>,
+    /// Only messages accepted at this time or later, for example 2027-01-31T09:00:00+02:00
+    #[arg(long, value_name = "RFC3339", value_parser = moment)]
+    after: Option<Timestamp>,
+    /// Only messages accepted before this time
+    #[arg(long, value_name = "RFC3339", value_parser = moment)]
+    before: Option<Timestamp>,
     /// How many at most; all unless told
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
@@ -98,6 +116,11 @@ impl List {
             campaign_id: self.campaign,
             status: self.status.unwrap_or_default().into(),
             destination: self.to.unwrap_or_default(),
+            reference: self.reference.unwrap_or_default(),
+            provider_message_id: self.provider_id.unwrap_or_default(),
+            error_code: self.error.unwrap_or_default(),
+            created_after: self.after,
+            created_before: self.before,
             ..ListMessagesRequest::default()
         };
         let mut left = self.limit.unwrap_or(u32::MAX);

@@ -1,5 +1,6 @@
 //! How results look: JSON lines for programs, aligned rows for people.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ fn in_utc(value: &mut Value) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match value {
+                    // What is in there is the caller's own.
+                    Value::Object(_) if name == "metadata" => {}
                     Value::String(at) if name == "at" || name.ends_with("At") => {
                         if let Some(bare) = at.strip_suffix("+00:00") {
                             *at = format!("{bare}Z");
@@ -91,6 +94,8 @@ pub(super) fn message(out: &mut dyn Write, message: &proto::Message) -> Result<(
             ("text", message.text.clone()),
             ("segments", segments),
             ("campaign", message.campaign_id.map(|id| id.to_string()).unwrap_or_default()),
+            ("reference", message.reference.clone().unwrap_or_default()),
+            ("metadata", pairs(&message.metadata)),
             ("attempts", message.attempts.to_string()),
             ("duplicate", if message.possible_duplicate { "possible".to_owned() } else { String::new() }),
             ("error", error(message)),
@@ -101,6 +106,12 @@ pub(super) fn message(out: &mut dyn Write, message: &proto::Message) -> Result<(
             ("failed", time(message.failed_at.as_ref())),
         ],
     )
+}
+
+/// Pairs on one line.
+pub(super) fn pairs(metadata: &BTreeMap<String, String>) -> String {
+    let pairs: Vec<String> = metadata.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    pairs.join(", ")
 }
 
 fn error(message: &proto::Message) -> String {

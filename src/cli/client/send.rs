@@ -45,6 +45,12 @@ pub struct Send {
     /// How long it is worth sending, 1 minute to 7 days, for example 90s, 30m, 12h or 2d; else the service's default
     #[arg(long, value_name = "DURATION", value_parser = span)]
     validity: Option<Duration>,
+    /// Your own tag of it, an order's number for example: at most 128 characters
+    #[arg(long)]
+    reference: Option<String>,
+    /// Your own pairs, such as --metadata shop=athens; may be given up to 16 times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    metadata: Vec<(String, String)>,
     /// The user to send for, if it is not the caller; needs scope act-as
     #[arg(long, value_name = "ID")]
     user: Option<i64>,
@@ -80,9 +86,17 @@ impl Send {
             dry_run: self.dry_run,
             scheduled_at: self.at,
             validity: self.validity,
+            reference: self.reference,
+            metadata: self.metadata.into_iter().collect(),
             ..SendSingleRequest::default()
         }
     }
+}
+
+/// A pair of metadata.
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("is no pair, such as shop=athens")?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 /// A point in time, as RFC 3339 with its offset.

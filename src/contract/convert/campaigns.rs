@@ -1,6 +1,6 @@
 //! Between the contract's messages about campaigns and the service's types.
 
-use crate::contract::convert::timestamp;
+use crate::contract::convert::{given_tags, reference, timestamp};
 use crate::domain::campaign::{Campaign, Stats};
 use crate::domain::message::Status;
 use crate::domain::plan::Plan;
@@ -24,6 +24,8 @@ impl From<Campaign> for proto::Campaign {
             recipients: c.recipients,
             started_at: c.started_at.map(timestamp),
             ended_at: c.ended_at.map(timestamp),
+            reference: reference(c.content.tags.reference),
+            metadata: c.content.tags.metadata.into_pairs(),
         }
     }
 }
@@ -72,7 +74,11 @@ impl From<Plan> for proto::CampaignPlan {
 
 impl From<proto::add_recipients_request::Recipient> for GivenRecipient {
     fn from(r: proto::add_recipients_request::Recipient) -> Self {
-        Self { destination: r.destination, variables: r.variables.into_iter().collect() }
+        Self {
+            destination: r.destination,
+            variables: r.variables.into_iter().collect(),
+            tags: given_tags(r.reference, r.metadata),
+        }
     }
 }
 

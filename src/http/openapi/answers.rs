@@ -136,6 +136,7 @@ pub(super) fn tag_of(path: &str) -> &'static str {
     match path.split('/').nth(3) {
         Some("campaigns") => "campaigns",
         Some("opt-outs") => "opt-outs",
+        Some("inbound") => "inbound",
         Some("audit-events") => "admin",
         _ => "messages",
     }

@@ -39,6 +39,9 @@ pub(super) fn of(schema: &str) -> Option<Value> {
         "ListAuditEventsResponse" => json!({"auditEvents": [{"id": "12", "at": "2026-11-23T07:50:18.036570Z",
             "actor": "cli:alice", "act": "AUDIT_ACT_GRANTED", "ownerId": "1", "subject": "sender Shop"}]}),
         "RemoveOptOutResponse" => json!({"removed": true}),
+        "InboundMessage" => inbound(),
+        "ListInboundResponse" => json!({"messages": [inbound()]}),
+        "GetInboundResponse" => json!({"message": inbound()}),
         "RefreshStatusBulkResponse" => json!({"total": "2", "completed": "1", "resumeToken": "3q2-7wHLnm0",
             "result": {"providerMessageId": "01M83P4RNSAM3N65TXC54GP8YZ", "outcome": "REFRESH_OUTCOME_UPDATED",
                 "internalStatus": "MESSAGE_STATUS_DELIVERED", "updated": 1}}),
@@ -92,6 +95,11 @@ fn campaign() -> Value {
 
 fn recipient() -> Value {
     json!({"destination": "+306900000001", "variables": {"first_name": "Maria"}})
+}
+
+fn inbound() -> Value {
+    json!({"id": "01a20762-8f1c-7d02-b1c3-52a1f0f6f7aa", "ownerId": "1", "number": "+306900000009", "to": "Sandbox", "text": "Stop",
+        "verdict": "INBOUND_VERDICT_STOP", "effect": "INBOUND_EFFECT_OPTED_OUT", "receivedAt": "2026-11-23T07:50:18Z"})
 }
 
 fn opt_out() -> Value {

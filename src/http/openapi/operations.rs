@@ -19,6 +19,7 @@ pub(super) fn tags() -> Value {
         {"name": "messages", "description": "Single messages."},
         {"name": "campaigns", "description": "One text to many recipients."},
         {"name": "opt-outs", "description": "Numbers that do not want an owner's messages."},
+        {"name": "inbound", "description": "What recipients wrote to an owner."},
         {"name": "streams", "description": "Server-Sent Events for `EventSource`, which can send no header."},
         {"name": "existing clients", "description": "What clients of the system before this one call. Numbers are \
             numbers, every field is there, and errors are `{message, code}` alone."},
@@ -147,16 +148,17 @@ pub(in crate::http) fn recipients() -> Value {
     let one = schema("AddRecipientsRequest.Recipient");
     let list = json!({"type": "array", "items": one});
     let object = json!({"type": "object", "properties": {"recipients": list}, "additionalProperties": false});
-    let csv = "number,first_name\n+306900000001,Maria\n";
+    let csv = "number,first_name,reference\n+306900000001,Maria,order-7\n";
     json!({"operationId": "AddRecipients", "tags": ["campaigns"], "summary": "Adds recipients to a draft",
         "parameters": [campaign_id()],
         "description": "Scope `campaigns`. De-duplicated by number; invalid ones are reported, not fatal. CSV has a header: \
-            the first column is the number, the others are variables by their names; of a form, the first file is \
+            the first column is the number, the others are variables by their names, and one named `reference` is the \
+            recipient's own; of a form, the first file is \
             read. It is stored while it comes, up to 64 MiB; if it breaks off, send the whole again: what is there counts as `duplicates`.\n\nThe same as the RPC \
             `messaging.v1.CampaignService.AddRecipients`.",
         "requestBody": {"required": true, "content": {
             "application/json": {"schema": {"oneOf": [list, object]},
-                "example": [{"destination": "+306900000001", "variables": {"first_name": "Maria"}}]},
+                "example": [{"destination": "+306900000001", "variables": {"first_name": "Maria"}, "reference": "order-7"}]},
             "text/csv": {"schema": {"type": "string"}, "example": csv},
             "multipart/form-data": {"schema": {"type": "object", "required": ["file"], "properties": {
                 "file": {"type": "string", "contentMediaType": "text/csv"}}}, "example": {"file": csv}}}},

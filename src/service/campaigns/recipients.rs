@@ -7,9 +7,11 @@ use crate::auth::Caller;
 use crate::domain::campaign::CampaignState;
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::recipient::Recipient;
+use crate::domain::tags::Tags;
 use crate::domain::template::Template;
 use crate::error::{Error, Resource};
 use crate::service::Service;
+use crate::service::tags::GivenTags;
 use crate::store::{Added, RecipientBatch};
 
 /// How many recipients one transaction takes at most.
@@ -26,6 +28,8 @@ pub struct GivenRecipient {
     pub destination: String,
     /// The values of the text's placeholders.
     pub variables: Vec<(String, String)>,
+    /// The tags of its own.
+    pub tags: GivenTags,
 }
 
 /// One that could not be added.
@@ -56,6 +60,8 @@ pub struct Adding {
     owner: OwnerId,
     campaign: CampaignId,
     template: Template,
+    /// The campaign's.
+    tags: Tags,
     batch: Vec<Recipient>,
     /// Those of the batch that could not be used.
     invalid: i64,
@@ -75,6 +81,7 @@ impl Service {
             owner: caller.user,
             campaign: campaign.id,
             template: Template::from_stored(&campaign.content.text),
+            tags: campaign.content.tags,
             batch: Vec::new(),
             invalid: 0,
             seen: 0,
@@ -100,8 +107,9 @@ impl Adding {
 
     /// Takes some recipients. When this answers, all but those of an unfinished batch are stored.
     pub async fn push(&mut self, given: Vec<GivenRecipient>) -> Result<(), Error> {
-        for GivenRecipient { destination, variables } in given {
-            match Recipient::parse(&self.template, &destination, variables) {
+        for GivenRecipient { destination, variables, tags } in given {
+            let recipient = Recipient::parse(&self.template, &destination, variables);
+            match recipient.and_then(|recipient| recipient.tagged(&self.tags, &tags.reference, tags.metadata)) {
                 Ok(recipient) => self.batch.push(recipient),
                 Err(e) => {
                     self.invalid += 1;

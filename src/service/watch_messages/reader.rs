@@ -142,6 +142,7 @@ impl Reader {
             let change = WatchedChange {
                 message: entry.message,
                 campaign: entry.campaign,
+                tags: entry.tags.clone(),
                 from: entry.from,
                 to: entry.to,
                 at: entry.at,

@@ -21,6 +21,8 @@ use crate::store::{JournalEntry, Position, Store};
 const RING: usize = 64;
 /// How many entries one batch holds at most.
 const BATCH: i64 = 1000;
+/// How many bytes of tags one batch holds at most. One with more is not kept: its streams read the database.
+const HEAVY: usize = 512 << 10;
 /// How many batches one look takes; what is beyond them every stream reads for itself.
 const BATCHES: usize = 16;
 /// How often the journal is polled while nobody says that it has grown: what other replicas write is found so.
@@ -171,9 +173,12 @@ impl Hub {
             let found = self.store.journal(owners, from, horizon.settled, BATCH).await?;
             let full = i64::try_from(found.len()).is_ok_and(|n| n >= BATCH);
             let to = found.last().filter(|_| full).map_or(settled, |last| last.position);
-            let mut entries: HashMap<_, Vec<_>> = owners.iter().map(|owner| (*owner, Vec::new())).collect();
-            for entry in found {
-                entries.entry(entry.owner).or_default().push(entry);
+            let mut entries: HashMap<_, Vec<_>> = HashMap::new();
+            if found.iter().map(|entry| entry.tags.bytes()).sum::<usize>() <= HEAVY {
+                entries = owners.iter().map(|owner| (*owner, Vec::new())).collect();
+                for entry in found {
+                    entries.entry(entry.owner).or_default().push(entry);
+                }
             }
             // Without anybody to take it, it is nobody's.
             let _ = self.ring.send(Arc::new(JournalBatch { from, to, entries }));

@@ -1,12 +1,13 @@
 //! The material of a campaign's plan: its recipients page by page, and those who opted out.
 
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::phone::Msisdn;
 use crate::domain::recipient::Recipient;
+use crate::domain::tags::Tags;
 use crate::domain::template::Variables;
 use crate::store::error::Failure;
 use crate::store::opt_outs::OptedOut;
@@ -15,7 +16,7 @@ use crate::store::transaction::{Tx, on};
 use crate::store::{Error, Store, run};
 
 /// A page of a campaign's recipients, in the order of their numbers.
-const PAGE: &str = "SELECT r.destination, r.variables, o.owner_id IS NOT NULL AS opted_out \
+const PAGE: &str = "SELECT r.destination, r.variables, r.reference, r.metadata, o.owner_id IS NOT NULL AS opted_out \
     FROM recipients AS r LEFT JOIN opt_outs AS o ON o.owner_id = $1 AND o.destination = r.destination \
     WHERE r.campaign_id = $2 AND r.destination > $3 ORDER BY r.destination LIMIT $4";
 
@@ -29,6 +30,10 @@ pub(super) struct CandidateRow {
     pub destination: String,
     #[diesel(sql_type = Text)]
     pub variables: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub reference: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub metadata: Option<String>,
     #[diesel(sql_type = Bool)]
     pub opted_out: bool,
 }
@@ -47,6 +52,7 @@ impl From<CandidateRow> for Candidate {
         let recipient = Recipient {
             destination: Msisdn::from_stored(row.destination),
             variables: Variables::from_stored(&row.variables),
+            tags: Tags::from_stored(row.reference, row.metadata.as_deref()),
         };
         Self { recipient, opted_out: row.opted_out }
     }

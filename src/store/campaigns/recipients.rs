@@ -2,7 +2,7 @@
 
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Text};
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _, QueryResult,
     QueryableByName, SqliteConnection,
@@ -15,6 +15,7 @@ use crate::domain::recipient::Recipient;
 use crate::store::columns::Instant;
 use crate::store::error::Failure;
 use crate::store::pg_bulk::unnest;
+use crate::store::rows::reference;
 use crate::store::schema::{campaigns, recipients};
 use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, Store, run};
@@ -42,22 +43,26 @@ pub enum Added {
 }
 
 #[derive(Clone, Insertable)]
-#[diesel(table_name = recipients)]
+#[diesel(table_name = recipients, treat_none_as_default_value = false)]
 pub(super) struct RecipientRow {
     campaign_id: i64,
     destination: String,
     variables: String,
+    reference: Option<String>,
+    metadata: Option<String>,
 }
 
 unnest! {
     /// Adds the recipients that are not there.
     InsertRecipients of RecipientRow,
-    "INSERT INTO recipients (campaign_id, destination, variables) SELECT * FROM ",
+    "INSERT INTO recipients (campaign_id, destination, variables, reference, metadata) SELECT * FROM ",
     ") ON CONFLICT DO NOTHING",
     {
         campaign_id: i64 => BigInt,
         destination: String => Text,
         variables: String => Text,
+        reference: Option<String> => Nullable<Text>,
+        metadata: Option<String> => Nullable<Text>,
     }
 }
 
@@ -71,6 +76,8 @@ impl RecipientBatch {
             campaign_id: self.campaign.0,
             destination: recipient.destination.as_str().to_owned(),
             variables: recipient.variables.to_stored(),
+            reference: reference(&recipient.tags),
+            metadata: recipient.tags.metadata.to_stored(),
         })
     }
 }

@@ -22,9 +22,10 @@ const REPORTS: &str = "DELETE FROM reports WHERE id IN (SELECT id FROM reports W
 const INBOUND: &str = "DELETE FROM inbound WHERE id IN (SELECT id FROM inbound WHERE id < $1 AND due_at IS NULL \
     ORDER BY id LIMIT $2)";
 
-/// The text of campaigns that are over, and the number up to which they were expanded.
-const CAMPAIGNS: &str = "UPDATE campaigns SET text = '', expanded_to = '' WHERE id IN (SELECT id FROM campaigns \
-    WHERE ended_at < $1 AND (text <> '' OR expanded_to <> '') ORDER BY id LIMIT $2)";
+/// The text and the tags of campaigns that are over, and the number up to which they were expanded.
+const CAMPAIGNS: &str = "UPDATE campaigns SET text = '', expanded_to = '', reference = NULL, metadata = NULL \
+    WHERE id IN (SELECT id FROM campaigns WHERE ended_at < $1 AND (text <> '' OR expanded_to <> '' \
+    OR reference IS NOT NULL OR metadata IS NOT NULL) ORDER BY id LIMIT $2)";
 
 /// Opt-outs whose number is there, oldest first.
 const OPT_OUTS: &str = "SELECT owner_id, destination FROM opt_outs WHERE destination < '~' AND created_at < $1 \

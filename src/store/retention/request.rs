@@ -113,6 +113,9 @@ struct BodyRow {
     state: i16,
     #[diesel(sql_type = Nullable<InstantSql>)]
     due_at: Option<Instant>,
+    /// Who wrote it, if that was read: the body may have it in another form.
+    #[diesel(sql_type = Nullable<Text>)]
+    number: Option<String>,
 }
 
 /// A table of bodies as they came, which is read as a whole, page by page; `$2` is the owner, or 0 for all.
@@ -124,12 +127,13 @@ struct Bodies {
 }
 
 const REPORTS: Bodies = Bodies {
-    page: "SELECT id, body, state, due_at FROM reports WHERE id > $1 AND $2 = 0 ORDER BY id LIMIT $3",
+    page: "SELECT id, body, state, due_at, CAST(NULL AS text) AS number FROM reports WHERE id > $1 AND $2 = 0 ORDER BY id LIMIT $3",
     delete: "DELETE FROM reports WHERE id = $1",
     review: None,
 };
 const INBOUND: Bodies = Bodies {
-    page: "SELECT id, body, state, due_at FROM inbound WHERE id > $1 AND ($2 = 0 OR owner_id = $2) ORDER BY id LIMIT $3",
+    page: "SELECT id, body, state, due_at, number FROM inbound WHERE id > $1 AND ($2 = 0 OR owner_id = $2) \
+        ORDER BY id LIMIT $3",
     delete: "DELETE FROM inbound WHERE id = $1",
     review: Some(5),
 };
@@ -138,7 +142,8 @@ impl Bodies {
     /// Of a page, how many bodies hold the number and are not done with, and which do and are.
     fn holding(&self, page: &[BodyRow], number: &Msisdn) -> (usize, Vec<Guid>) {
         let digits = number.as_str().trim_start_matches('+').as_bytes();
-        let found = page.iter().filter(|row| retention::mentions(&row.content, digits));
+        let is_author = |row: &BodyRow| row.number.as_deref() == Some(number.as_str());
+        let found = page.iter().filter(|row| is_author(row) || retention::mentions(&row.content, digits));
         let open = |row: &&BodyRow| row.due_at.is_some() || self.review == Some(row.state);
         let (open, done): (Vec<&BodyRow>, Vec<&BodyRow>) = found.partition(open);
         (open.len(), done.into_iter().map(|row| row.id).collect())

@@ -69,6 +69,7 @@ impl Hostile {
         let recipient = |n: u32| Recipient {
             destination: format!("+30697{:03}{}", n / 9000 % 1000, 1000 + n % 9000),
             variables: [("n".to_owned(), n.to_string())].into(),
+            ..Recipient::default()
         };
         let all: Vec<_> = (0..messages).map(recipient).collect();
         let campaign_id = hostile.sent;

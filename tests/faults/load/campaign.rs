@@ -63,6 +63,7 @@ impl Wanted {
                 // The sandbox has special behaviours for last digits below 1000; the singles have another prefix.
                 destination: format!("+30691{:03}{}", n / 9000 % 1000, 1000 + n % 9000),
                 variables: [("n".to_owned(), n.to_string())].into(),
+                ..Recipient::default()
             }
         };
         Self {

@@ -9,6 +9,7 @@ use messaging::domain::ids::{CampaignId, OwnerId};
 use messaging::domain::message::{Dispatch, Guarantee, Lane, Status};
 use messaging::domain::plan::Plan;
 use messaging::domain::recipient::Recipient;
+use messaging::domain::tags::Tags;
 use messaging::domain::template::Template;
 use messaging::domain::text::MessageText;
 
@@ -56,6 +57,7 @@ fn draft(text: &str, scheduled_at: Option<Timestamp>) -> Campaign {
         guarantee: Guarantee::AtMostOnce,
         scheduled_at,
         validity: SignedDuration::from_hours(3),
+        tags: Tags::default(),
     };
     Campaign {
         id: CampaignId(5),

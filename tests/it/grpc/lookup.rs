@@ -72,14 +72,39 @@ on_both_databases! { TestApp::start =>
         assert_eq!(by(ListMessagesRequest { destination, ..Default::default() }).await, [counted]);
     }
 
+    async fn a_list_is_searched_by_reference_provider_id_error_code_and_time(app) {
+        let mut alice = app.alice();
+        let tagged = SendSingleRequest { reference: Some("order 7".to_owned()), ..to("+306900000001") };
+        let first = alice.send_single(tagged.clone()).await.unwrap().into_inner();
+        app.bob().send_single(tagged).await.unwrap();
+        app.advance(1);
+        let lost = alice.send_single(to("+306900000010")).await.unwrap().into_inner().message.unwrap();
+        app.advance(1);
+        let last = alice.send_single(to("+306900000001")).await.unwrap().into_inner().message.unwrap();
+        let by = |r: ListMessagesRequest| { let mut alice = app.alice(); async move { ids(&mut alice, r).await } };
+        let of = ListMessagesRequest::default;
+        let (id, lost_at, last_at) = (first.message.unwrap().id, lost.created_at, last.created_at);
+        assert_eq!(by(ListMessagesRequest { reference: "order 7".to_owned(), ..of() }).await, std::slice::from_ref(&id));
+        assert_eq!(by(ListMessagesRequest { provider_message_id: first.message_id, ..of() }).await, std::slice::from_ref(&id));
+        let error_code = lost.error_code.unwrap();
+        assert_eq!(by(ListMessagesRequest { error_code: error_code.clone(), ..of() }).await, std::slice::from_ref(&lost.id));
+        assert_eq!(by(ListMessagesRequest { created_after: lost_at, created_before: last_at, ..of() }).await, std::slice::from_ref(&lost.id));
+        assert_eq!(by(ListMessagesRequest { created_before: lost_at, ..of() }).await, [id]);
+        assert_eq!(by(ListMessagesRequest { created_after: lost_at, ..of() }).await, [last.id, lost.id]);
+        assert!(by(ListMessagesRequest { created_before: lost_at, error_code, ..of() }).await.is_empty());
+    }
+
     async fn a_list_that_cannot_be_is_refused_field_by_field(app) {
         let request = ListMessagesRequest {
-            page_size: -1, page_token: "AAAA".to_owned(), status: 77, destination: "12".to_owned(), ..Default::default()
+            page_size: -1, page_token: "AAAA".to_owned(), status: 77, destination: "12".to_owned(), reference: "a\nb".to_owned(),
+            provider_message_id: "a b".to_owned(), error_code: "no such".to_owned(),
+            created_after: Some(pbjson_types::Timestamp { seconds: i64::MAX, nanos: 0 }),
+            created_before: Some(pbjson_types::Timestamp { seconds: 0, nanos: -1 }), ..Default::default()
         };
         let error = app.alice().list_messages(request).await.unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument);
         let fields = error.get_details_bad_request().unwrap().field_violations.into_iter().map(|v| v.field);
-        assert_eq!(fields.collect::<Vec<_>>(), ["status", "destination", "page_size", "page_token"]);
+        assert_eq!(fields.collect::<Vec<_>>(), ["created_after", "created_before", "status", "destination", "reference", "provider_message_id", "error_code", "page_size", "page_token"]);
     }
 
     async fn a_page_token_is_worth_nothing_changed_or_under_other_filters(app) {
@@ -94,6 +119,8 @@ on_both_databases! { TestApp::start =>
             ListMessagesRequest { page_token: flipped, ..one.clone() },
             ListMessagesRequest { page_token: format!("{token}AA"), ..one.clone() },
             ListMessagesRequest { page_token: token.clone(), status: 4, ..one.clone() },
+            ListMessagesRequest { page_token: token.clone(), reference: "x".to_owned(), ..one.clone() },
+            ListMessagesRequest { page_token: token.clone(), created_after: Some(pbjson_types::Timestamp::default()), ..one.clone() },
         ] {
             assert_eq!(alice.list_messages(request).await.unwrap_err().code(), Code::InvalidArgument);
         }

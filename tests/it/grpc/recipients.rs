@@ -1,6 +1,6 @@
 //! `AddRecipients`: what is added, what is not and why, and what a broken stream leaves.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use futures::StreamExt as _;
 use messaging::proto::add_recipients_request::Recipient;
@@ -25,8 +25,8 @@ pub fn number(i: usize) -> String {
 
 /// Recipients with a name each.
 pub fn named(range: std::ops::Range<usize>) -> Vec<Recipient> {
-    let variables = |i| HashMap::from([("name".to_owned(), format!("N{i}"))]);
-    range.map(|i| Recipient { destination: number(i), variables: variables(i) }).collect()
+    let variables = |i| BTreeMap::from([("name".to_owned(), format!("N{i}"))]);
+    range.map(|i| Recipient { destination: number(i), variables: variables(i), ..Default::default() }).collect()
 }
 
 /// Adds recipients in requests of `size`.
@@ -78,6 +78,7 @@ on_both_databases! { TestApp::start =>
         let recipient = |destination: &str, variables: &[(&str, &str)]| Recipient {
             destination: destination.to_owned(),
             variables: variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            ..Default::default()
         };
         let long = "я".repeat(1000);
         let recipients = [

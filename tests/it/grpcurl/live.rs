@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -13,7 +15,7 @@ use crate::support::program::{Running, printed};
 /// A serving sandbox; ends when it is dropped.
 pub(super) struct Live {
     running: Running,
-    _dir: TempDir,
+    dir: TempDir,
     /// The environment of the scripts.
     pub env: BTreeMap<String, String>,
 }
@@ -64,7 +66,7 @@ impl Live {
             ("GRPCURL", grpcurl().display().to_string()),
         ];
         let env = scripts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { running, _dir: dir, env }
+        Self { running, dir, env }
     }
 
     /// Puts a value into the scripts' environment.
@@ -89,6 +91,23 @@ impl Live {
             text = format!("{text}exit status {code}\n");
         }
         text
+    }
+
+    /// Lets a recipient write: the provider's post of it, which has to be taken.
+    pub(super) fn receive(&self, body: &str) {
+        let secret = fs::read_to_string(self.dir.path().join("data/sandbox-webhook-secret")).unwrap();
+        let address = self.running.address("http");
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let (secret, length) = (secret.trim(), body.len());
+        write!(
+            stream,
+            "POST /webhooks/mitto/inbound HTTP/1.1\r\nhost: {address}\r\nx-webhook-token: {secret}\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
     }
 
     /// The server's log.

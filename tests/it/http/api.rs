@@ -92,6 +92,17 @@ on_both_databases! { TestApp::start =>
         assert_eq!((&rest["messages"][0], rest.get("nextPageToken")), (message, None));
         let filtered = format!("{MESSAGES}?status=MESSAGE_STATUS_SENT&destination=%2B306900000002");
         assert_eq!(ask(&app, app.alice, "GET", &filtered).await.ok()["messages"].as_array().unwrap().len(), 1);
+        for (query, texts) in [
+            ("created_after=2026-09-21T14:13:21Z", vec!["Other"]),
+            ("createdBefore=2026-09-21T14:13:21Z", vec!["Hello"]),
+            ("reference=order-7", vec![]),
+        ] {
+            let page = ask(&app, app.alice, "GET", &format!("{MESSAGES}?{query}")).await.ok();
+            let found: Vec<_> = page["messages"].as_array().into_iter().flatten().map(|message| message["text"].as_str().unwrap()).collect();
+            assert_eq!(found, texts, "{query}");
+        }
+        let (status, bad) = ask(&app, app.alice, "GET", &format!("{MESSAGES}?error_code=none")).await.error();
+        assert_eq!((status, &bad["violations"][0]["field"]), (400, &json!("error_code")));
         assert_eq!(ask(&app, app.bob, "GET", MESSAGES).await.ok(), json!({}));
     }
 
@@ -176,6 +187,10 @@ on_both_databases! { TestApp::start =>
             (400, &json!("body line 3: has 1 columns, and the header has 2; what came before it was added")));
         assert_eq!(csv(&app, &path, "").await.status, 400);
         assert_eq!(csv(&app, &path, vec![0xff, 0xfe, b'\n', b'x']).await.status, 400);
+        let tagged = "number,reference,first_name\n+306922222221,order-7,a\n+306922222222,,b\n";
+        assert_eq!(csv(&app, &path, tagged).await.ok(), json!({"added": "2"}));
+        assert_eq!(app.count("recipients WHERE reference = 'order-7'").await, 1);
+        assert_eq!(app.count("recipients WHERE reference IS NOT NULL").await, 1);
         let none = csv(&app, &format!("{CAMPAIGNS}/99/recipients"), "number\n1\n").await.error();
         assert_eq!(none, (404, json!({"message": "Campaign not found: 99", "code": "RESOURCE_NOT_FOUND"})));
         let record = format!("{}\n", "x".repeat(9_999));

@@ -2,24 +2,26 @@
 //!
 //! The routes come from the document of the API and the RPCs from the descriptors; one that is not in the tables fails.
 
-use messaging::proto::{CreateCampaignRequest, SendSingleRequest};
+use messaging::proto::{CreateCampaignRequest, ListInboundRequest, SendSingleRequest};
 use prost_reflect::{DescriptorPool, DynamicMessage};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::call::{of, send};
 use super::document::{document, operations};
+use super::post::{INBOUND, post};
 use crate::grpc::web;
-use crate::support::app::TestApp;
+use crate::support::app::{ORDINARY, TestApp};
 use crate::support::contract::rpcs;
 use crate::support::database::on_both_databases;
 
-/// Alice's own: a message, the provider's id of it, a campaign, and herself. What nobody has looks alike.
-struct Ids([String; 4]);
+/// Alice's own: a message, the provider's id of it, a campaign, herself, and what a recipient wrote to her. What nobody has looks
+/// alike.
+struct Ids([String; 5]);
 
 impl Ids {
-    /// The text with the ids in place of `{M}`, `{P}`, `{C}` and `{U}`.
+    /// The text with the ids in place of `{M}`, `{P}`, `{C}`, `{U}` and `{I}`.
     fn fill(&self, text: &str) -> String {
-        let names = ["{M}", "{P}", "{C}", "{U}"];
+        let names = ["{M}", "{P}", "{C}", "{U}", "{I}"];
         names.iter().zip(&self.0).fold(text.to_owned(), |text, (name, id)| text.replace(name, id))
     }
 }
@@ -37,8 +39,18 @@ async fn ids(app: &TestApp) -> (Ids, Ids) {
     };
     let sent = app.alice().send_single(request).await.unwrap().into_inner();
     assert!(campaign < 9 && app.alice.0 < 9, "what nobody has must be as long as what Alice has");
-    let real = [sent.message.unwrap().id, sent.message_id, campaign.to_string(), app.alice.to_string()];
-    let unreal = ["01a20750-9db4-798c-9475-920d5f61822c", "01M83N17DQBRD5R3YZJ7P9MYZW", "9", "9"];
+    post(app, INBOUND, json!({"from": "+306900000001", "to": "Alice", "text": "Hi"}).to_string()).await;
+    app.run_due().await;
+    let inbox = app.inbox(app.alice, ORDINARY).list_inbound(ListInboundRequest::default()).await.unwrap().into_inner();
+    let wrote = inbox.messages[0].id.clone();
+    let real = [sent.message.unwrap().id, sent.message_id, campaign.to_string(), app.alice.to_string(), wrote];
+    let unreal = [
+        "01a20750-9db4-798c-9475-920d5f61822c",
+        "01M83N17DQBRD5R3YZJ7P9MYZW",
+        "9",
+        "9",
+        "01a20750-9db4-798c-9475-920d5f61822d",
+    ];
     (Ids(real), Ids(unreal.map(str::to_owned)))
 }
 
@@ -63,7 +75,9 @@ fn asked(operation: &str) -> Option<Vec<(&'static str, &'static str)>> {
             ("", r#"{"destination":"+306900000001","text":"x","userId":"{U}"}"#),
         ],
         "ListMessages" | "WatchMessages" => vec![("?campaign_id={C}", ""), ("?owner_id={U}", "")],
-        "ListCampaigns" | "ListOptOuts" | "RemoveOptOut" | "ListAuditEvents" => vec![("?owner_id={U}", "")],
+        "ListCampaigns" | "ListOptOuts" | "RemoveOptOut" | "ListAuditEvents" | "ListInbound" => {
+            vec![("?owner_id={U}", "")]
+        }
         "AddOptOut" => vec![("", r#"{"destination":"+306900000001","ownerId":"{U}"}"#)],
         "AddRecipients" => vec![("", r#"[{"destination":"+306900000001"}]"#)],
         "mittoRefreshStatus" => vec![("", r#"{"providerMessageId":"{P}"}"#)],
@@ -79,7 +93,9 @@ fn asked(operation: &str) -> Option<Vec<(&'static str, &'static str)>> {
         ],
         // They name something in the path.
         "GetMessage" | "CancelMessage" | "ExplainMessage" | "GetCampaign" | "GetCampaignStats" | "WatchCampaign"
-        | "mittoMessage" | "StartCampaign" | "PauseCampaign" | "ResumeCampaign" | "CancelCampaign" => vec![("", "")],
+        | "GetInbound" | "mittoMessage" | "StartCampaign" | "PauseCampaign" | "ResumeCampaign" | "CancelCampaign" => {
+            vec![("", "")]
+        }
         // Everything in them is the caller's own, or open to whoever has the URL.
         "CreateCampaign" | "openStream" => Vec::new(),
         _ => return None,
@@ -99,9 +115,10 @@ fn request(rpc: &str) -> Option<Vec<&'static str>> {
         }
         "RefreshStatusBulk" => vec![r#"{"campaignId":"{C}"}"#, r#"{"campaignId":"{C}","ownerId":"{U}"}"#],
         "GetMessage" | "CancelMessage" | "ExplainMessage" => vec![r#"{"id":"{M}"}"#],
+        "GetInbound" => vec![r#"{"id":"{I}"}"#],
         "ListMessages" => vec![r#"{"campaignId":"{C}"}"#, r#"{"ownerId":"{U}"}"#],
         "WatchMessages" => vec![r#"{"campaignId":"{C}","resumeToken":"x"}"#, r#"{"ownerId":"{U}"}"#],
-        "ListOptOuts" | "ListCampaigns" | "ListAuditEvents" => vec![r#"{"ownerId":"{U}"}"#],
+        "ListOptOuts" | "ListCampaigns" | "ListAuditEvents" | "ListInbound" => vec![r#"{"ownerId":"{U}"}"#],
         "AddOptOut" | "RemoveOptOut" => vec![r#"{"destination":"+306900000001","ownerId":"{U}"}"#],
         "CreateCampaign" => Vec::new(),
         "AddRecipients" => vec![r#"{"campaignId":"{C}","recipients":[{"destination":"+306900000001"}]}"#],
@@ -121,7 +138,7 @@ on_both_databases! { TestApp::start =>
             }
             let name = operation["operationId"].as_str().unwrap();
             let asked = asked(name).unwrap_or_else(|| panic!("{method} {path} is not in the matrix"));
-            let path = path.replace("{id}", "{M}").replace("{campaign_id}", "{C}").replace("{messageId}", "{P}").replace("{destination}", "%2B306900000001");
+            let path = path.replace("/inbound/{id}", "/inbound/{I}").replace("{id}", "{M}").replace("{campaign_id}", "{C}").replace("{messageId}", "{P}").replace("{destination}", "%2B306900000001");
             for (query, body) in asked {
                 let ask = async |ids: &Ids| {
                     let request = of(&app, app.bob, &method, &ids.fill(&format!("{path}{query}")));

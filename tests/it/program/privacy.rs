@@ -6,6 +6,7 @@ use tonic::Request;
 
 use crate::support::program::{Running, printed};
 use crate::support::settings::ACCOUNT;
+use crate::support::store::eventually;
 
 const TEXT: &str = "canary-text-7391";
 const API_KEY: &str = "canary-provider-key-7391";
@@ -46,6 +47,8 @@ async fn nothing_personal_or_secret_reaches_the_logs_even_when_everything_fails(
             let mut request = Request::new(SendSingleRequest {
                 destination: destination.to_owned(),
                 text: TEXT.to_owned(),
+                reference: Some("canary-reference-7391".to_owned()),
+                metadata: [("canary-key".to_owned(), "canary-value-7391".to_owned())].into(),
                 idempotency_key: format!("{IDEMPOTENCY_KEY}-{format}-{destination}"),
                 ..Default::default()
             });
@@ -75,6 +78,19 @@ async fn nothing_personal_or_secret_reaches_the_logs_even_when_everything_fails(
                 let answer = http.post(url).header("x-webhook-token", secret).body(body).send().await.unwrap();
                 assert_eq!(answer.status() == 202, secret == WEBHOOK_SECRET);
             }
+        }
+        // What came in is read by its owner, in two ways, and asked for by a number, a reference and an id that are none.
+        let inbox = format!("http://{}/api/v1/inbound", server.address("http"));
+        let messages = format!("http://{}/api/v1/messages", server.address("http"));
+        let read = async || http.get(&inbox).header("x-api-key", &key).send().await.unwrap().text().await.unwrap();
+        eventually(async || read().await.contains("canary-text-7391")).await;
+        for wrong in [
+            format!("{inbox}?number=%2B306907391701"),
+            format!("{inbox}?number=canary"),
+            format!("{inbox}/canary"),
+            format!("{messages}?reference=canary-reference-7391&provider_message_id=canary%20id&error_code=canary"),
+        ] {
+            http.get(wrong).header("x-api-key", &key).send().await.unwrap();
         }
         server.signal("TERM");
         assert!(server.wait().success());

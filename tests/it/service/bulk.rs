@@ -7,7 +7,7 @@ use messaging::auth::Caller;
 use messaging::domain::ids::OwnerId;
 use messaging::domain::message::{Message, Status};
 use messaging::domain::outcome::{Backoff, Outcome};
-use messaging::service::{CreateCampaign, GivenRecipient, Service, Settings};
+use messaging::service::{CreateCampaign, GivenRecipient, GivenTags, Service, Settings};
 use messaging::store::Filter;
 
 use crate::support::database::on_both_databases;
@@ -51,11 +51,16 @@ impl Case {
             delivery_guarantee: guarantee,
             scheduled_at: None,
             validity: None,
+            tags: GivenTags::default(),
             idempotency_key: String::new(),
         };
         let id = self.service.create_campaign(&caller, new, Vec::new()).await.unwrap().id.0;
         let mut adding = self.service.add_recipients(&caller, id).await.unwrap();
-        let one = |i| GivenRecipient { destination: format!("+30690{i:07}"), variables: Vec::new() };
+        let one = |i| GivenRecipient {
+            destination: format!("+30690{i:07}"),
+            variables: Vec::new(),
+            tags: GivenTags::default(),
+        };
         adding.push((0..recipients).map(one).collect()).await.unwrap();
         adding.finish().await.unwrap();
         self.service.start_campaign(&caller, id).await.unwrap();

@@ -4,7 +4,7 @@ use messaging::auth::Caller;
 use messaging::domain::campaign::CampaignState;
 use messaging::domain::ids::OwnerId;
 use messaging::domain::sender::SenderId;
-use messaging::service::{CreateCampaign, GivenRecipient, Service, Settings};
+use messaging::service::{CreateCampaign, GivenRecipient, GivenTags, Service, Settings};
 
 use crate::support::database::on_both_databases;
 use crate::support::settings::{self, ForTests as _};
@@ -26,11 +26,13 @@ async fn filled(service: &Service, caller: &Caller) -> i64 {
         delivery_guarantee: 0,
         scheduled_at: None,
         validity: None,
+        tags: GivenTags::default(),
         idempotency_key: String::new(),
     };
     let id = service.create_campaign(caller, new, Vec::new()).await.unwrap().id.0;
     let mut adding = service.add_recipients(caller, id).await.unwrap();
-    let one = GivenRecipient { destination: "+306900000001".to_owned(), variables: Vec::new() };
+    let one =
+        GivenRecipient { destination: "+306900000001".to_owned(), variables: Vec::new(), tags: GivenTags::default() };
     adding.push(vec![one]).await.unwrap();
     assert_eq!(adding.finish().await.unwrap().added, 1);
     id

@@ -11,7 +11,7 @@ use messaging::auth::Caller;
 use messaging::domain::ids::{MessageId, OwnerId};
 use messaging::domain::message::{Dispatch, Message, Status};
 use messaging::provider::Submission;
-use messaging::service::{CreateCampaign, GivenRecipient, SendSingle, Sent, Service, Settings};
+use messaging::service::{CreateCampaign, GivenRecipient, GivenTags, SendSingle, Sent, Service, Settings};
 use messaging::spool::Spool;
 use messaging::store::{Filter, Interruption, Point};
 use tokio::runtime::Handle;
@@ -68,6 +68,7 @@ fn send(guarantee: i32, scheduled_at: Option<jiff::Timestamp>, key: &str) -> Sen
         dry_run: false,
         scheduled_at,
         validity: None,
+        tags: GivenTags::default(),
     }
 }
 
@@ -80,11 +81,16 @@ async fn campaign(service: &Service, caller: &Caller) {
         delivery_guarantee: 1,
         scheduled_at: None,
         validity: None,
+        tags: GivenTags::default(),
         idempotency_key: String::new(),
     };
     let id = service.create_campaign(caller, new, Vec::new()).await.unwrap().id.0;
     let mut adding = service.add_recipients(caller, id).await.unwrap();
-    let one = |i| GivenRecipient { destination: format!("+30690000010{i}"), variables: Vec::new() };
+    let one = |i| GivenRecipient {
+        destination: format!("+30690000010{i}"),
+        variables: Vec::new(),
+        tags: GivenTags::default(),
+    };
     adding.push((0..3).map(one).collect()).await.unwrap();
     adding.finish().await.unwrap();
     service.start_campaign(caller, id).await.unwrap();

@@ -10,7 +10,9 @@ use messaging::auth::Caller;
 use messaging::domain::ids::{OwnerId, ProviderMessageId};
 use messaging::domain::outcome::{Acceptance, Outcome};
 use messaging::provider::{Provider, ReadError, Snapshot, Submission};
-use messaging::service::{BulkEvent, BulkRequest, BulkTarget, CreateCampaign, SendSingle, Service, Settings};
+use messaging::service::{
+    BulkEvent, BulkRequest, BulkTarget, CreateCampaign, GivenTags, SendSingle, Service, Settings,
+};
 use tokio::sync::Semaphore;
 
 use crate::support::database::on_both_databases;
@@ -92,6 +94,7 @@ impl Bench {
             delivery_guarantee: 0,
             scheduled_at: None,
             validity: None,
+            tags: GivenTags::default(),
             idempotency_key: String::new(),
         };
         let campaign = service.create_campaign(&caller, new, Vec::new()).await.unwrap().id.0;
@@ -108,6 +111,7 @@ impl Bench {
                 dry_run: false,
                 scheduled_at: None,
                 validity: None,
+                tags: GivenTags::default(),
             };
             service.send_single(&caller, request, Vec::new(), None)
         });

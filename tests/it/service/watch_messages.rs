@@ -7,7 +7,8 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use messaging::auth::Caller;
 use messaging::domain::ids::{MessageId, OwnerId};
-use messaging::domain::message::Guarantee;
+use messaging::domain::message::{Guarantee, Message};
+use messaging::domain::tags::Tags;
 use messaging::error::Error;
 use messaging::service::{MessageWatch, Service, Settings, WatchMessages, Watched, Watching};
 use messaging::store::Store;
@@ -22,6 +23,7 @@ on_both_databases![Rig::on =>
     through_ten_restarts_every_change_is_seen_once,
     a_reader_who_does_not_read_is_ended_and_goes_on_with_his_last_token,
     a_slow_reader_gets_everything_and_slows_nobody,
+    changes_whose_tags_are_too_much_to_keep_are_read_from_the_database,
     heartbeats_carry_a_token_that_is_past_what_is_not_wanted,
 ];
 
@@ -84,6 +86,21 @@ async fn replay_runs_into_live_without_gap_or_double_while_others_write(rig: Rig
     let (all, (), ()) = tokio::join!(reading, writing, take(&mut first, 700, &mut token, &mut seen));
     assert!(all.iter().all(|one| *one == seen));
     assert_eq!(rig.count("events").await, 700);
+}
+
+async fn changes_whose_tags_are_too_much_to_keep_are_read_from_the_database(rig: Rig) {
+    let owner = rig.owner().await;
+    let service = service(&rig.store, &rig, Watching::default());
+    let mut streams = [watch(&service, owner, "").await, watch(&service, owner, "").await];
+    let metadata = serde_json::json!({"a": "x".repeat(2000)}).to_string();
+    let tags = Tags::from_stored(None, Some(&metadata));
+    let messages: Vec<_> = (0..600)
+        .map(|_| Message { tags: tags.clone(), ..queued(owner, Guarantee::AtLeastOnce, rig.clock.now()) })
+        .collect();
+    futures::future::join_all(messages.iter().map(|message| accept(&rig.store, message))).await;
+    for stream in &mut streams {
+        take(stream, 600, &mut String::new(), &mut HashSet::new()).await;
+    }
 }
 
 async fn through_ten_restarts_every_change_is_seen_once(rig: Rig) {

@@ -7,6 +7,7 @@ use messaging::domain::evidence::Rank;
 use messaging::domain::ids::{CampaignId, MessageId, OwnerId};
 use messaging::domain::message::{Dispatch, Guarantee, Message, State};
 use messaging::domain::status::EventKind;
+use messaging::domain::tags::Tags;
 use messaging::domain::text::MessageText;
 use messaging::store::{Accepted, Error, Filter, IdempotencyKey, Store, Terms};
 use tokio_util::sync::CancellationToken;
@@ -47,6 +48,7 @@ fn odd(owner: OwnerId) -> Message {
         guarantee: Guarantee::AtMostOnce,
         scheduled_at: Some(at(3600, 1)),
         expires_at: at(7200, 999_999),
+        tags: Tags::from_stored(Some("Ω '\\ 7".to_owned()), Some(r#"{"a.b-c":"\u0000 \"'"}"#)),
         state: State {
             dispatch: Dispatch::Accepted,
             rank: Rank::Failed,

@@ -9,6 +9,7 @@ use messaging::domain::ids::{CampaignId, OwnerId};
 use messaging::domain::message::{Dispatch, Guarantee, Message, State, Status};
 use messaging::domain::outcome::Backoff;
 use messaging::domain::status::Event;
+use messaging::domain::tags::Tags;
 use messaging::store::{CampaignInsert, Filter, IdempotencyKey, Job, Pick};
 
 use crate::support::database::on_both_databases;
@@ -163,6 +164,7 @@ async fn equal_concurrent_calls_make_one_campaign(rig: Rig) {
         guarantee: Guarantee::AtLeastOnce,
         scheduled_at: Some(rig.clock.now()),
         validity: SignedDuration::from_hours(3),
+        tags: Tags::default(),
     };
     let key = |content| Some(IdempotencyKey { key: "k".to_owned(), fingerprint: [content; 32] });
     let calls = (0..16).map(|_| rig.store.create_campaign(new.clone(), key(1)));

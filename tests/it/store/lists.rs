@@ -2,16 +2,25 @@
 
 use std::collections::HashSet;
 
-use jiff::SignedDuration;
+use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
+use jiff::{SignedDuration, Timestamp};
+use messaging::domain::ids::{MessageId, OwnerId};
 use messaging::domain::message::{Guarantee, Message, Status};
 use messaging::domain::phone::Msisdn;
+use messaging::domain::tags::{Reference, Tags};
 use messaging::store::Filter;
 
 use crate::support::database::on_both_databases;
 use crate::support::messages::queued;
-use crate::support::store::Rig;
+use crate::support::outcomes::rejected;
+use crate::support::store::{Rig, provider_id};
 
-on_both_databases![Rig::on => paging_visits_every_message_once_even_of_one_moment, filters_narrow_a_list];
+on_both_databases![Rig::on =>
+    paging_visits_every_message_once_even_of_one_moment,
+    filters_narrow_a_list,
+    a_message_is_found_by_what_its_owner_or_the_provider_calls_it_and_by_what_went_wrong,
+    a_list_of_a_time_begins_with_it_and_ends_before_the_next,
+];
 
 async fn paging_visits_every_message_once_even_of_one_moment(rig: Rig) {
     let (owner, other) = (rig.owner().await, rig.owner().await);
@@ -55,4 +64,92 @@ async fn filters_narrow_a_list(rig: Rig) {
     assert_eq!(list(Filter { status, ..Filter::default() }).await, HashSet::from([plain.id, elsewhere.id]));
     assert_eq!(list(Filter { destination, ..Filter::default() }).await, HashSet::from([elsewhere.id]));
     assert_eq!(list(Filter { status: Some(Status::Sent), ..in_campaign }).await, HashSet::from([sent.id]));
+}
+
+/// The ids of the owner's messages that the filter lets through, newest first.
+async fn found(rig: &Rig, owner: OwnerId, filter: Filter) -> Vec<MessageId> {
+    rig.store.messages(owner, &filter, None, 100).await.unwrap().into_iter().map(|message| message.id).collect()
+}
+
+async fn a_message_is_found_by_what_its_owner_or_the_provider_calls_it_and_by_what_went_wrong(rig: Rig) {
+    let (owner, other) = (rig.owner().await, rig.owner().await);
+    let tagged = async |owner, reference: &str| {
+        rig.clock.advance(SignedDuration::from_millis(1));
+        let tags = Tags { reference: Reference::parse(reference).unwrap(), ..Tags::default() };
+        rig.stored(Message { tags, ..queued(owner, Guarantee::AtLeastOnce, rig.clock.now()) }).await.id
+    };
+    let (first, second) = (tagged(owner, "order 7").await, tagged(owner, "order 7").await);
+    tagged(owner, "order 77").await;
+    tagged(other, "order 7").await;
+    let sent = rig.sent(owner, None, "p-1").await;
+    rig.sent(other, None, "p-1").await;
+    let refused = rig.fenced(&rig.queued(owner).await).await;
+    let refused = rig.settle(&refused, rejected()).await.message;
+    let by_reference = |text: &str| Filter { reference: Reference::parse(text).unwrap(), ..Filter::default() };
+    assert_eq!(found(&rig, owner, by_reference("order 7")).await, [second, first]);
+    assert!(found(&rig, owner, by_reference("order")).await.is_empty());
+    let by_provider = Filter { provider_id: Some(provider_id("p-1")), ..Filter::default() };
+    assert_eq!(found(&rig, owner, by_provider.clone()).await, [sent.id]);
+    let by_code = Filter { error_code: refused.state.error_code.clone(), ..Filter::default() };
+    assert_eq!(found(&rig, owner, by_code.clone()).await, [refused.id]);
+    assert!(found(&rig, other, by_code.clone()).await.is_empty());
+    let status = Some(Status::Failed);
+    assert_eq!(found(&rig, owner, Filter { status, ..by_code }).await, [refused.id]);
+    assert!(found(&rig, owner, Filter { status, ..by_provider }).await.is_empty());
+    assert!(found(&rig, owner, Filter { status, ..by_reference("order 7") }).await.is_empty());
+}
+
+async fn a_list_of_a_time_begins_with_it_and_ends_before_the_next(rig: Rig) {
+    let owner = rig.owner().await;
+    let mut all = Vec::new();
+    // Three within one millisecond, then one in each of the next.
+    for micros in [100, 100, 100, 700, 1000, 1000] {
+        all.push((rig.clock.now(), rig.queued(owner).await.id));
+        rig.clock.advance(SignedDuration::from_micros(micros));
+    }
+    all.push((rig.clock.now(), rig.queued(owner).await.id));
+    for from in 0..all.len() {
+        for to in from..all.len() {
+            let (after, before) = (Some(all[from].0), Some(all[to].0));
+            let expected: HashSet<MessageId> = all[from..to].iter().map(|(_, id)| *id).collect();
+            let between = found(&rig, owner, Filter { after, before, ..Filter::default() }).await;
+            assert_eq!(between.into_iter().collect::<HashSet<_>>(), expected, "{from} to {to}");
+        }
+    }
+    for (after, before) in [(Timestamp::MAX, Timestamp::MAX), (Timestamp::MIN, Timestamp::MIN)] {
+        let filter = Filter { after: Some(after), before: Some(before), ..Filter::default() };
+        assert!(found(&rig, owner, filter).await.is_empty());
+    }
+    let ever = Filter { after: Some(Timestamp::MIN), before: Some(Timestamp::MAX), ..Filter::default() };
+    assert_eq!(found(&rig, owner, ever).await.len(), 7);
+}
+
+/// The plan of SQLite for a page of a list with this filter.
+fn sqlite_plan(rig: &Rig, filter: &str) -> String {
+    #[derive(diesel::QueryableByName)]
+    struct Step {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        detail: String,
+    }
+    let mut connection = SqliteConnection::establish(&rig.address).unwrap();
+    let plan = format!(
+        "EXPLAIN QUERY PLAN SELECT * FROM messages WHERE owner_id = 1 AND id < x'ff' AND {filter} ORDER BY id DESC LIMIT 50"
+    );
+    let steps: Vec<Step> = diesel::sql_query(plan).load(&mut connection).unwrap();
+    steps.into_iter().map(|step| step.detail).collect::<Vec<_>>().join("; ")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_reads_each_filter_by_an_index_of_its_own() {
+    let rig = Rig::sqlite().await;
+    for (filter, index) in [
+        ("reference = 'a'", "messages_reference (owner_id=? AND reference=? AND id<?)"),
+        ("reference = 'a' AND status = 4", "messages_reference (owner_id=? AND reference=? AND id<?)"),
+        ("error_code = 'A'", "messages_error_code (owner_id=? AND error_code=? AND id<?)"),
+        ("provider_message_id = 'p'", "messages_provider (provider_message_id=? AND owner_id=?"),
+        ("id >= x'00' AND created_at >= 7", "messages_owner (owner_id=? AND id>? AND id<?)"),
+    ] {
+        let plan = sqlite_plan(&rig, filter);
+        assert!(plan.contains(index), "{filter}: {plan}");
+    }
 }

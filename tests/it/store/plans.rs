@@ -1,5 +1,6 @@
 //! No statement of the hot paths reads the whole table of messages: Postgres counts the scans of the store's own calls.
 
+use jiff::Timestamp;
 use messaging::clock::Clock;
 use messaging::domain::evidence::Evidence;
 use messaging::domain::ids::{CampaignId, OwnerId};
@@ -8,6 +9,7 @@ use messaging::domain::message::{Guarantee, Status};
 use messaging::domain::phone::Msisdn;
 use messaging::domain::report::Form;
 use messaging::domain::status::Event;
+use messaging::domain::tags::Reference;
 use messaging::store::{Config, Filter, Job, Pace, Pick, Store, Url};
 
 use crate::support::messages::{queued, start};
@@ -100,6 +102,43 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     assert!(rows_read(&url, "refresh targets", targets).await <= 1100);
     // What the claims before have left behind in the index is read, too, until a vacuum comes.
     assert!(rows_read(&url, "reconcile", reconcile).await <= 60);
+}
+
+/// As [`FILL`], of one owner: ids in the order of time, a second each; every reference and error code is that of ten.
+const FILL_ONE: &str = "INSERT INTO messages (id, owner_id, destination, text, sender, traffic_account_id, segments, encoding, \
+      delivery_guarantee, created_at, expires_at, dispatch, delivery_rank, status, evidence_hash, provider_message_id, \
+      error_code, reference, attempts, ambiguous, crashes, possible_duplicate, epoch, updated_at, version) \
+    SELECT (lpad(to_hex(1767225600000 + i * 1000::bigint), 12, '0') || '70008000' || lpad(to_hex(i), 12, '0'))::uuid, 1, \
+      '+3069' || (i % 5000), 'text', 's', 'a', 1, 1, 1, '2026-01-01'::timestamptz + i * interval '1 second', now(), 4, 10, \
+      CASE WHEN i % 2 = 0 THEN 6 ELSE 4 END, 0, 'p-' || i, CASE WHEN i % 2 = 0 THEN 'CODE_' || (i / 20) END, \
+      CASE WHEN i % 3 = 0 THEN 'order-' || (i / 30) END, 1, 0, 0, false, 1, now(), 1 \
+    FROM generate_series(1, 20000) AS i; ANALYZE";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_filter_of_a_list_reads_little_more_than_it_finds() {
+    let rig = Rig::postgres().await;
+    let url = rig.address.clone();
+    let owner = rig.owner().await;
+    assert_eq!(owner, OwnerId(1));
+    connect(&url).await.unwrap().batch_execute(FILL_ONE).await.unwrap();
+    drop(rig.store);
+    let at = |seconds: i64| Some(Timestamp::from_second(1_767_225_600 + seconds).unwrap());
+    let of = Filter::default;
+    let reference = Reference::parse("order-7").unwrap();
+    for (name, filter, finds) in [
+        ("reference", Filter { reference: reference.clone(), ..of() }, 10),
+        ("reference and status", Filter { reference, status: Some(Status::Failed), ..of() }, 5),
+        ("provider's id", Filter { provider_id: Some(provider_id("p-777")), ..of() }, 1),
+        ("error code", Filter { error_code: Some("CODE_9".to_owned()), ..of() }, 10),
+        ("time", Filter { after: at(5000), before: at(5020), ..of() }, 20),
+        ("time and status", Filter { after: at(5000), before: at(5020), status: Some(Status::Failed), ..of() }, 10),
+    ] {
+        let list = async |s: &Store| {
+            assert_eq!(s.messages(owner, &filter, None, 50).await.unwrap().len(), finds, "{name}");
+        };
+        let read = rows_read(&url, name, list).await;
+        assert!(read <= 60, "{name}: {read} rows");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

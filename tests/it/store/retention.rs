@@ -9,9 +9,11 @@ use messaging::domain::outcome::{Acceptance, Outcome};
 use messaging::domain::phone::Msisdn;
 use messaging::domain::report::{Form, Post};
 use messaging::domain::status::{Event, Refused};
+use messaging::domain::tags::Tags;
 use messaging::domain::text::MessageText;
 use messaging::store::{
-    Accepted, Chore, Config, Erased, Error, Filter, IdempotencyKey, KeyProblem, OptOutSource, Position, Store, Terms,
+    Accepted, Chore, Config, Erased, Error, Filter, IdempotencyKey, JournalEntry, KeyProblem, OptOutSource, Position,
+    Store, Terms,
 };
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -45,7 +47,8 @@ fn number() -> Msisdn {
 
 fn message(rig: &Rig, owner: OwnerId, campaign: Option<CampaignId>) -> Message {
     let text = MessageText::from_stored(TEXT.to_owned());
-    Message { campaign, destination: number(), text, ..queued(owner, Guarantee::AtLeastOnce, rig.clock.now()) }
+    let tags = Tags::from_stored(Some("canary-reference".to_owned()), Some(r#"{"note":"canary"}"#));
+    Message { campaign, destination: number(), text, tags, ..queued(owner, Guarantee::AtLeastOnce, rig.clock.now()) }
 }
 
 /// One that the provider took, and quoted.
@@ -105,8 +108,11 @@ async fn of_what_is_old_no_number_and_no_text_is_left_anywhere(rig: Rig) {
         rig.store.file_inbound(Form::Json, body.to_string().as_bytes(), None).await.unwrap();
         rig.store.read_next_inbound(Keywords::default()).await.unwrap().unwrap();
     }
-    rig.execute(&format!("UPDATE campaigns SET ended_at = created_at, text = '{TEXT}', expanded_to = '{NUMBER}'"))
-        .await;
+    let over = format!(
+        "UPDATE campaigns SET ended_at = created_at, text = '{TEXT}', expanded_to = '{NUMBER}', reference = 'canary', \
+         metadata = 'canary'"
+    );
+    rig.execute(&over).await;
     assert_eq!(found(&rig.config.url, &CANARIES).await, CANARIES, "they are found while they are there");
     assert_eq!(rig.count("opt_outs").await, 1);
 
@@ -138,6 +144,7 @@ async fn an_erased_message_goes_on_as_before(rig: Rig) {
     assert_eq!(tidy(&rig.store, Chore::Texts, before).await.texts, 2);
     let is = rig.read(&first).await;
     assert!(is.destination.is_erased() && is.text.as_str().is_empty() && is.state.error.is_none());
+    assert_eq!(is.tags, Tags::default());
     let kept = |m: &Message| {
         let ids = (m.state.provider_message_id.clone(), m.state.error_code.clone(), m.state.attempts);
         (m.status(), m.segments, m.encoding, m.sender.clone(), m.state.updated_at, ids)
@@ -145,7 +152,8 @@ async fn an_erased_message_goes_on_as_before(rig: Rig) {
     assert_eq!(kept(&is), kept(&was));
     let kinds = |entries: &[messaging::store::HistoryEntry]| entries.iter().map(|e| (e.kind, e.to)).collect::<Vec<_>>();
     assert_eq!(kinds(&rig.store.history(owner, first.id).await.unwrap()), kinds(&history));
-    assert_eq!(journal().await, told_before, "watchers are told the same");
+    let untagged = told_before.into_iter().map(|entry| JournalEntry { tags: Tags::default(), ..entry });
+    assert_eq!(journal().await, untagged.collect::<Vec<_>>(), "watchers are told the same, but for the tags");
     assert_eq!(rig.store.campaign_stats(owner, campaign).await.unwrap().unwrap().counts, counted.counts);
     let to_it = Filter { destination: Some(number()), ..Filter::default() };
     assert_eq!(rig.store.messages(owner, &to_it, None, 10).await.unwrap().len(), 2, "found by the number");
@@ -263,7 +271,7 @@ async fn who_opted_out_stays_so_under_a_pseudonym(rig: Rig) {
     rig.store.add_opt_out(owner, &number(), OptOutSource::Recipient).await.unwrap();
     let campaign = rig.campaign(owner).await;
     rig.execute(&format!(
-        "INSERT INTO recipients VALUES ({campaign}, '{NUMBER}', ''), ({campaign}, '+306900739102', '')"
+        "INSERT INTO recipients (campaign_id, destination, variables) VALUES ({campaign}, '{NUMBER}', ''), ({campaign}, '+306900739102', '')"
     ))
     .await;
     assert_eq!(tidy(&rig.store, Chore::Bodies, soon(&rig)).await.opt_outs, 1);

@@ -17,6 +17,7 @@ use messaging::domain::retention::Retention;
 use messaging::domain::sender::SenderId;
 use messaging::proto::admin_service_client::AdminServiceClient;
 use messaging::proto::campaign_service_client::CampaignServiceClient;
+use messaging::proto::inbound_service_client::InboundServiceClient;
 use messaging::proto::messaging_service_client::MessagingServiceClient;
 use messaging::provider::mitto::{self, Mitto};
 use messaging::sandbox::{self, Sandbox};
@@ -53,6 +54,9 @@ static MIGRATED: Template = Template::new();
 pub type Client = MessagingServiceClient<InterceptedService<Channel, Credentials>>;
 /// The same for campaigns.
 pub type Campaigns = CampaignServiceClient<InterceptedService<Channel, Credentials>>;
+
+/// The same for messages from recipients.
+pub type Inbox = InboundServiceClient<InterceptedService<Channel, Credentials>>;
 
 /// The same for operators.
 pub type Admin = AdminServiceClient<InterceptedService<Channel, Credentials>>;
@@ -308,6 +312,12 @@ impl TestApp {
     pub fn admin(&self, user: OwnerId, scopes: &str) -> Admin {
         let token = format!("Bearer {}", self.token(user, scopes));
         AdminServiceClient::with_interceptor(self.channel.clone(), Credentials("authorization", token))
+    }
+
+    /// What recipients wrote to this user.
+    pub fn inbox(&self, user: OwnerId, scopes: &str) -> Inbox {
+        let token = format!("Bearer {}", self.token(user, scopes));
+        InboundServiceClient::with_interceptor(self.channel.clone(), Credentials("authorization", token))
     }
 
     pub fn campaigns_of(&self, user: OwnerId) -> Campaigns {

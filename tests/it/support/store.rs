@@ -7,6 +7,7 @@ use messaging::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
 use messaging::domain::message::{Dispatch, Guarantee, Lease, Message};
 use messaging::domain::outcome::Outcome;
 use messaging::domain::status::Event;
+use messaging::domain::tags::Tags;
 use messaging::store::{
     Accepted, CampaignInsert, Claim, Claimed, Config, Error, Job, Moved, Partition, Pick, Store, Terms, Url,
 };
@@ -107,6 +108,7 @@ impl Rig {
             guarantee: Guarantee::AtMostOnce,
             scheduled_at: None,
             validity: Message::DEFAULT_VALIDITY,
+            tags: Tags::default(),
         };
         match self.store.create_campaign(new, None).await.unwrap() {
             CampaignInsert::Made(campaign) => campaign.id,

@@ -1,5 +1,6 @@
 //! `campaign add`: recipients from a CSV file, as they are read.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
@@ -20,6 +21,8 @@ use crate::proto::{AddRecipientsRequest, AddRecipientsResponse};
 const REQUEST: usize = 500;
 /// How many recipients one stream holds: it has its answer long before the connection's limit for one.
 const STREAM: usize = 50_000;
+/// The column of recipients' own references; a variable as well, if the text needs one of this name.
+const REFERENCE: &str = "reference";
 /// How many invalid recipients are told.
 const TOLD: usize = 1000;
 
@@ -63,7 +66,7 @@ pub(super) async fn run(
     Ok(if all.invalid_count > 0 { Exit::Failed } else { Exit::Success })
 }
 
-/// The records of a CSV file: the first column is the number, the others are variables by the names in the header.
+/// The records of a CSV file: the first column is the number, the others are variables by the names in the header, and one is the reference.
 struct Source<'a> {
     records: Reader<&'a mut dyn Read>,
     names: Vec<String>,
@@ -118,8 +121,11 @@ impl<'a> Source<'a> {
                 return Ok(false);
             }
             self.read += 1;
-            let variables = self.names.iter().cloned().zip(record.iter().skip(1).map(str::to_owned)).collect();
-            recipients.push(Recipient { destination: record.get(0).unwrap_or_default().to_owned(), variables });
+            let destination = record.get(0).unwrap_or_default().to_owned();
+            let variables: BTreeMap<String, String> =
+                self.names.iter().cloned().zip(record.iter().skip(1).map(str::to_owned)).collect();
+            let reference = variables.get(REFERENCE).cloned().filter(|reference| !reference.is_empty());
+            recipients.push(Recipient { destination, variables, reference, metadata: BTreeMap::new() });
         }
         Ok(true)
     }

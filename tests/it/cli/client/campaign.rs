@@ -22,7 +22,7 @@ async fn add(fake: &Fake, more: &[&str], input: &str) -> super::terminal::Done {
 
 fn recipient(destination: &str, variables: &[(&str, &str)]) -> Recipient {
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Recipient { destination: destination.to_owned(), variables: variables.collect() }
+    Recipient { destination: destination.to_owned(), variables: variables.collect(), ..Recipient::default() }
 }
 
 #[tokio::test]
@@ -43,6 +43,16 @@ async fn add_reads_the_number_from_the_first_column_and_variables_from_the_other
     let recipients: Vec<_> = stream.iter().flat_map(|request| request.recipients.clone()).collect();
     let first = recipient("+306900000001", &[("first_name", "Maria"), ("note", "two\nlines, \"quoted\"")]);
     assert_eq!(recipients, [first, recipient("0030 690", &[("first_name", "Νίκος"), ("note", "")])]);
+}
+
+#[tokio::test]
+async fn a_column_named_reference_is_each_recipients_own_and_may_be_empty() {
+    let fake = added([Ok(AddRecipientsResponse { added: 2, ..Default::default() })]).await;
+    let done = add(&fake, &[], "phone,reference\n+306900000001,order-7\n+306900000002,\n").await;
+    assert_eq!(done.exit, Exit::Success, "{}", done.err);
+    let recipients = fake.heard().added.concat().into_iter().flat_map(|request| request.recipients);
+    let references: Vec<_> = recipients.map(|recipient| recipient.reference).collect();
+    assert_eq!(references, [Some("order-7".to_owned()), None]);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use futures::{Stream, StreamExt as _};
 use messaging::admission::{ConnectionLimits, Connections};
 use messaging::proto::campaign_service_server::{CampaignService, CampaignServiceServer};
+use messaging::proto::inbound_service_server::{InboundService, InboundServiceServer};
 use messaging::proto::messaging_service_server::{MessagingService, MessagingServiceServer};
 use messaging::proto::*;
 use messaging::server::tls::{Tls, incoming};
@@ -35,6 +36,7 @@ pub(super) struct Script {
     pub(super) status: VecDeque<GetMessageStatusResponse>,
     pub(super) message: VecDeque<GetMessageResponse>,
     pub(super) pages: VecDeque<ListMessagesResponse>,
+    pub(super) inbox: VecDeque<ListInboundResponse>,
     pub(super) refresh: VecDeque<RefreshStatusResponse>,
     pub(super) bulk: VecDeque<Vec<Step>>,
     pub(super) explain: VecDeque<ExplainMessageResponse>,
@@ -52,6 +54,7 @@ pub(super) struct Script {
 pub(super) struct Heard {
     pub(super) sends: Vec<SendSingleRequest>,
     pub(super) lists: Vec<ListMessagesRequest>,
+    pub(super) inboxes: Vec<ListInboundRequest>,
     pub(super) bulks: Vec<RefreshStatusBulkRequest>,
     pub(super) watches: Vec<WatchMessagesRequest>,
     pub(super) campaigns: Vec<CreateCampaignRequest>,
@@ -89,6 +92,7 @@ impl Fake {
         let serving = tokio::spawn(async move {
             Server::builder()
                 .add_service(MessagingServiceServer::new(service.clone()))
+                .add_service(InboundServiceServer::new(service.clone()))
                 .add_service(CampaignServiceServer::new(service))
                 .serve_with_incoming_shutdown(
                     incoming(listener, tls, Connections::new(ConnectionLimits::of(1000))),
@@ -115,6 +119,19 @@ impl Service {
             }
         }
         of(&mut self.script.lock().unwrap()).ok_or_else(|| Status::internal("the script is at its end"))
+    }
+}
+
+#[tonic::async_trait]
+impl InboundService for Service {
+    async fn list_inbound(&self, request: Request<ListInboundRequest>) -> Answer<ListInboundResponse> {
+        let page = self.next(&request, |script| script.inbox.pop_front())?;
+        self.heard.lock().unwrap().inboxes.push(request.into_inner());
+        Ok(Response::new(page))
+    }
+
+    async fn get_inbound(&self, _: Request<GetInboundRequest>) -> Answer<GetInboundResponse> {
+        Err(Status::unimplemented(""))
     }
 }
 

@@ -2,7 +2,8 @@
 
 use messaging::cli::client::Exit;
 use messaging::proto::{
-    DeliveryGuarantee, GetMessageResponse, ListMessagesResponse, Message, MessageStatus, SendSingleResponse,
+    DeliveryGuarantee, GetMessageResponse, InboundEffect, InboundMessage, InboundVerdict, ListInboundResponse,
+    ListMessagesResponse, Message, MessageStatus, SendSingleResponse,
 };
 use serde_json::json;
 
@@ -26,7 +27,9 @@ fn page(ids: &[&str], next: &str) -> ListMessagesResponse {
 #[tokio::test]
 async fn send_prints_the_answer_as_one_line_of_proto3_json() {
     let sent_at = Some(pbjson_types::Timestamp { seconds: 1_800_000_000, nanos: 500_000_000 });
-    let message = Message { sent_at, text: "until 2027-01-15T08:00:00+00:00".into(), ..message("m-1") };
+    let text = "until 2027-01-15T08:00:00+00:00";
+    let metadata = [("sentAt".to_owned(), "2027-01-15T08:00:00+00:00".to_owned())].into();
+    let message = Message { sent_at, text: text.into(), metadata, ..message("m-1") };
     let answer = SendSingleResponse { message_id: "p-1".into(), message: Some(message), ..Default::default() };
     let fake = Fake::start(Script { send: [Ok(answer)].into(), ..Default::default() }).await;
 
@@ -36,7 +39,8 @@ async fn send_prints_the_answer_as_one_line_of_proto3_json() {
     let expected = json!({
         "messageId": "p-1",
         "message": {"id": "m-1", "ownerId": "7", "destination": "+306900000001", "status": "MESSAGE_STATUS_SENT",
-            "text": "until 2027-01-15T08:00:00+00:00", "sentAt": "2027-01-15T08:00:00.500Z"},
+            "text": "until 2027-01-15T08:00:00+00:00", "sentAt": "2027-01-15T08:00:00.500Z",
+            "metadata": {"sentAt": "2027-01-15T08:00:00+00:00"}},
     });
     assert_eq!(done.json(), [expected]);
 }
@@ -49,6 +53,7 @@ async fn send_asks_for_what_the_options_say() {
     let args = [
         "send", "--to", "+306900000001", "--text", "Hi", "--sender", "Acme", "--campaign", "3", "--key", "k-1",
         "--at-most-once", "--dry-run", "--at", "2027-01-31T09:00:00.5+02:00", "--validity", "1h 30m", "--user", "9",
+        "--reference", "order 7", "--metadata", "shop=athens", "--metadata", "formula=a=b",
     ];
 
     let done = run(fake.addr, &args).await;
@@ -63,6 +68,8 @@ async fn send_asks_for_what_the_options_say() {
     let at = send.scheduled_at.as_ref().unwrap();
     assert_eq!((at.seconds, at.nanos), (1_801_378_800, 500_000_000));
     assert_eq!(send.validity, Some(pbjson_types::Duration { seconds: 5400, nanos: 0 }));
+    let metadata: Vec<_> = send.metadata.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert_eq!((send.reference.as_deref(), metadata), (Some("order 7"), vec![("formula", "a=b"), ("shop", "athens")]));
 }
 
 #[tokio::test]
@@ -93,10 +100,22 @@ async fn list_asks_for_no_more_than_its_limit() {
     let pages = [page(&["a", "b"], "2"), page(&["c", "d"], "3")];
     let fake = Fake::start(Script { pages: pages.into(), ..Default::default() }).await;
 
-    let done = run(fake.addr, &["list", "--limit", "3", "--json"]).await;
+    #[rustfmt::skip]
+    let args = [
+        "list", "--limit", "3", "--json", "--reference", "order 7", "--provider-id", "p-1", "--error", "NO_REPORT",
+        "--after", "2027-01-31T09:00:00+02:00", "--before", "2027-02-01T09:00:00Z",
+    ];
+    let done = run(fake.addr, &args).await;
 
     assert_eq!((done.exit, done.json().len()), (Exit::Success, 3));
-    assert_eq!(fake.heard().lists.iter().map(|list| list.page_size).collect::<Vec<_>>(), [3, 1]);
+    let lists = fake.heard().lists;
+    assert_eq!(lists.iter().map(|list| list.page_size).collect::<Vec<_>>(), [3, 1]);
+    for list in lists {
+        let named = (list.reference.as_str(), list.provider_message_id.as_str(), list.error_code.as_str());
+        assert_eq!(named, ("order 7", "p-1", "NO_REPORT"));
+        let times = (list.created_after.unwrap().seconds, list.created_before.unwrap().seconds);
+        assert_eq!(times, (1_801_378_800, 1_801_472_400));
+    }
 }
 
 #[tokio::test]
@@ -105,4 +124,37 @@ async fn a_reader_that_has_seen_enough_is_no_error() {
     let (exit, err) = run_into_closed_pipe(fake.addr, &["list"]).await;
     assert_eq!((exit, err.as_str()), (Exit::Success, ""));
     assert_eq!(fake.heard().lists.len(), 1, "it reads no further pages");
+}
+
+#[tokio::test]
+async fn the_inbox_is_a_line_a_message_and_asks_for_what_the_options_say() {
+    let message = |id: &str, text: &str| InboundMessage {
+        id: id.into(),
+        number: "+306900000001".into(),
+        text: text.into(),
+        verdict: InboundVerdict::Stop.into(),
+        effect: InboundEffect::OptedOut.into(),
+        received_at: Some(pbjson_types::Timestamp { seconds: 1_800_000_000, nanos: 0 }),
+        ..InboundMessage::default()
+    };
+    let first = ListInboundResponse { messages: vec![message("i-1", "Stop")], next_page_token: "2".into() };
+    let last = ListInboundResponse { messages: vec![message("i-2", "STOP\nplease")], next_page_token: String::new() };
+    let fake = Fake::start(Script { inbox: [first, last].into(), ..Default::default() }).await;
+    #[rustfmt::skip]
+    let args = [
+        "inbox", "--from", "+306900000001", "--verdict", "perhaps-stop", "--after", "2027-01-31T09:00:00+02:00",
+        "--before", "2027-02-01T09:00:00Z",
+    ];
+    let done = run(fake.addr, &args).await;
+    assert_eq!((done.exit, done.err.as_str()), (Exit::Success, ""));
+    let lines: Vec<Vec<&str>> = done.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["i-1", "2027-01-15T08:00:00Z", "STOP", "OPTED_OUT", "+306900000001", "Stop"]);
+    assert_eq!(lines.len(), 2, "a text takes one line: {}", done.out);
+    let heard = fake.heard().inboxes;
+    assert_eq!(heard.iter().map(|list| list.page_token.as_str()).collect::<Vec<_>>(), ["", "2"]);
+    for list in heard {
+        assert_eq!((list.number.as_str(), list.verdict()), ("+306900000001", InboundVerdict::PerhapsStop));
+        let times = (list.received_after.unwrap().seconds, list.received_before.unwrap().seconds);
+        assert_eq!(times, (1_801_378_800, 1_801_472_400));
+    }
 }

@@ -19,7 +19,8 @@ fn heartbeat(token: &str) -> WatchMessagesResponse {
 
 fn change(token: &str, from: MessageStatus, to: MessageStatus, campaign_id: Option<i64>) -> WatchMessagesResponse {
     let at = Some(pbjson_types::Timestamp { seconds: 1_800_000_000, nanos: 5 });
-    let event = Event { id: format!("m-{token}"), campaign_id, from: from.into(), to: to.into(), at };
+    let event =
+        Event { id: format!("m-{token}"), campaign_id, from: from.into(), to: to.into(), at, ..Event::default() };
     WatchMessagesResponse { resume_token: token.to_owned(), event: Some(event) }
 }
 

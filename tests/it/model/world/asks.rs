@@ -5,7 +5,7 @@ use messaging::domain::ids::OwnerId;
 use messaging::domain::message::{Dispatch, Message};
 use messaging::domain::report::Form;
 use messaging::domain::status::Event;
-use messaging::service::{CreateCampaign, GivenRecipient, SendSingle};
+use messaging::service::{CreateCampaign, GivenRecipient, GivenTags, SendSingle};
 use messaging::store::{Job, Pick};
 
 use super::{World, caller, is_under_way, number};
@@ -36,6 +36,7 @@ impl World {
             dry_run: false,
             scheduled_at: later.map(|later| self.rig.clock.now() + later),
             validity: (brief && key.is_none()).then(|| SignedDuration::from_secs(60)),
+            tags: GivenTags::default(),
         };
         let sent = self.service.send_single(&caller(owner), request, Vec::new(), None).await;
         let Ok(sent) = sent else { return };
@@ -60,11 +61,12 @@ impl World {
             delivery_guarantee: if at_most_once { 2 } else { 1 },
             scheduled_at: None,
             validity: None,
+            tags: GivenTags::default(),
             idempotency_key: String::new(),
         };
         let id = self.service.create_campaign(&caller, new, Vec::new()).await.map_err(drop)?.id;
         let mut adding = self.service.add_recipients(&caller, id.0).await.map_err(drop)?;
-        let one = |n| GivenRecipient { destination: number(n), variables: Vec::new() };
+        let one = |n| GivenRecipient { destination: number(n), variables: Vec::new(), tags: GivenTags::default() };
         adding.push((0..recipients).map(one).collect()).await.map_err(drop)?;
         adding.finish().await.map_err(drop)?;
         // Whether or not the answer comes: what began has to end.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use messaging::domain::ids::MessageId;
 use messaging::domain::message::Dispatch;
-use messaging::service::SendSingle;
+use messaging::service::{GivenTags, SendSingle};
 use messaging::store::{Interruption, Point};
 
 use super::{World, caller, number, serve};
@@ -83,6 +83,7 @@ impl World {
                 dry_run: false,
                 scheduled_at: None,
                 validity: None,
+                tags: GivenTags::default(),
             };
             tokio::spawn(async move { dying.send_single(&caller, request, Vec::new(), None).await });
         }

@@ -1,0 +1,90 @@
+//! `inbox`: what recipients wrote.
+
+use pbjson_types::Timestamp;
+
+use super::connection::Connection;
+use super::failure::Failure;
+use super::output::{self, short, time};
+use super::send::moment;
+use super::text::plain;
+use super::{Console, Exit};
+use crate::proto::{InboundMessage, InboundVerdict, ListInboundRequest};
+
+/// The largest page to ask for.
+const PAGE: u32 = 200;
+
+/// List what recipients wrote.
+#[derive(clap::Args)]
+pub struct Inbox {
+    #[command(flatten)]
+    connection: Connection,
+    /// Only messages of this number
+    #[arg(long, value_name = "NUMBER")]
+    from: Option<String>,
+    /// Only messages with this verdict: stop, start, perhaps-stop or other
+    #[arg(long, value_parser = verdict)]
+    verdict: Option<InboundVerdict>,
+    /// Only messages that came at this time or later, for example 2027-01-31T09:00:00+02:00
+    #[arg(long, value_name = "RFC3339", value_parser = moment)]
+    after: Option<Timestamp>,
+    /// Only messages that came before this time
+    #[arg(long, value_name = "RFC3339", value_parser = moment)]
+    before: Option<Timestamp>,
+    /// How many at most; all unless told
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+}
+
+impl Inbox {
+    pub(super) async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
+        let mut client = self.connection.open(console.env).await?.inbound();
+        let mut request = ListInboundRequest {
+            number: self.from.unwrap_or_default(),
+            verdict: self.verdict.unwrap_or_default().into(),
+            received_after: self.after,
+            received_before: self.before,
+            ..ListInboundRequest::default()
+        };
+        let mut left = self.limit.unwrap_or(u32::MAX);
+        loop {
+            request.page_size = i32::try_from(left.min(PAGE)).unwrap_or(0);
+            let page = client.list_inbound(request.clone()).await?.into_inner();
+            for message in page.messages {
+                if self.connection.json {
+                    output::json(console.out, &message)?;
+                } else {
+                    line(console, &message)?;
+                }
+                left = left.saturating_sub(1);
+                if left == 0 {
+                    return Ok(Exit::Success);
+                }
+            }
+            if page.next_page_token.is_empty() {
+                return Ok(Exit::Success);
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+}
+
+/// One message on one line: when it came, what it asks for and did, who wrote, and its text.
+fn line(console: &mut Console<'_>, message: &InboundMessage) -> Result<(), Failure> {
+    let line = format!(
+        "{:<36}  {:<20}  {:<12}  {:<17}  {:<16}  {}",
+        plain(&message.id),
+        time(message.received_at.as_ref()),
+        short(message.verdict().as_str_name(), "INBOUND_VERDICT_"),
+        short(message.effect().as_str_name(), "INBOUND_EFFECT_"),
+        plain(&message.number),
+        plain(&message.text),
+    );
+    Ok(writeln!(console.out, "{}", line.trim_end())?)
+}
+
+fn verdict(text: &str) -> Result<InboundVerdict, String> {
+    let name = format!("INBOUND_VERDICT_{}", text.to_ascii_uppercase().replace('-', "_"));
+    InboundVerdict::from_str_name(&name)
+        .filter(|verdict| *verdict != InboundVerdict::Unspecified)
+        .ok_or_else(|| "is none of stop, start, perhaps-stop, other".to_owned())
+}

@@ -1,0 +1,24 @@
+//! `messaging.v1.InboundService`: thin methods over what the contract asks of the service.
+
+use tonic::{Request, Response, Status};
+
+use crate::contract::inbound;
+use crate::grpc::GrpcApi;
+use crate::proto::inbound_service_server::InboundService;
+use crate::proto::{GetInboundRequest, GetInboundResponse, ListInboundRequest, ListInboundResponse};
+
+#[tonic::async_trait]
+impl InboundService for GrpcApi {
+    async fn list_inbound(
+        &self,
+        request: Request<ListInboundRequest>,
+    ) -> Result<Response<ListInboundResponse>, Status> {
+        let (caller, call, request) = Self::enter(request)?;
+        call.answer(inbound::list_inbound(&self.service, &caller, request).await)
+    }
+
+    async fn get_inbound(&self, request: Request<GetInboundRequest>) -> Result<Response<GetInboundResponse>, Status> {
+        let (caller, call, request) = Self::enter(request)?;
+        call.answer(inbound::get_inbound(&self.service, &caller, request).await)
+    }
+}
