@@ -11,7 +11,7 @@ use crate::domain::tags::Reference;
 use crate::error::{Error, Resource, Violation};
 use crate::provider::Snapshot;
 use crate::service::Service;
-use crate::store::Filter;
+use crate::store::{Filter, LOOKED_THROUGH};
 
 /// Why a text is none of the provider's ids.
 const PROVIDER_ID: &str = "must be 1 to 128 letters, digits and . _ : = + ~ -";
@@ -78,8 +78,14 @@ impl Service {
         }
         let store = &self.inner.store;
         let _turn = self.inner.admission.list(caller.user).await;
-        let mut messages = store.messages(owner, &filter, behind.map(MessageId), page.limit()).await?;
-        let next_page_token = page.cut_by(&mut messages, bytes, |message| message.id.0.as_bytes().to_vec());
+        let behind = behind.map(MessageId);
+        let down_to = store.search_end(owner, &filter, behind, LOOKED_THROUGH).await?;
+        let filter = Filter { down_to, ..filter };
+        let mut messages = store.messages(owner, &filter, behind, page.limit()).await?;
+        let mut next_page_token = page.cut_by(&mut messages, bytes, |message| message.id.0.as_bytes().to_vec());
+        if let (true, Some(end)) = (next_page_token.is_empty(), down_to) {
+            next_page_token = page.token(end.0.as_bytes());
+        }
         Ok(MessagePage { messages, next_page_token })
     }
 
@@ -136,6 +142,7 @@ fn filter(request: &ListMessages, violations: &mut Vec<Violation>) -> Filter {
         error_code,
         after: request.created_after,
         before: request.created_before,
+        down_to: None,
     }
 }
 

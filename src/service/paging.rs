@@ -72,6 +72,11 @@ impl Paging {
         let fits = fits.count().max(1);
         records.truncate(fits.min(usize::try_from(self.size).unwrap_or(usize::MAX)));
         let last = records.last().filter(|_| read > records.len());
-        last.map_or_else(String::new, |last| self.seal.seal(&place(last)))
+        last.map_or_else(String::new, |last| self.token(&place(last)))
+    }
+
+    /// The token of a page that begins behind this place.
+    pub(super) fn token(&self, place: &[u8]) -> String {
+        self.seal.seal(place)
     }
 }

@@ -12,6 +12,7 @@ use crate::domain::phone::Msisdn;
 use crate::domain::status::EventKind;
 use crate::domain::tags::Reference;
 use crate::store::columns::{Guid, Instant};
+use crate::store::db::Db;
 use crate::store::prepared::Prepare as _;
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::events;
@@ -38,6 +39,16 @@ pub struct Filter {
     pub after: Option<Timestamp>,
     /// Only those accepted before this time.
     pub before: Option<Timestamp>,
+    /// Only this one and those after it.
+    pub down_to: Option<MessageId>,
+}
+
+impl Filter {
+    /// Whether it is one of the few kinds that each connection keeps a statement for.
+    fn is_usual(&self) -> bool {
+        let named = self.reference.is_some() || self.provider_id.is_some() || self.error_code.is_some();
+        !named && self.after.is_none() && self.before.is_none()
+    }
 }
 
 /// One thing that happened to a message.
@@ -95,6 +106,11 @@ impl Store {
     ) -> Result<Vec<Message>, Error> {
         let before = Guid(before.map_or(uuid::Uuid::max(), |id| id.0));
         let (filter, number) = (filter.clone(), number.map(str::to_owned));
+        let few = match self.db {
+            Db::Pg(_) => "status IN (6, 7, 8, 9)",
+            Db::Lite(_) => "status >= 6",
+        };
+        let usual = filter.is_usual();
         let rows: Vec<MessageRow> = run!(&self.db, |c| {
             let mut query = messages::table.filter(dsl::owner_id.eq(owner.0).and(dsl::id.lt(before))).into_boxed();
             if let Some(campaign) = filter.campaign {
@@ -102,10 +118,9 @@ impl Store {
             }
             if let Some(status) = filter.status {
                 query = match status {
-                    // In the words of the index that holds these few, on Postgres and on SQLite: whoever looks for them would read all
-                    // others.
+                    // In the words of the index that holds these few: whoever looks for them would read all others.
                     Status::Failed | Status::Unknown | Status::Cancelled | Status::Expired => {
-                        let words = format!("status IN (6, 7, 8, 9) AND status >= 6 AND status = {}", status as i16);
+                        let words = format!("{few} AND status = {}", status as i16);
                         query.filter(sql::<Bool>(&words))
                     }
                     _ => query.filter(dsl::status.eq(status as i16)),
@@ -134,7 +149,10 @@ impl Store {
                 query = query
                     .filter(dsl::id.lt(ceiling).and(dsl::created_at.lt(Instant(before.max(Timestamp::UNIX_EPOCH)))));
             }
-            query.order(dsl::id.desc()).limit(limit).select(MessageRow::as_select()).prepared().load(c).await?
+            if let Some(down_to) = filter.down_to {
+                query = query.filter(dsl::id.ge(Guid(down_to.0)));
+            }
+            query.order(dsl::id.desc()).limit(limit).select(MessageRow::as_select()).prepared_if(usual).load(c).await?
         });
         Ok(rows.into_iter().map(MessageRow::into_message).collect())
     }

@@ -20,6 +20,7 @@ on_both_databases![Rig::on =>
     filters_narrow_a_list,
     a_message_is_found_by_what_its_owner_or_the_provider_calls_it_and_by_what_went_wrong,
     a_list_of_a_time_begins_with_it_and_ends_before_the_next,
+    a_search_without_an_index_looks_through_so_many_a_page_and_misses_nothing,
 ];
 
 async fn paging_visits_every_message_once_even_of_one_moment(rig: Rig) {
@@ -151,5 +152,44 @@ async fn sqlite_reads_each_filter_by_an_index_of_its_own() {
     ] {
         let plan = sqlite_plan(&rig, filter);
         assert!(plan.contains(index), "{filter}: {plan}");
+    }
+}
+
+/// All that pages of ten find that look through so many messages each, and how many pages it took.
+async fn searched(rig: &Rig, owner: OwnerId, filter: &Filter, most: i64) -> (Vec<MessageId>, usize) {
+    let (mut seen, mut before, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let down_to = rig.store.search_end(owner, filter, before, most).await.unwrap();
+        let page = rig.store.messages(owner, &Filter { down_to, ..filter.clone() }, before, 10).await.unwrap();
+        pages += 1;
+        seen.extend(page.iter().map(|message| message.id));
+        let full = page.len() == 10;
+        before = if full { page.last().map(|last| last.id) } else { down_to };
+        if before.is_none() {
+            return (seen, pages);
+        }
+    }
+}
+
+async fn a_search_without_an_index_looks_through_so_many_a_page_and_misses_nothing(rig: Rig) {
+    let owner = rig.owner().await;
+    let campaign = rig.campaign(owner).await;
+    let mut sent = Vec::new();
+    for n in 0..4 {
+        rig.many(owner, 9).await;
+        rig.clock.advance(SignedDuration::from_millis(1));
+        sent.insert(0, rig.sent(owner, Some(campaign), &format!("p-{n}")).await.id);
+        rig.clock.advance(SignedDuration::from_millis(1));
+    }
+    let status = Some(Status::Sent);
+    let all = Filter { status, ..Filter::default() };
+    assert_eq!(searched(&rig, owner, &all, 7).await, (sent.clone(), 6), "five pages of seven, and the rest");
+    let in_campaign = Filter { campaign: Some(campaign), ..all.clone() };
+    assert_eq!(searched(&rig, owner, &in_campaign, 3).await, (sent.clone(), 2), "the campaign has four");
+    // What an index leads to is looked for in one go.
+    let troubled = Filter { status: Some(Status::Failed), ..all.clone() };
+    let named = Filter { destination: Some(Msisdn::from_stored("+306900000000".to_owned())), ..all };
+    for served in [Filter::default(), troubled, named] {
+        assert_eq!(rig.store.search_end(owner, &served, None, 1).await.unwrap(), None);
     }
 }
