@@ -13,7 +13,7 @@ use serde_json::json;
 use tonic::Request;
 use tonic::transport::Channel;
 
-use crate::client::{TEXT, Target};
+use crate::client::{CONNECTIONS, TEXT, Target};
 use crate::database::{Database, FillAs, Kind};
 use crate::process::{Peak, cpu, micros_each};
 use crate::program::Installation;
@@ -72,7 +72,7 @@ async fn one(kind: Kind, rows: u32, options: &Options, report: &mut Report) {
     let settings = reqwest::Client::new().put(format!("{}/sandbox/settings", sandbox.url("sandbox")));
     let changed = settings.json(&json!({"latency_ms": options.latency_ms})).send().await.unwrap();
     assert!(changed.status().is_success());
-    let target = Target { url: service.url("grpc"), token, campaign: None, keys: false };
+    let target = Target { url: service.url("grpc"), token, campaign: None, keys: false, connections: CONNECTIONS };
     let ways = [
         ("bulk", DeliveryGuarantee::AtLeastOnce, options.messages, Limit::AtLeast(5000.0), Limit::AtMost(150.0)),
         ("one by one", DeliveryGuarantee::AtMostOnce, options.one_by_one, Limit::None, Limit::None),

@@ -13,8 +13,8 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
-/// Over how many connections the calls go.
-const CONNECTIONS: usize = 4;
+/// Over how many connections the calls go, if nothing else is said.
+pub const CONNECTIONS: usize = 4;
 /// A text of one part, about as long as texts are.
 pub const TEXT: &str =
     "Your appointment is tomorrow at 10:30 in room 4. Reply STOP if you do not want these reminders.";
@@ -27,6 +27,8 @@ pub struct Target {
     pub campaign: Option<i64>,
     /// Give every call an idempotency key of its own.
     pub keys: bool,
+    /// Over how many connections the calls go.
+    pub connections: usize,
 }
 
 /// The result of a run.
@@ -84,7 +86,7 @@ impl Target {
     /// Makes `calls` calls, `in_flight` at a time. Ends early, with fewer, when the time is up.
     pub async fn send(&self, calls: u32, in_flight: usize, limit: Duration) -> Load {
         let mut channels = Vec::new();
-        for _ in 0..CONNECTIONS {
+        for _ in 0..self.connections {
             channels.push(self.channel().await);
         }
         let next = Arc::new(AtomicU32::new(0));

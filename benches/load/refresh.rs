@@ -11,7 +11,7 @@ use messaging::proto::{CreateCampaignRequest, RefreshStatusBulkRequest};
 use serde_json::json;
 use tonic::Request;
 
-use crate::client::{TEXT, Target};
+use crate::client::{CONNECTIONS, TEXT, Target};
 use crate::database::{Database, Kind};
 use crate::process::{Peak, cpu, micros_each};
 use crate::program::Installation;
@@ -64,7 +64,7 @@ async fn one(kind: Kind, options: &Options, report: &mut Report) {
     let sandbox = installation.sandbox();
     let token = installation.token();
     let service = installation.serve(&sandbox.url("sandbox"));
-    let mut target = Target { url: service.url("grpc"), token, campaign: None, keys: false };
+    let mut target = Target { url: service.url("grpc"), token, campaign: None, keys: false, connections: CONNECTIONS };
     target.campaign = Some(campaign(&target).await);
     let sent = target.send(options.messages, IN_FLIGHT, LIMIT).await;
     sent.check();

@@ -14,7 +14,7 @@ use tonic::Request;
 use tonic::transport::Channel;
 
 use crate::Databases;
-use crate::client::{Load, TEXT, Target, destination, histogram};
+use crate::client::{CONNECTIONS, Load, TEXT, Target, destination, histogram};
 use crate::database::{Database, Kind};
 use crate::process::{cpu, micros_each};
 use crate::program::{Installation, Running};
@@ -114,7 +114,7 @@ async fn one(kind: Kind, options: &Options, report: &mut Report) {
 
 impl Caller {
     async fn new(service: &Running, token: String) -> Self {
-        let target = Target { url: service.url("grpc"), token, campaign: None, keys: false };
+        let target = Target { url: service.url("grpc"), token, campaign: None, keys: false, connections: CONNECTIONS };
         let sent = target.send_one(0).await.expect("the first message is sent");
         let mut channels = Vec::new();
         for _ in 0..4 {

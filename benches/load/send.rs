@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::client::{Load, Target};
+use crate::client::{CONNECTIONS, Load, Target};
 use crate::database::{Database, Kind};
 use crate::floors::{self, Floor};
 use crate::process::{Peak, cpu, micros_each};
@@ -23,6 +23,9 @@ pub struct Options {
     /// How many calls are in flight
     #[arg(long, default_value_t = IN_FLIGHT)]
     in_flight: usize,
+    /// Over how many connections they go; as many as are in flight is what a connection for each caller costs
+    #[arg(long, default_value_t = CONNECTIONS, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    connections: usize,
     /// Give every call an idempotency key of its own
     #[arg(long)]
     keys: bool,
@@ -35,7 +38,7 @@ const LIMIT: Duration = Duration::from_mins(1);
 
 impl Options {
     pub fn new(database: Databases) -> Self {
-        Self { database, calls: CALLS, in_flight: IN_FLIGHT, keys: false }
+        Self { database, calls: CALLS, in_flight: IN_FLIGHT, connections: CONNECTIONS, keys: false }
     }
 }
 
@@ -51,7 +54,13 @@ async fn one(kind: Kind, options: &Options, report: &mut Report) {
     let sandbox = installation.sandbox();
     let token = installation.token();
     let service = installation.serve(&sandbox.url("sandbox"));
-    let target = Target { url: service.url("grpc"), token, campaign: None, keys: options.keys };
+    let target = Target {
+        url: service.url("grpc"),
+        token,
+        campaign: None,
+        keys: options.keys,
+        connections: options.connections,
+    };
     let answer = target.send_one(0).await.expect("the first message is sent");
 
     target.send(options.calls / 10, options.in_flight, LIMIT).await.check();
