@@ -18,6 +18,7 @@ mod reports;
 mod retention;
 mod setup;
 mod spend;
+mod sqlite;
 mod timers;
 mod transaction;
 mod trouble;

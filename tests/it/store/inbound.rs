@@ -1,6 +1,5 @@
 //! STOP and START of one number: what came last counts, whoever reads it and when.
 
-use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
 use jiff::{SignedDuration, Timestamp};
 use messaging::domain::ids::OwnerId;
 use messaging::domain::keyword::{Effect, Keywords, Verdict};
@@ -9,6 +8,7 @@ use messaging::domain::report::Form;
 use messaging::domain::sender::SenderId;
 use messaging::store::{InboundFilter, Store};
 
+use crate::store::sqlite::plan;
 use crate::support::database::on_both_databases;
 use crate::support::postgres::connect;
 use crate::support::store::{Rig, eventually, nobody_else_is_connected};
@@ -98,21 +98,6 @@ async fn a_number_that_was_written_with_spaces_is_erased_as_well(rig: Rig) {
     assert_eq!(rig.count("inbound").await, 0);
 }
 
-/// The plan of SQLite for a page of a list with this filter.
-fn sqlite_plan(rig: &Rig, filter: &str) -> String {
-    #[derive(diesel::QueryableByName)]
-    struct Step {
-        #[diesel(sql_type = diesel::sql_types::Text)]
-        detail: String,
-    }
-    let mut connection = SqliteConnection::establish(&rig.address).unwrap();
-    let plan = format!(
-        "EXPLAIN QUERY PLAN SELECT * FROM inbound WHERE owner_id = 1 AND id < x'ff' {filter} ORDER BY id DESC LIMIT 50"
-    );
-    let steps: Vec<Step> = diesel::sql_query(plan).load(&mut connection).unwrap();
-    steps.into_iter().map(|step| step.detail).collect::<Vec<_>>().join("; ")
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sqlite_reads_each_list_by_an_index_of_its_own() {
     let rig = Rig::sqlite().await;
@@ -122,7 +107,7 @@ async fn sqlite_reads_each_list_by_an_index_of_its_own() {
         ("AND verdict = 1", "inbound_verdict (owner_id=? AND verdict=? AND id<?)"),
         ("AND id >= x'00' AND received_at >= 7", "inbound_owner (owner_id=? AND id>? AND id<?)"),
     ] {
-        let plan = sqlite_plan(&rig, filter);
+        let plan = plan(&rig, "inbound", filter);
         assert!(plan.contains(index), "{filter}: {plan}");
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
 use jiff::{SignedDuration, Timestamp};
 use messaging::domain::ids::{MessageId, OwnerId};
 use messaging::domain::message::{Guarantee, Message, Status};
@@ -10,8 +9,9 @@ use messaging::domain::phone::Msisdn;
 use messaging::domain::tags::{Reference, Tags};
 use messaging::store::Filter;
 
+use crate::store::sqlite::plan;
 use crate::support::database::on_both_databases;
-use crate::support::messages::queued;
+use crate::support::messages::{queued, start};
 use crate::support::outcomes::rejected;
 use crate::support::store::{Rig, provider_id};
 
@@ -125,32 +125,17 @@ async fn a_list_of_a_time_begins_with_it_and_ends_before_the_next(rig: Rig) {
     assert_eq!(found(&rig, owner, ever).await.len(), 7);
 }
 
-/// The plan of SQLite for a page of a list with this filter.
-fn sqlite_plan(rig: &Rig, filter: &str) -> String {
-    #[derive(diesel::QueryableByName)]
-    struct Step {
-        #[diesel(sql_type = diesel::sql_types::Text)]
-        detail: String,
-    }
-    let mut connection = SqliteConnection::establish(&rig.address).unwrap();
-    let plan = format!(
-        "EXPLAIN QUERY PLAN SELECT * FROM messages WHERE owner_id = 1 AND id < x'ff' AND {filter} ORDER BY id DESC LIMIT 50"
-    );
-    let steps: Vec<Step> = diesel::sql_query(plan).load(&mut connection).unwrap();
-    steps.into_iter().map(|step| step.detail).collect::<Vec<_>>().join("; ")
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sqlite_reads_each_filter_by_an_index_of_its_own() {
     let rig = Rig::sqlite().await;
     for (filter, index) in [
-        ("reference = 'a'", "messages_reference (owner_id=? AND reference=? AND id<?)"),
-        ("reference = 'a' AND status = 4", "messages_reference (owner_id=? AND reference=? AND id<?)"),
-        ("error_code = 'A'", "messages_error_code (owner_id=? AND error_code=? AND id<?)"),
-        ("provider_message_id = 'p'", "messages_provider (provider_message_id=? AND owner_id=?"),
-        ("id >= x'00' AND created_at >= 7", "messages_owner (owner_id=? AND id>? AND id<?)"),
+        ("AND reference = 'a'", "messages_reference (owner_id=? AND reference=? AND id<?)"),
+        ("AND reference = 'a' AND status = 4", "messages_reference (owner_id=? AND reference=? AND id<?)"),
+        ("AND error_code = 'A'", "messages_error_code (owner_id=? AND error_code=? AND id<?)"),
+        ("AND provider_message_id = 'p'", "messages_provider (provider_message_id=? AND owner_id=?"),
+        ("AND id >= x'00' AND created_at >= 7", "messages_owner (owner_id=? AND id>? AND id<?)"),
     ] {
-        let plan = sqlite_plan(&rig, filter);
+        let plan = plan(&rig, "messages", filter);
         assert!(plan.contains(index), "{filter}: {plan}");
     }
 }
@@ -186,10 +171,26 @@ async fn a_search_without_an_index_looks_through_so_many_a_page_and_misses_nothi
     assert_eq!(searched(&rig, owner, &all, 7).await, (sent.clone(), 6), "five pages of seven, and the rest");
     let in_campaign = Filter { campaign: Some(campaign), ..all.clone() };
     assert_eq!(searched(&rig, owner, &in_campaign, 3).await, (sent.clone(), 2), "the campaign has four");
-    // What an index leads to is looked for in one go.
-    let troubled = Filter { status: Some(Status::Failed), ..all.clone() };
-    let named = Filter { destination: Some(Msisdn::from_stored("+306900000000".to_owned())), ..all };
-    for served in [Filter::default(), troubled, named] {
+    // A time bounds the search as it bounds the list: behind it, nothing is looked through.
+    let middle = start().checked_add(SignedDuration::from_millis(4)).unwrap();
+    let late = Filter { after: Some(middle), ..all.clone() };
+    assert_eq!(
+        searched(&rig, owner, &late, 7).await,
+        (sent[..2].to_vec(), 3),
+        "two pages of seven, and the rest of twenty"
+    );
+    // Two conditions at once have no index together, whichever they are: nobody has a million read for nothing.
+    let number = Some(Msisdn::from_stored("+306900000000".to_owned()));
+    let to_it = Filter { destination: number.clone(), ..Filter::default() };
+    let one = rig.store.messages(owner, &Filter::default(), None, 1).await.unwrap().remove(0);
+    let to_one = Filter { destination: Some(one.destination), ..Filter::default() };
+    for of_two in [Filter { status, ..to_one.clone() }, Filter { campaign: Some(campaign), ..to_one.clone() }] {
+        assert!(rig.store.search_end(owner, &of_two, None, 1).await.unwrap().is_some());
+    }
+    // To what an index leads alone, all is looked at in one go.
+    let failed = Filter { status: Some(Status::Failed), ..Filter::default() };
+    let in_campaign = Filter { campaign: Some(campaign), ..Filter::default() };
+    for served in [Filter::default(), failed, to_it, in_campaign] {
         assert_eq!(rig.store.search_end(owner, &served, None, 1).await.unwrap(), None);
     }
 }
