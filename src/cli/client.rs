@@ -7,6 +7,7 @@ mod failure;
 mod inbox;
 mod messages;
 mod output;
+mod pages;
 mod refresh;
 mod send;
 mod text;

@@ -4,14 +4,12 @@ use pbjson_types::Timestamp;
 
 use super::connection::Connection;
 use super::failure::Failure;
-use super::output::{self, short, time};
+use super::output::{short, time};
+use super::pages::Pages;
 use super::send::moment;
 use super::text::plain;
 use super::{Console, Exit};
 use crate::proto::{InboundMessage, InboundVerdict, ListInboundRequest};
-
-/// The largest page to ask for.
-const PAGE: u32 = 200;
 
 /// List what recipients wrote.
 #[derive(clap::Args)]
@@ -45,26 +43,13 @@ impl Inbox {
             received_before: self.before,
             ..ListInboundRequest::default()
         };
-        let mut left = self.limit.unwrap_or(u32::MAX);
-        loop {
-            request.page_size = i32::try_from(left.min(PAGE)).unwrap_or(0);
+        let pages = Pages { limit: self.limit, json: self.connection.json };
+        let ask = async |page_size, page_token| {
+            (request.page_size, request.page_token) = (page_size, page_token);
             let page = client.list_inbound(request.clone()).await?.into_inner();
-            for message in page.messages {
-                if self.connection.json {
-                    output::json(console.out, &message)?;
-                } else {
-                    line(console, &message)?;
-                }
-                left = left.saturating_sub(1);
-                if left == 0 {
-                    return Ok(Exit::Success);
-                }
-            }
-            if page.next_page_token.is_empty() {
-                return Ok(Exit::Success);
-            }
-            request.page_token = page.next_page_token;
-        }
+            Ok((page.messages, page.next_page_token))
+        };
+        pages.show(console, ask, line).await
     }
 }
 

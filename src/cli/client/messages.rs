@@ -5,6 +5,7 @@ use pbjson_types::Timestamp;
 use super::connection::Connection;
 use super::failure::Failure;
 use super::output::{self, held, rows, short, time};
+use super::pages::Pages;
 use super::send::moment;
 use super::text::plain;
 use super::{Console, Exit};
@@ -12,9 +13,6 @@ use crate::proto::{
     self, ExplainMessageRequest, GetMessageRequest, GetMessageStatusRequest, GetMessageStatusResponse,
     ListMessagesRequest, MessageStatus,
 };
-
-/// The largest page to ask for: with the longest texts it stays below the 4 MiB that gRPC takes in one answer.
-const PAGE: u32 = 200;
 
 /// Ask the provider about one message.
 #[derive(clap::Args)]
@@ -123,26 +121,13 @@ impl List {
             created_before: self.before,
             ..ListMessagesRequest::default()
         };
-        let mut left = self.limit.unwrap_or(u32::MAX);
-        loop {
-            request.page_size = i32::try_from(left.min(PAGE)).unwrap_or(0);
+        let pages = Pages { limit: self.limit, json: self.connection.json };
+        let ask = async |page_size, page_token| {
+            (request.page_size, request.page_token) = (page_size, page_token);
             let page = client.list_messages(request.clone()).await?.into_inner();
-            for message in page.messages {
-                if self.connection.json {
-                    output::json(console.out, &message)?;
-                } else {
-                    line(console, &message)?;
-                }
-                left = left.saturating_sub(1);
-                if left == 0 {
-                    return Ok(Exit::Success);
-                }
-            }
-            if page.next_page_token.is_empty() {
-                return Ok(Exit::Success);
-            }
-            request.page_token = page.next_page_token;
-        }
+            Ok((page.messages, page.next_page_token))
+        };
+        pages.show(console, ask, line).await
     }
 }
 
