@@ -3,13 +3,14 @@
 use prost::Message as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "messaging/v1/options.proto",
     "messaging/v1/message.proto",
     "messaging/v1/messaging.proto",
     "messaging/v1/campaign.proto",
     "messaging/v1/inbound.proto",
     "messaging/v1/admin.proto",
+    "messaging/v1/webhooks.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -11,6 +11,7 @@ use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
 use crate::config::{Config, Error, Spooling, variables as var};
 use crate::provider::mitto::Mitto;
+use crate::receiver::http::Http;
 use crate::service::{Parts, Service, Settings, Watching};
 use crate::spool::Spool;
 use crate::store::{self, Store};
@@ -38,6 +39,8 @@ pub async fn build(config: &Config) -> Result<Service, Error> {
     let store = Store::open(&config.database, clock.clone(), true).await.map_err(|e| database_error(&e))?;
     let spool = config.spool.as_ref().map(open_spool).transpose()?.flatten();
     let provider = Mitto::new(config.provider.mitto.clone()).map_err(|e| var::MITTO_API_BASE.error(e))?;
+    let receiver = Http::new(config.hooks.nets.clone())
+        .map_err(|e| var::HOOK_NETS.error(format_args!("cannot be used: {}", e.without_url())))?;
     Ok(Service::new(Parts {
         store,
         provider: Arc::new(provider),
@@ -45,6 +48,7 @@ pub async fn build(config: &Config) -> Result<Service, Error> {
         clock,
         random: Arc::new(|| rand::rng().random()),
         spool,
+        receiver: Arc::new(receiver),
         settings: Settings {
             default_sender: config.provider.sender.clone(),
             traffic_account_id: config.provider.traffic_account_id.clone(),
@@ -62,6 +66,7 @@ pub async fn build(config: &Config) -> Result<Service, Error> {
             user_ttl: USER_TTL,
             credentials_again: CREDENTIALS_AGAIN,
             webhooks: config.webhooks.clone(),
+            hooks: config.hooks.clone(),
             watching: Watching::default(),
             admission: config.admission.clone(),
             retention: config.retention,

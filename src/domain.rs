@@ -32,3 +32,4 @@ pub mod status;
 pub mod tags;
 pub mod template;
 pub mod text;
+pub mod webhook;

@@ -35,6 +35,8 @@ pub enum Resource {
     User,
     /// A message from a recipient.
     Inbound,
+    /// A webhook endpoint.
+    Endpoint,
 }
 
 /// Why the service does not do what it was asked.
@@ -131,6 +133,7 @@ impl Error {
             Self::NotFound(Resource::Campaign, _) => "CAMPAIGN_NOT_FOUND",
             Self::NotFound(Resource::User, _) => "USER_NOT_FOUND",
             Self::NotFound(Resource::Inbound, _) => "INBOUND_NOT_FOUND",
+            Self::NotFound(Resource::Endpoint, _) => "ENDPOINT_NOT_FOUND",
             Self::Precondition { reason, .. }
             | Self::Unavailable { reason, .. }
             | Self::Exhausted { reason, .. }
@@ -164,6 +167,7 @@ impl Error {
             Self::NotFound(Resource::Campaign, id) => format!("Campaign not found: {id}"),
             Self::NotFound(Resource::User, id) => format!("User not found: {id}"),
             Self::NotFound(Resource::Inbound, id) => format!("Inbound message not found: {id}"),
+            Self::NotFound(Resource::Endpoint, id) => format!("Webhook endpoint not found: {id}"),
             Self::Precondition { message, .. } => message.clone(),
             Self::KeyReused => "The idempotency key was used with other content".to_owned(),
             Self::InFlight => "The first call with this idempotency key is still at work".to_owned(),

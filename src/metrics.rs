@@ -26,9 +26,10 @@ use crate::admission::Quota;
 use crate::domain::gate::Holding;
 use crate::domain::message::{Dispatch, Lane, Status};
 use crate::domain::spend::Limit;
+use crate::domain::webhook::health as webhook;
 use labels::{
     Answer, Flight, OfCall, OfConnection, OfErased, OfFlight, OfGate, OfInbound, OfLane, OfLimit, OfLoop, OfMethod,
-    OfPoll, OfPost, OfProviderCall, OfQuota, OfReport, OfRequest, OfRoute, OfSend, OfState, OfTimer, Use,
+    OfPoll, OfPost, OfProviderCall, OfQuota, OfReport, OfRequest, OfRoute, OfSend, OfState, OfTimer, OfWebhook, Use,
 };
 
 /// The media type of [`Metrics::render`].
@@ -70,6 +71,11 @@ struct Inner {
     waiting: Family<OfLane, Gauge>,
     oldest: Family<OfLane, Gauge<f64, AtomicU64>>,
     states: Family<OfState, Gauge>,
+    webhook_calls: Family<OfWebhook, Counter>,
+    webhook_seconds: Histogram,
+    webhook_lag: Histogram,
+    webhook_given_up: Counter,
+    webhook_cursors: Gauge,
     batches: Gauge,
     writes: Gauge,
     connections: Family<OfConnection, Gauge>,
@@ -114,6 +120,11 @@ impl Default for Metrics {
             waiting: Family::default(),
             oldest: Family::default(),
             states: Family::default(),
+            webhook_calls: Family::default(),
+            webhook_seconds: seconds(),
+            webhook_lag: Histogram::new(exponential_buckets(0.01, 2.0, 20)),
+            webhook_given_up: Counter::default(),
+            webhook_cursors: Gauge::default(),
             batches: Gauge::default(),
             writes: Gauge::default(),
             connections: Family::default(),
@@ -175,6 +186,8 @@ impl Inner {
             self.oldest.clone(),
         );
         r.register("messages_in_state", "Messages that wait for time or an operator, by state", self.states.clone());
+        self.register_endpoints();
+        let r = &mut self.registry;
         r.register("writer_batches", "Transactions of the group commit since the start", self.batches.clone());
         r.register("writer_writes", "Writes that they held", self.writes.clone());
         r.register("loop_panics", "Panics in the background, by loop; it goes on", self.panics.clone());
@@ -184,6 +197,19 @@ impl Inner {
             self.loop_ages.clone(),
         );
         r.register("database_connections", "Connections of the pool, by use", self.connections.clone());
+    }
+
+    fn register_endpoints(&mut self) {
+        let r = &mut self.registry;
+        r.register("endpoint_calls", "Calls to webhook endpoints, by outcome", self.webhook_calls.clone());
+        r.register("endpoint_seconds", "How long calls to webhook endpoints took", self.webhook_seconds.clone());
+        r.register(
+            "endpoint_lag_seconds",
+            "From a change to when a webhook endpoint had taken it, of each event",
+            self.webhook_lag.clone(),
+        );
+        r.register("endpoint_events_given_up", "Events that endpoints did not take", self.webhook_given_up.clone());
+        r.register("endpoint_cursors", "Webhook cursors that this process holds", self.webhook_cursors.clone());
     }
 }
 
@@ -204,6 +230,8 @@ pub struct Reading {
     pub in_flight: (i64, i64),
     /// How many streams of `WatchMessages` are open.
     pub watches: i64,
+    /// How many webhook cursors this process holds.
+    pub cursors: i64,
     /// How much of each quota callers have in hand.
     pub shares: Vec<(Quota, i64)>,
 }
@@ -295,6 +323,22 @@ impl Metrics {
         self.inner.over_limit.get_or_create(&OfLimit { limit }).inc();
     }
 
+    /// A call to a webhook endpoint ended.
+    pub fn webhook_call(&self, outcome: webhook::Outcome, took: Duration) {
+        self.inner.webhook_calls.get_or_create(&OfWebhook { outcome }).inc();
+        self.inner.webhook_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A webhook endpoint took an event, so long after it happened.
+    pub fn webhook_taken(&self, lag: Duration) {
+        self.inner.webhook_lag.observe(lag.as_secs_f64());
+    }
+
+    /// An event was given up.
+    pub fn webhook_given_up(&self) {
+        self.inner.webhook_given_up.inc();
+    }
+
     /// So many of these were erased because of their age.
     pub fn erased(&self, what: ErasedKind, n: usize) {
         if n > 0 {
@@ -351,6 +395,7 @@ impl Metrics {
             inner.loop_ages.get_or_create(&OfLoop { r#loop: which }).set(age.as_secs_f64());
         }
         inner.watches.set(reading.watches);
+        inner.webhook_cursors.set(reading.cursors);
         for (quota, taken) in &reading.shares {
             inner.shares.get_or_create(&OfQuota { quota: *quota }).set(*taken);
         }

@@ -23,6 +23,7 @@ mod stream_urls;
 mod tags;
 mod timers;
 mod watch_messages;
+mod webhooks;
 
 use std::fmt;
 use std::sync::Arc;
@@ -44,11 +45,17 @@ pub use send::{SendSingle, Sent, is_account};
 pub use stream_urls::{OpenedStream, StreamGrant};
 pub use tags::GivenTags;
 pub use watch_messages::{MessageWatch, WatchMessages, Watched, WatchedChange, Watching};
+pub use webhooks::{
+    CreateEndpoint, DeliveryPage, EndpointPage, GivenCalling, GivenStart, ListDeliveries, ListEndpoints, ReplayEvents,
+    Rotated, Stands, UpdateEndpoint,
+};
 
 /// The provider's live view, for the APIs, which never see the provider.
 pub use crate::provider::Snapshot;
 /// An entry of an owner's list, an act, a post and what came in, for the APIs, which never see the store.
-pub use crate::store::{Audited, OptOut, OptOutSource, Received, SignedPost};
+pub use crate::store::{
+    Audited, Endpoint, EndpointStanding, Exception, ExceptionState, OptOut, OptOutSource, Received, SignedPost,
+};
 
 use secrecy::SecretString;
 
@@ -60,12 +67,17 @@ use crate::domain::keyword::Keywords;
 use crate::domain::rate::Rate;
 use crate::domain::retention::Retention;
 use crate::domain::sender::SenderId;
+use crate::domain::webhook::address::Nets;
+use crate::domain::webhook::secret::HookKeys;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::provider::Provider;
+use crate::receiver::Receiver;
 use crate::sender::{self, Random, Sender};
 use crate::spool::Spool;
 use crate::store::Store;
+use crate::tail::Tail;
+use crate::webhooks::{self as delivering, Webhooks};
 
 /// How the service behaves.
 #[derive(Debug, Clone)]
@@ -102,7 +114,9 @@ pub struct Settings {
     /// How often it is asked of a stream whether its caller's credentials still count.
     pub credentials_again: Duration,
     /// The provider's posts, and how they are told from others'.
-    pub webhooks: Webhooks,
+    pub webhooks: ProviderPosts,
+    /// Owners' webhook endpoints.
+    pub hooks: Hooks,
     /// How streams of changes are bounded.
     pub watching: Watching,
     /// How much there is for those who call.
@@ -131,11 +145,20 @@ impl Settings {
 
 /// The provider's posts that are taken here.
 #[derive(Debug, Clone, Default)]
-pub struct Webhooks {
+pub struct ProviderPosts {
     /// The secrets, each a token and a key (`WEBHOOK_SECRET`); without one nothing is taken.
     pub secrets: Vec<SecretString>,
     /// The words by which recipients ask for no more messages (`STOP_WORDS` are added to the usual ones).
     pub keywords: Keywords,
+}
+
+/// Owners' webhook endpoints.
+#[derive(Debug, Clone, Default)]
+pub struct Hooks {
+    /// The keys that their secrets are derived from (`HOOK_KEY`); without one no endpoint can be made.
+    pub keys: HookKeys,
+    /// The operator's own nets, which may be called besides public addresses (`HOOK_NETS`).
+    pub nets: Nets,
 }
 
 /// The parts of the service.
@@ -154,6 +177,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Where answers wait for a database that is away, should the process not live to see it.
     pub spool: Option<Spool>,
+    /// Calls owners' receivers.
+    pub receiver: Arc<dyn Receiver>,
 }
 
 /// The service. Cheap to clone.
@@ -190,8 +215,12 @@ struct Inner {
     told_of: audit::ToldOf,
     /// The shares of those who call.
     admission: Admission,
-    /// Where streams of changes meet the tail of the journal.
-    hub: Arc<watch_messages::Hub>,
+    /// The tail of the journal, which streams of changes follow.
+    tail: Tail,
+    /// Delivers events to webhook endpoints.
+    webhooks: Webhooks,
+    /// Held by every stream of changes, to count them.
+    watches: Arc<()>,
 }
 
 impl fmt::Debug for Service {
@@ -204,14 +233,14 @@ impl Service {
     /// The service over its parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, provider, tokens, clock, random, settings, spool } = parts;
+        let Parts { store, provider, tokens, clock, random, settings, spool, receiver } = parts;
         let (metrics, lifecycle) = (Metrics::default(), Lifecycle::default());
         let (users, stats) = (Users::new(store.clone(), settings.user_ttl), CampaignStats::new(store.clone()));
         let sender = Sender::new(sender::Parts {
             store: store.clone(),
             provider: provider.clone(),
             clock: clock.clone(),
-            random,
+            random: random.clone(),
             settings: settings.of_sender(),
             metrics: metrics.clone(),
             users: users.clone(),
@@ -219,18 +248,25 @@ impl Service {
             lifecycle: lifecycle.clone(),
             spool,
         });
-        let hub = watch_messages::Hub::new(
-            store.clone(),
-            clock.clone(),
-            settings.watching.clone(),
-            lifecycle.clone(),
-            metrics.clone(),
-        );
+        let tail = Tail::new(store.clone(), metrics.clone());
+        let webhooks = Webhooks::new(delivering::Parts {
+            store: store.clone(),
+            receiver,
+            tail: tail.clone(),
+            clock: clock.clone(),
+            random,
+            keys: settings.hooks.keys.clone(),
+            metrics: metrics.clone(),
+            lifecycle: lifecycle.clone(),
+            holder: sender.holder(),
+        });
         let inner = Inner {
             admission: Admission::new(&settings.admission),
             keys: access::KnownKeys::default(),
             told_of: audit::ToldOf::default(),
-            hub,
+            tail,
+            webhooks,
+            watches: Arc::default(),
             store,
             provider,
             tokens,
@@ -271,6 +307,12 @@ impl Service {
     #[must_use]
     pub fn sender(&self) -> &Sender {
         &self.inner.sender
+    }
+
+    /// The engine that delivers events to webhook endpoints.
+    #[must_use]
+    pub fn webhooks(&self) -> &Webhooks {
+        &self.inner.webhooks
     }
 
     /// From here on nothing new is begun, streams end, and what is claimed is given back instead of sent.

@@ -49,6 +49,7 @@ mod url;
 mod user_limits;
 mod users;
 mod wake;
+mod webhooks;
 mod writer;
 mod writes;
 
@@ -80,6 +81,10 @@ pub use transition::{Job, Moved, Pick};
 pub use url::{Config, Url};
 pub use users::User;
 pub use wake::Topic;
+pub use webhooks::{
+    Cursor, Endpoint, EndpointChange, EndpointStanding, EventFacts, Exception, ExceptionState, Held, NewEndpoint,
+    NewException, Progress, Renewed, SecretOf, Settled, Start,
+};
 
 use crate::clock::{self, Clock, Seen};
 use crate::domain::audit::Actor;

@@ -26,6 +26,8 @@ const REPORTS: Duration = Duration::from_secs(1);
 const TIMERS: Duration = Duration::from_secs(1);
 /// How often messages that nobody reported on are polled.
 const POLLS: Duration = Duration::from_secs(1);
+/// How often the cursors of webhook endpoints are kept, and those looked for that nobody holds.
+const WEBHOOKS: Duration = Duration::from_secs(1);
 /// How often it is looked whether something is older than it is to be kept.
 const RETENTION: Duration = Duration::from_secs(10);
 /// How often maintenance runs.
@@ -115,6 +117,11 @@ impl Worker {
             worker.repeat((POLL, false), Loop::Campaigns, move || {
                 let s = s.clone();
                 async move { s.reconcile_campaigns().await.map(Next::if_any) }
+            });
+            let s = service.webhooks().clone();
+            worker.repeat((WEBHOOKS, false), Loop::Webhooks, move || {
+                let s = s.clone();
+                async move { s.look().await.map(|more| if more { Next::AtOnce } else { Next::Later }) }
             });
         }
         let s = service.clone();
@@ -221,6 +228,7 @@ impl Worker {
         self.service.stop_sending();
         self.tasks.close();
         self.tasks.wait().await;
+        self.service.webhooks().leave().await;
         Box::pin(self.service.leave()).await;
     }
 }

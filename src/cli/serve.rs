@@ -135,9 +135,12 @@ pub(super) fn sandbox_env(env: Env) -> Result<Env, config::Error> {
     let secret = kept_secret(&dir.join("sandbox-jwt-secret")).map_err(|e| cannot(&e))?;
     let pseudonyms = kept_secret(&dir.join("sandbox-pseudonym-key")).map_err(|e| cannot(&e))?;
     let webhooks = kept_secret(&dir.join("sandbox-webhook-secret")).map_err(|e| cannot(&e))?;
+    let hooks = kept_secret(&dir.join("sandbox-hook-key")).map_err(|e| cannot(&e))?;
     let database = format!("sqlite://{}", dir.join("sandbox.db").display());
     let env = env.or(&var::DATABASE_URL, database).or(&var::JWT_SECRET, secret).or(&var::MITTO_SENDER, DEMO_SENDER);
     let env = env.or(&var::WEBHOOK_SECRET, webhooks).or(&var::PSEUDONYM_KEY, pseudonyms);
+    // Whoever tries it has a receiver on the same machine.
+    let env = env.or(&var::HOOK_KEY, hooks).or(&var::HOOK_NETS, "127.0.0.0/8,::1");
     let account = env.get(&var::MITTO_TRAFFIC_ACCOUNT_ID).unwrap_or(DEMO_ACCOUNT).to_owned();
     // Never the real provider's key: what is sent here must not be able to leave the machine.
     Ok(env.or(&var::SMS_TRAFFIC_ACCOUNT_ID, account).with(&var::MITTO_API_KEY, "sandbox-key".to_owned()))

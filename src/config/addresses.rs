@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::config::values::listed;
 use crate::config::variable::Values;
+use crate::domain::webhook::address::Nets;
 use crate::store;
 
 /// An IP address with a port.
@@ -24,6 +25,24 @@ pub struct Origins;
 /// A database's URL.
 #[derive(Debug, Clone, Copy)]
 pub struct Database;
+
+/// Nets of the operator's own.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnNets;
+
+impl Values for OwnNets {
+    type Value = Nets;
+
+    fn shape(&self) -> String {
+        "nets or addresses, separated by commas".to_owned()
+    }
+
+    fn read(&self, text: &str) -> Result<Nets, String> {
+        Nets::parse(text.split(',')).ok_or_else(|| {
+            "must be nets such as 10.1.0.0/16, separated by commas; links, groups of hosts and addresses of IPv4 in IPv6 are never called".to_owned()
+        })
+    }
+}
 
 impl Values for Address {
     type Value = SocketAddr;

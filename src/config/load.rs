@@ -13,8 +13,9 @@ use crate::config::{Config, Env, Error, Grpc, Http, Provider, Spooling, TlsFiles
 use crate::domain::keyword::Keywords;
 use crate::domain::rate::Rate;
 use crate::domain::retention::Retention;
+use crate::domain::webhook::secret::HookKeys;
 use crate::provider::mitto;
-use crate::service::Webhooks;
+use crate::service::{Hooks, ProviderPosts};
 use crate::store;
 
 /// By how much a lease has to outlive a provider call: for the commits around it, and for the reaper's patience.
@@ -42,7 +43,11 @@ impl Config {
             http,
             origins: var::CORS_ALLOWLIST.read(env)?.unwrap_or_default(),
             tokens: tokens(env)?,
-            webhooks: Webhooks {
+            hooks: Hooks {
+                keys: HookKeys::new(var::HOOK_KEY.read(env)?.unwrap_or_default()),
+                nets: var::HOOK_NETS.read(env)?.unwrap_or_default(),
+            },
+            webhooks: ProviderPosts {
                 secrets: var::WEBHOOK_SECRET.read(env)?.unwrap_or_default(),
                 keywords: Keywords::with(&var::STOP_WORDS.read(env)?.unwrap_or_default()),
             },

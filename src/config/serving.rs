@@ -12,7 +12,7 @@ use crate::domain::rate::Rate;
 use crate::domain::retention::Retention;
 use crate::domain::sender::SenderId;
 use crate::provider::mitto;
-use crate::service::Webhooks;
+use crate::service::{Hooks, ProviderPosts};
 use crate::store;
 
 /// Everything that `serve` needs.
@@ -33,7 +33,9 @@ pub struct Config {
     /// `JWT_SECRET`, `JWT_KEYS`, …: which tokens count.
     pub tokens: Rules,
     /// `WEBHOOK_SECRET`, `STOP_WORDS`: what the provider may post.
-    pub webhooks: Webhooks,
+    pub webhooks: ProviderPosts,
+    /// `HOOK_KEY`, `HOOK_NETS`: owners' webhook endpoints.
+    pub hooks: Hooks,
     /// `SANDBOX_REPORTS`: whether the sandbox of `serve --sandbox` posts its reports to the HTTP API.
     pub sandbox_reports: bool,
     /// The work in the background.

@@ -4,13 +4,14 @@
 //! environment print them.
 
 use crate::auth::rules::MIN_SECRET;
-use crate::config::addresses::{Address, Database, Origins, Web};
+use crate::config::addresses::{Address, Database, Origins, OwnNets, Web};
 use crate::config::declared::Declared;
 use crate::config::fallback::{Derived, Is, Required, System, Unset};
 use crate::config::identities::{Account, Secrets, Sender, TokenKeys};
 use crate::config::values::{Days, List, Number, OneOf, Place, Seconds, Secret, Switch, Text};
 use crate::config::variable::Variable;
 use crate::domain::pseudonym::Pseudonyms;
+use crate::domain::webhook::secret::MIN_KEY;
 
 /// The shortest secret of a webhook, in characters: the provider's console may not take long ones. A long one is better.
 const MIN_WEBHOOK_SECRET: usize = 16;
@@ -139,6 +140,12 @@ variables! {
             "what the provider's posts are known by, several while rotating; without it `/webhooks` is closed";
         STOP_WORDS: List = Unset,
             "words by which recipients ask for no more messages, besides the usual ones";
+    }
+    "Webhook endpoints" {
+        HOOK_KEY: Secrets(MIN_KEY) = Unset,
+            "what the secrets of owners' webhook endpoints are derived from, the same for all processes; the first one makes new ones, several while rotating; without it nobody can have an endpoint";
+        HOOK_NETS: OwnNets = Unset,
+            "nets of your own that endpoints may be in, which are on public addresses else; in these `http://` is taken, too";
     }
     "Sending" {
         WORKERS: Switch = Is("1"),

@@ -38,11 +38,23 @@ pub enum Act {
     OptOutRemoved = 16,
     /// Somebody acted as another owner; told once an hour of each pair.
     ActedAs = 17,
+    /// A webhook endpoint was made.
+    EndpointCreated = 18,
+    /// A webhook endpoint was changed.
+    EndpointChanged = 19,
+    /// A webhook endpoint was enabled, or told where to go on.
+    EndpointEnabled = 20,
+    /// A webhook endpoint was disabled by hand.
+    EndpointDisabled = 21,
+    /// A webhook endpoint was given another secret.
+    EndpointSecretRotated = 22,
+    /// A webhook endpoint was taken away.
+    EndpointDeleted = 23,
 }
 
 impl Act {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 23] = [
         Self::UserCreated,
         Self::UserLimited,
         Self::Granted,
@@ -60,6 +72,12 @@ impl Act {
         Self::NumberErased,
         Self::OptOutRemoved,
         Self::ActedAs,
+        Self::EndpointCreated,
+        Self::EndpointChanged,
+        Self::EndpointEnabled,
+        Self::EndpointDisabled,
+        Self::EndpointSecretRotated,
+        Self::EndpointDeleted,
     ];
 
     /// The kind with this number; `None` of one that a later release wrote.
@@ -89,6 +107,12 @@ impl Act {
             Self::NumberErased => "number_erased",
             Self::OptOutRemoved => "opt_out_removed",
             Self::ActedAs => "acted_as",
+            Self::EndpointCreated => "endpoint_created",
+            Self::EndpointChanged => "endpoint_changed",
+            Self::EndpointEnabled => "endpoint_enabled",
+            Self::EndpointDisabled => "endpoint_disabled",
+            Self::EndpointSecretRotated => "endpoint_secret_rotated",
+            Self::EndpointDeleted => "endpoint_deleted",
         }
     }
 }

@@ -3,6 +3,14 @@
 use jiff::{SignedDuration, Timestamp};
 use uuid::{NoContext, Uuid};
 
+/// A new UUID version 7, ordered by this time.
+#[must_use]
+pub fn ordered(now: Timestamp) -> Uuid {
+    let seconds = u64::try_from(now.as_second()).unwrap_or(0);
+    let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
+    Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanos))
+}
+
 /// Our id of a message: UUID version 7, ordered by time of acceptance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub Uuid);
@@ -11,9 +19,7 @@ impl MessageId {
     /// A new id for a message accepted at `now`.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
-        let seconds = u64::try_from(now.as_second()).unwrap_or(0);
-        let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
-        Self(Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanos)))
+        Self(ordered(now))
     }
 
     /// The least id that a message accepted at `at` or later can have.

@@ -25,3 +25,18 @@ pub fn backoff(attempt: u32, random: f64) -> Duration {
     let random = if random.is_nan() { 1.0 } else { random.clamp(0.0, 1.0) };
     ceiling.mul_f64(random)
 }
+
+/// The wait that a `Retry-After` asks for in either of its forms (RFC 9110, 10.2.3), bounded. A date is held against the answer's own
+/// `Date`, so that the clocks need not agree.
+#[must_use]
+pub fn asked(retry_after: &str, answered: Option<&str>) -> Option<Duration> {
+    let text = retry_after.trim();
+    let wait = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        // More digits than the type holds are more than the bound, too.
+        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
+    } else {
+        let date = |text: &str| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
+        Duration::try_from(date(text)?.duration_since(date(answered?)?)).unwrap_or_default()
+    };
+    Some(wait.min(RETRY_AFTER_MAX))
+}

@@ -13,6 +13,7 @@ use crate::domain::gate::Holding;
 use crate::domain::message::{Dispatch, Lane, Status};
 use crate::domain::outcome::Outcome;
 use crate::domain::spend::Limit;
+use crate::domain::webhook::health;
 use crate::proto;
 
 /// Lets enums be values, by their names.
@@ -53,7 +54,7 @@ macro_rules! labels {
     };
 }
 
-named!(Lane, Status, Dispatch, Holding, Quota, Limit);
+named!(Lane, Status, Dispatch, Holding, Quota, Limit, health::Outcome);
 
 values! {
     /// The outcome of handing a message over.
@@ -236,6 +237,8 @@ values! {
         Maintenance => "maintenance",
         /// Hands out the journal.
         Tail => "tail",
+        /// Keeps and takes the cursors of webhook endpoints.
+        Webhooks => "webhooks",
     }
 }
 
@@ -351,6 +354,7 @@ labels! {
     OfPoll { outcome: PollOutcome }
     OfLimit { limit: Limit }
     OfErased { what: ErasedKind }
+    OfWebhook { outcome: health::Outcome }
     OfQuota { quota: Quota }
     OfFlight { kind: Flight }
     OfGate { why: Holding }

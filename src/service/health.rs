@@ -76,7 +76,8 @@ impl Service {
             gates: [Holding::Throttled, Holding::Unhealthy, Holding::Blocked]
                 .map(|why| (why, number(held.iter().filter(|gate| gate.holding == why).count())))
                 .to_vec(),
-            watches: number(self.inner.hub.streams()),
+            cursors: number(self.inner.webhooks.running()),
+            watches: number(std::sync::Arc::strong_count(&self.inner.watches).saturating_sub(1)),
             shares: Quota::ALL.map(|quota| (quota, number(self.inner.admission.taken(quota)))).to_vec(),
             in_flight: (number(single), number(bulk)),
         })

@@ -5,16 +5,13 @@
 //! and goes on later with the last token that was read. Whatever a stream misses of the tail it reads from the database.
 
 mod reader;
-mod tail;
-mod token;
+pub(super) mod token;
 
 use std::collections::HashSet;
 use std::pin::Pin;
 use std::time::Duration;
 
 use futures::Stream;
-
-pub(super) use tail::Hub;
 
 use crate::auth::{Caller, Scope};
 use crate::domain::ids::{CampaignId, MessageId, OwnerId};
@@ -44,6 +41,8 @@ pub struct WatchMessages {
 pub struct WatchedChange {
     /// Which message.
     pub message: MessageId,
+    /// The number of the change: later changes of the message have greater ones.
+    pub version: i32,
     /// Its campaign.
     pub campaign: Option<CampaignId>,
     /// Its tags.
@@ -126,14 +125,14 @@ impl Service {
             if told.timeline == timeline { told } else { self.found_again(owner, &told, timeline).await? }
         };
         drop(turn);
-        let guest = self.inner.hub.enter(owner);
-        let changes = Reader::start(guest, Wanted { campaign, statuses }, seal, told);
+        let follower = self.inner.tail.follow(owner, told.at);
+        let changes = Reader::start(self, follower, Wanted { campaign, statuses }, seal, told);
         Ok(self.while_allowed(caller, changes))
     }
 
     /// The same place on another timeline: where another server took over, or the database was set back. The journal may have grown
     /// past it again, so what was told counts only if it is in there.
-    async fn found_again(&self, owner: OwnerId, told: &Told, timeline: i64) -> Result<Told, Error> {
+    pub(super) async fn found_again(&self, owner: OwnerId, told: &Told, timeline: i64) -> Result<Told, Error> {
         for at in std::iter::once(told.at).chain(told.entry) {
             if self.inner.store.is_in_journal(owner, at).await? {
                 return Ok(Told { at, entry: Some(at), timeline });

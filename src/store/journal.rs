@@ -1,6 +1,8 @@
 //! The journal: every change of a message's state in one order, so that whoever read up to a place can go on after it and
 //! miss nothing, whenever the rest was committed. `docs/decisions/0021-the-journal-is-read-below-the-oldest-transaction.md` says why the order is sound.
 
+mod seek;
+
 use std::sync::Arc;
 
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Text};
@@ -18,7 +20,7 @@ use crate::store::schema::events;
 use crate::store::{Error, Store, run};
 
 /// A point between two entries of the journal: after the entry of this place, message and version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// The place of the transaction.
     pub place: i64,

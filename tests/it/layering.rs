@@ -16,9 +16,13 @@ const RULES: &[(&str, &[&str])] = &[
     // What both APIs for callers share: the contract's messages, to and from the service.
     ("contract", &["service", "domain", "proto"]),
     // The service layer: what happens.
-    ("service", &["sender", "domain", "spool", "store", "provider"]),
+    ("service", &["sender", "webhooks", "tail", "domain", "spool", "store", "provider", "receiver"]),
     // The engine that sends what is queued, with a state of its own.
     ("sender", &["domain", "spool", "store", "provider"]),
+    // The engine that delivers events to endpoints, with a state of its own.
+    ("webhooks", &["tail", "domain", "store", "receiver"]),
+    // The journal as it grows, for streams and endpoints.
+    ("tail", &["domain", "store"]),
     // What it knows of messages while the database is away, on the disk.
     ("spool", &["domain"]),
     // What both remember for a moment, and what is under way in the process.
@@ -29,6 +33,7 @@ const RULES: &[(&str, &[&str])] = &[
     // Ports, and the adapters behind them.
     ("store", &["domain"]),
     ("provider", &["domain"]),
+    ("receiver", &["domain"]),
     // The database of the system before this one, which is read once and never written.
     ("legacy", &["domain"]),
     // What a process gives to those who call: whatever lets them in asks it.
@@ -49,7 +54,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("config", &["auth", "domain", "provider", "service", "store"]),
     ("telemetry", &["config"]),
     ("server", &["config", "grpc", "http", "service"]),
-    ("app", &["auth", "config", "domain", "provider", "service", "spool", "store"]),
+    ("app", &["auth", "config", "domain", "provider", "receiver", "service", "spool", "store"]),
     (
         "cli",
         &[
@@ -74,12 +79,15 @@ const RULES: &[(&str, &[&str])] = &[
 
 /// Who may name the clock, the errors and the identity besides.
 const FREE: &[(&str, &[&str])] = &[
-    ("clock", &["app", "cli", "grpc", "http", "sandbox", "sender", "service", "store", "worker"]),
+    ("clock", &["app", "cli", "grpc", "http", "sandbox", "sender", "service", "store", "webhooks", "worker"]),
     ("admission", &["app", "config", "grpc", "http", "server", "service"]),
-    ("error", &["admission", "auth", "caches", "contract", "grpc", "http", "sender", "service", "worker"]),
-    ("metrics", &["grpc", "http", "sender", "service", "worker"]),
+    (
+        "error",
+        &["admission", "auth", "caches", "contract", "grpc", "http", "sender", "service", "tail", "webhooks", "worker"],
+    ),
+    ("metrics", &["grpc", "http", "sender", "service", "tail", "webhooks", "worker"]),
     ("caches", &["sender", "service"]),
-    ("lifecycle", &["sender", "service"]),
+    ("lifecycle", &["sender", "service", "tail", "webhooks"]),
     ("request_id", &["grpc", "http"]),
     ("auth", &["contract", "grpc", "http", "service"]),
     ("postgres", &["legacy", "store"]),

@@ -33,4 +33,5 @@ mod server;
 mod service;
 mod store;
 mod support;
+mod webhooks;
 mod words;

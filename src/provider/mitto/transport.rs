@@ -18,7 +18,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use url::Url;
 
-use crate::domain::retry::RETRY_AFTER_MAX;
+use crate::domain::retry;
 
 use super::classify::{Body, Fault};
 use super::config::{Config, Error};
@@ -208,17 +208,7 @@ fn fault(error: &reqwest::Error) -> Fault {
     }
 }
 
-/// `Retry-After` in either form (RFC 9110, 10.2.3), bounded. A date is held against the answer's own `Date`, so that
-/// the clocks need not agree.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        // More digits than the type holds are more than the bound, too.
-        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
-    } else {
-        let date = |text: &str| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
-        let now = date(headers.get(DATE)?.to_str().ok()?)?;
-        Duration::try_from(date(text)?.duration_since(now)).unwrap_or_default()
-    };
-    Some(wait.min(RETRY_AFTER_MAX))
+    let text = |name| headers.get(name)?.to_str().ok();
+    retry::asked(text(RETRY_AFTER)?, text(DATE))
 }

@@ -13,7 +13,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Why a token cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unusable {
+pub(in crate::service) enum Unusable {
     #[error("is not a token that a watch of this owner's messages gave out, at this service's database")]
     Foreign,
     #[error("is beyond the end of what this service's database knows: it was set back to an older state")]
@@ -23,13 +23,13 @@ pub(super) enum Unusable {
 }
 
 /// The name of an owner's journal in a database.
-pub(super) fn name(owner: OwnerId, journal: &str) -> String {
+pub(in crate::service) fn name(owner: OwnerId, journal: &str) -> String {
     format!("watch/{owner}/{journal}")
 }
 
 /// The content of a token.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Told {
+pub(in crate::service) struct Told {
     /// The position after which to go on.
     pub at: Position,
     /// The last entry that was looked at before: unlike `at`, it can be looked for in the journal.
@@ -39,7 +39,7 @@ pub(super) struct Told {
 }
 
 /// The token that says this.
-pub(super) fn write(seal: &Seal, told: &Told, now: Timestamp) -> String {
+pub(in crate::service) fn write(seal: &Seal, told: &Told, now: Timestamp) -> String {
     let mut payload = Vec::with_capacity(2 * 8 + 2 * POSITION);
     payload.extend_from_slice(&now.as_microsecond().to_be_bytes());
     payload.extend_from_slice(&told.timeline.to_be_bytes());
@@ -52,7 +52,7 @@ pub(super) fn write(seal: &Seal, told: &Told, now: Timestamp) -> String {
 }
 
 /// Reads what [`write`] made, unless it is beyond `end` or too old.
-pub(super) fn open(seal: &Seal, token: &str, end: i64, now: Timestamp) -> Result<Told, Unusable> {
+pub(in crate::service) fn open(seal: &Seal, token: &str, end: i64, now: Timestamp) -> Result<Told, Unusable> {
     let payload = seal.open(token).map_err(|_| Unusable::Foreign)?;
     let (given, told) = read(&payload).ok_or(Unusable::Foreign)?;
     if told.at.place > end {

@@ -22,7 +22,7 @@ use messaging::proto::messaging_service_client::MessagingServiceClient;
 use messaging::provider::mitto::{self, Mitto};
 use messaging::sandbox::{self, Sandbox};
 use messaging::server::{Addresses, Listeners};
-use messaging::service::{Service, Settings, Webhooks};
+use messaging::service::{ProviderPosts, Service, Settings};
 use messaging::store::{self, Store};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
@@ -239,7 +239,7 @@ impl TestApp {
         let another = move |store: &Store, clock: &Clock, secrets: Vec<SecretString>| {
             let settings = Settings {
                 poll_rate: Rate::new(20, 20),
-                webhooks: Webhooks { secrets, keywords: Keywords::with(&["no more".to_owned()]) },
+                webhooks: ProviderPosts { secrets, keywords: Keywords::with(&["no more".to_owned()]) },
                 retention,
                 admission: admission.clone(),
                 ..Settings::for_tests()

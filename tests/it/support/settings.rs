@@ -8,9 +8,11 @@ use messaging::auth::tokens::Tokens;
 use messaging::clock::Clock;
 use messaging::domain::retention::Retention;
 use messaging::domain::sender::SenderId;
+use messaging::domain::webhook::address::Nets;
 use messaging::provider::Provider;
 use messaging::provider::mitto::{self, Mitto};
-use messaging::service::{Parts, Service, Settings, Watching, Webhooks};
+use messaging::receiver::http::Http;
+use messaging::service::{Hooks, Parts, ProviderPosts, Service, Settings, Watching};
 use messaging::spool::Spool;
 use messaging::store::Store;
 use secrecy::SecretString;
@@ -43,7 +45,8 @@ impl ForTests for Settings {
             first_pause: Duration::from_millis(1),
             user_ttl: Duration::ZERO,
             credentials_again: Duration::from_millis(500),
-            webhooks: Webhooks::default(),
+            webhooks: ProviderPosts::default(),
+            hooks: Hooks::default(),
             watching: Watching::default(),
             admission: admission::Limits::default(),
             retention: Retention::default(),
@@ -64,7 +67,18 @@ pub fn service_with(
     settings: Settings,
     spool: Option<Spool>,
 ) -> Service {
-    Service::new(Parts {
+    Service::new(parts(store, clock, provider, settings, spool))
+}
+
+/// The parts of a service, of which a test may replace some.
+pub fn parts(
+    store: &Store,
+    clock: &Clock,
+    provider: Arc<dyn Provider>,
+    settings: Settings,
+    spool: Option<Spool>,
+) -> Parts {
+    Parts {
         store: store.clone(),
         provider,
         tokens: Tokens::new(&SecretString::from(JWT_SECRET)).expect("the secret is long enough"),
@@ -72,7 +86,8 @@ pub fn service_with(
         random: Arc::new(|| 0.5),
         settings,
         spool,
-    })
+        receiver: Arc::new(Http::new(Nets::default()).expect("a client")),
+    }
 }
 
 /// A provider that cannot be reached.

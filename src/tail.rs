@@ -1,5 +1,7 @@
-//! The one tail of the journal in a process: it reads what is new of all watched owners, once, and hands it to their streams.
-//! It runs while somebody watches.
+//! The one tail of the journal in a process: it reads what is new of all owners whom somebody follows, once, and hands it to the
+//! followers. It runs while there are any.
+
+mod follower;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -9,21 +11,20 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use tokio::sync::{Semaphore, broadcast};
 
-use crate::clock::Clock;
+pub use follower::{Follower, Step};
+
 use crate::domain::ids::OwnerId;
 use crate::error::Error;
-use crate::lifecycle::Lifecycle;
 use crate::metrics::{Loop, Metrics};
-use crate::service::watch_messages::Watching;
 use crate::store::{JournalEntry, Position, Store};
 
-/// How many batches are kept for streams that are busy. Who misses one reads the database.
+/// How many batches are kept for followers that are busy. Who misses one reads the database.
 const RING: usize = 64;
 /// How many entries one batch holds at most.
 const BATCH: i64 = 1000;
-/// How many bytes of tags one batch holds at most. One with more is not kept: its streams read the database.
+/// How many bytes of tags one batch holds at most. One with more is not kept: its followers read the database.
 const HEAVY: usize = 512 << 10;
-/// How many batches one look takes; what is beyond them every stream reads for itself.
+/// How many batches one look takes; what is beyond them every follower reads for itself.
 const BATCHES: usize = 16;
 /// How often the journal is polled while nobody says that it has grown: what other replicas write is found so.
 const POLL_EVERY: Duration = Duration::from_millis(250);
@@ -33,28 +34,29 @@ const POLL_AGAIN: Duration = Duration::from_millis(100);
 const GATHER: Duration = Duration::from_millis(20);
 /// How long to wait after the database failed.
 const FAILED: Duration = Duration::from_secs(1);
-/// How many streams read the database at once to catch up, so that they leave connections to the others.
+/// How many followers read the database at once to catch up, so that they leave connections to the others.
 const READS: usize = 2;
 
 /// The news of a stretch of the journal.
-pub(super) struct JournalBatch {
+struct JournalBatch {
     /// Where the stretch begins,
-    pub from: Position,
+    from: Position,
     /// and where it ends.
-    pub to: Position,
+    to: Position,
     /// All changes in it, of the owners who are named here.
-    pub entries: HashMap<OwnerId, Vec<JournalEntry>>,
+    entries: HashMap<OwnerId, Arc<[JournalEntry]>>,
 }
 
-/// Where streams and the tail meet, and all that they touch.
-pub(in crate::service) struct Hub {
-    pub(super) store: Store,
-    pub(super) clock: Clock,
-    pub(super) limits: Watching,
-    pub(super) lifecycle: Lifecycle,
+/// See the module. Clones are the same.
+#[derive(Clone)]
+pub struct Tail(Arc<Shared>);
+
+/// Where followers and the tail meet, and all that they touch.
+struct Shared {
+    store: Store,
     metrics: Metrics,
-    pub(super) ring: broadcast::Sender<Arc<JournalBatch>>,
-    pub(super) reads: Semaphore,
+    ring: broadcast::Sender<Arc<JournalBatch>>,
+    reads: Semaphore,
     guests: Mutex<Guests>,
 }
 
@@ -65,30 +67,28 @@ struct Guests {
     tailing: bool,
 }
 
-impl Hub {
-    /// A hub without streams.
-    pub(in crate::service) fn new(
-        store: Store,
-        clock: Clock,
-        limits: Watching,
-        lifecycle: Lifecycle,
-        metrics: Metrics,
-    ) -> Arc<Self> {
+impl Tail {
+    /// A tail that nobody follows.
+    #[must_use]
+    pub fn new(store: Store, metrics: Metrics) -> Self {
         let (ring, _) = broadcast::channel(RING);
         let reads = Semaphore::new(READS);
-        Arc::new(Self { store, clock, limits, lifecycle, metrics, ring, reads, guests: Mutex::default() })
+        Self(Arc::new(Shared { store, metrics, ring, reads, guests: Mutex::default() }))
     }
 
+    /// Follows an owner's changes after `at`. How many may do so is the admission's.
+    #[must_use]
+    pub fn follow(&self, owner: OwnerId, at: Position) -> Follower {
+        Follower::new(Shared::enter(&self.0, owner), at)
+    }
+}
+
+impl Shared {
     fn guests(&self) -> MutexGuard<'_, Guests> {
         self.guests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many streams there are.
-    pub(in crate::service) fn streams(&self) -> usize {
-        self.guests().all
-    }
-
-    /// The owners who are watched. If there are none the tail is to end, and the next stream starts another one.
+    /// The owners whom somebody follows. If there are none the tail is to end, and the next follower starts another one.
     fn watched(&self) -> Option<Vec<OwnerId>> {
         let mut guests = self.guests();
         guests.tailing = guests.all > 0;
@@ -96,15 +96,15 @@ impl Hub {
     }
 }
 
-/// A stream's place; given back when it is dropped.
-pub(super) struct Guest {
-    pub hub: Arc<Hub>,
-    pub owner: OwnerId,
+/// A follower's place; given back when it is dropped.
+struct Guest {
+    tail: Arc<Shared>,
+    owner: OwnerId,
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        let mut guests = self.hub.guests();
+        let mut guests = self.tail.guests();
         guests.all = guests.all.saturating_sub(1);
         if let Some(n) = guests.of.get_mut(&self.owner) {
             *n = n.saturating_sub(1);
@@ -115,20 +115,20 @@ impl Drop for Guest {
     }
 }
 
-impl Hub {
-    /// One more stream of this owner's, and a tail for it. How many there may be is the admission's.
-    pub(super) fn enter(self: &Arc<Self>, owner: OwnerId) -> Guest {
-        let mut guests = self.guests();
+impl Shared {
+    /// One more follower of this owner's, and a tail for it.
+    fn enter(this: &Arc<Self>, owner: OwnerId) -> Guest {
+        let mut guests = this.guests();
         *guests.of.entry(owner).or_default() += 1;
         guests.all += 1;
         if !std::mem::replace(&mut guests.tailing, true) {
-            tokio::spawn(self.clone().keep_tailing());
+            tokio::spawn(this.clone().keep_tailing());
         }
         drop(guests);
-        Guest { hub: self.clone(), owner }
+        Guest { tail: this.clone(), owner }
     }
 
-    /// The tail, again if it panics: streams that wait for a tail that is no more would wait for ever.
+    /// The tail, again if it panics: followers that wait for a tail that is no more would wait for ever.
     async fn keep_tailing(self: Arc<Self>) {
         self.metrics.came_round(Loop::Tail);
         while AssertUnwindSafe(self.clone().tail()).catch_unwind().await.is_err() {
@@ -181,6 +181,7 @@ impl Hub {
                 }
             }
             // Without anybody to take it, it is nobody's.
+            let entries = entries.into_iter().map(|(owner, entries)| (owner, entries.into())).collect();
             let _ = self.ring.send(Arc::new(JournalBatch { from, to, entries }));
             from = to;
             *read = Some(to);

@@ -1,0 +1,162 @@
+//! Calls to receivers over HTTP: one request each, to addresses that may be called and to no others.
+//!
+//! The rule of addresses is asked where a connection is made: a name is looked up at each attempt, what it leads to is held to the
+//! rule, and the connection is made to what is left. So a name that leads elsewhere a moment later leads nowhere.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
+use ::http::{HeaderMap, HeaderName, HeaderValue};
+use async_trait::async_trait;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, Response};
+
+use crate::domain::retry;
+use crate::domain::webhook::address::Nets;
+use crate::domain::webhook::health::{Called, Outcome};
+use crate::domain::webhook::target;
+use crate::receiver::{Post, Receiver};
+
+/// How long a call may take, from the look-up of the name to the end of the answer.
+const LIMIT: Duration = Duration::from_secs(15);
+/// How long a connection may take to come about.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// How long a connection is kept that nobody uses.
+const IDLE: Duration = Duration::from_secs(30);
+/// How much of an answer is read, so that its connection can be used again.
+const READ: usize = 1024;
+
+const ID: HeaderName = HeaderName::from_static("webhook-id");
+const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Addresses that a name leads to, of which none may be called.
+#[derive(Debug, thiserror::Error)]
+#[error("no address that may be called")]
+struct NotAllowed;
+
+/// A name that leads nowhere.
+#[derive(Debug, thiserror::Error)]
+#[error("no such name")]
+struct NoName;
+
+/// Looks names up, and leaves out what may not be called.
+struct Guarded {
+    nets: Nets,
+    in_clear: bool,
+}
+
+impl Resolve for Guarded {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (nets, in_clear) = (self.nets.clone(), self.in_clear);
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| NoName)?;
+            let found: Vec<SocketAddr> = found.collect();
+            let allowed = |at: &SocketAddr| target::allows(&nets, at.ip(), in_clear);
+            let allowed: Vec<SocketAddr> = found.iter().copied().filter(allowed).collect();
+            match (found.is_empty(), allowed.is_empty()) {
+                (true, _) => Err(NoName.into()),
+                (false, true) => Err(NotAllowed.into()),
+                (false, false) => Ok(Box::new(allowed.into_iter()) as Addrs),
+            }
+        })
+    }
+}
+
+/// See the module.
+pub struct Http {
+    nets: Nets,
+    encrypted: Client,
+    in_clear: Client,
+}
+
+impl Http {
+    /// Calls public addresses, and those of `nets`.
+    pub fn new(nets: Nets) -> Result<Self, reqwest::Error> {
+        let client = |in_clear| {
+            Client::builder()
+                .user_agent(concat!("messaging/", env!("CARGO_PKG_VERSION")))
+                .dns_resolver(Arc::new(Guarded { nets: nets.clone(), in_clear }))
+                .connect_timeout(CONNECT_LIMIT)
+                .timeout(LIMIT)
+                .pool_idle_timeout(IDLE)
+                .tcp_nodelay(true)
+                .http1_only()
+                .redirect(reqwest::redirect::Policy::none())
+                .referer(false)
+                .retry(reqwest::retry::never())
+                .no_proxy()
+                .build()
+        };
+        Ok(Self { encrypted: client(false)?, in_clear: client(true)?, nets })
+    }
+
+    async fn call(&self, post: Post) -> Result<Called, Outcome> {
+        let in_clear = post.url.scheme() == "http";
+        // An address in the URL itself is looked up by nobody.
+        if target::literal(&post.url).is_some_and(|address| !target::allows(&self.nets, address, in_clear)) {
+            return Err(Outcome::NotAllowed);
+        }
+        let client = if in_clear { &self.in_clear } else { &self.encrypted };
+        let value = |text: &str| HeaderValue::from_str(text).map_err(|_| Outcome::Broken);
+        let headers = HeaderMap::from_iter([
+            (CONTENT_TYPE, JSON),
+            (ID, value(&post.id)?),
+            (TIMESTAMP, value(&post.seconds.to_string())?),
+            (SIGNATURE, value(&post.signature)?),
+        ]);
+        let sent = client.post(post.url).headers(headers).body(post.body).send().await;
+        let mut answer = sent.map_err(|e| outcome(&e))?;
+        let status = answer.status().as_u16();
+        let retry_after = retry_after(answer.headers());
+        drain(&mut answer).await;
+        Ok(Called { outcome: Outcome::of_status(status), status: Some(status), retry_after })
+    }
+}
+
+#[async_trait]
+impl Receiver for Http {
+    async fn post(&self, post: Post) -> Called {
+        self.call(post).await.unwrap_or_else(|outcome| Called { outcome, status: None, retry_after: None })
+    }
+}
+
+/// Reads a short answer to its end; of a longer one nothing is needed, and its connection is not used again.
+async fn drain(answer: &mut Response) {
+    let mut read = 0;
+    while let Ok(Some(piece)) = answer.chunk().await {
+        read += piece.len();
+        if read > READ {
+            return;
+        }
+    }
+}
+
+/// The observation of a failed call. The error itself is dropped: it names the address.
+fn outcome(e: &reqwest::Error) -> Outcome {
+    let mut source = std::error::Error::source(e);
+    while let Some(cause) = source {
+        if cause.is::<NotAllowed>() {
+            return Outcome::NotAllowed;
+        }
+        if cause.is::<NoName>() {
+            return Outcome::NoName;
+        }
+        source = cause.source();
+    }
+    if e.is_timeout() {
+        Outcome::TimedOut
+    } else if e.is_connect() || e.is_dns() {
+        Outcome::NoConnection
+    } else {
+        Outcome::Broken
+    }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name)?.to_str().ok();
+    retry::asked(text(RETRY_AFTER)?, text(DATE))
+}

@@ -1,0 +1,42 @@
+//! Owners' webhook endpoints: making, reading and changing them, testing them, and what they did not take.
+
+mod deliveries;
+mod endpoints;
+mod given;
+mod start;
+
+pub use deliveries::{DeliveryPage, ListDeliveries, ReplayEvents};
+pub use endpoints::{CreateEndpoint, EndpointPage, ListEndpoints, Rotated, Stands, UpdateEndpoint};
+pub use given::GivenCalling;
+pub use start::GivenStart;
+
+use uuid::Uuid;
+
+use crate::auth::{Caller, Scope};
+use crate::domain::webhook::EndpointId;
+use crate::error::{Error, Resource};
+use crate::service::Service;
+use crate::store::Endpoint;
+
+fn parse_id(id: &str) -> Result<EndpointId, Error> {
+    let id = Uuid::try_parse(id).map_err(|_| Error::invalid("id", "must be a UUID, as CreateEndpoint answered it"))?;
+    Ok(EndpointId(id))
+}
+
+fn missing(id: EndpointId) -> Error {
+    Error::NotFound(Resource::Endpoint, id.to_string())
+}
+
+/// Whoever changes an endpoint chooses what is sent to whom.
+fn may_change(caller: &Caller) -> Result<(), Error> {
+    caller.require(Scope::MessagesRead)?;
+    caller.require(Scope::MessagesSend)
+}
+
+impl Service {
+    /// The caller's endpoint with this id.
+    async fn own_endpoint(&self, caller: &Caller, id: &str) -> Result<Endpoint, Error> {
+        let id = parse_id(id)?;
+        self.inner.store.endpoint(caller.user, id).await?.ok_or_else(|| missing(id))
+    }
+}

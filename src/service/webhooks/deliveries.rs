@@ -1,0 +1,113 @@
+//! Events that endpoints did not take, and telling the past again.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{given, may_change, missing};
+use crate::auth::{Caller, Scope};
+use crate::domain::page;
+use crate::domain::webhook::EndpointState;
+use crate::error::{Error, Violation};
+use crate::service::Service;
+use crate::store::{Exception, Position};
+
+/// How many replays of one endpoint are under way at most.
+const REPLAYS: i64 = 10;
+
+/// Of which endpoint to list events.
+#[derive(Debug, Clone, Default)]
+pub struct ListDeliveries {
+    /// The endpoint.
+    pub id: String,
+    /// How many at most.
+    pub page_size: i32,
+    /// Where to go on.
+    pub page_token: String,
+}
+
+/// One page of events.
+#[derive(Debug, Clone)]
+pub struct DeliveryPage {
+    /// The events, those that were set aside last first.
+    pub deliveries: Vec<Exception>,
+    /// Where to go on; empty on the last page.
+    pub next_page_token: String,
+}
+
+/// What to tell again.
+#[derive(Debug, Clone, Default)]
+pub struct ReplayEvents {
+    /// The endpoint.
+    pub id: String,
+    /// From this time on;
+    pub from: Option<Timestamp>,
+    /// until this time, or now.
+    pub to: Option<Timestamp>,
+    /// The names of the types; none means all that the endpoint gets.
+    pub types: Vec<String>,
+}
+
+impl Service {
+    /// A page of what one of the caller's endpoints did not take.
+    pub async fn list_deliveries(&self, caller: &Caller, request: &ListDeliveries) -> Result<DeliveryPage, Error> {
+        caller.require(Scope::MessagesRead)?;
+        let endpoint = self.own_endpoint(caller, &request.id).await?;
+        let mut violations = Vec::new();
+        let asked = (request.page_size, request.page_token.as_str());
+        let (page, behind) = self.page(format!("deliveries/{}", endpoint.id), asked, page::id, &mut violations);
+        if !violations.is_empty() {
+            return Err(Error::Invalid(violations));
+        }
+        let _turn = self.inner.admission.list(caller.user).await;
+        let mut deliveries = self.inner.store.exceptions(endpoint.id, behind, page.limit()).await?;
+        let next_page_token = page.cut(&mut deliveries, |last| last.id.as_bytes().to_vec());
+        Ok(DeliveryPage { deliveries, next_page_token })
+    }
+
+    /// Tells one of the caller's endpoints again what happened in a time. Returns the replay's id.
+    pub async fn replay_events(
+        &self,
+        caller: &Caller,
+        request: ReplayEvents,
+        mut violations: Vec<Violation>,
+    ) -> Result<Uuid, Error> {
+        may_change(caller)?;
+        let endpoint = self.own_endpoint(caller, &request.id).await?;
+        let types = given::types(&request.types, &mut violations);
+        if request.from.is_none() && violations.iter().all(|violation| violation.field != "from") {
+            violations.push(Violation::new("from", "is required"));
+        }
+        if request.from.zip(request.to).is_some_and(|(from, to)| to <= from) {
+            violations.push(Violation::new("to", "must be after from"));
+        }
+        let Some(from) = request.from.filter(|_| violations.is_empty()) else {
+            return Err(Error::Invalid(violations));
+        };
+        let store = &self.inner.store;
+        let start = self.place_of("from", endpoint.owner, from).await?;
+        let now = Position::before(store.journal_horizon().await?.settled);
+        let until = match request.to {
+            Some(to) => store.journal_place_of(endpoint.owner, to).await?.min(now),
+            None => now,
+        };
+        let range = (start, until.place);
+        let replay = store.replay_to_endpoint(caller.user, endpoint.id, range, types, REPLAYS).await?;
+        if let Some(replay) = replay {
+            return Ok(replay);
+        }
+        let now = store.endpoint(caller.user, endpoint.id).await?.ok_or_else(|| missing(endpoint.id))?;
+        Err(if now.state == EndpointState::Enabled {
+            Error::Precondition {
+                reason: "TOO_MANY_REPLAYS",
+                message: format!("{REPLAYS} replays of this endpoint are under way: wait until one is over"),
+                metadata: Vec::new(),
+            }
+        } else {
+            Error::Precondition {
+                reason: "ENDPOINT_DISABLED",
+                message: "The endpoint is disabled: enable it first".to_owned(),
+                metadata: Vec::new(),
+            }
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! The facts of messages that events tell, as they are now.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use uuid::Uuid;
+
+use crate::domain::ids::CampaignId;
+use crate::domain::phone::Msisdn;
+use crate::domain::tags::Tags;
+use crate::store::columns::Guid;
+use crate::store::schema::messages;
+use crate::store::{Error, Store, run};
+
+/// The facts of one message. It holds a number and a text, so it has no `Debug`.
+#[derive(Clone)]
+pub struct EventFacts {
+    /// Which message.
+    pub message: Uuid,
+    /// Its campaign.
+    pub campaign: Option<CampaignId>,
+    /// Its recipient, or what stands for one that was erased.
+    pub destination: Msisdn,
+    /// Its text.
+    pub text: String,
+    /// The provider's id of it.
+    pub provider_id: Option<String>,
+    /// Why it was not delivered.
+    pub error_code: Option<String>,
+    /// How often it was handed to the provider.
+    pub attempts: i32,
+    /// Whether it may have been sent twice.
+    pub possible_duplicate: bool,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = messages)]
+#[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
+struct FactsRow {
+    id: Guid,
+    campaign_id: Option<i64>,
+    destination: String,
+    text: String,
+    provider_message_id: Option<String>,
+    error_code: Option<String>,
+    attempts: i32,
+    possible_duplicate: bool,
+    reference: Option<String>,
+    metadata: Option<String>,
+}
+
+impl From<FactsRow> for EventFacts {
+    fn from(row: FactsRow) -> Self {
+        Self {
+            message: row.id.0,
+            campaign: row.campaign_id.map(CampaignId),
+            destination: Msisdn::from_stored(row.destination),
+            text: row.text,
+            provider_id: row.provider_message_id,
+            error_code: row.error_code,
+            attempts: row.attempts,
+            possible_duplicate: row.possible_duplicate,
+            tags: Tags::from_stored(row.reference, row.metadata.as_deref()),
+        }
+    }
+}
+
+impl Store {
+    /// The facts of these messages, in no order; none of those that were deleted.
+    pub async fn event_facts(&self, messages: &[Uuid]) -> Result<Vec<EventFacts>, Error> {
+        let rows: Vec<FactsRow> = if let &[one] = messages {
+            let query = messages::table.find(Guid(one));
+            run!(&self.db, |c| query.select(FactsRow::as_select()).load(c).await?)
+        } else {
+            let ids: Vec<Guid> = messages.iter().copied().map(Guid).collect();
+            let query = messages::table.filter(messages::id.eq_any(ids));
+            run!(&self.db, |c| query.select(FactsRow::as_select()).load(c).await?)
+        };
+        Ok(rows.into_iter().map(EventFacts::from).collect())
+    }
+}

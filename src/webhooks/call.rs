@@ -1,0 +1,84 @@
+//! One call to an endpoint: its body is made, signed and posted.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use url::Url;
+use uuid::Uuid;
+
+use crate::domain::ids;
+use crate::domain::webhook::health::{Called, Outcome};
+use crate::receiver::Post;
+use crate::store::{Endpoint, Error};
+use crate::webhooks::window::Event;
+use crate::webhooks::{Inner, Webhooks, body};
+
+/// A call that was not made, or made and ended.
+pub(super) enum Ended {
+    /// It was made.
+    Called(Called),
+    /// It was not: the database did not answer, or the cursor may be another process's by now.
+    NotCalled,
+}
+
+impl Inner {
+    /// Calls the endpoint for these events, unless `until` comes before the call could be begun.
+    pub(super) async fn call(self: Arc<Self>, endpoint: Arc<Endpoint>, events: Vec<Event>, until: Instant) -> Ended {
+        let mut messages: Vec<Uuid> = events.iter().map(Event::message).collect();
+        messages.dedup();
+        let facts = match self.parts.store.event_facts(&messages).await {
+            Ok(facts) => facts,
+            Err(e) => {
+                note_failure(&e);
+                return Ended::NotCalled;
+            }
+        };
+        let body = body::of_events(&events, &facts, &endpoint.calling);
+        let Some(_slot) = self.slots.take(endpoint.owner).await else { return Ended::NotCalled };
+        if Instant::now() >= until {
+            return Ended::NotCalled;
+        }
+        let began = Instant::now();
+        let called = self.post(&endpoint, body.id, body.bytes).await;
+        self.parts.metrics.webhook_call(called.outcome, began.elapsed());
+        if called.outcome == Outcome::Taken {
+            let now = self.parts.clock.now();
+            for event in &events {
+                let lag = now.duration_since(event.at);
+                self.parts.metrics.webhook_taken(lag.try_into().unwrap_or_default());
+            }
+        }
+        Ended::Called(called)
+    }
+
+    async fn post(&self, endpoint: &Endpoint, id: String, body: Bytes) -> Called {
+        let broken = Called { outcome: Outcome::Broken, status: None, retry_after: None };
+        let secrets = self.secrets(endpoint);
+        let Ok(url) = Url::parse(&endpoint.url) else { return broken };
+        let seconds = self.parts.clock.now().as_second();
+        let signatures: Vec<String> = secrets.iter().map(|secret| secret.sign(&id, seconds, &body)).collect();
+        let post = Post { url, id, seconds, signature: signatures.join(" "), body };
+        self.parts.receiver.post(post).await
+    }
+}
+
+impl Webhooks {
+    /// Calls an endpoint once with an event of the type `endpoint.test`, whether or not it is enabled. Nothing of it is written down.
+    pub async fn test(&self, endpoint: &Endpoint) -> Called {
+        let inner = &self.inner;
+        let now = inner.parts.clock.now();
+        let id = format!("test_{}", ids::ordered(now).as_simple());
+        let body = body::of_test(&id, endpoint.id.0, now);
+        let _slot = inner.slots.take(endpoint.owner).await;
+        let began = Instant::now();
+        let called = inner.post(endpoint, id, body).await;
+        inner.parts.metrics.webhook_call(called.outcome, began.elapsed());
+        called
+    }
+}
+
+/// Notes that the database failed; the same is tried again.
+pub(super) fn note_failure(e: &Error) {
+    tracing::debug!(error = %e, "webhooks wait for the database");
+}
