@@ -2,6 +2,7 @@
 //! sets of `labels`.
 
 mod labels;
+mod reading;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,10 +22,9 @@ pub use labels::{
     Code, ErasedKind, Hook, InboundOutcome, Loop, PollOutcome, PostOutcome, ProviderCall, ReportOutcome, Route, Rpc,
     SendOutcome, Verb,
 };
+pub use reading::Reading;
 
-use crate::admission::Quota;
-use crate::domain::gate::Holding;
-use crate::domain::message::{Dispatch, Lane, Status};
+use crate::domain::message::{Lane, Status};
 use crate::domain::spend::Limit;
 use crate::domain::webhook::health as webhook;
 use labels::{
@@ -211,29 +211,6 @@ impl Inner {
         r.register("endpoint_events_given_up", "Events that endpoints did not take", self.webhook_given_up.clone());
         r.register("endpoint_cursors", "Webhook cursors that this process holds", self.webhook_cursors.clone());
     }
-}
-
-/// A reading of the database and its pool.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Reading {
-    /// How many messages wait in each lane, and how many seconds the oldest of them has been due.
-    pub queue: Vec<(Lane, i64, f64)>,
-    /// How many messages are in each state that waits for time or an operator.
-    pub states: Vec<(Dispatch, i64)>,
-    /// How many transactions the writer has made, and how many writes they held.
-    pub writer: (i64, i64),
-    /// How many connections of the pool are in use, and how many idle.
-    pub connections: (i64, i64),
-    /// How many gates are held, by reason.
-    pub gates: Vec<(Holding, i64)>,
-    /// How many single messages and bulk calls this process has in flight.
-    pub in_flight: (i64, i64),
-    /// How many streams of `WatchMessages` are open.
-    pub watches: i64,
-    /// How many webhook cursors this process holds.
-    pub cursors: i64,
-    /// How much of each quota callers have in hand.
-    pub shares: Vec<(Quota, i64)>,
 }
 
 impl Metrics {

@@ -159,7 +159,7 @@ impl Store {
             let held = dsl::dispatch.eq_any([Dispatch::Claimed as i16, Dispatch::Sending as i16]);
             let ended = diesel::update(dsl::messages.filter(held)).set(dsl::due_at.eq(columns::Instant(tx.now)));
             on!(tx, |c| ended.execute(c).await?);
-            Ok(())
+            webhooks::end_holds(tx).await
         })
     }
 

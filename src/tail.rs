@@ -79,7 +79,9 @@ impl Tail {
     /// Follows an owner's changes after `at`. How many may do so is the admission's.
     #[must_use]
     pub fn follow(&self, owner: OwnerId, at: Position) -> Follower {
-        Follower::new(Shared::enter(&self.0, owner), at)
+        // In this order, so that the first word of a tail that begins now is heard.
+        let ring = self.0.ring.subscribe();
+        Follower::new(Shared::enter(&self.0, owner), ring, at)
     }
 }
 
@@ -164,6 +166,8 @@ impl Shared {
         let settled = Position::before(horizon.settled);
         let Some(mut from) = *read else {
             *read = Some(settled);
+            // Whoever read the database a moment ago, up to less than this, reads it again: nothing else would tell it to.
+            let _ = self.ring.send(Arc::new(JournalBatch { from: settled, to: settled, entries: HashMap::new() }));
             return Ok(wait);
         };
         for _ in 0..BATCHES {

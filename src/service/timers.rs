@@ -1,5 +1,7 @@
 //! The work of time itself: leases end, validity ends, waits end; and maintenance.
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::domain::message::Dispatch;
 use crate::domain::status::Event;
 use crate::error::Error;
@@ -8,6 +10,9 @@ use crate::store::{Job, Pick};
 
 /// How many pages of old idempotency keys one pass of the maintenance lets go of.
 const KEY_PAGES: usize = 50;
+/// How long it is kept which events webhook endpoints did not take, and how many of them one pass lets go of.
+const GIVEN_UP_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+const GIVEN_UP_PAGE: i64 = 500;
 /// How many messages one pass of a timer takes at most.
 const LIMIT: i64 = 500;
 
@@ -49,6 +54,8 @@ impl Service {
             }
         }
         store.forget_old_periods().await?;
+        let week = self.inner.clock.now().checked_sub(GIVEN_UP_KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
+        store.forget_given_up(week, GIVEN_UP_PAGE).await?;
         Ok(store.forget_idle_gates().await?)
     }
 }

@@ -33,7 +33,7 @@ pub struct Follower {
     guest: Guest,
     /// Everything up to here was told.
     at: Position,
-    /// What was read, and how much of it was told.
+    /// The entries that were read, and how many of them were told.
     read: Arc<[JournalEntry]>,
     told: usize,
     /// Where the follower stands once that is told.
@@ -44,9 +44,8 @@ pub struct Follower {
 }
 
 impl Follower {
-    pub(super) fn new(guest: Guest, at: Position) -> Self {
-        // Before the first read of the database: what comes meanwhile waits in the ring.
-        let ring = guest.tail.ring.subscribe();
+    /// `ring` was subscribed to before the first read of the database: what comes meanwhile waits in it.
+    pub(super) fn new(guest: Guest, ring: broadcast::Receiver<Arc<JournalBatch>>, at: Position) -> Self {
         Self { guest, at, read: Arc::default(), told: 0, then: at, settled: Some(i64::MAX), ring }
     }
 

@@ -14,27 +14,19 @@ use crate::domain::webhook::EndpointId;
 use crate::error::Error;
 use crate::store::{Cursor, Endpoint, Renewed};
 use crate::webhooks::delivery::Delivery;
+use crate::webhooks::hold::Hold;
 use crate::webhooks::{Inner, Webhooks};
 
 /// How long a cursor is held. It is renewed every second: one that is not was a process's that is gone.
-const HOLD: SignedDuration = SignedDuration::from_secs(6);
+const HOLD: SignedDuration = SignedDuration::from_secs(4);
 /// How long this process relies on it: a call that is begun later may be another process's.
-const RELIED: Duration = Duration::from_secs(5);
+const RELIED: Duration = Duration::from_secs(3);
 /// How many cursors one process holds at most.
 const MOST: usize = 10_000;
 /// How many it takes at once.
 const AT_ONCE: i64 = 500;
 /// How long a stop waits for calls that are in flight.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// What a delivery is to know of its cursor.
-#[derive(Clone)]
-pub(super) struct Hold {
-    /// Until when the cursor is this process's.
-    pub until: Instant,
-    /// The endpoint, as it is now.
-    pub endpoint: Arc<Endpoint>,
-}
 
 /// A cursor that is at work here.
 pub(super) struct Running {

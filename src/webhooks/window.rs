@@ -60,7 +60,7 @@ pub struct Window {
     first: u64,
     /// How many of the items are done with.
     done: usize,
-    /// What was done with before the window was opened, and was not read again yet.
+    /// Those that were done with before the window was opened, and was not read again yet.
     known: HashSet<Position>,
 }
 
@@ -116,7 +116,7 @@ impl Window {
         self.items.back().map_or(self.at, |item| item.covers)
     }
 
-    /// What is done with beyond [`Self::at`].
+    /// The places that are done with beyond [`Self::at`].
     #[must_use]
     pub fn ahead(&self) -> Vec<Position> {
         let done = self.items.iter().filter(|item| item.state == State::Done).map(|item| item.event.position);
@@ -143,16 +143,24 @@ impl Window {
 
     /// The journal was read up to `to`, where there is this event, or none that is wanted.
     pub fn read(&mut self, to: Position, event: Option<Event>, now: Instant) {
-        match event {
-            Some(event) if !self.known.remove(&event.position) => {
-                let state = State::Waiting { not_before: None };
-                self.items.push_back(Item { event, covers: to, state, read_at: now, tries: 0, most: usize::MAX });
-            }
-            _ => match self.items.back_mut() {
+        let Some(event) = event else {
+            match self.items.back_mut() {
                 Some(last) => last.covers = to,
                 None => self.at = to,
-            },
-        }
+            }
+            return;
+        };
+        let state = if self.known.remove(&event.position) {
+            if self.items.is_empty() {
+                self.at = to;
+                return;
+            }
+            self.done += 1;
+            State::Done
+        } else {
+            State::Waiting { not_before: None }
+        };
+        self.items.push_back(Item { event, covers: to, state, read_at: now, tries: 0, most: usize::MAX });
     }
 
     /// Takes what is to be delivered next: events in their order, and of one message only one call's at a time. `held` are messages

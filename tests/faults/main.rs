@@ -16,6 +16,7 @@ mod check;
 mod evidence;
 mod fleet;
 mod halves;
+mod hooks;
 mod hostile;
 mod load;
 mod options;

@@ -13,6 +13,7 @@ use crate::check::own::Own;
 use crate::check::pace::Pace;
 use crate::fleet::{ACCOUNT, Database, Fleet, LEASE, Moment, Replica, Then};
 use crate::halves;
+use crate::hooks;
 use crate::hostile;
 use crate::load::{Campaigns, Owners, Singles, Steered, Told};
 use crate::options::{Scenario, Size};
@@ -59,6 +60,7 @@ pub async fn disturb(scenario: Scenario, fleet: &Arc<Fleet>, size: Size, rng: &m
         Scenario::Fair => return fair(fleet, size).await,
         Scenario::Orders => return orders(fleet, size, rng).await.into(),
         Scenario::Hostile => return hostile::hostile(fleet, size).await,
+        Scenario::Hooks => return hooks::hooks(fleet, size, rng).await,
         Scenario::Reports => return reports(fleet, size, rng).await,
         halved if halved.is_halves() => return halves::disturb(halved, fleet, size, rng).await,
         _ => {}

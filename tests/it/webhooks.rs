@@ -163,7 +163,8 @@ pub async fn endpoint(service: &Service, owner: OwnerId, with: CreateEndpoint) -
 
 /// Lets the engine look for cursors, as the worker does every second.
 pub async fn look(service: &Service) {
-    while service.webhooks().look().await.unwrap() {}
+    // A look that fails is taken again a second later.
+    while service.webhooks().look().await.unwrap_or(false) {}
 }
 
 /// Messages that were accepted and cancelled: two events each.

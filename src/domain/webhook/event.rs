@@ -58,6 +58,18 @@ impl EventType {
         Self::ALL.into_iter().find(|t| t.name() == name)
     }
 
+    /// Types as one text, by their names.
+    #[must_use]
+    pub fn join(types: &[Self]) -> String {
+        types.iter().map(|t| t.name()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The types of [`Self::join`]; one that this release does not know is left out.
+    #[must_use]
+    pub fn split(text: &str) -> Vec<Self> {
+        text.split_whitespace().filter_map(Self::parse).collect()
+    }
+
     /// The type of a message's change to the status of this number; `None` of those that nobody is told of: SCHEDULED, which the
     /// caller chose, and SENDING, which lasts a moment.
     #[must_use]

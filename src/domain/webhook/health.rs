@@ -127,7 +127,7 @@ const THROTTLED: Duration = Duration::from_secs(5);
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// What spoke against it since it last took something.
+    /// How much spoke against it since it last took something.
     weight: u32,
     /// How many calls it may have in flight now: one at first and after each call without an answer, then twice as many with each
     /// that it took.

@@ -1,4 +1,4 @@
-//! What callers say of an endpoint, checked.
+//! The properties of an endpoint, as callers give them, checked.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -2,24 +2,23 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use uuid::Uuid;
 
 use crate::domain::ids::{self, OwnerId};
+use crate::domain::webhook::EndpointId;
 use crate::domain::webhook::event::EventType;
 use crate::domain::webhook::health::{Health, Outcome};
-use crate::domain::webhook::{EndpointId, EndpointState};
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
 use crate::store::journal::Position;
 use crate::store::schema::{webhook_cursors, webhook_endpoints, webhook_exceptions};
 use crate::store::transaction::{Tx, locked, on, transact};
-use crate::store::webhooks::endpoints::{self, EndpointStanding, Start};
-use crate::store::webhooks::exceptions::{self, ExceptionState, NewException};
+use crate::store::webhooks::exceptions::ExceptionState;
 use crate::store::{Error, Store, run};
 
 /// How many bytes a position takes in `ahead`.
-const POSITION: usize = 8 + 16 + 4;
+pub(super) const POSITION: usize = 8 + 16 + 4;
 
 /// A kind of cursor. The numbers are what the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,11 +41,11 @@ pub struct Cursor {
     pub owner: OwnerId,
     /// Everything up to here is delivered, or waits for itself.
     pub at: Position,
-    /// What is besides.
+    /// The places that are besides.
     pub ahead: Vec<Position>,
     /// The place before which it ends, and the types that it tells, if it tells the past again.
     pub replay: Option<(i64, Vec<EventType>)>,
-    /// What is known of the endpoint's health.
+    /// The endpoint's health, as far as it is known.
     pub health: Health,
 }
 
@@ -72,60 +71,39 @@ pub struct Renewed {
     pub revision: i32,
 }
 
-/// The progress of a cursor, to be written down.
-#[derive(Debug, Clone)]
-pub struct Progress {
-    /// The hold that it was made under.
-    pub held: Held,
-    /// Everything up to here is done with.
-    pub at: Position,
-    /// What is besides.
-    pub ahead: Vec<Position>,
-    /// What is known of the endpoint's health.
-    pub health: Health,
-    /// Events that are to have tries of their own, or whose tries came to nothing again.
-    pub exceptions: Vec<NewException>,
-    /// Those of them that were taken.
-    pub taken: Vec<(Uuid, i32)>,
-    /// The state that the endpoint is to have from now on.
-    pub disable: Option<EndpointState>,
-    /// Whether the cursor has come to its end.
-    pub over: bool,
-}
-
-/// Whether progress was written down.
+/// Where an endpoint that is enabled goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settled {
-    /// It was.
-    Done,
-    /// Another process holds the cursor, or it rests.
-    Lost,
+pub enum Start {
+    /// Where it stood, with what it had not taken.
+    Resume,
+    /// Here; what it had not taken is forgotten.
+    At(Position),
 }
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = webhook_cursors)]
 #[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
-struct CursorRow {
-    id: Guid,
-    endpoint_id: Guid,
-    owner_id: i64,
-    until_place: Option<i64>,
-    types: String,
-    place: i64,
-    message_id: Guid,
-    version: i32,
-    ahead: Vec<u8>,
-    epoch: i32,
-    probes: i32,
-    failing_since: Option<Instant>,
-    next_try_at: Option<Instant>,
-    taken_at: Option<Instant>,
-    outcome: Option<i16>,
-    http_status: Option<i16>,
+pub(super) struct CursorRow {
+    pub id: Guid,
+    pub endpoint_id: Guid,
+    pub owner_id: i64,
+    pub until_place: Option<i64>,
+    pub types: String,
+    pub place: i64,
+    pub message_id: Guid,
+    pub version: i32,
+    pub ahead: Vec<u8>,
+    pub epoch: i32,
+    pub probes: i32,
+    pub failing_since: Option<Instant>,
+    pub next_try_at: Option<Instant>,
+    pub taken_at: Option<Instant>,
+    pub outcome: Option<i16>,
+    pub http_status: Option<i16>,
 }
 
 impl CursorRow {
-    fn at(&self) -> Position {
+    pub(super) fn at(&self) -> Position {
         Position { place: self.place, message: self.message_id.0, version: self.version }
     }
 
@@ -138,7 +116,7 @@ impl CursorRow {
             owner: OwnerId(self.owner_id),
             at: self.at(),
             ahead: self.ahead.chunks_exact(POSITION).filter_map(position).collect(),
-            replay: self.until_place.map(|until| (until, endpoints::types_from_stored(&self.types))),
+            replay: self.until_place.map(|until| (until, EventType::split(&self.types))),
             health: Health::new(
                 u32::try_from(self.probes).unwrap_or(0),
                 self.failing_since.map(|at| at.0),
@@ -158,17 +136,6 @@ fn position(bytes: &[u8]) -> Option<Position> {
         message: Uuid::from_bytes(*message),
         version: i32::from_be_bytes(version.try_into().ok()?),
     })
-}
-
-fn stored(ahead: &[Position]) -> Vec<u8> {
-    let bytes = |at: &Position| {
-        let mut bytes = Vec::with_capacity(POSITION);
-        bytes.extend_from_slice(&at.place.to_be_bytes());
-        bytes.extend_from_slice(at.message.as_bytes());
-        bytes.extend_from_slice(&at.version.to_be_bytes());
-        bytes
-    };
-    ahead.iter().flat_map(bytes).collect()
 }
 
 /// Makes a cursor of an endpoint.
@@ -202,6 +169,14 @@ pub(super) async fn insert(
     );
     on!(tx, |c| diesel::insert_into(webhook_cursors::table).values(values).execute(c).await?);
     Ok(id)
+}
+
+/// Frees every cursor: whoever holds one is no more.
+pub(in crate::store) async fn end_holds(tx: &mut Tx) -> Result<(), Failure> {
+    let held = webhook_cursors::table.filter(webhook_cursors::active.eq(true));
+    let free = diesel::update(held).set(webhook_cursors::held_until.eq(None::<Instant>));
+    on!(tx, |c| free.execute(c).await?);
+    Ok(())
 }
 
 /// Takes an endpoint's cursor from whoever holds it, and forgets what speaks against the endpoint, which is called at once.
@@ -304,110 +279,5 @@ impl Store {
             }
             Ok(())
         })
-    }
-
-    /// Writes progress down, if this process holds the cursor still.
-    pub async fn settle_cursor(&self, progress: Progress) -> Result<Settled, Error> {
-        transact!(&self.transactions, |tx| {
-            let held = progress.held;
-            let mine = webhook_cursors::id
-                .eq(Guid(held.cursor))
-                .and(webhook_cursors::held_by.eq(Guid(held.holder)))
-                .and(webhook_cursors::epoch.eq(held.epoch))
-                .and(webhook_cursors::active.eq(true));
-            let health = &progress.health;
-            let set = diesel::update(webhook_cursors::table.filter(mine)).set((
-                (
-                    webhook_cursors::place.eq(progress.at.place),
-                    webhook_cursors::message_id.eq(Guid(progress.at.message)),
-                    webhook_cursors::version.eq(progress.at.version),
-                    webhook_cursors::ahead.eq(stored(&progress.ahead)),
-                ),
-                (
-                    webhook_cursors::probes.eq(i32::try_from(health.probes).unwrap_or(i32::MAX)),
-                    webhook_cursors::failing_since.eq(health.failing_since.map(Instant)),
-                    webhook_cursors::next_try_at.eq(health.next_try_at.map(Instant)),
-                    webhook_cursors::taken_at.eq(health.taken_at.map(Instant)),
-                    webhook_cursors::outcome.eq(health.last.map(|(outcome, _)| outcome as i16)),
-                    webhook_cursors::http_status
-                        .eq(health.last.and_then(|(_, status)| status).and_then(|n| i16::try_from(n).ok())),
-                ),
-            ));
-            if on!(tx, |c| set.execute(c).await?) == 0 {
-                return Ok(Settled::Lost);
-            }
-            for exception in &progress.exceptions {
-                exceptions::put(tx, held.cursor, exception).await?;
-            }
-            for (message, version) in &progress.taken {
-                exceptions::remove(tx, held.cursor, *message, *version).await?;
-            }
-            if let Some(state) = progress.disable {
-                let query = webhook_cursors::table.find(Guid(held.cursor)).select(webhook_cursors::endpoint_id);
-                let endpoint: Guid = on!(tx, |c| query.get_result(c).await?);
-                endpoints::set_state(tx, endpoint, state).await?;
-            } else if progress.over {
-                on!(tx, |c| diesel::delete(webhook_cursors::table.find(Guid(held.cursor))).execute(c).await?);
-            }
-            Ok(Settled::Done)
-        })
-    }
-
-    /// Lets the owner's endpoint be told again what happened from `start` to before the place `until`. Returns the replay's id; `None`
-    /// if there is no such endpoint, or it does not get events, or is being told again as much as it may.
-    pub async fn replay_to_endpoint(
-        &self,
-        owner: OwnerId,
-        id: EndpointId,
-        (start, until): (Position, i64),
-        types: Vec<EventType>,
-        most: i64,
-    ) -> Result<Option<Uuid>, Error> {
-        transact!(&self.transactions, |tx| {
-            let endpoint = webhook_endpoints::table.find(Guid(id.0)).filter(webhook_endpoints::owner_id.eq(owner.0));
-            let endpoint = endpoint.select(webhook_endpoints::state);
-            let state: Option<i16> = on!(tx, |c| endpoint.get_result(c).await.optional()?);
-            let of_endpoint = webhook_cursors::endpoint_id.eq(Guid(id.0));
-            let replays = of_endpoint.and(webhook_cursors::kind.eq(Kind::Replay as i16));
-            let replays = webhook_cursors::table.filter(replays).count();
-            let replays: i64 = on!(tx, |c| replays.get_result(c).await?);
-            if state != Some(EndpointState::Enabled as i16) || replays >= most {
-                return Ok(None);
-            }
-            let cursor = insert(tx, Guid(id.0), owner, Kind::Replay, true, start).await?;
-            let bound = diesel::update(webhook_cursors::table.find(cursor)).set((
-                webhook_cursors::until_place.eq(Some(until)),
-                webhook_cursors::types.eq(endpoints::types_stored(&types)),
-            ));
-            on!(tx, |c| bound.execute(c).await?);
-            Ok(Some(cursor.0))
-        })
-    }
-
-    /// How far an endpoint's events are delivered; `None` if there is none.
-    pub async fn standing(&self, id: EndpointId) -> Result<Option<EndpointStanding>, Error> {
-        let of_endpoint = webhook_cursors::endpoint_id.eq(Guid(id.0));
-        let live = webhook_cursors::table.filter(of_endpoint.and(webhook_cursors::kind.eq(Kind::Live as i16)));
-        let replays = of_endpoint.and(webhook_cursors::kind.eq(Kind::Replay as i16));
-        let replays = webhook_cursors::table.filter(replays).count();
-        let waits = webhook_exceptions::endpoint_id
-            .eq(Guid(id.0))
-            .and(webhook_exceptions::state.eq(ExceptionState::Waiting as i16));
-        let waits = webhook_exceptions::table.filter(waits).count();
-        let row: Option<CursorRow> =
-            run!(&self.db, |c| live.select(CursorRow::as_select()).get_result(c).await.optional()?);
-        let Some(row) = row else { return Ok(None) };
-        let replays: i64 = run!(&self.db, |c| replays.get_result(c).await?);
-        let waiting: i64 = run!(&self.db, |c| waits.get_result(c).await?);
-        let time = |at: Option<Instant>| -> Option<Timestamp> { at.map(|at| at.0) };
-        Ok(Some(EndpointStanding {
-            at: row.at(),
-            taken_at: time(row.taken_at),
-            failing_since: time(row.failing_since),
-            next_try_at: time(row.next_try_at),
-            last: row.outcome.map(|outcome| (outcome, row.http_status)),
-            replays,
-            waiting,
-        }))
     }
 }

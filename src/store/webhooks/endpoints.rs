@@ -1,16 +1,12 @@
 //! The endpoints themselves: made, read, changed, enabled and disabled, and taken away.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::audit::Act;
-use crate::domain::ids::{CampaignId, OwnerId};
-use crate::domain::webhook::event::EventType;
+use crate::domain::ids::OwnerId;
 use crate::domain::webhook::secret::Mark;
 use crate::domain::webhook::{Calling, EndpointId, EndpointState, PER_OWNER, Wanted};
 use crate::store::columns::{Guid, Instant};
@@ -18,46 +14,10 @@ use crate::store::error::Failure;
 use crate::store::journal::Position;
 use crate::store::schema::{webhook_cursors, webhook_endpoints, webhook_exceptions};
 use crate::store::transaction::{Tx, locked, on, transact};
-use crate::store::webhooks::cursors::{self, Kind};
+use crate::store::webhooks::cursors::{self, Kind, Start};
+use crate::store::webhooks::endpoint::{Endpoint, EndpointRow};
+use crate::store::webhooks::state;
 use crate::store::{Error, Store, audit, run};
-
-/// One endpoint, as its owner made it. Its URL may hold a secret: it has no `Debug`.
-#[derive(Clone, PartialEq)]
-pub struct Endpoint {
-    /// Its id.
-    pub id: EndpointId,
-    /// Whose.
-    pub owner: OwnerId,
-    /// Where it is.
-    pub url: String,
-    /// Its owner's words.
-    pub description: String,
-    /// The events that it wants.
-    pub wanted: Wanted,
-    /// How it is called.
-    pub calling: Calling,
-    /// Whether it gets events.
-    pub state: EndpointState,
-    /// Its secret,
-    pub secret: SecretOf,
-    /// and the one before, until when it counts.
-    pub old_secret: Option<(SecretOf, Timestamp)>,
-    /// Grows with every change.
-    pub revision: i32,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
-}
-
-/// The key and the rotation that a secret is derived from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SecretOf {
-    /// Which of the service's keys.
-    pub mark: Mark,
-    /// How many secrets there were before.
-    pub rotation: i32,
-}
 
 /// An endpoint to make.
 #[derive(Clone)]
@@ -93,121 +53,6 @@ pub struct EndpointChange {
     pub wanted: Option<Wanted>,
     /// How it is called.
     pub calling: Option<Calling>,
-}
-
-/// Where an endpoint that is enabled goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
-    /// Where it stood, with what it had not taken.
-    Resume,
-    /// Here; what it had not taken is forgotten.
-    At(Position),
-}
-
-/// How far an endpoint's events are delivered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EndpointStanding {
-    /// Everything up to here is.
-    pub at: Position,
-    /// When it last took something.
-    pub taken_at: Option<Timestamp>,
-    /// Since when it has taken nothing, if its last call was in vain.
-    pub failing_since: Option<Timestamp>,
-    /// Not called before.
-    pub next_try_at: Option<Timestamp>,
-    /// The last call: the number of its outcome, and the answer's status.
-    pub last: Option<(i16, Option<i16>)>,
-    /// How many stretches of the past are being told again.
-    pub replays: i64,
-    /// How many events wait for tries of their own, or behind such.
-    pub waiting: i64,
-}
-
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = webhook_endpoints)]
-#[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
-struct EndpointRow {
-    id: Guid,
-    owner_id: i64,
-    url: String,
-    description: String,
-    types: String,
-    campaign_id: Option<i64>,
-    metadata: Option<String>,
-    max_batch: i16,
-    max_wait_ms: i32,
-    max_rate: Option<i32>,
-    max_age_seconds: i64,
-    with_destination: bool,
-    with_text: bool,
-    state: i16,
-    key_mark: Vec<u8>,
-    rotation: i32,
-    old_mark: Option<Vec<u8>>,
-    old_rotation: Option<i32>,
-    old_until: Option<Instant>,
-    revision: i32,
-    created_at: Instant,
-    updated_at: Instant,
-}
-
-/// Types as the database holds them.
-pub(super) fn types_stored(types: &[EventType]) -> String {
-    types.iter().map(|t| t.name()).collect::<Vec<_>>().join(" ")
-}
-
-/// Takes types that were checked when they were stored; one that this release does not know is left out.
-pub(super) fn types_from_stored(text: &str) -> Vec<EventType> {
-    text.split_whitespace().filter_map(EventType::parse).collect()
-}
-
-impl EndpointRow {
-    fn set_wanted(&mut self, wanted: &Wanted) {
-        self.types = types_stored(&wanted.types);
-        self.campaign_id = wanted.campaign.map(|id| id.0);
-        self.metadata = (!wanted.metadata.is_empty()).then(|| serde_json::json!(wanted.metadata).to_string());
-    }
-
-    fn set_calling(&mut self, calling: &Calling) {
-        self.max_batch = i16::try_from(calling.max_batch).unwrap_or(i16::MAX);
-        self.max_wait_ms = i32::try_from(calling.max_wait.as_millis()).unwrap_or(i32::MAX);
-        self.max_rate = calling.max_rate.map(i32::from);
-        self.max_age_seconds = calling.max_age.as_secs();
-        self.with_destination = calling.with_destination;
-        self.with_text = calling.with_text;
-    }
-
-    fn into_endpoint(self) -> Endpoint {
-        let mark = |bytes: &[u8]| Mark::try_from(bytes).unwrap_or_default();
-        let metadata: Option<BTreeMap<String, String>> =
-            self.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        let old = self.old_mark.zip(self.old_rotation).zip(self.old_until);
-        Endpoint {
-            id: EndpointId(self.id.0),
-            owner: OwnerId(self.owner_id),
-            url: self.url,
-            description: self.description,
-            wanted: Wanted {
-                types: types_from_stored(&self.types),
-                campaign: self.campaign_id.map(CampaignId),
-                metadata: metadata.unwrap_or_default(),
-            },
-            calling: Calling {
-                max_batch: u16::try_from(self.max_batch).unwrap_or(1).max(1),
-                max_wait: Duration::from_millis(u64::try_from(self.max_wait_ms).unwrap_or(0)),
-                max_rate: self.max_rate.and_then(|n| u16::try_from(n).ok()),
-                max_age: SignedDuration::from_secs(self.max_age_seconds),
-                with_destination: self.with_destination,
-                with_text: self.with_text,
-            },
-            state: EndpointState::from_number(self.state),
-            secret: SecretOf { mark: mark(&self.key_mark), rotation: self.rotation },
-            old_secret: old.map(|((bytes, rotation), until)| (SecretOf { mark: mark(&bytes), rotation }, until.0)),
-            revision: self.revision,
-            created_at: self.created_at.0,
-            updated_at: self.updated_at.0,
-        }
-    }
 }
 
 /// The owner's endpoint, locked against other changes.
@@ -246,20 +91,6 @@ async fn save(tx: &mut Tx, mut row: EndpointRow) -> Result<Endpoint, Failure> {
     ));
     on!(tx, |c| delete.execute(c).await?);
     Ok(row.into_endpoint())
-}
-
-/// Lets an endpoint get events, or no more, with the cursor that goes on.
-pub(super) async fn set_state(tx: &mut Tx, id: Guid, state: EndpointState) -> Result<(), Failure> {
-    let set = diesel::update(webhook_endpoints::table.find(id)).set((
-        webhook_endpoints::state.eq(state as i16),
-        webhook_endpoints::revision.eq(webhook_endpoints::revision + 1),
-        webhook_endpoints::updated_at.eq(Instant(tx.now)),
-    ));
-    on!(tx, |c| set.execute(c).await?);
-    let cursors = webhook_cursors::table.filter(webhook_cursors::endpoint_id.eq(id));
-    let set = diesel::update(cursors).set(webhook_cursors::active.eq(state == EndpointState::Enabled));
-    on!(tx, |c| set.execute(c).await?);
-    Ok(())
 }
 
 impl Store {
@@ -396,7 +227,7 @@ impl Store {
         transact!(&self.transactions, |tx| {
             let Some(row) = lock(tx, owner, id).await? else { return Ok(None) };
             if start != Start::Resume || row.state != EndpointState::Enabled as i16 {
-                set_state(tx, row.id, EndpointState::Enabled).await?;
+                state::set(tx, row.id, EndpointState::Enabled).await?;
                 cursors::set_off(tx, row.id, start).await?;
             }
             audit::note(tx, &actor, Act::EndpointEnabled, Some(owner), &id.to_string()).await?;
@@ -409,7 +240,7 @@ impl Store {
         let actor = self.actor.clone();
         transact!(&self.transactions, |tx| {
             let Some(row) = lock(tx, owner, id).await? else { return Ok(None) };
-            set_state(tx, row.id, EndpointState::Disabled).await?;
+            state::set(tx, row.id, EndpointState::Disabled).await?;
             audit::note(tx, &actor, Act::EndpointDisabled, Some(owner), &id.to_string()).await?;
             Ok(lock(tx, owner, id).await?.map(EndpointRow::into_endpoint))
         })

@@ -11,7 +11,7 @@ use crate::domain::webhook::health::Outcome;
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
 use crate::store::schema::webhook_exceptions;
-use crate::store::transaction::{Tx, on};
+use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, Store, run};
 
 /// The state of an exception. The numbers are what the database holds.
@@ -169,5 +169,22 @@ impl Store {
             .limit(limit);
         let rows: Vec<ExceptionRow> = run!(&self.db, |c| query.select(ExceptionRow::as_select()).load(c).await?);
         Ok(rows.into_iter().map(Exception::from).collect())
+    }
+
+    /// Lets go of up to `limit` events that were given up before this time.
+    pub async fn forget_given_up(&self, before: Timestamp, limit: i64) -> Result<usize, Error> {
+        let old = webhook_exceptions::table
+            .filter(webhook_exceptions::state.eq(ExceptionState::GivenUp as i16))
+            .filter(webhook_exceptions::updated_at.lt(Instant(before)))
+            .select(webhook_exceptions::id)
+            .limit(limit);
+        let ids: Vec<Guid> = run!(&self.db, |c| old.load(c).await?);
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        transact!(&self.transactions, |tx| {
+            let these = webhook_exceptions::table.filter(webhook_exceptions::id.eq_any(ids.clone()));
+            Ok(on!(tx, |c| diesel::delete(these).execute(c).await?))
+        })
     }
 }

@@ -96,6 +96,21 @@ pub struct Rows {
     pub counted: HashMap<(i64, i16), i64>,
 }
 
+/// A change of a message that endpoints are told of.
+#[derive(Debug, Deserialize)]
+pub struct JournalRow {
+    /// The message's id, 32 digits.
+    pub message: String,
+    pub version: i32,
+}
+
+impl JournalRow {
+    /// The id of the event.
+    pub fn event_id(&self) -> String {
+        format!("evt_{}_{}", self.message, self.version)
+    }
+}
+
 /// A way to read either database.
 pub enum Tables {
     Sqlite(PathBuf),
@@ -153,6 +168,23 @@ impl Tables {
             }
         };
         lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The changes that endpoints are told of, in no order.
+    pub async fn journal(&self) -> Vec<JournalRow> {
+        let columns = [("message", "id(message_id)"), ("version", "version")];
+        let told = "FROM events WHERE place IS NOT NULL AND from_status <> to_status AND to_status NOT IN (1, 3)";
+        self.rows(&columns, told).await
+    }
+
+    /// The endpoints of the events that have tries of their own, one for each.
+    pub async fn exceptions(&self) -> Vec<String> {
+        #[derive(Deserialize)]
+        struct Row {
+            endpoint: String,
+        }
+        let rows: Vec<Row> = self.rows(&[("endpoint", "id(endpoint_id)")], "FROM webhook_exceptions").await;
+        rows.into_iter().map(|row| row.endpoint).collect()
     }
 
     /// How many messages something is about to happen to: scheduled, queued, claimed, sending; with `resends` also those

@@ -82,6 +82,10 @@ impl Replica {
         if matches!(case.scenario, Scenario::Reports | Scenario::StopStart | Scenario::Hostile) {
             environment.push(("WEBHOOK_SECRET", SECRET.to_owned()));
         }
+        if case.scenario == Scenario::Hooks {
+            environment.push(("HOOK_KEY", "a key that only this harness knows, 32+".to_owned()));
+            environment.push(("HOOK_NETS", "127.0.0.0/8".to_owned()));
+        }
         if case.scenario == Scenario::Hostile {
             environment.push(("MAX_CONNECTIONS", CONNECTIONS.to_string()));
         }

@@ -53,6 +53,8 @@ pub enum Scenario {
     StopStart,
     /// Strangers and one hostile owner do their worst beside a good one
     Hostile,
+    /// Owners' endpoints of every temper are told of what happens, while replicas are killed
+    Hooks,
 }
 
 impl Scenario {
@@ -104,7 +106,11 @@ impl Scenario {
 
     /// How many replicas it has on Postgres.
     pub fn replicas(self) -> usize {
-        if matches!(self, Self::Swallowed | Self::CommitLost | Self::Clock | Self::Hostile) { 1 } else { 2 }
+        match self {
+            Self::Swallowed | Self::CommitLost | Self::Clock | Self::Hostile => 1,
+            Self::Hooks => 3,
+            _ => 2,
+        }
     }
 
     /// Whether a small run leaves it out unless it is named.
@@ -114,7 +120,7 @@ impl Scenario {
 
     /// Whether something fails by halves in it.
     pub fn is_halves(self) -> bool {
-        self as u8 > Self::Fair as u8 && self != Self::Hostile
+        self as u8 > Self::Fair as u8 && !matches!(self, Self::Hostile | Self::Hooks)
     }
 
     pub fn name(self) -> String {

@@ -1,0 +1,48 @@
+//! Telling the past again: a second cursor, which ends.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use uuid::Uuid;
+
+use crate::domain::ids::OwnerId;
+use crate::domain::webhook::event::EventType;
+use crate::domain::webhook::{EndpointId, EndpointState};
+use crate::store::columns::Guid;
+use crate::store::journal::Position;
+use crate::store::schema::{webhook_cursors, webhook_endpoints};
+use crate::store::transaction::{on, transact};
+use crate::store::webhooks::cursors::{self, Kind};
+use crate::store::{Error, Store};
+
+impl Store {
+    /// Lets the owner's endpoint be told again what happened from `start` to before the place `until`. Returns the replay's id; `None`
+    /// if there is no such endpoint, or it does not get events, or is being told again as much as it may.
+    pub async fn replay_to_endpoint(
+        &self,
+        owner: OwnerId,
+        id: EndpointId,
+        (start, until): (Position, i64),
+        types: Vec<EventType>,
+        most: i64,
+    ) -> Result<Option<Uuid>, Error> {
+        transact!(&self.transactions, |tx| {
+            let endpoint = webhook_endpoints::table.find(Guid(id.0)).filter(webhook_endpoints::owner_id.eq(owner.0));
+            let endpoint = endpoint.select(webhook_endpoints::state);
+            let state: Option<i16> = on!(tx, |c| endpoint.get_result(c).await.optional()?);
+            let of_endpoint = webhook_cursors::endpoint_id.eq(Guid(id.0));
+            let replays = of_endpoint.and(webhook_cursors::kind.eq(Kind::Replay as i16));
+            let replays = webhook_cursors::table.filter(replays).count();
+            let replays: i64 = on!(tx, |c| replays.get_result(c).await?);
+            if state != Some(EndpointState::Enabled as i16) || replays >= most {
+                return Ok(None);
+            }
+            let cursor = cursors::insert(tx, Guid(id.0), owner, Kind::Replay, true, start).await?;
+            let bound = diesel::update(webhook_cursors::table.find(cursor)).set((
+                webhook_cursors::until_place.eq(Some(until)),
+                webhook_cursors::types.eq(EventType::join(&types)),
+            ));
+            on!(tx, |c| bound.execute(c).await?);
+            Ok(Some(cursor.0))
+        })
+    }
+}

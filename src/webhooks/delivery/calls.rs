@@ -1,0 +1,88 @@
+//! The calls of a delivery: how many are begun, when, and for which events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::store::{Endpoint, Position};
+use crate::webhooks::delivery::{Delivery, Done, What, after};
+use crate::webhooks::window::{Choice, Event, Packing};
+
+/// How many events that nobody takes are left out in turn while an endpoint is down, so that one of them does not stand for all.
+const SKIPPED: u32 = 5;
+
+impl Delivery {
+    /// Begins as many calls as may be in flight. Returns when to look again at the latest.
+    pub(super) fn start_calls(&mut self, now: Instant, until: Instant) -> Instant {
+        let endpoint = self.endpoint();
+        let time = self.inner.parts.clock.now();
+        let mut wake = until;
+        if let Some(at) = self.health.next_try_at.filter(|at| *at > time) {
+            wake = wake.min(after(now, time, at));
+        }
+        while self.calls.len() + self.pending.calls + self.settling_calls() < self.health.calls(time) {
+            if self.next_call > now {
+                return wake.min(self.next_call);
+            }
+            let alone = if self.alone_last { None } else { self.waiting.take(time) };
+            let what = if let Some(event) = alone {
+                What::Alone(event)
+            } else {
+                match self.choose(now, &endpoint) {
+                    Choice::Now(taken) => What::Window(taken),
+                    Choice::Later(at) => {
+                        wake = wake.min(at);
+                        match self.waiting.take(time) {
+                            Some(event) => What::Alone(event),
+                            None => break,
+                        }
+                    }
+                    Choice::Nothing => match self.waiting.take(time) {
+                        Some(event) => What::Alone(event),
+                        None => break,
+                    },
+                }
+            };
+            self.alone_last = matches!(what, What::Alone(_));
+            if let Some(rate) = endpoint.calling.max_rate {
+                self.next_call = self.next_call.max(now) + Duration::from_secs(1) / u32::from(rate.max(1));
+            }
+            self.begin(what, endpoint.clone(), until);
+        }
+        if let Some(at) = self.waiting.next_due().filter(|at| *at > time) {
+            wake = wake.min(after(now, time, at));
+        }
+        wake
+    }
+
+    fn settling_calls(&self) -> usize {
+        self.settling.as_ref().map_or(0, |(_, pending)| pending.calls)
+    }
+
+    fn choose(&mut self, now: Instant, endpoint: &Endpoint) -> Choice {
+        let down = self.health.is_down();
+        let packing = Packing {
+            // One that is down is asked with little.
+            most: if down { 1 } else { usize::from(endpoint.calling.max_batch) },
+            wait: if down { Duration::ZERO } else { endpoint.calling.max_wait },
+            skip: if down { usize::try_from(self.health.probes % SKIPPED).unwrap_or(0) } else { 0 },
+        };
+        let waiting = &self.waiting;
+        self.window.take(now, packing, |message| waiting.has(message))
+    }
+
+    fn begin(&mut self, what: What, endpoint: Arc<Endpoint>, until: Instant) {
+        let inner = self.inner.clone();
+        let events = match &what {
+            What::Window(taken) => taken.iter().map(|taken| taken.event).collect(),
+            What::Alone(event) => vec![Event {
+                position: Position { place: event.place, message: event.message, version: event.version },
+                from: 0,
+                to: event.to,
+                at: event.at,
+            }],
+        };
+        self.calls.spawn(async move { Done { what, ended: inner.call(endpoint, events, until).await } });
+    }
+}
