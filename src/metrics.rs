@@ -26,9 +26,10 @@ use crate::admission::Quota;
 use crate::domain::gate::Holding;
 use crate::domain::message::{Dispatch, Lane, Status};
 use crate::domain::spend::Limit;
+use crate::domain::supersede::Fate;
 use labels::{
-    Answer, Flight, OfCall, OfConnection, OfErased, OfFlight, OfGate, OfInbound, OfLane, OfLimit, OfLoop, OfMethod,
-    OfPoll, OfPost, OfProviderCall, OfQuota, OfReport, OfRequest, OfRoute, OfSend, OfState, OfTimer, Use,
+    Answer, Flight, OfCall, OfConnection, OfErased, OfFate, OfFlight, OfGate, OfInbound, OfLane, OfLimit, OfLoop,
+    OfMethod, OfPoll, OfPost, OfProviderCall, OfQuota, OfReport, OfRequest, OfRoute, OfSend, OfState, OfTimer, Use,
 };
 
 /// The media type of [`Metrics::render`].
@@ -61,6 +62,7 @@ struct Inner {
     inbound: Family<OfInbound, Counter>,
     polls: Family<OfPoll, Counter>,
     over_limit: Family<OfLimit, Counter>,
+    superseded: Family<OfFate, Counter>,
     erased: Family<OfErased, Counter>,
     in_flight: Family<OfFlight, Gauge>,
     watches: Gauge,
@@ -105,6 +107,7 @@ impl Default for Metrics {
             inbound: Family::default(),
             polls: Family::default(),
             over_limit: Family::default(),
+            superseded: Family::default(),
             erased: Family::default(),
             in_flight: Family::default(),
             watches: Gauge::default(),
@@ -158,6 +161,7 @@ impl Inner {
         r.register("inbound_messages", "Messages from recipients, by what they ask for", self.inbound.clone());
         r.register("polls", "Questions about messages without a final report, by outcome", self.polls.clone());
         r.register("over_limit", "Sends that a limit of spending refused, by the limit", self.over_limit.clone());
+        r.register("superseded", "Messages whose place a newer one took, by their fate", self.superseded.clone());
         r.register("erased", "What was erased because of its age, by what it was", self.erased.clone());
         r.register("in_flight", "Messages (single) and calls (bulk) in this process's hands", self.in_flight.clone());
         r.register("admission_taken", "What callers have in hand here, by quota", self.shares.clone());
@@ -293,6 +297,11 @@ impl Metrics {
     /// A limit of spending refused a send.
     pub fn over_limit(&self, limit: Limit) {
         self.inner.over_limit.get_or_create(&OfLimit { limit }).inc();
+    }
+
+    /// A message took another one's place.
+    pub fn superseded(&self, fate: Fate) {
+        self.inner.superseded.get_or_create(&OfFate { fate }).inc();
     }
 
     /// So many of these were erased because of their age.

@@ -32,7 +32,7 @@ use crate::config::Env;
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Send one message
-    Send(Send),
+    Send(Box<Send>),
     /// Ask the provider about one message, by the provider's id; changes nothing
     Status(Status),
     /// Show our record of one message, by our id

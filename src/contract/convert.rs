@@ -121,6 +121,9 @@ impl From<Message> for proto::Message {
             updated_at: Some(timestamp(s.updated_at)),
             reference: reference(m.tags.reference),
             metadata: m.tags.metadata.into_pairs(),
+            supersede_key: m.supersede.key.map(|key| key.as_str().to_owned()),
+            superseded_message_id: m.supersede.older.map(|older| older.id.to_string()),
+            superseded: m.supersede.older.map_or(0, |older| i32::from(older.fate as i16)),
         }
     }
 }
@@ -142,6 +145,7 @@ impl SendSingle {
             dry_run: r.dry_run,
             validity: given_duration("validity", r.validity, &mut violations),
             tags: given_tags(r.reference, r.metadata),
+            supersede_key: r.supersede_key.unwrap_or_default(),
         };
         (request, violations)
     }
@@ -160,6 +164,8 @@ impl From<Sent> for proto::SendSingleResponse {
             message_id: message.provider_message_id.clone().unwrap_or_default(),
             traffic_account_id: message.traffic_account_id.clone(),
             raw_response: sent.raw.map(raw),
+            superseded_message_id: message.superseded_message_id.clone(),
+            superseded: message.superseded,
             message: Some(message),
             spend_left: sent.left.map(Into::into),
         }

@@ -13,6 +13,7 @@ use crate::domain::gate::Holding;
 use crate::domain::message::{Dispatch, Lane, Status};
 use crate::domain::outcome::Outcome;
 use crate::domain::spend::Limit;
+use crate::domain::supersede::Fate;
 use crate::proto;
 
 /// Lets enums be values, by their names.
@@ -53,7 +54,7 @@ macro_rules! labels {
     };
 }
 
-named!(Lane, Status, Dispatch, Holding, Quota, Limit);
+named!(Lane, Status, Dispatch, Holding, Quota, Limit, Fate);
 
 values! {
     /// The outcome of handing a message over.
@@ -350,6 +351,7 @@ labels! {
     OfInbound { outcome: InboundOutcome }
     OfPoll { outcome: PollOutcome }
     OfLimit { limit: Limit }
+    OfFate { fate: Fate }
     OfErased { what: ErasedKind }
     OfQuota { quota: Quota }
     OfFlight { kind: Flight }

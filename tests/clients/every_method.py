@@ -85,6 +85,10 @@ assert list(call(M, "ListOptOuts").opt_outs) == [added.opt_out]
 assert call(M, "RemoveOptOut", destination="+306900000099").removed
 later = call(M, "SendSingle", destination="+306900000001", text="Hi", scheduled_at="2026-12-31T00:00:00Z").message
 assert call(M, "CancelMessage", id=later.id).message.status == 8
+code = call(M, "SendSingle", destination="+306900000001", text="1", scheduled_at="2026-12-31T00:00:00Z", supersede_key="login")
+assert not code.HasField("superseded_message_id") and code.superseded == 0, code
+newer = call(M, "SendSingle", destination="+306900000001", text="2", supersede_key="login")
+assert (newer.superseded_message_id, newer.superseded) == (code.message.id, 1), newer
 assert call(M, "ExplainMessage", id=sent.message.id).entries[0].kind == 1
 events = call(M, "RefreshStatusBulk", campaign_id=campaign.id)
 assert [e.WhichOneof("event") for e in events] == ["result", "summary"]

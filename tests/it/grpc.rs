@@ -13,6 +13,7 @@ mod refresh;
 mod refresh_bulk;
 pub mod send;
 mod sending;
+mod superseding;
 mod tags;
 mod transport;
 mod watch;

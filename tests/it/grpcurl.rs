@@ -66,6 +66,8 @@ const STEPS: &[Step] = &[
     step("variants/refresh_a_list", &["MESSAGE_ID"]),
     Step { keep: &[("ID", "/message/id")], ..step("variants/scheduled", &["AT"]) },
     step("CancelMessage", &["ID"]),
+    step("variants/scheduled_code", &["AT"]),
+    step("variants/supersede", &[]),
     step("variants/tagged", &[]),
     step("variants/by_reference", &[]),
     step("variants/dry_run", &[]),

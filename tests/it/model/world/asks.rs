@@ -37,6 +37,7 @@ impl World {
             scheduled_at: later.map(|later| self.rig.clock.now() + later),
             validity: (brief && key.is_none()).then(|| SignedDuration::from_secs(60)),
             tags: GivenTags::default(),
+            supersede_key: String::new(),
         };
         let sent = self.service.send_single(&caller(owner), request, Vec::new(), None).await;
         let Ok(sent) = sent else { return };
