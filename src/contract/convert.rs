@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use pbjson_types::{Struct, Value, value};
+use prost::Message as _;
 
 use crate::domain::message::Message;
 use crate::domain::spend::Left;
@@ -15,8 +16,8 @@ use crate::domain::text::Encoding;
 use crate::error::Violation;
 use crate::proto;
 use crate::service::{
-    BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkTarget, Explained, GivenTags, OptOut, OptOutSource,
-    Refreshed, SendSingle, Sent, Snapshot, WatchMessages, Watched,
+    BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkTarget, Explained, GivenSend, GivenTags, OptOut,
+    OptOutSource, Refreshed, SendSingle, Sent, Snapshot, WatchMessages, Watched,
 };
 
 /// A time as the contract has it.
@@ -148,6 +149,15 @@ impl SendSingle {
             supersede_key: r.supersede_key.unwrap_or_default(),
         };
         (request, violations)
+    }
+}
+
+impl GivenSend {
+    /// One message of a stream.
+    pub(super) fn read(r: proto::SendManyRequest) -> Self {
+        let bytes = r.encoded_len();
+        let (request, violations) = SendSingle::read(r.message.unwrap_or_default());
+        Self { sequence: r.sequence, request, violations, bytes }
     }
 }
 

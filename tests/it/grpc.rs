@@ -12,6 +12,7 @@ mod recipients;
 mod refresh;
 mod refresh_bulk;
 pub mod send;
+mod send_many;
 mod sending;
 mod superseding;
 mod tags;
