@@ -42,6 +42,8 @@ pub enum Quota {
     Uploads,
     /// Bulk refreshes under way.
     Refreshes,
+    /// Streams of sends: what is in hand of them is in flight as well.
+    Sends,
     /// Bytes of requests that are held in memory.
     Bytes,
     /// Calls that need no credentials: health and reflection. By address.
@@ -50,7 +52,8 @@ pub enum Quota {
 
 impl Quota {
     /// Every quota.
-    pub const ALL: [Self; 6] = [Self::Calls, Self::Streams, Self::Uploads, Self::Refreshes, Self::Bytes, Self::Open];
+    pub const ALL: [Self; 7] =
+        [Self::Calls, Self::Streams, Self::Uploads, Self::Refreshes, Self::Sends, Self::Bytes, Self::Open];
 
     /// Its name in metrics and in `QuotaFailure`.
     #[must_use]
@@ -60,6 +63,7 @@ impl Quota {
             Self::Streams => "streams",
             Self::Uploads => "uploads",
             Self::Refreshes => "refreshes",
+            Self::Sends => "sends",
             Self::Bytes => "bytes",
             Self::Open => "open",
         }
@@ -72,6 +76,7 @@ impl Quota {
             Self::Streams => ("TOO_MANY_WATCHES", "TOO_MANY_WATCHES_OF_ONE_OWNER"),
             Self::Uploads => ("TOO_MANY_UPLOADS", "TOO_MANY_UPLOADS_OF_ONE_OWNER"),
             Self::Refreshes => ("TOO_MANY_REFRESHES", "TOO_MANY_REFRESHES_OF_ONE_OWNER"),
+            Self::Sends => ("TOO_MANY_SEND_STREAMS", "TOO_MANY_SEND_STREAMS_OF_ONE_OWNER"),
             Self::Bytes => ("TOO_MANY_BYTES", "TOO_MANY_BYTES_OF_ONE_OWNER"),
             Self::Open => ("TOO_MANY_CALLS", "TOO_MANY_CALLS_OF_ONE_ADDRESS"),
         }
@@ -84,7 +89,7 @@ impl Quota {
             Self::Streams => at_once.streams,
             Self::Uploads => at_once.uploads,
             Self::Refreshes => at_once.refreshes,
-            Self::Bytes | Self::Open => None,
+            Self::Sends | Self::Bytes | Self::Open => None,
         };
         most.and_then(|most| usize::try_from(most).ok())
     }
@@ -92,7 +97,7 @@ impl Quota {
     /// When to come back: calls end in milliseconds, streams rarely.
     fn retry_after(self) -> Duration {
         match self {
-            Self::Streams | Self::Uploads | Self::Refreshes => Duration::from_secs(5),
+            Self::Streams | Self::Uploads | Self::Refreshes | Self::Sends => Duration::from_secs(5),
             Self::Calls | Self::Bytes | Self::Open => Duration::from_secs(1),
         }
     }
@@ -124,6 +129,8 @@ pub struct Limits {
     pub uploads: usize,
     /// Bulk refreshes under way.
     pub refreshes: usize,
+    /// Streams of sends (`MAX_SEND_STREAMS`).
+    pub sends: usize,
     /// Bytes of requests in memory.
     pub bytes: usize,
     /// Calls without credentials.
@@ -145,6 +152,7 @@ impl Default for Limits {
             streams: 2000,
             uploads: 64,
             refreshes: 64,
+            sends: 64,
             bytes: 64 << 20,
             open: 256,
             provider_reads: 256,
@@ -165,6 +173,7 @@ struct Shares {
     streams: Arc<Share>,
     uploads: Arc<Share>,
     refreshes: Arc<Share>,
+    sends: Arc<Share>,
     bytes: Arc<Share>,
     open: Arc<Share>,
     provider_reads: Turns,
@@ -182,6 +191,7 @@ impl Admission {
             streams: share(limits.streams),
             uploads: share(limits.uploads),
             refreshes: share(limits.refreshes),
+            sends: share(limits.sends),
             bytes: share(limits.bytes),
             open: share(limits.open),
             provider_reads: Turns::new(limits.provider_reads),
@@ -197,6 +207,7 @@ impl Admission {
             Quota::Streams => &shares.streams,
             Quota::Uploads => &shares.uploads,
             Quota::Refreshes => &shares.refreshes,
+            Quota::Sends => &shares.sends,
             Quota::Bytes => &shares.bytes,
             Quota::Open => &shares.open,
         }

@@ -29,6 +29,7 @@ pub mod retry;
 pub mod sender;
 pub mod spend;
 pub mod status;
+pub mod supersede;
 pub mod tags;
 pub mod template;
 pub mod text;

@@ -9,6 +9,7 @@ mod framing;
 mod inbound;
 mod messaging;
 mod observe;
+mod send_many;
 mod status;
 
 use tonic::codec::CompressionEncoding;

@@ -26,10 +26,12 @@ pub use reading::Reading;
 
 use crate::domain::message::{Lane, Status};
 use crate::domain::spend::Limit;
+use crate::domain::supersede::Fate;
 use crate::domain::webhook::health as webhook;
 use labels::{
-    Answer, Flight, OfCall, OfConnection, OfErased, OfFlight, OfGate, OfInbound, OfLane, OfLimit, OfLoop, OfMethod,
-    OfPoll, OfPost, OfProviderCall, OfQuota, OfReport, OfRequest, OfRoute, OfSend, OfState, OfTimer, OfWebhook, Use,
+    Answer, Flight, OfCall, OfConnection, OfErased, OfFate, OfFlight, OfGate, OfInbound, OfLane, OfLimit, OfLoop,
+    OfMethod, OfPoll, OfPost, OfProviderCall, OfQuota, OfReport, OfRequest, OfRoute, OfSend, OfState, OfTimer,
+    OfWebhook, Use,
 };
 
 /// The media type of [`Metrics::render`].
@@ -62,6 +64,7 @@ struct Inner {
     inbound: Family<OfInbound, Counter>,
     polls: Family<OfPoll, Counter>,
     over_limit: Family<OfLimit, Counter>,
+    superseded: Family<OfFate, Counter>,
     erased: Family<OfErased, Counter>,
     in_flight: Family<OfFlight, Gauge>,
     watches: Gauge,
@@ -111,6 +114,7 @@ impl Default for Metrics {
             inbound: Family::default(),
             polls: Family::default(),
             over_limit: Family::default(),
+            superseded: Family::default(),
             erased: Family::default(),
             in_flight: Family::default(),
             watches: Gauge::default(),
@@ -169,6 +173,7 @@ impl Inner {
         r.register("inbound_messages", "Messages from recipients, by what they ask for", self.inbound.clone());
         r.register("polls", "Questions about messages without a final report, by outcome", self.polls.clone());
         r.register("over_limit", "Sends that a limit of spending refused, by the limit", self.over_limit.clone());
+        r.register("superseded", "Messages whose place a newer one took, by their fate", self.superseded.clone());
         r.register("erased", "What was erased because of its age, by what it was", self.erased.clone());
         r.register("in_flight", "Messages (single) and calls (bulk) in this process's hands", self.in_flight.clone());
         r.register("admission_taken", "What callers have in hand here, by quota", self.shares.clone());
@@ -314,6 +319,11 @@ impl Metrics {
     /// An event was given up.
     pub fn webhook_given_up(&self) {
         self.inner.webhook_given_up.inc();
+    }
+
+    /// A message took another one's place.
+    pub fn superseded(&self, fate: Fate) {
+        self.inner.superseded.get_or_create(&OfFate { fate }).inc();
     }
 
     /// So many of these were erased because of their age.

@@ -1,6 +1,8 @@
 //! The generated code of `proto/messaging/v1` and its descriptors, as reflection serves them.
 #![expect(clippy::pedantic, reason = "generated code")]
 
+pub mod rpc;
+
 tonic::include_proto!("messaging.v1");
 include!(concat!(env!("OUT_DIR"), "/messaging.v1.serde.rs"));
 include!(concat!(env!("OUT_DIR"), "/methods.rs"));

@@ -42,6 +42,7 @@ mod seen_posts;
 mod spend;
 mod sqlite_rows;
 mod sqlite_threads;
+mod superseding;
 mod task;
 mod transaction;
 mod transition;

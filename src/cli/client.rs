@@ -10,6 +10,7 @@ mod output;
 mod pages;
 mod refresh;
 mod send;
+mod send_many;
 mod text;
 mod watch;
 
@@ -21,6 +22,7 @@ pub use messages::{Explain, List, Message, Status};
 pub use output::rate;
 pub use refresh::{Patience, Refresh};
 pub use send::Send;
+pub use send_many::SendMany;
 pub use watch::Watch;
 
 use std::io::{IsTerminal as _, Read, Write};
@@ -32,7 +34,9 @@ use crate::config::Env;
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Send one message
-    Send(Send),
+    Send(Box<Send>),
+    /// Send the messages of a file over one stream; it can be cut and run again
+    SendMany(SendMany),
     /// Ask the provider about one message, by the provider's id; changes nothing
     Status(Status),
     /// Show our record of one message, by our id
@@ -101,6 +105,7 @@ pub async fn run(command: Command, env: &Env, out: &mut dyn Write, err: &mut dyn
 pub async fn run_in(command: Command, console: &mut Console<'_>) -> Exit {
     let done = match command {
         Command::Send(send) => send.run(console).await,
+        Command::SendMany(many) => many.run(console).await,
         Command::Status(status) => status.run(console).await,
         Command::Message(message) => message.run(console).await,
         Command::List(list) => list.run(console).await,

@@ -249,6 +249,7 @@ fn admitted(env: &Env, pool_size: usize) -> Result<admission::Limits, Error> {
         streams: var::WATCH_STREAMS.read(env)?,
         uploads: var::MAX_UPLOADS.read(env)?,
         refreshes: var::MAX_REFRESHES.read(env)?,
+        sends: var::MAX_SEND_STREAMS.read(env)?,
         bytes: var::MAX_BODY_MEGABYTES.read(env)? << 20,
         provider_reads: var::MAX_PROVIDER_READS.read(env)?,
         lists: pool_size.div_ceil(3),

@@ -112,6 +112,8 @@ variables! {
             "how many streams of recipients and CSV files are taken at once, beside MAX_IN_FLIGHT";
         MAX_REFRESHES: Number<usize>(1, 100_000) = Is("64"),
             "how many bulk refreshes are under way at once, beside MAX_IN_FLIGHT";
+        MAX_SEND_STREAMS: Number<usize>(1, 100_000) = Is("64"),
+            "how many streams of `SendMany` are open at once; what is in hand of them counts into MAX_IN_FLIGHT as well";
         MAX_PROVIDER_READS: Number<usize>(1, 100_000) = Is("256"),
             "how many questions to the provider that callers wait for are asked at once; more wait their turn";
         MAX_BODY_MEGABYTES: Number<usize>(8, 65_536) = Is("64"),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use pbjson_types::{Struct, Value, value};
+use prost::Message as _;
 
 use crate::domain::message::Message;
 use crate::domain::spend::Left;
@@ -15,8 +16,8 @@ use crate::domain::text::Encoding;
 use crate::error::Violation;
 use crate::proto;
 use crate::service::{
-    BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkTarget, Explained, GivenTags, OptOut, OptOutSource,
-    Refreshed, SendSingle, Sent, Snapshot, WatchMessages, Watched,
+    BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkTarget, Explained, GivenSend, GivenTags, OptOut,
+    OptOutSource, Refreshed, SendSingle, Sent, Snapshot, WatchMessages, Watched,
 };
 
 /// A time as the contract has it.
@@ -121,6 +122,9 @@ impl From<Message> for proto::Message {
             updated_at: Some(timestamp(s.updated_at)),
             reference: reference(m.tags.reference),
             metadata: m.tags.metadata.into_pairs(),
+            supersede_key: m.supersede.key.map(|key| key.as_str().to_owned()),
+            superseded_message_id: m.supersede.older.map(|older| older.id.to_string()),
+            superseded: m.supersede.older.map_or(0, |older| i32::from(older.fate as i16)),
         }
     }
 }
@@ -142,8 +146,18 @@ impl SendSingle {
             dry_run: r.dry_run,
             validity: given_duration("validity", r.validity, &mut violations),
             tags: given_tags(r.reference, r.metadata),
+            supersede_key: r.supersede_key.unwrap_or_default(),
         };
         (request, violations)
+    }
+}
+
+impl GivenSend {
+    /// One message of a stream.
+    pub(super) fn read(r: proto::SendManyRequest) -> Self {
+        let bytes = r.encoded_len();
+        let (request, violations) = SendSingle::read(r.message.unwrap_or_default());
+        Self { sequence: r.sequence, request, violations, bytes }
     }
 }
 
@@ -160,6 +174,8 @@ impl From<Sent> for proto::SendSingleResponse {
             message_id: message.provider_message_id.clone().unwrap_or_default(),
             traffic_account_id: message.traffic_account_id.clone(),
             raw_response: sent.raw.map(raw),
+            superseded_message_id: message.superseded_message_id.clone(),
+            superseded: message.superseded,
             message: Some(message),
             spend_left: sent.left.map(Into::into),
         }

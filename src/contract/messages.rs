@@ -12,9 +12,9 @@ use crate::proto::{
     ExplainMessageResponse, GetMessageRequest, GetMessageResponse, GetMessageStatusRequest, GetMessageStatusResponse,
     ListMessagesRequest, ListMessagesResponse, ListOptOutsRequest, ListOptOutsResponse, RefreshStatusBulkRequest,
     RefreshStatusBulkResponse, RefreshStatusRequest, RefreshStatusResponse, RemoveOptOutRequest, RemoveOptOutResponse,
-    SendSingleRequest, SendSingleResponse, WatchMessagesRequest, WatchMessagesResponse,
+    SendManyRequest, SendSingleRequest, SendSingleResponse, WatchMessagesRequest, WatchMessagesResponse,
 };
-use crate::service::{BulkEvent, BulkRequest, ListMessages, ListOptOuts, SendSingle, Service};
+use crate::service::{BulkEvent, BulkRequest, GivenSend, ListMessages, ListOptOuts, SendSingle, Service};
 
 /// `SendSingle`; `deadline` is when the caller stops listening.
 pub async fn send_single(
@@ -25,6 +25,19 @@ pub async fn send_single(
 ) -> Result<SendSingleResponse, Error> {
     let (request, violations) = SendSingle::read(request);
     Ok(service.send_single(caller, request, violations, deadline).await?.into())
+}
+
+/// One message of a stream, by the caller's own name for it: the answer, or the error that `SendSingle` would end with.
+pub type Told = (i64, Result<SendSingleResponse, Error>);
+
+/// `SendMany`: what is told of its messages.
+pub fn send_many(
+    service: &Service,
+    caller: &Caller,
+    requests: impl Stream<Item = SendManyRequest> + Send + 'static,
+) -> Result<BoxStream<'static, Result<Told, Error>>, Error> {
+    let told = service.send_many(caller, requests.map(GivenSend::read))?;
+    Ok(told.map(|told| told.map(|told| (told.sequence, told.sent.map(Into::into)))).boxed())
 }
 
 /// `GetMessageStatus`.

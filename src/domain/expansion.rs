@@ -9,6 +9,7 @@ use crate::domain::recipient::Recipient;
 use crate::domain::sender::SenderId;
 use crate::domain::spend::Over;
 use crate::domain::status::{OPTED_OUT, OPTED_OUT_WHY};
+use crate::domain::supersede::Supersede;
 use crate::domain::template::Template;
 use crate::domain::text::MessageText;
 
@@ -70,6 +71,7 @@ impl<'a> Expansion<'a> {
             lane: Lane::Campaign,
             // They were found to fit together when the recipient was added.
             tags: tags.unwrap_or_else(|_| self.campaign.content.tags.clone()),
+            supersede: Supersede::default(),
             state,
         }
     }

@@ -10,6 +10,7 @@ use crate::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
 use crate::domain::message::{Dispatch, Guarantee, Lane, Message, State};
 use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
+use crate::domain::supersede::Supersede;
 use crate::domain::tags::Tags;
 use crate::domain::text::MessageText;
 
@@ -161,6 +162,7 @@ impl Past {
             expires_at: self.created_at,
             lane: Lane::Single,
             tags: Tags::default(),
+            supersede: Supersede::default(),
             state,
         })
     }

@@ -7,6 +7,7 @@ use crate::domain::evidence::Rank;
 use crate::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
 use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
+use crate::domain::supersede::Supersede;
 use crate::domain::tags::Tags;
 use crate::domain::text::{Encoding, MessageText};
 
@@ -219,6 +220,8 @@ pub struct Message {
     pub lane: Lane,
     /// Its owner's own tags; gone once it is erased.
     pub tags: Tags,
+    /// Its relation to older messages.
+    pub supersede: Supersede,
     /// Its state so far.
     pub state: State,
 }

@@ -5,13 +5,17 @@
 
 mod report;
 mod sending;
+mod supersede;
 mod time;
+
+pub use supersede::supersede;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::domain::evidence::{Evidence, Rank};
+use crate::domain::ids::MessageId;
 use crate::domain::message::{Dispatch, Lease, Message, State, Status};
 use crate::domain::outcome::Outcome;
 use crate::domain::polling;
@@ -30,6 +34,8 @@ pub(super) const NOT_SENT: &str = "NOT_SENT";
 pub const OPTED_OUT: &str = "OPTED_OUT";
 /// And what is said of it.
 pub(super) const OPTED_OUT_WHY: &str = "its recipient does not want messages from this owner";
+/// The error code of a message whose place a newer one took.
+pub const SUPERSEDED: &str = "SUPERSEDED";
 /// After so many deaths of its holder a message is given up.
 pub const MAX_CRASHES: i16 = 3;
 
@@ -84,6 +90,11 @@ pub enum Event {
     Unreported,
     /// Its owner does not want it sent any more.
     Cancel,
+    /// A newer one took its place.
+    Supersede {
+        /// The newer one.
+        by: MessageId,
+    },
     /// Its recipient does not want the owner's messages.
     OptOut,
     /// It waits longer in the queue: there is no room for it now.
@@ -203,6 +214,7 @@ pub fn apply(message: &mut Message, event: &Event, now: Timestamp) -> Result<Cha
         Event::Poll { asks } => time::poll(message, *asks, now),
         Event::Unreported => time::unreported(message, now),
         Event::Cancel => time::cancel(message),
+        Event::Supersede { by } => supersede::take_place(message, *by),
         Event::OptOut => time::opt_out(message),
         Event::Defer { until } => time::defer(message, *until),
         Event::Requeue { may_duplicate } => time::requeue(message, *may_duplicate, now),

@@ -42,8 +42,9 @@ pub(super) struct Bounded {
 impl Bounded {
     /// The body of a call of this method; `room` is empty so far.
     pub(super) fn new(body: Body, method: &str, admission: Admission, room: Place, permit: Permit) -> Self {
-        let streams = method.ends_with("/AddRecipients");
-        let large = streams || method.ends_with("/RefreshStatusBulk");
+        let adds = method.ends_with("/AddRecipients");
+        let streams = adds || method.ends_with("/SendMany");
+        let large = adds || method.ends_with("/RefreshStatusBulk");
         Self {
             body,
             largest: if large { MAX_REQUEST } else { SMALL },

@@ -3,18 +3,19 @@
 use std::pin::Pin;
 
 use futures::{Stream, StreamExt as _};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::admission::Quota;
 use crate::contract::messages;
-use crate::grpc::GrpcApi;
+use crate::grpc::{GrpcApi, send_many};
 use crate::proto::messaging_service_server::MessagingService;
 use crate::proto::{
     AddOptOutRequest, AddOptOutResponse, CancelMessageRequest, CancelMessageResponse, ExplainMessageRequest,
     ExplainMessageResponse, GetMessageRequest, GetMessageResponse, GetMessageStatusRequest, GetMessageStatusResponse,
     ListMessagesRequest, ListMessagesResponse, ListOptOutsRequest, ListOptOutsResponse, RefreshStatusBulkRequest,
     RefreshStatusBulkResponse, RefreshStatusRequest, RefreshStatusResponse, RemoveOptOutRequest, RemoveOptOutResponse,
-    SendSingleRequest, SendSingleResponse, WatchMessagesRequest, WatchMessagesResponse,
+    SendManyRequest, SendManyResponse, SendSingleRequest, SendSingleResponse, WatchMessagesRequest,
+    WatchMessagesResponse,
 };
 
 /// A stream of answers.
@@ -25,6 +26,16 @@ impl MessagingService for GrpcApi {
     async fn send_single(&self, request: Request<SendSingleRequest>) -> Result<Response<SendSingleResponse>, Status> {
         let (caller, call, request) = Self::enter(request)?;
         call.answer(messages::send_single(&self.service, &caller, request, call.deadline).await)
+    }
+
+    type SendManyStream = Answers<SendManyResponse>;
+
+    async fn send_many(
+        &self,
+        request: Request<Streaming<SendManyRequest>>,
+    ) -> Result<Response<Self::SendManyStream>, Status> {
+        let (caller, call, requests) = self.enter_as(Quota::Sends, request)?;
+        Ok(Response::new(Box::pin(send_many::answers(&self.service, &caller, &call, requests)?)))
     }
 
     async fn get_message_status(

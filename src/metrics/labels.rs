@@ -13,6 +13,7 @@ use crate::domain::gate::Holding;
 use crate::domain::message::{Dispatch, Lane, Status};
 use crate::domain::outcome::Outcome;
 use crate::domain::spend::Limit;
+use crate::domain::supersede::Fate;
 use crate::domain::webhook::health;
 use crate::proto;
 
@@ -54,7 +55,7 @@ macro_rules! labels {
     };
 }
 
-named!(Lane, Status, Dispatch, Holding, Quota, Limit, health::Outcome);
+named!(Lane, Status, Dispatch, Holding, Quota, Limit, Fate, health::Outcome);
 
 values! {
     /// The outcome of handing a message over.
@@ -353,6 +354,7 @@ labels! {
     OfInbound { outcome: InboundOutcome }
     OfPoll { outcome: PollOutcome }
     OfLimit { limit: Limit }
+    OfFate { fate: Fate }
     OfErased { what: ErasedKind }
     OfWebhook { outcome: health::Outcome }
     OfQuota { quota: Quota }

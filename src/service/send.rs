@@ -15,6 +15,7 @@ use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
 use crate::domain::spend::{Left, Limits};
 use crate::domain::status::OPTED_OUT;
+use crate::domain::supersede::{Supersede, SupersedeKey};
 use crate::domain::tags::Tags;
 use crate::domain::text::MessageText;
 use crate::error::{Error, Resource, Violation};
@@ -49,6 +50,8 @@ pub struct SendSingle {
     pub validity: Option<SignedDuration>,
     /// The caller's own tags of it.
     pub tags: GivenTags,
+    /// The key by which it takes the place of older ones; empty for none.
+    pub supersede_key: String,
 }
 
 /// The result of a send.
@@ -78,6 +81,7 @@ struct Checked {
     guarantee: Guarantee,
     validity: SignedDuration,
     tags: Tags,
+    supersede_key: Option<SupersedeKey>,
 }
 
 impl Service {
@@ -177,6 +181,7 @@ impl Service {
             expires_at: scheduled_at.unwrap_or(now).checked_add(checked.validity).unwrap_or(now),
             lane: Lane::Single,
             tags: checked.tags,
+            supersede: Supersede { key: checked.supersede_key, older: None },
             state,
         };
         Ok((message, user.limits != Limits::default()))
@@ -192,11 +197,13 @@ impl Service {
         let sender = &self.inner.sender;
         match sender.accept(message, key, limited, cancel).await? {
             Accepted::New(message) if message.state.dispatch == Dispatch::Sending => {
+                self.note_superseded(&message);
                 let (message, outcome) = sender.send(*message).await?;
                 let raw = if let Outcome::Accepted(acceptance) = outcome { Some(acceptance.raw) } else { None };
                 Ok(Progress::Done(Box::new(Sent { message, dry_run: false, raw, left: None })))
             }
             Accepted::New(message) => {
+                self.note_superseded(&message);
                 self.inner.stats.forget_of([&*message]).await;
                 sender.wake();
                 Ok(Progress::Done(Box::new(Sent { message: *message, dry_run: false, raw: None, left: None })))
@@ -212,6 +219,12 @@ impl Service {
             }
             Accepted::Repeat(first) => Ok(Progress::Repeat(first)),
             Accepted::KeyReused => Err(Error::KeyReused),
+        }
+    }
+
+    fn note_superseded(&self, message: &Message) {
+        if let Some(older) = message.supersede.older {
+            self.inner.metrics.superseded(older.fate);
         }
     }
 
@@ -266,6 +279,8 @@ fn check(request: &SendSingle, now: Timestamp, violations: &mut Vec<Violation>) 
     if traffic_account_id.as_deref().is_some_and(|t| !is_account(t)) {
         keep("traffic_account_id", &"must be a route account's id, a UUID");
     }
+    let supersede_key =
+        SupersedeKey::parse(&request.supersede_key).map_err(|e| keep("supersede_key", &e)).ok().flatten();
     let guarantee = parse_guarantee(request.delivery_guarantee);
     if guarantee.is_none() {
         keep("delivery_guarantee", &"is not a guarantee that this service knows");
@@ -276,7 +291,7 @@ fn check(request: &SendSingle, now: Timestamp, violations: &mut Vec<Violation>) 
     }
     let validity = Message::validity(request.validity).map_err(|e| keep("validity", &e));
     let (destination, text, guarantee, validity) = (destination?, text?, guarantee?, validity.ok()?);
-    Some(Checked { destination, text, sender, traffic_account_id, guarantee, validity, tags })
+    Some(Checked { destination, text, sender, traffic_account_id, guarantee, validity, tags, supersede_key })
 }
 
 /// Whether a text can be a route account's id: a UUID, with its dashes. The provider refuses everything else, message by message.
@@ -324,6 +339,7 @@ fn fingerprint(request: &SendSingle, checked: &Checked) -> [u8; 32] {
     ];
     let mut parts = parts.to_vec();
     parts.extend(checked.tags.parts());
+    parts.extend(checked.supersede_key.iter().flat_map(|key| ["supersede_key".to_owned(), key.as_str().to_owned()]));
     digest(&parts)
 }
 

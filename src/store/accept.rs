@@ -22,6 +22,7 @@ use crate::store::pg_bulk::ClaimKeys;
 use crate::store::rows::{EventRow, KeyRow, MessageRow};
 use crate::store::schema::{idempotency_keys as keys, messages};
 use crate::store::spend::Accounts;
+use crate::store::superseding::Superseding;
 use crate::store::transaction::{Tx, on, transact};
 use crate::store::transition;
 use crate::store::writes::Writes;
@@ -167,14 +168,14 @@ pub(super) fn decide(
     now: Timestamp,
     writes: &mut Writes,
 ) -> Vec<Accepted> {
-    let mut first: HashMap<(i64, &str), &Accept> = HashMap::new();
+    let mut first: HashMap<(i64, &str), (&Accept, Message)> = HashMap::new();
     let mut answers = Vec::with_capacity(accepts.len());
     for accept in accepts {
         let name = accept.key.as_ref().map(|k| (accept.message.owner.0, k.key.as_str()));
         let verdict = verdicts.remove(&accept.message.id.0);
         let answer = match (verdict, name.and_then(|n| first.get(&n))) {
-            (Some(Accepted::KeyReused), Some(earlier)) if earlier.key == accept.key => {
-                Accepted::Repeat(Box::new(earlier.message.clone()))
+            (Some(Accepted::KeyReused), Some((earlier, message))) if earlier.key == accept.key => {
+                Accepted::Repeat(Box::new(message.clone()))
             }
             (Some(verdict), _) => verdict,
             (None, _) => {
@@ -188,22 +189,25 @@ pub(super) fn decide(
                     writes.free_keys.extend(accept.key_row().map(|row| (row.owner_id, row.call, row.key)));
                     refused
                 } else {
-                    first.extend(name.map(|n| (n, accept)));
-                    let message = admitted(accept, &mut booked.admissions, now);
+                    let mut message = admitted(accept, &mut booked.admissions, now);
+                    booked.superseding.take_place(&mut message, now, writes);
                     writes.accept(&message, event(&message, now));
+                    booked.superseding.stored(&message);
+                    first.extend(name.map(|n| (n, (accept, message.clone()))));
                     Accepted::New(Box::new(message))
                 }
             }
         };
         answers.push(answer);
     }
-    answers
+    answers.into_iter().map(|answer| booked.at_last(answer)).collect()
 }
 
-/// The rows that a batch's messages are booked on, locked.
+/// The rows that a batch's messages are booked on, and those whose place they take; locked.
 pub(super) struct Booked {
     accounts: Accounts,
     admissions: Admissions,
+    pub superseding: Superseding,
 }
 
 impl Booked {
@@ -216,7 +220,19 @@ impl Booked {
             owners.entry(message.owner).or_default().insert(message.destination.as_str().to_owned());
         }
         let accounts = Accounts::open(tx, &owners).await?;
-        Ok(Self { accounts, admissions: Admissions::lock(tx, &rates(accepts)).await? })
+        let new = accepts.iter().map(|a| &a.message).filter(|message| !verdicts.contains_key(&message.id.0));
+        let admissions = Admissions::lock(tx, &rates(accepts)).await?;
+        Ok(Self { accounts, admissions, superseding: Superseding::open(tx, new).await? })
+    }
+
+    /// The answer as it is at the end of the batch: a later one of it may have taken the message's place.
+    fn at_last(&self, answer: Accepted) -> Accepted {
+        let now = |message: &Message| self.superseding.taken(message.id).cloned().map(Box::new);
+        match answer {
+            Accepted::New(message) => Accepted::New(now(&message).unwrap_or(message)),
+            Accepted::Repeat(message) => Accepted::Repeat(now(&message).unwrap_or(message)),
+            other => other,
+        }
     }
 
     /// Writes down what was taken of them.

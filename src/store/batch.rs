@@ -43,6 +43,7 @@ impl Batch {
         let accepts = accept::decide(&self.accepts, verdicts, &opted_out, &mut booked, tx.now, &mut writes);
         let queued = writes.queues();
         let loaded = transition::load(tx, &self.jobs, &self.aside).await?;
+        let loaded = loaded.after(|id| booked.superseding.taken(id));
         self.picked.note(loaded.ids());
         let jobs = transition::decide(&self.jobs, loaded, tx, &mut writes)?;
         writes.flush(tx).await?;

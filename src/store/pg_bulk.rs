@@ -63,7 +63,7 @@ unnest! {
      delivery_guarantee, created_at, scheduled_at, expires_at, dispatch, delivery_rank, status, evidence_at, \
      evidence_hash, provider_message_id, provider_status, bulk_id, error_code, error, attempts, ambiguous, crashes, \
      possible_duplicate, held_by, epoch, due_at, sent_at, delivered_at, failed_at, updated_at, version, lane, \
-     reference, metadata) SELECT * FROM ",
+     reference, metadata, supersede_key, superseded_id, superseded) SELECT * FROM ",
     ")",
     {
         id: Guid => GuidSql,
@@ -104,6 +104,9 @@ unnest! {
         lane: i64 => BigInt,
         reference: Option<String> => Nullable<Text>,
         metadata: Option<String> => Nullable<Text>,
+        supersede_key: Option<String> => Nullable<Text>,
+        superseded_id: Option<Guid> => Nullable<GuidSql>,
+        superseded: Option<i16> => Nullable<SmallInt>,
     },
     or InsertMessage into messages
 }

@@ -8,6 +8,7 @@ use crate::domain::message::{Dispatch, Guarantee, Lane, Message, State};
 use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
 use crate::domain::status::Change;
+use crate::domain::supersede::{Fate, Supersede, SupersedeKey, Superseded};
 use crate::domain::tags::{Reference, Tags};
 use crate::domain::text::{Encoding, MessageText};
 use crate::store::columns::{Guid, Instant};
@@ -56,6 +57,9 @@ pub(super) struct MessageRow {
     pub lane: i64,
     pub reference: Option<String>,
     pub metadata: Option<String>,
+    pub supersede_key: Option<String>,
+    pub superseded_id: Option<Guid>,
+    pub superseded: Option<i16>,
 }
 
 /// The columns of `messages` that change, and the id that names the row.
@@ -187,6 +191,9 @@ impl MessageRow {
             lane: lane(m),
             reference: reference(&m.tags),
             metadata: m.tags.metadata.to_stored(),
+            supersede_key: m.supersede.key.as_ref().map(|key| key.as_str().to_owned()),
+            superseded_id: m.supersede.older.map(|older| Guid(older.id.0)),
+            superseded: m.supersede.older.map(|older| older.fate as i16),
         }
     }
 
@@ -209,6 +216,7 @@ impl MessageRow {
             expires_at: self.expires_at.0,
             lane: if self.lane == SINGLES { Lane::Single } else { Lane::Campaign },
             tags: Tags::from_stored(self.reference, self.metadata.as_deref()),
+            supersede: supersede(self.supersede_key, self.superseded_id, self.superseded),
             state: State {
                 dispatch: dispatch(self.dispatch),
                 rank: rank(self.delivery_rank),
@@ -256,6 +264,12 @@ impl EventRow {
 /// The reference as it is stored.
 pub(super) fn reference(tags: &Tags) -> Option<String> {
     tags.reference.as_ref().map(|reference| Reference::as_str(reference).to_owned())
+}
+
+fn supersede(key: Option<String>, id: Option<Guid>, fate: Option<i16>) -> Supersede {
+    let fate = fate.and_then(Fate::from_number);
+    let older = id.zip(fate).map(|(id, fate)| Superseded { id: MessageId(id.0), fate });
+    Supersede { key: key.map(SupersedeKey::from_stored), older }
 }
 
 pub(super) fn guarantee(n: i16) -> Guarantee {

@@ -144,6 +144,9 @@ table! {
         lane -> BigInt,
         reference -> Nullable<Text>,
         metadata -> Nullable<Text>,
+        supersede_key -> Nullable<Text>,
+        superseded_id -> Nullable<Guid>,
+        superseded -> Nullable<SmallInt>,
     }
 }
 

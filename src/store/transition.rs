@@ -98,6 +98,16 @@ impl Loaded {
         Self { messages, picked, due: Vec::new() }
     }
 
+    /// The same, with those that changed earlier in this transaction as they are since.
+    pub(super) fn after<'a>(mut self, changed: impl Fn(MessageId) -> Option<&'a Message>) -> Self {
+        for message in self.messages.values_mut() {
+            if let Some(since) = changed(message.id) {
+                message.clone_from(since);
+            }
+        }
+        self
+    }
+
     /// The messages that were picked.
     pub(super) fn ids(&self) -> impl Iterator<Item = MessageId> {
         self.picked.iter().flatten().copied()

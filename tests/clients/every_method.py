@@ -75,6 +75,10 @@ sent = call(M, "SendSingle", destination="+306900000001", text="Hi 😀", campai
 again = call(M, "SendSingle", destination="+306900000001", text="Hi 😀", campaign_id=campaign.id, idempotency_key="k")
 assert again == sent and sent.message_id
 assert call(C, "GetCampaignStats", campaign_id=campaign.id).stats.total == 1
+many = call(M, "SendMany", sequence=7, message={"destination": "+306900000001", "text": "Hi", "idempotency_key": "m"})
+assert [(m.sequence, m.WhichOneof("result"), m.sent.message.status) for m in many] == [(7, "sent", 4)], many
+many = call(M, "SendMany", sequence=8, message={"destination": "1", "text": "Hi", "idempotency_key": "n"})
+assert (many[0].error.code, many[0].error.details[0].type_url.split(".")[-1]) == (3, "ErrorInfo"), many
 assert call(M, "GetMessageStatus", message_id=sent.message_id).text == "Hi 😀"
 assert call(M, "RefreshStatus", provider_message_id=sent.message_id).affected_campaign_ids == [campaign.id]
 assert call(M, "GetMessage", id=sent.message.id).message.destination == "+306900000001"
@@ -85,6 +89,10 @@ assert list(call(M, "ListOptOuts").opt_outs) == [added.opt_out]
 assert call(M, "RemoveOptOut", destination="+306900000099").removed
 later = call(M, "SendSingle", destination="+306900000001", text="Hi", scheduled_at="2026-12-31T00:00:00Z").message
 assert call(M, "CancelMessage", id=later.id).message.status == 8
+code = call(M, "SendSingle", destination="+306900000001", text="1", scheduled_at="2026-12-31T00:00:00Z", supersede_key="login")
+assert not code.HasField("superseded_message_id") and code.superseded == 0, code
+newer = call(M, "SendSingle", destination="+306900000001", text="2", supersede_key="login")
+assert (newer.superseded_message_id, newer.superseded) == (code.message.id, 1), newer
 assert call(M, "ExplainMessage", id=sent.message.id).entries[0].kind == 1
 events = call(M, "RefreshStatusBulk", campaign_id=campaign.id)
 assert [e.WhichOneof("event") for e in events] == ["result", "summary"]

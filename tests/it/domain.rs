@@ -17,6 +17,7 @@ mod retry;
 mod sender;
 mod spend;
 mod status;
+mod supersede;
 mod tags;
 mod template;
 mod text;

@@ -10,5 +10,6 @@ mod queue;
 mod refresh_bulk;
 mod reports;
 mod retention;
+mod superseding;
 mod turns;
 mod watch_messages;

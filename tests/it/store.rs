@@ -19,6 +19,7 @@ mod retention;
 mod setup;
 mod spend;
 mod sqlite;
+mod superseding;
 mod timers;
 mod transaction;
 mod trouble;

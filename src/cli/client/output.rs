@@ -96,6 +96,8 @@ pub(super) fn message(out: &mut dyn Write, message: &proto::Message) -> Result<(
             ("campaign", message.campaign_id.map(|id| id.to_string()).unwrap_or_default()),
             ("reference", message.reference.clone().unwrap_or_default()),
             ("metadata", pairs(&message.metadata)),
+            ("supersede key", message.supersede_key.clone().unwrap_or_default()),
+            ("superseded", superseded(message)),
             ("attempts", message.attempts.to_string()),
             ("duplicate", if message.possible_duplicate { "possible".to_owned() } else { String::new() }),
             ("error", error(message)),
@@ -112,6 +114,12 @@ pub(super) fn message(out: &mut dyn Write, message: &proto::Message) -> Result<(
 pub(super) fn pairs(metadata: &BTreeMap<String, String>) -> String {
     let pairs: Vec<String> = metadata.iter().map(|(key, value)| format!("{key}={value}")).collect();
     pairs.join(", ")
+}
+
+/// The message whose place it took, and what became of that.
+fn superseded(message: &proto::Message) -> String {
+    let id = message.superseded_message_id.as_deref().unwrap_or_default();
+    format!("{id} {}", short(message.superseded().as_str_name(), "SUPERSEDED_")).trim().to_owned()
 }
 
 fn error(message: &proto::Message) -> String {

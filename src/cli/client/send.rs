@@ -51,6 +51,10 @@ pub struct Send {
     /// Your own pairs, such as --metadata shop=athens; may be given up to 16 times
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     metadata: Vec<(String, String)>,
+    /// Cancel older messages to the same number with the same key that still wait, as a new one-time code does: up to 255 printable
+    /// ASCII characters
+    #[arg(long, value_name = "KEY")]
+    supersede_key: Option<String>,
     /// The user to send for, if it is not the caller; needs scope act-as
     #[arg(long, value_name = "ID")]
     user: Option<i64>,
@@ -88,6 +92,7 @@ impl Send {
             validity: self.validity,
             reference: self.reference,
             metadata: self.metadata.into_iter().collect(),
+            supersede_key: self.supersede_key,
             ..SendSingleRequest::default()
         }
     }

@@ -60,11 +60,11 @@ struct Done {
 
 /// Empties messages. The version counts on, so that nobody writes what they have in memory over it.
 const EMPTY_POSTGRES: &str = "UPDATE messages AS m SET destination = n.destination, text = '', error = NULL, \
-    reference = NULL, metadata = NULL, provider_status = n.provider_status, version = m.version + 1 FROM json_to_recordset($1::json) \
+    reference = NULL, metadata = NULL, supersede_key = NULL, provider_status = n.provider_status, version = m.version + 1 FROM json_to_recordset($1::json) \
     AS n(id uuid, version integer, destination text, provider_status text) \
     WHERE m.id = n.id AND m.version = n.version RETURNING m.id AS id";
 const EMPTY_SQLITE: &str = "UPDATE messages SET destination = n.destination, text = '', error = NULL, \
-    reference = NULL, metadata = NULL, provider_status = n.provider_status, version = messages.version + 1 FROM (SELECT \
+    reference = NULL, metadata = NULL, supersede_key = NULL, provider_status = n.provider_status, version = messages.version + 1 FROM (SELECT \
     unhex(json_extract(value, '$.id')) AS id, json_extract(value, '$.version') AS version, \
     json_extract(value, '$.destination') AS destination, json_extract(value, '$.provider_status') AS provider_status \
     FROM json_each($1)) AS n WHERE messages.id = n.id AND messages.version = n.version RETURNING id";

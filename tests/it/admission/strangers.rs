@@ -52,7 +52,7 @@ pub fn code(answer: &Response<Body>) -> Code {
 on_both_databases! { TestApp::start =>
     async fn headers_without_an_end_are_refused_at_once_and_hold_no_place(app) {
         let channel = channel(&app).await;
-        for path in [SEND, "/messaging.v1.CampaignService/AddRecipients", "/messaging.v1.MessagingService/Invented"] {
+        for path in [SEND, "/messaging.v1.CampaignService/AddRecipients", "/messaging.v1.MessagingService/SendMany", "/messaging.v1.MessagingService/Invented"] {
             for beginning in [&b""[..], b"\0\0\x3f\xff\xff", b"\0"] {
                 let answer = begin(&channel, path, None, unfinished(beginning)).await;
                 assert_eq!(code(&answer), Code::Unauthenticated, "{path}");
@@ -61,7 +61,7 @@ on_both_databases! { TestApp::start =>
             }
         }
         let admission = app.service.admission();
-        assert_eq!(Quota::ALL.map(|quota| admission.taken(quota)), [0; 6]);
+        assert_eq!(Quota::ALL.map(|quota| admission.taken(quota)), [0; Quota::ALL.len()]);
         app.alice().list_messages(ListMessagesRequest::default()).await.unwrap();
     }
 

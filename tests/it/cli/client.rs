@@ -7,5 +7,6 @@ mod errors;
 mod fake;
 mod human;
 mod records;
+mod send_many;
 mod terminal;
 mod watch;

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use messaging::domain::campaign::CampaignState;
 use messaging::domain::message::{Dispatch, Guarantee, Message, Status};
+use messaging::domain::supersede::Fate;
 
 use super::world::{World, is_under_way};
 
@@ -19,6 +20,7 @@ pub async fn judge(world: &World) -> Vec<String> {
     let there: HashSet<_> = messages.iter().map(|message| message.id).collect();
     wrong.extend(unexplained(world, &messages));
     wrong.extend(withheld(world, &messages));
+    wrong.extend(messages.iter().filter_map(|message| superseded(world, &messages, message)));
     let lost = world.accepted.iter().filter(|id| !there.contains(id));
     wrong.extend(lost.map(|id| format!("{id} was accepted, and is lost")));
     of_campaigns(world, &messages, &mut wrong).await;
@@ -79,6 +81,14 @@ fn unexplained(world: &World, messages: &[Message]) -> Vec<String> {
     };
     let harmed: Vec<_> = messages.iter().filter(innocent).filter_map(why).collect();
     if harmed.len() > world.harm.commits.load(Ordering::Relaxed) { harmed } else { Vec::new() }
+}
+
+/// A message that was said to be cancelled for the sake of this one, and is not.
+fn superseded(world: &World, messages: &[Message], message: &Message) -> Option<String> {
+    let older = message.supersede.older.filter(|older| older.fate == Fate::Cancelled)?;
+    let found = messages.iter().find(|message| message.id == older.id)?;
+    let never = found.state.dispatch == Dispatch::Cancelled && world.provider.copies(older.id).taken == 0;
+    (!never).then(|| format!("{}: it was said to be superseded, and is not: {:?}", older.id, found.state))
 }
 
 /// What was not handed over although nothing stood against it.

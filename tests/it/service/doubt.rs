@@ -69,6 +69,7 @@ fn send(guarantee: i32, scheduled_at: Option<jiff::Timestamp>, key: &str) -> Sen
         scheduled_at,
         validity: None,
         tags: GivenTags::default(),
+        supersede_key: String::new(),
     }
 }
 

@@ -112,6 +112,7 @@ impl Bench {
                 scheduled_at: None,
                 validity: None,
                 tags: GivenTags::default(),
+                supersede_key: String::new(),
             };
             service.send_single(&caller, request, Vec::new(), None)
         });

@@ -7,6 +7,7 @@ use messaging::domain::evidence::Rank;
 use messaging::domain::ids::{CampaignId, MessageId, OwnerId};
 use messaging::domain::message::{Dispatch, Guarantee, Message, State};
 use messaging::domain::status::EventKind;
+use messaging::domain::supersede::{Fate, Supersede, SupersedeKey, Superseded};
 use messaging::domain::tags::Tags;
 use messaging::domain::text::MessageText;
 use messaging::store::{Accepted, Error, Filter, IdempotencyKey, Store, Terms};
@@ -49,6 +50,10 @@ fn odd(owner: OwnerId) -> Message {
         scheduled_at: Some(at(3600, 1)),
         expires_at: at(7200, 999_999),
         tags: Tags::from_stored(Some("Ω '\\ 7".to_owned()), Some(r#"{"a.b-c":"\u0000 \"'"}"#)),
+        supersede: Supersede {
+            key: SupersedeKey::parse("login ~'\\").unwrap(),
+            older: Some(Superseded { id: MessageId(Uuid::from_u128(7)), fate: Fate::AlreadySent }),
+        },
         state: State {
             dispatch: Dispatch::Accepted,
             rank: Rank::Failed,

@@ -9,6 +9,7 @@ use messaging::domain::outcome::{Acceptance, Outcome};
 use messaging::domain::phone::Msisdn;
 use messaging::domain::report::{Form, Post};
 use messaging::domain::status::{Event, Refused};
+use messaging::domain::supersede::{Supersede, SupersedeKey};
 use messaging::domain::tags::Tags;
 use messaging::domain::text::MessageText;
 use messaging::store::{
@@ -48,7 +49,16 @@ fn number() -> Msisdn {
 fn message(rig: &Rig, owner: OwnerId, campaign: Option<CampaignId>) -> Message {
     let text = MessageText::from_stored(TEXT.to_owned());
     let tags = Tags::from_stored(Some("canary-reference".to_owned()), Some(r#"{"note":"canary"}"#));
-    Message { campaign, destination: number(), text, tags, ..queued(owner, Guarantee::AtLeastOnce, rig.clock.now()) }
+    let supersede =
+        Supersede { key: SupersedeKey::parse(&format!("canary {}", uuid::Uuid::new_v4())).unwrap(), older: None };
+    Message {
+        campaign,
+        destination: number(),
+        text,
+        tags,
+        supersede,
+        ..queued(owner, Guarantee::AtLeastOnce, rig.clock.now())
+    }
 }
 
 /// One that the provider took, and quoted.

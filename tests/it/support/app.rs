@@ -172,6 +172,7 @@ impl TestApp {
             streams: 8,
             uploads: 8,
             refreshes: 8,
+            sends: 8,
             bytes: 1 << 20,
             open: 8,
             provider_reads: 8,

@@ -5,6 +5,7 @@ use messaging::domain::ids::{MessageId, OwnerId};
 use messaging::domain::message::{Guarantee, Lane, Message, State};
 use messaging::domain::phone::Msisdn;
 use messaging::domain::sender::SenderId;
+use messaging::domain::supersede::Supersede;
 use messaging::domain::tags::Tags;
 use messaging::domain::text::MessageText;
 
@@ -33,6 +34,7 @@ pub fn queued(owner: OwnerId, guarantee: Guarantee, now: Timestamp) -> Message {
         expires_at: now + Message::DEFAULT_VALIDITY,
         lane: Lane::Single,
         tags: Tags::default(),
+        supersede: Supersede::default(),
         state: State::waiting(false, now, now),
     }
 }

@@ -33,6 +33,8 @@ pub(super) enum Step {
 #[derive(Default)]
 pub(super) struct Script {
     pub(super) send: VecDeque<Result<SendSingleResponse, Status>>,
+    /// Of each stream of sends, how many are told before it is cut.
+    pub(super) many: VecDeque<usize>,
     pub(super) status: VecDeque<GetMessageStatusResponse>,
     pub(super) message: VecDeque<GetMessageResponse>,
     pub(super) pages: VecDeque<ListMessagesResponse>,
@@ -53,6 +55,8 @@ pub(super) struct Script {
 #[derive(Default)]
 pub(super) struct Heard {
     pub(super) sends: Vec<SendSingleRequest>,
+    /// The requests of each stream of sends.
+    pub(super) many: Vec<Vec<SendManyRequest>>,
     pub(super) lists: Vec<ListMessagesRequest>,
     pub(super) inboxes: Vec<ListInboundRequest>,
     pub(super) bulks: Vec<RefreshStatusBulkRequest>,
@@ -135,12 +139,46 @@ impl InboundService for Service {
     }
 }
 
+/// A message that was sent; one whose text is `bad` is refused.
+fn told(request: SendManyRequest) -> SendManyResponse {
+    use messaging::proto::send_many_response::Result as Told;
+    let asked = request.message.unwrap();
+    let result = if asked.text == "bad" {
+        let status = messaging::grpc::render(&messaging::error::Error::invalid("text", "must be good"));
+        Told::Error(prost::Message::decode(status.details()).unwrap())
+    } else {
+        let message = Message { id: asked.idempotency_key, ..Default::default() };
+        Told::Sent(SendSingleResponse { message: Some(message), ..Default::default() }.into())
+    };
+    SendManyResponse { sequence: request.sequence, result: Some(result) }
+}
+
 #[tonic::async_trait]
 impl MessagingService for Service {
     async fn send_single(&self, request: Request<SendSingleRequest>) -> Answer<SendSingleResponse> {
         let answer = self.next(&request, |script| script.send.pop_front())?;
         self.heard.lock().unwrap().sends.push(request.into_inner());
         answer.map(Response::new)
+    }
+
+    type SendManyStream = Events<SendManyResponse>;
+
+    async fn send_many(&self, request: Request<Streaming<SendManyRequest>>) -> Answer<Self::SendManyStream> {
+        let mut left = self.next(&request, |script| script.many.pop_front())?;
+        let heard = self.heard.clone();
+        let stream = heard.lock().unwrap().many.len();
+        heard.lock().unwrap().many.push(Vec::new());
+        let mut requests = request.into_inner();
+        Ok(Response::new(Box::pin(async_stream::try_stream! {
+            while let Some(request) = requests.message().await? {
+                heard.lock().unwrap().many[stream].push(request.clone());
+                if left == 0 {
+                    Err(Status::unavailable("going down"))?;
+                }
+                left -= 1;
+                yield told(request);
+            }
+        })))
     }
 
     async fn get_message_status(&self, request: Request<GetMessageStatusRequest>) -> Answer<GetMessageStatusResponse> {

@@ -3,7 +3,7 @@
 use messaging::cli::client::Exit;
 use messaging::proto::{
     DeliveryGuarantee, GetMessageResponse, InboundEffect, InboundMessage, InboundVerdict, ListInboundResponse,
-    ListMessagesResponse, Message, MessageStatus, SendSingleResponse,
+    ListMessagesResponse, Message, MessageStatus, SendSingleResponse, Superseded,
 };
 use serde_json::json;
 
@@ -54,6 +54,7 @@ async fn send_asks_for_what_the_options_say() {
         "send", "--to", "+306900000001", "--text", "Hi", "--sender", "Acme", "--campaign", "3", "--key", "k-1",
         "--at-most-once", "--dry-run", "--at", "2027-01-31T09:00:00.5+02:00", "--validity", "1h 30m", "--user", "9",
         "--reference", "order 7", "--metadata", "shop=athens", "--metadata", "formula=a=b",
+        "--supersede-key", "login",
     ];
 
     let done = run(fake.addr, &args).await;
@@ -70,6 +71,21 @@ async fn send_asks_for_what_the_options_say() {
     assert_eq!(send.validity, Some(pbjson_types::Duration { seconds: 5400, nanos: 0 }));
     let metadata: Vec<_> = send.metadata.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert_eq!((send.reference.as_deref(), metadata), (Some("order 7"), vec![("formula", "a=b"), ("shop", "athens")]));
+    assert_eq!(send.supersede_key.as_deref(), Some("login"));
+}
+
+#[tokio::test]
+async fn send_says_whose_place_the_message_took() {
+    let superseded = Message {
+        supersede_key: Some("login".to_owned()),
+        superseded_message_id: Some("m-1".to_owned()),
+        superseded: Superseded::AlreadySent.into(),
+        ..message("m-2")
+    };
+    let answer = SendSingleResponse { message: Some(superseded), ..Default::default() };
+    let fake = Fake::start(Script { send: [Ok(answer)].into(), ..Default::default() }).await;
+    let done = run(fake.addr, &["send", "--to", "+306900000001", "--text", "Hi", "--supersede-key", "login"]).await;
+    assert!(done.out.contains("superseded     m-1 ALREADY_SENT\n"), "{}", done.out);
 }
 
 #[tokio::test]

@@ -89,6 +89,7 @@ enum Step {
     Poll(bool),
     Unreported,
     Cancel,
+    Supersede,
     Wait(i64),
 }
 
@@ -104,6 +105,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::Poll),
         1 => Just(Step::Unreported),
         1 => Just(Step::Cancel),
+        1 => Just(Step::Supersede),
         4 => prop::sample::select(vec![1_i64, 30, 61, 121, 901, 260_000]).prop_map(Step::Wait),
     ]
 }
@@ -157,6 +159,7 @@ impl World {
             Step::Poll(asks) => Event::Poll { asks: *asks },
             Step::Unreported => Event::Unreported,
             Step::Cancel => Event::Cancel,
+            Step::Supersede => Event::Supersede { by: MessageId(OTHER) },
         };
         let before = self.case.message.clone();
         let result = self.case.apply(&event);

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use messaging::domain::ids::ProviderMessageId;
 use messaging::domain::message::Status;
-use messaging::domain::status::{BLOCKED_RETRY, EventKind};
+use messaging::domain::status::{BLOCKED_RETRY, EventKind, supersede};
+use messaging::domain::supersede::Fate;
 
 use super::*;
 
@@ -57,6 +58,7 @@ fn the_holder_moves_a_message_forward_and_nobody_else_does() {
         ("release", &|c| Event::Release { lease: c.lease() }),
         ("rel. other", &|c| Event::Release { lease: Lease { by: OTHER, ..c.lease() } }),
         ("cancel", &|_| Event::Cancel),
+        ("supersede", &|_| Event::Supersede { by: MessageId(OTHER) }),
         ("two minutes", &|c| {
             c.now += SignedDuration::from_mins(2);
             Event::Timer
@@ -66,17 +68,17 @@ fn the_holder_moves_a_message_forward_and_nobody_else_does() {
             Event::Timer
         }),
     ]), @r"
-               claim       fence       fence other release     rel. other  cancel      two minutes validity
-    Scheduled  Claimed     (state)     (state)     (notholder) (notholder) Cancelled   Queued      Expired
-    Queued     Claimed     (state)     (state)     (notholder) (notholder) Cancelled   (state)     Expired
-    Claimed    (state)     Sending     (notholder) Queued      (notholder) (state)     Queued      Queued
-    Sending    (state)     (state)     (state)     Queued      (notholder) (state)     Unknown     Unknown
-    Accepted   (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     (state)
-    Rejected   (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     (state)
-    Unknown    (state)     (state)     (state)     (notholder) (notholder) (state)     Queued      Unknown
-    Cancelled  (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     (state)
-    Expired    (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     (state)
-    Dead       (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     (state)
+               claim       fence       fence other release     rel. other  cancel      supersede   two minutes validity
+    Scheduled  Claimed     (state)     (state)     (notholder) (notholder) Cancelled   Cancelled   Queued      Expired
+    Queued     Claimed     (state)     (state)     (notholder) (notholder) Cancelled   Cancelled   (state)     Expired
+    Claimed    (state)     Sending     (notholder) Queued      (notholder) (state)     Cancelled   Queued      Queued
+    Sending    (state)     (state)     (state)     Queued      (notholder) (state)     (state)     Unknown     Unknown
+    Accepted   (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     (state)     (state)
+    Rejected   (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     (state)     (state)
+    Unknown    (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     Queued      Unknown
+    Cancelled  (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     (state)     (state)
+    Expired    (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     (state)     (state)
+    Dead       (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     (state)     (state)
     ");
 }
 
@@ -239,6 +241,7 @@ fn what_may_be_at_the_provider_never_reads_as_never_sent() {
     for (name, case) in [
         ("cancelled after a server error", failed().with(&Event::Cancel)),
         ("cancelled after a lost answer", lost().with(&Event::Cancel)),
+        ("superseded", failed().with(&Event::Supersede { by: MessageId(OTHER) })),
         ("opted out", failed().with(&Event::OptOut)),
         ("expired", failed().after(Message::DEFAULT_VALIDITY).claimed()),
         ("refused", failed().after(end).sending().settled(rejected())),
@@ -253,6 +256,35 @@ fn what_may_be_at_the_provider_never_reads_as_never_sent() {
     assert_eq!((tried.message.status(), tried.message.state.attempts), (Status::Unknown, 12));
     let again = Event::Requeue { may_duplicate: false };
     assert_eq!(tried.apply(&again), Err(Refused::MayDuplicate));
+}
+
+#[test]
+fn what_is_told_of_a_superseded_message_is_whether_it_is_sent() {
+    let told = |case: Case| {
+        let mut message = case.message;
+        let before = message.clone();
+        let (change, fate) = supersede(&mut message, MessageId(OTHER), case.now);
+        assert_eq!(change.is_none(), message == before);
+        (message.state.dispatch, fate)
+    };
+    for dispatch in Dispatch::ALL {
+        let expected = match dispatch {
+            Dispatch::Scheduled | Dispatch::Queued | Dispatch::Claimed => (Dispatch::Cancelled, Some(Fate::Cancelled)),
+            Dispatch::Sending | Dispatch::Accepted | Dispatch::Unknown => (dispatch, Some(Fate::AlreadySent)),
+            other => (other, None),
+        };
+        assert_eq!(told(Case::in_state(dispatch)), expected, "{dispatch:?}");
+    }
+    let lost = Case::new(Guarantee::AtLeastOnce).resent();
+    assert_eq!(
+        told(lost),
+        (Dispatch::Unknown, Some(Fate::AlreadySent)),
+        "an earlier try may have reached the provider"
+    );
+    let old = Case::in_state(Dispatch::Accepted).after(Message::DEFAULT_VALIDITY);
+    assert_eq!(told(old), (Dispatch::Accepted, None), "it is of no use to anybody any more");
+    let superseded = Case::new(Guarantee::AtLeastOnce).with(&Event::Supersede { by: MessageId(OTHER) }).message;
+    assert_eq!(superseded.state.error_code.as_deref(), Some("SUPERSEDED"));
 }
 
 #[test]

@@ -84,6 +84,7 @@ impl World {
                 scheduled_at: None,
                 validity: None,
                 tags: GivenTags::default(),
+                supersede_key: String::new(),
             };
             tokio::spawn(async move { dying.send_single(&caller, request, Vec::new(), None).await });
         }
