@@ -257,9 +257,18 @@ impl Service {
     }
 
     /// Enables one of the caller's endpoints.
-    pub async fn enable_endpoint(&self, caller: &Caller, id: &str, start: GivenStart) -> Result<Endpoint, Error> {
+    pub async fn enable_endpoint(
+        &self,
+        caller: &Caller,
+        id: &str,
+        start: GivenStart,
+        violations: Vec<Violation>,
+    ) -> Result<Endpoint, Error> {
         may_change(caller)?;
         let endpoint = self.own_endpoint(caller, id).await?;
+        if !violations.is_empty() {
+            return Err(Error::Invalid(violations));
+        }
         let start = self.start_of(endpoint.owner, start).await?;
         let enabled = self.store_of(caller).enable_endpoint(caller.user, endpoint.id, start).await?;
         enabled.ok_or_else(|| missing(endpoint.id))
