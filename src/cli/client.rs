@@ -12,6 +12,7 @@ mod refresh;
 mod send;
 mod text;
 mod watch;
+mod webhooks;
 
 pub use campaign::{Campaign, CampaignCommand};
 pub use cancel::Cancel;
@@ -22,6 +23,7 @@ pub use output::rate;
 pub use refresh::{Patience, Refresh};
 pub use send::Send;
 pub use watch::Watch;
+pub use webhooks::Webhooks;
 
 use std::io::{IsTerminal as _, Read, Write};
 use std::process::ExitCode;
@@ -51,6 +53,8 @@ pub enum Command {
     Campaign(Campaign),
     /// Watch messages change, from now on or after a token, until Ctrl-C
     Watch(Watch),
+    /// Deliver events to endpoints of your own, and see how they stand
+    Webhooks(Webhooks),
 }
 
 /// How a command ended.
@@ -110,6 +114,7 @@ pub async fn run_in(command: Command, console: &mut Console<'_>) -> Exit {
         Command::Inbox(inbox) => inbox.run(console).await,
         Command::Campaign(campaign) => campaign.run(console).await,
         Command::Watch(watch) => watch.run(console).await,
+        Command::Webhooks(webhooks) => webhooks.run(console).await,
     };
     let done = done.and_then(|exit| {
         console.out.flush()?;
