@@ -6,3 +6,4 @@ pub mod campaigns;
 mod convert;
 pub mod inbound;
 pub mod messages;
+pub mod webhooks;

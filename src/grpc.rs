@@ -11,6 +11,7 @@ mod messaging;
 mod observe;
 mod send_many;
 mod status;
+mod webhooks;
 
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
@@ -24,6 +25,7 @@ use crate::proto::admin_service_server::AdminServiceServer;
 use crate::proto::campaign_service_server::CampaignServiceServer;
 use crate::proto::inbound_service_server::InboundServiceServer;
 use crate::proto::messaging_service_server::MessagingServiceServer;
+use crate::proto::webhook_service_server::WebhookServiceServer;
 use crate::service::Service;
 
 /// The compression that gRPC clients of all languages know.
@@ -55,7 +57,7 @@ impl Health {
     pub async fn set(&self, serving: bool) {
         let status =
             if serving { tonic_health::ServingStatus::Serving } else { tonic_health::ServingStatus::NotServing };
-        for name in ["", "MessagingService", "CampaignService", "InboundService", "AdminService"] {
+        for name in ["", "MessagingService", "CampaignService", "InboundService", "WebhookService", "AdminService"] {
             let name = if name.is_empty() { String::new() } else { format!("messaging.v1.{name}") };
             self.reporter.set_service_status(name, status).await;
         }
@@ -86,6 +88,7 @@ pub async fn routes(service: Service, reflects: bool) -> Result<(Routes, Health)
     let routes = Routes::new(bounded!(MessagingServiceServer::new(api.clone())))
         .add_service(bounded!(CampaignServiceServer::new(api.clone())))
         .add_service(bounded!(InboundServiceServer::new(api.clone())))
+        .add_service(bounded!(WebhookServiceServer::new(api.clone())))
         .add_service(bounded!(AdminServiceServer::new(api)))
         .add_service(health);
     if !reflects {

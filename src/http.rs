@@ -25,6 +25,7 @@ mod signature;
 mod stream_urls;
 mod transcode;
 mod webhook;
+mod webhook_endpoints;
 
 pub use guard::cors;
 pub use problem::Problem;

@@ -13,6 +13,7 @@ mod send;
 mod send_many;
 mod text;
 mod watch;
+mod webhooks;
 
 pub use campaign::{Campaign, CampaignCommand};
 pub use cancel::Cancel;
@@ -24,6 +25,7 @@ pub use refresh::{Patience, Refresh};
 pub use send::Send;
 pub use send_many::SendMany;
 pub use watch::Watch;
+pub use webhooks::Webhooks;
 
 use std::io::{IsTerminal as _, Read, Write};
 use std::process::ExitCode;
@@ -55,6 +57,8 @@ pub enum Command {
     Campaign(Campaign),
     /// Watch messages change, from now on or after a token, until Ctrl-C
     Watch(Watch),
+    /// Deliver events to endpoints of your own, and see how they stand
+    Webhooks(Webhooks),
 }
 
 /// How a command ended.
@@ -115,6 +119,7 @@ pub async fn run_in(command: Command, console: &mut Console<'_>) -> Exit {
         Command::Inbox(inbox) => inbox.run(console).await,
         Command::Campaign(campaign) => campaign.run(console).await,
         Command::Watch(watch) => watch.run(console).await,
+        Command::Webhooks(webhooks) => webhooks.run(console).await,
     };
     let done = done.and_then(|exit| {
         console.out.flush()?;

@@ -1,6 +1,7 @@
 //! Between the contract's messages and the service's types.
 
 mod campaigns;
+mod webhooks;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,9 @@ use crate::service::{
     BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkTarget, Explained, GivenSend, GivenTags, OptOut,
     OptOutSource, Refreshed, SendSingle, Sent, Snapshot, WatchMessages, Watched,
 };
+
+/// The longest duration that protobuf knows, in seconds: 10,000 years.
+const LONGEST_SECONDS: u64 = 315_576_000_000;
 
 /// A time as the contract has it.
 pub(super) fn timestamp(at: Timestamp) -> pbjson_types::Timestamp {
@@ -47,11 +51,27 @@ pub(super) fn given_duration(
     violations: &mut Vec<Violation>,
 ) -> Option<SignedDuration> {
     let d = d?;
-    let whole = d.nanos == 0 && d.seconds.unsigned_abs() <= 315_576_000_000;
+    let whole = d.nanos == 0 && d.seconds.unsigned_abs() <= LONGEST_SECONDS;
     if !whole {
         violations.push(Violation::new(field, "must be whole seconds"));
     }
     whole.then(|| SignedDuration::from_secs(d.seconds))
+}
+
+/// The same, of which a fraction of a second is fine.
+pub(super) fn given_fraction(
+    field: &str,
+    d: Option<pbjson_types::Duration>,
+    violations: &mut Vec<Violation>,
+) -> Option<SignedDuration> {
+    let d = d?;
+    // As the contract's type has it: less than a second of nanoseconds, with the sign of the seconds.
+    let nanos = d.nanos.unsigned_abs() < 1_000_000_000 && i64::from(d.nanos).signum() * d.seconds.signum() >= 0;
+    let sound = nanos && d.seconds.unsigned_abs() <= LONGEST_SECONDS;
+    if !sound {
+        violations.push(Violation::new(field, "must be a valid duration"));
+    }
+    sound.then(|| SignedDuration::new(d.seconds, d.nanos))
 }
 
 /// The tags that a caller gave.

@@ -44,6 +44,11 @@ impl Endpoint {
         Self::new(method, path, About::Rpc("messaging.v1.InboundService", rpc), run)
     }
 
+    /// A route that does what an RPC of `WebhookService` does.
+    pub(super) fn webhook(method: Method, path: &'static str, rpc: &'static str, run: MethodRouter<HttpApi>) -> Self {
+        Self::new(method, path, About::Rpc("messaging.v1.WebhookService", rpc), run)
+    }
+
     /// A route that does what an RPC of `AdminService` does.
     pub(super) fn admin(method: Method, path: &'static str, rpc: &'static str, run: MethodRouter<HttpApi>) -> Self {
         Self::new(method, path, About::Rpc("messaging.v1.AdminService", rpc), run)

@@ -1,7 +1,7 @@
 //! The routes of the API: the one list that the router and the document are made of.
 
 use crate::http::endpoint::Endpoint;
-use crate::http::{audit, campaigns, inbox, messages, mitto, opt_outs, recipients, stream_urls};
+use crate::http::{audit, campaigns, inbox, messages, mitto, opt_outs, recipients, stream_urls, webhook_endpoints};
 
 /// Every route of the API.
 pub(super) fn all() -> Vec<Endpoint> {
@@ -19,6 +19,7 @@ pub(super) fn prompt() -> Vec<Endpoint> {
         campaigns::endpoints(),
         opt_outs::endpoints(),
         inbox::endpoints(),
+        webhook_endpoints::endpoints(),
         audit::endpoints(),
         stream_urls::endpoints(),
     ];

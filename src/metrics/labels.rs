@@ -194,6 +194,8 @@ values! {
         Head => "HEAD",
         /// POST.
         Post => "POST",
+        /// PATCH.
+        Patch => "PATCH",
         /// DELETE.
         Delete => "DELETE",
         /// OPTIONS.
@@ -271,6 +273,7 @@ impl From<&http::Method> for Verb {
             http::Method::GET => Self::Get,
             http::Method::HEAD => Self::Head,
             http::Method::POST => Self::Post,
+            http::Method::PATCH => Self::Patch,
             http::Method::DELETE => Self::Delete,
             http::Method::OPTIONS => Self::Options,
             _ => Self::Other,

@@ -14,13 +14,22 @@ use uuid::Uuid;
 
 use crate::auth::{Caller, Scope};
 use crate::domain::webhook::EndpointId;
-use crate::error::{Error, Resource};
+use crate::error::{Error, Resource, Violation};
 use crate::service::Service;
 use crate::store::Endpoint;
 
 fn parse_id(id: &str) -> Result<EndpointId, Error> {
-    let id = Uuid::try_parse(id).map_err(|_| Error::invalid("id", "must be a UUID, as CreateEndpoint answered it"))?;
-    Ok(EndpointId(id))
+    let mut violations = Vec::new();
+    given_id(id, &mut violations).ok_or(Error::Invalid(violations))
+}
+
+/// The id of an endpoint; one that cannot be is a violation, and `None`.
+fn given_id(id: &str, violations: &mut Vec<Violation>) -> Option<EndpointId> {
+    let id = Uuid::try_parse(id).map(EndpointId).ok();
+    if id.is_none() {
+        violations.push(Violation::new("id", "must be a UUID, as CreateEndpoint answered it"));
+    }
+    id
 }
 
 fn missing(id: EndpointId) -> Error {
@@ -36,7 +45,10 @@ fn may_change(caller: &Caller) -> Result<(), Error> {
 impl Service {
     /// The caller's endpoint with this id.
     async fn own_endpoint(&self, caller: &Caller, id: &str) -> Result<Endpoint, Error> {
-        let id = parse_id(id)?;
+        self.found_endpoint(caller, parse_id(id)?).await
+    }
+
+    async fn found_endpoint(&self, caller: &Caller, id: EndpointId) -> Result<Endpoint, Error> {
         self.inner.store.endpoint(caller.user, id).await?.ok_or_else(|| missing(id))
     }
 }

@@ -19,6 +19,7 @@ use crate::config::{Env, variables as var};
 use crate::proto::campaign_service_client::CampaignServiceClient;
 use crate::proto::inbound_service_client::InboundServiceClient;
 use crate::proto::messaging_service_client::MessagingServiceClient;
+use crate::proto::webhook_service_client::WebhookServiceClient;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -70,6 +71,9 @@ pub(super) type Campaigns = CampaignServiceClient<Authenticated>;
 /// The client for messages from recipients.
 pub(super) type Inbound = InboundServiceClient<Authenticated>;
 
+/// The client for webhook endpoints.
+pub(super) type Hooks = WebhookServiceClient<Authenticated>;
+
 /// An open connection.
 pub(super) struct Session(Authenticated);
 
@@ -80,6 +84,10 @@ impl Session {
 
     pub(super) fn inbound(self) -> Inbound {
         InboundServiceClient::new(self.0).accept_compressed(CompressionEncoding::Gzip)
+    }
+
+    pub(super) fn hooks(self) -> Hooks {
+        WebhookServiceClient::new(self.0).accept_compressed(CompressionEncoding::Gzip)
     }
 
     pub(super) fn campaigns(self) -> Campaigns {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub(super) fn json<T: Serialize>(out: &mut dyn Write, value: &T) -> Result<(), F
     Ok(writeln!(out, "{value}")?)
 }
 
-/// Ends times with the `Z` that proto3 JSON asks for. The contract's times, and nothing else, are named `at` or `…At`.
+/// Ends times with the `Z` that proto3 JSON asks for. The contract's times, and nothing else, are named `at`, `…At` or `…Until`.
 fn in_utc(value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -27,7 +27,7 @@ fn in_utc(value: &mut Value) {
                 match value {
                     // What is in there is the caller's own.
                     Value::Object(_) if name == "metadata" => {}
-                    Value::String(at) if name == "at" || name.ends_with("At") => {
+                    Value::String(at) if name == "at" || name.ends_with("At") || name.ends_with("Until") => {
                         if let Some(bare) = at.strip_suffix("+00:00") {
                             *at = format!("{bare}Z");
                         }
@@ -53,6 +53,11 @@ pub(super) fn rows(out: &mut dyn Write, rows: &[(&str, String)]) -> Result<(), F
 /// A point in time as RFC 3339 to the second, in UTC; empty if there is none.
 pub(super) fn time(at: Option<&pbjson_types::Timestamp>) -> String {
     at.and_then(|at| Timestamp::new(at.seconds, 0).ok()).map(|at| at.to_string()).unwrap_or_default()
+}
+
+/// A length of time as `1m 30s`; empty if there is none.
+pub(super) fn span(length: Option<&pbjson_types::Duration>) -> String {
+    length.map(|d| format!("{:#}", SignedDuration::new(d.seconds, d.nanos))).unwrap_or_default()
 }
 
 /// How many a second, for a progress bar: nothing before the first second, whose beginning is no measure.

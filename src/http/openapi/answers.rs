@@ -137,6 +137,7 @@ pub(super) fn tag_of(path: &str) -> &'static str {
         Some("campaigns") => "campaigns",
         Some("opt-outs") => "opt-outs",
         Some("inbound") => "inbound",
+        Some("webhook-endpoints") => "webhook endpoints",
         Some("audit-events") => "admin",
         _ => "messages",
     }

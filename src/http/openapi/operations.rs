@@ -20,6 +20,7 @@ pub(super) fn tags() -> Value {
         {"name": "campaigns", "description": "One text to many recipients."},
         {"name": "opt-outs", "description": "Numbers that do not want an owner's messages."},
         {"name": "inbound", "description": "What recipients wrote to an owner."},
+        {"name": "webhook endpoints", "description": "Addresses of an owner's own, to which its events are delivered."},
         {"name": "streams", "description": "Server-Sent Events for `EventSource`, which can send no header."},
         {"name": "existing clients", "description": "What clients of the system before this one call. Numbers are \
             numbers, every field is there, and errors are `{message, code}` alone."},

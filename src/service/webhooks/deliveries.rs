@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{given, may_change, missing};
+use super::{given, given_id, may_change, missing};
 use crate::auth::{Caller, Scope};
 use crate::domain::page;
 use crate::domain::webhook::EndpointState;
@@ -51,13 +51,16 @@ impl Service {
     /// A page of what one of the caller's endpoints did not take.
     pub async fn list_deliveries(&self, caller: &Caller, request: &ListDeliveries) -> Result<DeliveryPage, Error> {
         caller.require(Scope::MessagesRead)?;
-        let endpoint = self.own_endpoint(caller, &request.id).await?;
         let mut violations = Vec::new();
+        let id = given_id(&request.id, &mut violations);
         let asked = (request.page_size, request.page_token.as_str());
-        let (page, behind) = self.page(format!("deliveries/{}", endpoint.id), asked, page::id, &mut violations);
-        if !violations.is_empty() {
+        // A token is of one list: without an endpoint it is of none.
+        let list = format!("deliveries/{}", id.map(|id| id.to_string()).unwrap_or_default());
+        let (page, behind) = self.page(list, asked, page::id, &mut violations);
+        let Some(id) = id.filter(|_| violations.is_empty()) else {
             return Err(Error::Invalid(violations));
-        }
+        };
+        let endpoint = self.found_endpoint(caller, id).await?;
         let _turn = self.inner.admission.list(caller.user).await;
         let mut deliveries = self.inner.store.exceptions(endpoint.id, behind, page.limit()).await?;
         let next_page_token = page.cut(&mut deliveries, |last| last.id.as_bytes().to_vec());
@@ -72,7 +75,7 @@ impl Service {
         mut violations: Vec<Violation>,
     ) -> Result<Uuid, Error> {
         may_change(caller)?;
-        let endpoint = self.own_endpoint(caller, &request.id).await?;
+        let id = given_id(&request.id, &mut violations);
         let types = given::types(&request.types, &mut violations);
         if request.from.is_none() && violations.iter().all(|violation| violation.field != "from") {
             violations.push(Violation::new("from", "is required"));
@@ -80,9 +83,10 @@ impl Service {
         if request.from.zip(request.to).is_some_and(|(from, to)| to <= from) {
             violations.push(Violation::new("to", "must be after from"));
         }
-        let Some(from) = request.from.filter(|_| violations.is_empty()) else {
+        let Some((id, from)) = id.zip(request.from).filter(|_| violations.is_empty()) else {
             return Err(Error::Invalid(violations));
         };
+        let endpoint = self.found_endpoint(caller, id).await?;
         let store = &self.inner.store;
         let start = self.place_of("from", endpoint.owner, from).await?;
         let now = Position::before(store.journal_horizon().await?.settled);

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use super::given::{self, GivenCalling};
-use super::{GivenStart, may_change, missing, parse_id};
+use super::{GivenStart, given_id, may_change, missing, parse_id};
 use crate::auth::{Caller, Scope};
 use crate::domain::ids;
 use crate::domain::page;
@@ -217,27 +217,31 @@ impl Service {
         mut violations: Vec<Violation>,
     ) -> Result<Endpoint, Error> {
         may_change(caller)?;
-        let before = self.own_endpoint(caller, &request.id).await?;
+        let id = given_id(&request.id, &mut violations);
         if let Some(url) = &request.url {
             self.target(url, &mut violations);
         }
         if let Some(text) = &request.description {
             given::description(text, &mut violations);
         }
-        let mut wanted = before.wanted.clone();
-        if let Some(types) = &request.types {
-            wanted.types = given::types(types, &mut violations);
-        }
-        if let Some(id) = request.campaign_id {
-            wanted.campaign = self.campaign_of(caller.user, id, &mut violations).await?;
-        }
-        if let Some(pairs) = request.metadata {
-            wanted.metadata = given::pairs(pairs, &mut violations);
-        }
-        let calling = request.calling.over(before.calling, &mut violations);
-        if !violations.is_empty() {
+        let types = request.types.map(|types| given::types(&types, &mut violations));
+        let campaign = match request.campaign_id {
+            Some(id) => Some(self.campaign_of(caller.user, id, &mut violations).await?),
+            None => None,
+        };
+        let metadata = request.metadata.map(|pairs| given::pairs(pairs, &mut violations));
+        // Whether what is given can be used does not depend on what was.
+        request.calling.over(Calling::default(), &mut violations);
+        let Some(id) = id.filter(|_| violations.is_empty()) else {
             return Err(Error::Invalid(violations));
-        }
+        };
+        let before = self.found_endpoint(caller, id).await?;
+        let wanted = Wanted {
+            types: types.unwrap_or_else(|| before.wanted.types.clone()),
+            campaign: campaign.unwrap_or(before.wanted.campaign),
+            metadata: metadata.unwrap_or_else(|| before.wanted.metadata.clone()),
+        };
+        let calling = request.calling.over(before.calling, &mut violations);
         let change = EndpointChange {
             url: request.url,
             description: request.description,
@@ -257,9 +261,19 @@ impl Service {
     }
 
     /// Enables one of the caller's endpoints.
-    pub async fn enable_endpoint(&self, caller: &Caller, id: &str, start: GivenStart) -> Result<Endpoint, Error> {
+    pub async fn enable_endpoint(
+        &self,
+        caller: &Caller,
+        id: &str,
+        start: GivenStart,
+        mut violations: Vec<Violation>,
+    ) -> Result<Endpoint, Error> {
         may_change(caller)?;
-        let endpoint = self.own_endpoint(caller, id).await?;
+        let id = given_id(id, &mut violations);
+        let Some(id) = id.filter(|_| violations.is_empty()) else {
+            return Err(Error::Invalid(violations));
+        };
+        let endpoint = self.found_endpoint(caller, id).await?;
         let start = self.start_of(endpoint.owner, start).await?;
         let enabled = self.store_of(caller).enable_endpoint(caller.user, endpoint.id, start).await?;
         enabled.ok_or_else(|| missing(endpoint.id))

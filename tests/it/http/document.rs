@@ -141,8 +141,8 @@ async fn the_examples_of_requests_are_understood() {
                 let text = example.as_str().map_or_else(|| example.to_string(), str::to_owned);
                 (media.clone(), text.replace("\"7\"", &format!("\"{campaign}\"")))
             };
-            let request =
-                of(&app, app.alice, &method, &path.replace("{campaign_id}", campaign)).header("content-type", media);
+            let path = path.replace("{campaign_id}", campaign).replace("{id}", "01a20750-9db4-798c-9475-920d5f61822c");
+            let request = of(&app, app.alice, &method, &path).header("content-type", media);
             let answer = send(&app, request, text).await;
             assert!(matches!(answer.status.as_u16(), 200 | 404 | 409), "{method} {path}: {}", answer.text());
             tried += 1;

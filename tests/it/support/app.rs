@@ -19,6 +19,7 @@ use messaging::proto::admin_service_client::AdminServiceClient;
 use messaging::proto::campaign_service_client::CampaignServiceClient;
 use messaging::proto::inbound_service_client::InboundServiceClient;
 use messaging::proto::messaging_service_client::MessagingServiceClient;
+use messaging::proto::webhook_service_client::WebhookServiceClient;
 use messaging::provider::mitto::{self, Mitto};
 use messaging::sandbox::{self, Sandbox};
 use messaging::server::{Addresses, Listeners};
@@ -41,6 +42,8 @@ use crate::support::settings::{self, ForTests as _, JWT_SECRET};
 pub const API_KEY: &str = "canary-provider-key";
 /// The secret that the provider's posts are known by.
 pub const WEBHOOK_SECRET: &str = "canary-webhook-secret";
+/// The key that the secrets of webhook endpoints are derived from.
+pub const HOOK_KEY: &str = "canary-hook-key, 32 bytes or more";
 /// The key of the tests' pseudonyms, where there are any.
 pub const PSEUDONYM_KEY: &str = "canary-pseudonym-key, 32 bytes or more";
 /// The origin whose pages may call.
@@ -57,6 +60,9 @@ pub type Campaigns = CampaignServiceClient<InterceptedService<Channel, Credentia
 
 /// The same for messages from recipients.
 pub type Inbox = InboundServiceClient<InterceptedService<Channel, Credentials>>;
+
+/// The same for webhook endpoints.
+pub type Hooks = WebhookServiceClient<InterceptedService<Channel, Credentials>>;
 
 /// The same for operators.
 pub type Admin = AdminServiceClient<InterceptedService<Channel, Credentials>>;
@@ -243,6 +249,7 @@ impl TestApp {
                 webhooks: ProviderPosts { secrets, keywords: Keywords::with(&["no more".to_owned()]) },
                 retention,
                 admission: admission.clone(),
+                hooks: settings::hooks(HOOK_KEY),
                 ..Settings::for_tests()
             };
             settings::service(store, clock, provider.clone(), settings)
@@ -319,6 +326,12 @@ impl TestApp {
     pub fn inbox(&self, user: OwnerId, scopes: &str) -> Inbox {
         let token = format!("Bearer {}", self.token(user, scopes));
         InboundServiceClient::with_interceptor(self.channel.clone(), Credentials("authorization", token))
+    }
+
+    /// Webhook endpoints of this user.
+    pub fn hooks(&self, user: OwnerId, scopes: &str) -> Hooks {
+        let token = format!("Bearer {}", self.token(user, scopes));
+        WebhookServiceClient::with_interceptor(self.channel.clone(), Credentials("authorization", token))
     }
 
     pub fn campaigns_of(&self, user: OwnerId) -> Campaigns {

@@ -9,6 +9,7 @@ use messaging::clock::Clock;
 use messaging::domain::retention::Retention;
 use messaging::domain::sender::SenderId;
 use messaging::domain::webhook::address::Nets;
+use messaging::domain::webhook::secret::HookKeys;
 use messaging::provider::Provider;
 use messaging::provider::mitto::{self, Mitto};
 use messaging::receiver::http::Http;
@@ -54,6 +55,12 @@ impl ForTests for Settings {
     }
 }
 
+/// Webhook endpoints that may be on this machine, with secrets from this key.
+pub fn hooks(key: &str) -> Hooks {
+    let nets = Nets::parse(["127.0.0.0/8"]).expect("the nets are nets");
+    Hooks { keys: HookKeys::new(vec![SecretString::from(key)]), nets }
+}
+
 /// A service over a store and a provider; what it leaves to chance comes out at the middle.
 pub fn service(store: &Store, clock: &Clock, provider: Arc<dyn Provider>, settings: Settings) -> Service {
     service_with(store, clock, provider, settings, None)
@@ -78,6 +85,7 @@ pub fn parts(
     settings: Settings,
     spool: Option<Spool>,
 ) -> Parts {
+    let nets = settings.hooks.nets.clone();
     Parts {
         store: store.clone(),
         provider,
@@ -86,7 +94,7 @@ pub fn parts(
         random: Arc::new(|| 0.5),
         settings,
         spool,
-        receiver: Arc::new(Http::new(Nets::default()).expect("a client")),
+        receiver: Arc::new(Http::new(nets).expect("a client")),
     }
 }
 

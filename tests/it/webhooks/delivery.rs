@@ -161,14 +161,14 @@ on_both_databases! { Rig::on =>
         look(&service).await;
         assert_eq!(service.webhooks().running(), 0);
         rig.many(owner, 5).await;
-        service.enable_endpoint(&caller(owner), &id, GivenStart::Resume).await.unwrap();
+        service.enable_endpoint(&caller(owner), &id, GivenStart::Resume, Vec::new()).await.unwrap();
         look(&service).await;
         eventually(async || fake.taken().len() >= 5).await;
         service.disable_endpoint(&caller(owner), &id).await.unwrap();
         look(&service).await;
         assert_eq!(service.webhooks().running(), 0, "it is let go of");
         rig.many(owner, 5).await;
-        service.enable_endpoint(&caller(owner), &id, GivenStart::Now).await.unwrap();
+        service.enable_endpoint(&caller(owner), &id, GivenStart::Now, Vec::new()).await.unwrap();
         look(&service).await;
         let last = rig.queued(owner).await;
         eventually(async || fake.taken().len() >= 6).await;

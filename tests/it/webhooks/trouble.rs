@@ -180,7 +180,7 @@ on_both_databases! { Rig::on =>
         rig.many(owner, 3).await;
         eventually(async || service.endpoint(&caller(owner), &id).await.unwrap().0.state == EndpointState::Gone).await;
         fake.answers(|_| answer(200));
-        service.enable_endpoint(&caller(owner), &id, GivenStart::Resume).await.unwrap();
+        service.enable_endpoint(&caller(owner), &id, GivenStart::Resume, Vec::new()).await.unwrap();
         eventually(async || {
             look(&service).await;
             fake.taken().len() >= 3

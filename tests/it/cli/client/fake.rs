@@ -1,5 +1,7 @@
 //! A service that answers from a script and notes what it was asked.
 
+mod hooks;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -10,6 +12,7 @@ use messaging::admission::{ConnectionLimits, Connections};
 use messaging::proto::campaign_service_server::{CampaignService, CampaignServiceServer};
 use messaging::proto::inbound_service_server::{InboundService, InboundServiceServer};
 use messaging::proto::messaging_service_server::{MessagingService, MessagingServiceServer};
+use messaging::proto::webhook_service_server::WebhookServiceServer;
 use messaging::proto::*;
 use messaging::server::tls::{Tls, incoming};
 use tokio::net::TcpListener;
@@ -49,6 +52,7 @@ pub(super) struct Script {
     pub(super) plan: Option<CampaignPlan>,
     pub(super) watch: VecDeque<Vec<Result<WatchCampaignResponse, Status>>>,
     pub(super) changes: VecDeque<Vec<Result<WatchMessagesResponse, Status>>>,
+    pub(super) hooks: hooks::Script,
 }
 
 /// The requests that the service got.
@@ -62,6 +66,7 @@ pub(super) struct Heard {
     pub(super) bulks: Vec<RefreshStatusBulkRequest>,
     pub(super) watches: Vec<WatchMessagesRequest>,
     pub(super) campaigns: Vec<CreateCampaignRequest>,
+    pub(super) hooks: hooks::Heard,
     /// The requests of each stream of recipients.
     pub(super) added: Vec<Vec<AddRecipientsRequest>>,
     /// The actions on campaigns.
@@ -97,6 +102,7 @@ impl Fake {
             Server::builder()
                 .add_service(MessagingServiceServer::new(service.clone()))
                 .add_service(InboundServiceServer::new(service.clone()))
+                .add_service(WebhookServiceServer::new(service.clone()))
                 .add_service(CampaignServiceServer::new(service))
                 .serve_with_incoming_shutdown(
                     incoming(listener, tls, Connections::new(ConnectionLimits::of(1000))),
