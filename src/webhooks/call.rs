@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
 use tokio::time::Instant;
 use url::Url;
 use uuid::Uuid;
@@ -10,9 +12,12 @@ use uuid::Uuid;
 use crate::domain::ids;
 use crate::domain::webhook::health::{Called, Outcome};
 use crate::receiver::Post;
-use crate::store::{Endpoint, Error};
+use crate::store::{Endpoint, Error, EventFacts};
 use crate::webhooks::window::Event;
 use crate::webhooks::{Inner, Webhooks, body};
+
+/// Facts that several calls wait for.
+pub(super) type Facts = Shared<BoxFuture<'static, Option<Arc<Vec<EventFacts>>>>>;
 
 /// A call that was not made, or made and ended.
 pub(super) enum Ended {
@@ -23,17 +28,25 @@ pub(super) enum Ended {
 }
 
 impl Inner {
-    /// Calls the endpoint for these events, unless `until` comes before the call could be begun.
-    pub(super) async fn call(self: Arc<Self>, endpoint: Arc<Endpoint>, events: Vec<Event>, until: Instant) -> Ended {
-        let mut messages: Vec<Uuid> = events.iter().map(Event::message).collect();
+    /// The facts of the messages of these events, for all the calls that are about them; none if the database does not answer.
+    pub(super) fn facts<'a>(self: Arc<Self>, events: impl Iterator<Item = &'a Event>) -> Facts {
+        let mut messages: Vec<Uuid> = events.map(Event::message).collect();
+        messages.sort_unstable();
         messages.dedup();
-        let facts = match self.parts.store.event_facts(&messages).await {
-            Ok(facts) => facts,
-            Err(e) => {
-                note_failure(&e);
-                return Ended::NotCalled;
-            }
-        };
+        let facts =
+            async move { self.parts.store.event_facts(&messages).await.inspect_err(note_failure).ok().map(Arc::new) };
+        facts.boxed().shared()
+    }
+
+    /// Calls the endpoint for these events, unless `until` comes before the call could be begun.
+    pub(super) async fn call(
+        self: Arc<Self>,
+        endpoint: Arc<Endpoint>,
+        events: Vec<Event>,
+        facts: Facts,
+        until: Instant,
+    ) -> Ended {
+        let Some(facts) = facts.await else { return Ended::NotCalled };
         let body = body::of_events(&events, &facts, &endpoint.calling);
         let Some(_slot) = self.slots.take(endpoint.owner).await else { return Ended::NotCalled };
         if Instant::now() >= until {

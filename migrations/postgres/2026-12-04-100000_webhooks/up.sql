@@ -64,6 +64,7 @@ CREATE TABLE webhook_exceptions (
   message_id uuid NOT NULL,
   version integer NOT NULL,
   place bigint NOT NULL,
+  from_status smallint NOT NULL,
   to_status smallint NOT NULL,
   at timestamptz NOT NULL,
   state smallint NOT NULL,

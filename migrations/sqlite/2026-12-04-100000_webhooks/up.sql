@@ -64,6 +64,7 @@ CREATE TABLE webhook_exceptions (
   message_id BLOB NOT NULL,
   version INTEGER NOT NULL,
   place INTEGER NOT NULL,
+  from_status INTEGER NOT NULL,
   to_status INTEGER NOT NULL,
   at INTEGER NOT NULL,
   state INTEGER NOT NULL,

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// The waits after an event's tries at an endpoint that takes others: each is about four times the one before.
-const OF_EVENT: [Duration; 10] = [
+/// The waits after an event's tries at an endpoint that takes others: soon at first, so that one of which half the answers are errors
+/// keeps up.
+const OF_EVENT: [Duration; 12] = [
     Duration::from_secs(1),
     Duration::from_secs(5),
-    Duration::from_secs(20),
+    Duration::from_secs(15),
+    Duration::from_secs(30),
     Duration::from_mins(1),
+    Duration::from_mins(2),
     Duration::from_mins(5),
     Duration::from_mins(30),
     Duration::from_hours(2),

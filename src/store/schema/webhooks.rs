@@ -71,6 +71,7 @@ table! {
         message_id -> Guid,
         version -> Integer,
         place -> BigInt,
+        from_status -> SmallInt,
         to_status -> SmallInt,
         at -> Instant,
         state -> SmallInt,

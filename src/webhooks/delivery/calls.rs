@@ -17,13 +17,15 @@ impl Delivery {
     pub(super) fn start_calls(&mut self, now: Instant, until: Instant) -> Instant {
         let endpoint = self.endpoint();
         let time = self.inner.parts.clock.now();
-        let mut wake = until;
+        let (mut wake, mut begun) = (until, Vec::new());
         if let Some(at) = self.health.next_try_at.filter(|at| *at > time) {
             wake = wake.min(after(now, time, at));
         }
-        while self.calls.len() + self.pending.calls + self.settling_calls() < self.health.calls(time) {
+        let in_hand = self.calls.len() + self.pending.calls + self.settling_calls();
+        while in_hand + begun.len() < self.health.calls(time) {
             if self.next_call > now {
-                return wake.min(self.next_call);
+                wake = wake.min(self.next_call);
+                break;
             }
             let alone = if self.alone_last { None } else { self.waiting.take(time) };
             let what = if let Some(event) = alone {
@@ -48,8 +50,9 @@ impl Delivery {
             if let Some(rate) = endpoint.calling.max_rate {
                 self.next_call = self.next_call.max(now) + Duration::from_secs(1) / u32::from(rate.max(1));
             }
-            self.begin(what, endpoint.clone(), until);
+            begun.push(what);
         }
+        self.begin(begun, &endpoint, until);
         if let Some(at) = self.waiting.next_due().filter(|at| *at > time) {
             wake = wake.min(after(now, time, at));
         }
@@ -72,17 +75,30 @@ impl Delivery {
         self.window.take(now, packing, |message| waiting.has(message))
     }
 
-    fn begin(&mut self, what: What, endpoint: Arc<Endpoint>, until: Instant) {
-        let inner = self.inner.clone();
-        let events = match &what {
-            What::Window(taken) => taken.iter().map(|taken| taken.event).collect(),
-            What::Alone(event) => vec![Event {
+    /// Begins these calls. The facts of all their messages are read at once.
+    fn begin(&mut self, calls: Vec<What>, endpoint: &Arc<Endpoint>, until: Instant) {
+        if calls.is_empty() {
+            return;
+        }
+        let events: Vec<Vec<Event>> = calls.iter().map(What::events).collect();
+        let facts = self.inner.clone().facts(events.iter().flatten());
+        for (what, events) in calls.into_iter().zip(events) {
+            let (inner, endpoint, facts) = (self.inner.clone(), endpoint.clone(), facts.clone());
+            self.calls.spawn(async move { Done { what, ended: inner.call(endpoint, events, facts, until).await } });
+        }
+    }
+}
+
+impl What {
+    fn events(&self) -> Vec<Event> {
+        match self {
+            Self::Window(taken) => taken.iter().map(|taken| taken.event).collect(),
+            Self::Alone(event) => vec![Event {
                 position: Position { place: event.place, message: event.message, version: event.version },
-                from: 0,
+                from: event.from,
                 to: event.to,
                 at: event.at,
             }],
-        };
-        self.calls.spawn(async move { Done { what, ended: inner.call(endpoint, events, until).await } });
+        }
     }
 }

@@ -104,6 +104,22 @@ pub struct JournalRow {
     pub version: i32,
 }
 
+/// An event that an endpoint did not take yet.
+#[derive(Debug, Deserialize)]
+pub struct ExceptionRow {
+    /// The endpoint's id, 32 digits.
+    pub endpoint: String,
+    message: String,
+    version: i32,
+}
+
+impl ExceptionRow {
+    /// The id of the event.
+    pub fn event_id(&self) -> String {
+        format!("evt_{}_{}", self.message, self.version)
+    }
+}
+
 impl JournalRow {
     /// The id of the event.
     pub fn event_id(&self) -> String {
@@ -177,14 +193,10 @@ impl Tables {
         self.rows(&columns, told).await
     }
 
-    /// The endpoints of the events that have tries of their own, one for each.
-    pub async fn exceptions(&self) -> Vec<String> {
-        #[derive(Deserialize)]
-        struct Row {
-            endpoint: String,
-        }
-        let rows: Vec<Row> = self.rows(&[("endpoint", "id(endpoint_id)")], "FROM webhook_exceptions").await;
-        rows.into_iter().map(|row| row.endpoint).collect()
+    /// The events that have tries of their own, or wait behind such.
+    pub async fn exceptions(&self) -> Vec<ExceptionRow> {
+        let columns = [("endpoint", "id(endpoint_id)"), ("message", "id(message_id)"), ("version", "version")];
+        self.rows(&columns, "FROM webhook_exceptions WHERE state = 1").await
     }
 
     /// How many messages something is about to happen to: scheduled, queued, claimed, sending; with `resends` also those

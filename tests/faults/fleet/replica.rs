@@ -83,7 +83,7 @@ impl Replica {
             environment.push(("WEBHOOK_SECRET", SECRET.to_owned()));
         }
         if case.scenario == Scenario::Hooks {
-            environment.push(("HOOK_KEY", "a key that only this harness knows, 32+".to_owned()));
+            environment.push(("HOOK_KEY", "a-key-that-only-this-harness-knows-32".to_owned()));
             environment.push(("HOOK_NETS", "127.0.0.0/8".to_owned()));
         }
         if case.scenario == Scenario::Hostile {

@@ -211,7 +211,8 @@ on_both_databases! { Rig::on =>
         let n = std::sync::atomic::AtomicUsize::new(0);
         rig.store.interrupt(move |point| {
             let nth = n.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            (point != Point::Begin && nth.is_multiple_of(3)).then_some(Interruption::Unavailable)
+            let spread = (nth as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            (point != Point::Begin && (spread >> 40).is_multiple_of(3)).then_some(Interruption::Unavailable)
         });
         passing(&rig, &[&service], async || {
             let ids: BTreeSet<String> = fake.taken().into_iter().collect();
