@@ -18,3 +18,4 @@ mod transport;
 mod watch;
 mod watch_messages;
 pub mod web;
+mod webhooks;

@@ -34,7 +34,7 @@ pub struct DeliveryPage {
     pub next_page_token: String,
 }
 
-/// What to tell again.
+/// The part of the past to tell again.
 #[derive(Debug, Clone, Default)]
 pub struct ReplayEvents {
     /// The endpoint.

@@ -43,7 +43,7 @@ pub struct CreateEndpoint {
     pub owner_id: Option<i64>,
 }
 
-/// What to change of an endpoint; what is absent stays as it is.
+/// A change of an endpoint; what is absent stays as it is.
 #[derive(Clone, Default)]
 pub struct UpdateEndpoint {
     /// Which endpoint.

@@ -1,4 +1,4 @@
-//! What callers say of an endpoint, checked.
+//! The values that callers give of an endpoint, checked.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -9,3 +9,4 @@ mod human;
 mod records;
 mod terminal;
 mod watch;
+mod webhooks;
