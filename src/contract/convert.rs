@@ -14,6 +14,7 @@ use crate::domain::spend::Left;
 use crate::domain::status::EventKind;
 use crate::domain::tags::Reference;
 use crate::domain::text::Encoding;
+use crate::domain::webhook::event;
 use crate::error::Violation;
 use crate::proto;
 use crate::service::{
@@ -326,7 +327,7 @@ impl From<EventKind> for proto::HistoryKind {
 
 impl From<Explained> for proto::ExplainMessageResponse {
     fn from(explained: Explained) -> Self {
-        let masked = explained.message.destination.masked();
+        let (id, masked) = (explained.message.id, explained.message.destination.masked());
         let mut message = proto::Message::from(explained.message);
         message.text.clear();
         message.destination = masked;
@@ -337,6 +338,7 @@ impl From<Explained> for proto::ExplainMessageResponse {
             to: i32::from(entry.to),
             attempt: entry.attempt,
             evidence: entry.evidence.is_object().then(|| raw(entry.evidence)),
+            event_id: if entry.from == entry.to { String::new() } else { event::id(id.0, entry.version) },
         });
         Self { message: Some(message), entries: entries.collect() }
     }
@@ -358,6 +360,8 @@ impl From<Watched> for proto::WatchMessagesResponse {
             at: Some(timestamp(change.at)),
             reference: reference(change.tags.reference),
             metadata: change.tags.metadata.into_pairs(),
+            event_id: event::id(change.message.0, change.version),
+            version: change.version,
         });
         Self { resume_token: watched.resume_token, event }
     }

@@ -158,8 +158,7 @@ pub async fn send_test_event(
     caller: &Caller,
     request: SendTestEventRequest,
 ) -> Result<SendTestEventResponse, Error> {
-    let called = service.test_endpoint(caller, &request.id).await?;
-    Ok(called.into())
+    Ok(service.test_endpoint(caller, &request.id).await?.into())
 }
 
 /// `ListDeliveries`.

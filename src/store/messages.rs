@@ -17,6 +17,8 @@ use crate::store::{Error, Store, run};
 /// One thing that happened to a message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HistoryEntry {
+    /// Its number: later ones of the message have greater ones.
+    pub version: i32,
     /// When.
     pub at: Timestamp,
     /// The kind; `None` for a kind that this version of the program does not know.
@@ -92,6 +94,7 @@ impl Store {
 impl EventRow {
     fn into_entry(self) -> HistoryEntry {
         HistoryEntry {
+            version: self.version,
             at: self.at.0,
             kind: EventKind::from_number(self.kind),
             from: self.from_status,

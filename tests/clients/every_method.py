@@ -62,9 +62,10 @@ def error(service, method, **fields):
 
 
 M, C, I, A = "MessagingService", "CampaignService", "InboundService", "AdminService"
+W = "WebhookService"
 services = database.get_services()
-assert {f"messaging.v1.{M}", f"messaging.v1.{C}", f"messaging.v1.{I}", f"messaging.v1.{A}", "grpc.health.v1.Health"} <= set(services), services
-for name in ("", f"messaging.v1.{M}", f"messaging.v1.{C}", f"messaging.v1.{I}", f"messaging.v1.{A}"):
+assert {f"messaging.v1.{M}", f"messaging.v1.{C}", f"messaging.v1.{I}", f"messaging.v1.{W}", f"messaging.v1.{A}", "grpc.health.v1.Health"} <= set(services), services
+for name in ("", f"messaging.v1.{M}", f"messaging.v1.{C}", f"messaging.v1.{I}", f"messaging.v1.{W}", f"messaging.v1.{A}"):
     answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=name))
     assert answer.status == health_pb2.HealthCheckResponse.SERVING, name
 
@@ -132,6 +133,24 @@ assert not call(I, "ListInbound").messages  # nobody wrote
 assert error(I, "GetInbound", id=sent.message.id)[2] == "INBOUND_NOT_FOUND"
 assert error(A, "ListAuditEvents")[0] == grpc.StatusCode.PERMISSION_DENIED  # only operators read it
 
-declared = {m.name for s in (M, C, I, A) for m in pool.FindServiceByName(f"messaging.v1.{s}").methods}
+made = call(W, "CreateEndpoint", url="http://127.0.0.1:9/hooks", types=["message.sent"], max_wait="0.5s")
+assert made.secret.startswith("whsec_") and made.endpoint.max_wait.nanos == 500_000_000, made
+hook = made.endpoint.id
+assert call(W, "GetEndpoint", id=hook).standing.resume_token
+assert [e.id for e in call(W, "ListEndpoints").endpoints] == [hook]
+changed = call(W, "UpdateEndpoint", id=hook, types={"types": []}, max_rate=5).endpoint
+assert (list(changed.types), changed.max_rate, changed.max_wait.nanos) == ([], 5, 500_000_000), changed
+assert call(W, "SendTestEvent", id=hook).outcome == 10  # nobody listens there: NO_CONNECTION
+assert not call(W, "ListDeliveries", id=hook).deliveries
+assert call(W, "ReplayEvents", id=hook, **{"from": made.endpoint.created_at.ToJsonString()}).replay_id
+assert call(W, "DisableEndpoint", id=hook).endpoint.state == 2
+assert error(W, "ReplayEvents", id=hook, **{"from": made.endpoint.created_at.ToJsonString()})[2] == "ENDPOINT_DISABLED"
+assert call(W, "EnableEndpoint", id=hook, from_now=True).endpoint.state == 1
+assert call(W, "RotateSecret", id=hook).secret not in ("", made.secret)
+call(W, "DeleteEndpoint", id=hook)
+assert error(W, "GetEndpoint", id=hook)[2] == "ENDPOINT_NOT_FOUND"
+assert error(W, "CreateEndpoint", url="https://10.0.0.1/", max_batch=501)[3] == ["url", "max_batch"]
+
+declared = {m.name for s in (M, C, I, W, A) for m in pool.FindServiceByName(f"messaging.v1.{s}").methods}
 assert called == declared, declared - called
 print("every method was called")

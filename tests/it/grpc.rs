@@ -20,3 +20,4 @@ mod transport;
 mod watch;
 mod watch_messages;
 pub mod web;
+mod webhooks;

@@ -14,6 +14,7 @@ mod replays;
 mod required;
 mod signature;
 mod streams;
+mod webhook_endpoints;
 
 use axum::body::Body;
 use http::{Request, StatusCode};

@@ -1,9 +1,8 @@
 //! One example for each schema that people look at.
 
-use serde_json::{Value, json};
+mod webhooks;
 
-/// A secret as `CreateEndpoint` answers it.
-const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+use serde_json::{Value, json};
 
 /// The example of this schema.
 pub(super) fn of(schema: &str) -> Option<Value> {
@@ -45,26 +44,6 @@ pub(super) fn of(schema: &str) -> Option<Value> {
         "InboundMessage" => inbound(),
         "ListInboundResponse" => json!({"messages": [inbound()]}),
         "GetInboundResponse" => json!({"message": inbound()}),
-        "Endpoint" => endpoint(),
-        "CreateEndpointRequest" => {
-            json!({"url": "https://shop.example/hooks/sms", "types": ["message.delivered", "message.failed"]})
-        }
-        "UpdateEndpointRequest" => json!({"types": {"types": ["message.failed"]}, "maxBatch": 100, "maxWait": "0.5s"}),
-        "EnableEndpointRequest" => json!({"fromNow": true}),
-        "RotateSecretRequest" => json!({"atOnce": true}),
-        "ReplayEventsRequest" => json!({"from": "2026-11-23T07:00:00Z", "to": "2026-11-23T08:00:00Z"}),
-        "CreateEndpointResponse" => json!({"endpoint": endpoint(), "secret": SECRET}),
-        "GetEndpointResponse" => json!({"endpoint": endpoint(), "standing": {"resumeToken": "3q2-7wHLnm0",
-            "takenAt": "2026-11-23T07:50:19Z", "lastOutcome": "CALL_OUTCOME_TAKEN", "lastHttpStatus": 204}}),
-        "ListEndpointsResponse" => json!({"endpoints": [endpoint()]}),
-        "UpdateEndpointResponse" | "EnableEndpointResponse" => json!({"endpoint": endpoint()}),
-        "RotateSecretResponse" => json!({"endpoint": endpoint(), "secret": SECRET, "oldUntil": "2026-11-24T07:50:18Z"}),
-        "SendTestEventResponse" => json!({"outcome": "CALL_OUTCOME_TAKEN", "httpStatus": 204}),
-        "ListDeliveriesResponse" => json!({"deliveries": [{"eventId": "evt_01a2076262b47b8a8a8e907d10eb0561_3",
-            "messageId": "01a20762-62b4-7b8a-8a8e-907d10eb0561", "type": "message.delivered", "state": "DELIVERY_STATE_WAITING",
-            "tries": 2, "firstTriedAt": "2026-11-23T07:50:19Z", "nextTryAt": "2026-11-23T07:55:24Z",
-            "lastOutcome": "CALL_OUTCOME_REFUSED", "lastHttpStatus": 422}]}),
-        "ReplayEventsResponse" => json!({"replayId": "01a20762-a83b-7f60-9d4e-2f1c55cc1c0d"}),
         "RefreshStatusBulkResponse" => json!({"total": "2", "completed": "1", "resumeToken": "3q2-7wHLnm0",
             "result": {"providerMessageId": "01M83P4RNSAM3N65TXC54GP8YZ", "outcome": "REFRESH_OUTCOME_UPDATED",
                 "internalStatus": "MESSAGE_STATUS_DELIVERED", "updated": 1}}),
@@ -72,8 +51,9 @@ pub(super) fn of(schema: &str) -> Option<Value> {
             "sent": "1", "updatedAt": "2026-11-23T07:50:19Z"}}),
         "WatchMessagesResponse" => json!({"resumeToken": "3q2-7wHLnm0", "event": {
             "id": "01a20762-62b4-7b8a-8a8e-907d10eb0561", "from": "MESSAGE_STATUS_SENDING",
-            "to": "MESSAGE_STATUS_SENT", "at": "2026-11-23T07:50:18.042463Z"}}),
-        _ => return None,
+            "to": "MESSAGE_STATUS_SENT", "at": "2026-11-23T07:50:18.042463Z",
+            "eventId": "evt_01a2076262b47b8a8a8e907d10eb0561_2", "version": 2}}),
+        _ => return webhooks::of(schema),
     })
 }
 
@@ -123,12 +103,6 @@ fn recipient() -> Value {
 fn inbound() -> Value {
     json!({"id": "01a20762-8f1c-7d02-b1c3-52a1f0f6f7aa", "ownerId": "1", "number": "+306900000009", "to": "Sandbox", "text": "Stop",
         "verdict": "INBOUND_VERDICT_STOP", "effect": "INBOUND_EFFECT_OPTED_OUT", "receivedAt": "2026-11-23T07:50:18Z"})
-}
-
-fn endpoint() -> Value {
-    json!({"id": "01a20762-9d20-7c41-a1d6-5e0b6f3c2f11", "ownerId": "1", "url": "https://shop.example/hooks/sms",
-        "types": ["message.delivered", "message.failed"], "maxBatch": 1, "maxWait": "0s", "maxAge": "86400s",
-        "state": "ENDPOINT_STATE_ENABLED", "createdAt": "2026-11-23T07:50:18Z", "updatedAt": "2026-11-23T07:50:18Z"})
 }
 
 fn opt_out() -> Value {

@@ -10,3 +10,4 @@ mod records;
 mod send_many;
 mod terminal;
 mod watch;
+mod webhooks;

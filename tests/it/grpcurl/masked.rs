@@ -1,11 +1,15 @@
 //! Output with what differs from run to run hidden: only what has the right shape is.
 
-/// Ids, times and tokens as `<uuid>`, `<ulid>`, `<time>`, `<token>`, `<jwt>`.
+/// How secrets of webhook endpoints begin; 32 bytes in Base64 follow.
+const SECRET: &str = "whsec_";
+
+/// Ids, times, tokens and secrets as `<uuid>`, `<ulid>`, `<event>`, `<time>`, `<token>`, `<jwt>`, `<secret>`.
 pub(super) fn masked(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut word = String::new();
     for c in text.chars().chain(['\n']) {
-        if c.is_ascii_alphanumeric() || "-_.:=".contains(c) {
+        let of_secret = "+/".contains(c) && word.starts_with(SECRET);
+        if c.is_ascii_alphanumeric() || "-_.:=".contains(c) || of_secret {
             word.push(c);
             continue;
         }
@@ -34,6 +38,10 @@ fn shape(word: &str) -> Option<&'static str> {
         Some("<time>")
     } else if word.starts_with("eyJ") && word.split('.').count() == 3 {
         Some("<jwt>")
+    } else if word.strip_prefix("evt_").and_then(|id| id.split_once('_')).is_some_and(|(id, _)| hex(id, 32)) {
+        Some("<event>")
+    } else if word.starts_with(SECRET) && word.len() == SECRET.len() + 44 {
+        Some("<secret>")
     } else {
         None
     }
@@ -42,8 +50,12 @@ fn shape(word: &str) -> Option<&'static str> {
 #[test]
 fn ids_times_and_tokens_are_hidden_by_their_shape_and_nothing_else_is() {
     let text = r#"{"a": "01a20741-0904-7507-8317-5d61490b23df", "b": "01M83M2284AM3N65TXC54GP8YZ",
-"at": "2026-11-23T07:13:52.388134Z", "resumeToken": "bm90IGEgdG9rZW4=", "n": "17", "text": "Hello-there"}"#;
+"at": "2026-11-23T07:13:52.388134Z", "resumeToken": "bm90IGEgdG9rZW4=", "n": "17", "text": "Hello-there",
+"secret": "whsec_AAE+AwQ/BgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "other": "whsec_short",
+"eventId": "evt_01a2076262b47b8a8a8e907d10eb0561_2", "test": "evt_1_2"}"#;
     let hidden = r#"{"a": "<uuid>", "b": "<ulid>",
-"at": "<time>", "resumeToken": "<token>", "n": "17", "text": "Hello-there"}"#;
+"at": "<time>", "resumeToken": "<token>", "n": "17", "text": "Hello-there",
+"secret": "<secret>", "other": "whsec_short",
+"eventId": "<event>", "test": "evt_1_2"}"#;
     assert_eq!(masked(text), hidden);
 }

@@ -171,6 +171,8 @@ on_both_databases! { TestApp::start =>
         for name in ["authorization", "x-api-key", "idempotency-key", "last-event-id", "content-type"] {
             assert!(headers.contains(name), "{headers}");
         }
+        let methods = allowed.headers["access-control-allow-methods"].to_str().unwrap();
+        assert!(["GET", "POST", "PATCH", "DELETE"].iter().all(|method| methods.contains(method)), "{methods}");
         for other in ["https://evil.example", "https://app.example.com.evil.example", "http://app.example.com", "null",
             "https://app.example.com:8443", "https://APP.example.com"] {
             let refused = send(&app, preflight(other), "").await;

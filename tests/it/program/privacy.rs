@@ -2,6 +2,7 @@
 
 use messaging::proto::messaging_service_client::MessagingServiceClient;
 use messaging::proto::{ListMessagesRequest, RefreshStatusRequest, SendSingleRequest};
+use serde_json::json;
 use tonic::Request;
 
 use crate::support::program::{Running, printed};
@@ -12,6 +13,7 @@ const TEXT: &str = "canary-text-7391";
 const API_KEY: &str = "canary-provider-key-7391";
 const SECRET: &str = "canary-jwt-secret-7391-0123456789abcdef";
 const WEBHOOK_SECRET: &str = "canary-webhook-secret-7391";
+const HOOK_KEY: &str = "canary-hook-key-7391-0123456789abcdef";
 const IDEMPOTENCY_KEY: &str = "canary-idempotency-7391";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,6 +32,8 @@ async fn nothing_personal_or_secret_reaches_the_logs_even_when_everything_fails(
             ("GRPC_ADDR", "127.0.0.1:0"),
             ("HTTP_ADDR", "127.0.0.1:0"),
             ("WEBHOOK_SECRET", WEBHOOK_SECRET),
+            ("HOOK_KEY", HOOK_KEY),
+            ("HOOK_NETS", "127.0.0.0/8"),
             ("LOG_LEVEL", "debug"),
             ("LOG_FORMAT", format),
             ("MITTO_TIMEOUT_SECONDS", "2"),
@@ -41,6 +45,7 @@ async fn nothing_personal_or_secret_reaches_the_logs_even_when_everything_fails(
         let mut server = Running::start(&["serve"], &env);
         let addr = format!("http://{}", server.address("grpc"));
         let mut client = MessagingServiceClient::connect(addr).await.unwrap();
+        let secrets = endpoints(&format!("http://{}", server.address("http")), &key).await;
         // Accepted, lost, throttled, slow, malformed, refused; and numbers that are none.
         let destinations = ["01", "02", "09", "10", "11", "12", "13", "16"].map(|s| format!("+3069073917{s}"));
         for destination in destinations.iter().map(String::as_str).chain(["+3069073917", "canary", ""]) {
@@ -96,9 +101,38 @@ async fn nothing_personal_or_secret_reaches_the_logs_even_when_everything_fails(
         assert!(server.wait().success());
         let log = server.log();
         assert!(log.lines().count() > 10 && log.contains("SendSingle"), "{log}");
-        for canary in ["canary", "306907391", "3069073917", &token, &key, SECRET, API_KEY, WEBHOOK_SECRET] {
+        for canary in ["canary", "306907391", "3069073917", &token, &key, SECRET, API_KEY, WEBHOOK_SECRET, "whsec_"] {
             assert!(!log.contains(canary), "{canary} in:\n{log}");
         }
+        assert!(secrets.iter().all(|secret| !log.contains(secret)), "a webhook endpoint's secret in:\n{log}");
         assert!(!sandbox.log().contains("canary") && !sandbox.log().contains("306907391"), "{}", sandbox.log());
     }
+}
+
+/// Makes webhook endpoints whose URLs hold a secret: one that nobody listens at, one that is none, and what is wrong with the rest.
+/// Returns the secrets, without what all begin with.
+async fn endpoints(base: &str, key: &str) -> Vec<String> {
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let ask = async |method: reqwest::Method, path: &str, body: serde_json::Value| {
+        let url = format!("{base}/api/v1/webhook-endpoints{path}");
+        let answer = http.request(method, url).header("x-api-key", key).json(&body).send().await.unwrap();
+        answer.json::<serde_json::Value>().await.unwrap()
+    };
+    let (post, patch) = (reqwest::Method::POST, reqwest::Method::PATCH);
+    let url = "http://127.0.0.1:9/canary-url-7391?key=canary-key-7391";
+    let made = ask(post.clone(), "", json!({"url": url, "includeDestination": true, "includeText": true})).await;
+    let one = format!("/{}", made["endpoint"]["id"].as_str().unwrap());
+    let tested = ask(post.clone(), &format!("{one}/test"), json!({})).await;
+    assert_eq!(tested, json!({"outcome": "CALL_OUTCOME_NO_CONNECTION"}));
+    let rotated = ask(post.clone(), &format!("{one}/rotate-secret"), json!({})).await;
+    for wrong in ["https://canary-user:canary-password@example.com/", "canary", "http://10.0.0.1/canary"] {
+        for refused in [
+            ask(post.clone(), "", json!({"url": wrong})).await,
+            ask(patch.clone(), &one, json!({"url": wrong, "description": "canary\n", "types": ["canary"]})).await,
+        ] {
+            assert!(refused["code"] == "VALIDATION_ERROR" && !refused.to_string().contains("canary"), "{refused}");
+        }
+    }
+    let secret = |made: &serde_json::Value| made["secret"].as_str().unwrap().strip_prefix("whsec_").unwrap().to_owned();
+    vec![secret(&made), secret(&rotated)]
 }

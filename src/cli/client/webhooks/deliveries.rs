@@ -47,15 +47,15 @@ fn line(console: &mut Console<'_>, delivery: &Delivery) -> Result<(), Failure> {
     Ok(writeln!(console.out, "{}", line.trim_end())?)
 }
 
-/// What to tell again.
+/// The part of the past to tell again.
 #[derive(clap::Args)]
 pub struct Replay {
     #[command(flatten)]
     named: Named,
-    /// What happened at this time or later, at most seven days ago, for example 2027-01-31T09:00:00+02:00
+    /// The beginning: events of this time or later, at most seven days ago, for example 2027-01-31T09:00:00+02:00
     #[arg(long, value_name = "RFC3339", value_parser = moment)]
     from: Timestamp,
-    /// And before this time; now unless told
+    /// The end: events before this time; now unless told
     #[arg(long, value_name = "RFC3339", value_parser = moment)]
     to: Option<Timestamp>,
     /// Only events of this type, of those that the endpoint gets; may be given several times

@@ -1,6 +1,6 @@
 //! A service that answers from a script and notes what it was asked.
 
-mod hooks;
+pub(super) mod hooks;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -52,7 +52,7 @@ pub(super) struct Script {
     pub(super) plan: Option<CampaignPlan>,
     pub(super) watch: VecDeque<Vec<Result<WatchCampaignResponse, Status>>>,
     pub(super) changes: VecDeque<Vec<Result<WatchMessagesResponse, Status>>>,
-    pub(super) hooks: hooks::Script,
+    pub(super) hooks: Box<hooks::Script>,
 }
 
 /// The requests that the service got.

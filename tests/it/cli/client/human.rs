@@ -68,6 +68,7 @@ async fn an_explanation_is_the_record_and_what_happened_to_it() {
         to: to.into(),
         attempt,
         evidence: None,
+        event_id: String::new(),
     };
     let mut last = entry(at(2), HistoryKind::Settled, Sending, Failed, 1);
     last.evidence =
