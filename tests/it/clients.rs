@@ -5,6 +5,7 @@ mod postman;
 #[path = "../../docs/clients/send.rs"]
 mod send;
 
+use std::io::BufRead as _;
 use std::process::Command;
 
 use crate::support::files;
@@ -101,11 +102,59 @@ fn the_snippet_for_rust_sends_refreshes_and_reads_an_error() {
     assert_eq!(seen[1..], ["1 of 1", "1 of 1", "INVALID_ARGUMENT VALIDATION_ERROR"]);
 }
 
+/// A receiver that runs until this is dropped, and the lines that it says.
+struct Receiving(std::process::Child, std::io::Lines<std::io::BufReader<std::process::ChildStdout>>);
+
+impl Receiving {
+    fn start(secret: &str) -> Self {
+        let mut command = Command::new(tool("PYTHON"));
+        command.args([&snippet("receive.py"), "0", secret]).stdout(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+        Self(child, lines)
+    }
+
+    fn line(&mut self) -> String {
+        self.1.next().expect("the receiver runs").unwrap()
+    }
+}
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_receiver_in_python_takes_what_is_signed_and_nothing_else() {
+    let (_directory, server, token) = server();
+    let grpc = format!("http://{}", server.address("grpc"));
+    let ask = |arguments: &[&str]| {
+        let at = ["--addr", &grpc, "--token", &token, "--json"];
+        let said = printed(&[&["webhooks"], arguments, &at].concat(), &[]);
+        serde_json::from_str::<serde_json::Value>(&said).unwrap()
+    };
+    let made = ask(&["create", "http://127.0.0.1:9/", "--type", "message.sent", "--max-batch", "5"]);
+    let (id, secret) = (made["endpoint"]["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
+    let mut receiving = Receiving::start(secret);
+    let listening = receiving.line();
+    let url = format!("http://127.0.0.1:{}/", listening.strip_prefix("listening at ").unwrap());
+    ask(&["update", id, "--url", &url]);
+    assert_eq!(ask(&["test", id]), serde_json::json!({"outcome": "CALL_OUTCOME_TAKEN", "httpStatus": 204}));
+    assert!(receiving.line().starts_with("endpoint.test test_"));
+    let forged = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "-d", "{}", "-H", "webhook-id: evt_1"];
+    let more = ["-H", "webhook-timestamp: 1", "-H", "webhook-signature: v1,AAAA", &url];
+    assert_eq!(succeed(Command::new("curl").args(forged).args(more)), "401");
+    printed(&["send", "--to", "+306900000001", "--text", "Hello", "--addr", &grpc, "--token", &token], &[]);
+    assert!(receiving.line().starts_with("message.sent evt_"), "in a batch of its own");
+}
+
 #[test]
 fn the_document_quotes_every_snippet_byte_for_byte() {
     let document = files::read("docs/clients.md");
     let files = files::under(&files::root().join("docs/clients"));
-    assert_eq!(files.len(), 5);
+    assert_eq!(files.len(), 7);
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
