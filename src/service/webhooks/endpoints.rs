@@ -20,7 +20,7 @@ use crate::service::watch_messages::token::{self, Told};
 use crate::store::{Endpoint, EndpointChange, EndpointStanding, NewEndpoint, Position};
 
 /// How many entries of the journal are looked through for the oldest that was not delivered.
-const LOOKED_THROUGH: i64 = 256;
+const LOOKED_THROUGH: i64 = 5000;
 
 /// An endpoint to make. Its URL may hold a secret: it has no `Debug`.
 #[derive(Clone, Default)]
