@@ -101,6 +101,7 @@ pub struct Store {
     interruptions: transaction::Interruptions,
     writer: writer::Writer,
     intake: reports::Intake,
+    settler: webhooks::Settler,
     clock: Clock,
     written: journal::Written,
     /// Where the database is: to listen takes a connection of its own.
@@ -137,9 +138,23 @@ impl Store {
         let aside = aside::Aside::default();
         let writer = writer::Writer::start(&transactions, &keyed, &aside);
         let intake = reports::Intake::start(&transactions);
+        let settler = webhooks::Settler::start(&transactions);
         let (url, actor) = (config.url.clone(), Actor::default());
-        let store =
-            Self { db, transactions, interruptions, writer, intake, clock, written, url, lock, keyed, aside, actor };
+        let store = Self {
+            db,
+            transactions,
+            interruptions,
+            writer,
+            intake,
+            settler,
+            clock,
+            written,
+            url,
+            lock,
+            keyed,
+            aside,
+            actor,
+        };
         store.check_key().await?;
         let (at, when) = store.reference_time().await?;
         store.clock.anchor(at, when);

@@ -7,6 +7,7 @@ mod exceptions;
 mod facts;
 mod progress;
 mod replays;
+mod settler;
 mod standing;
 mod state;
 
@@ -17,4 +18,5 @@ pub use endpoints::{EndpointChange, NewEndpoint};
 pub use exceptions::{Exception, ExceptionState, NewException};
 pub use facts::EventFacts;
 pub use progress::{Progress, Settled};
+pub(super) use settler::Settler;
 pub use standing::EndpointStanding;

@@ -30,7 +30,8 @@ const CATCH_UP: Duration = Duration::from_mins(4);
 const BACK: Duration = Duration::from_mins(2);
 /// How many calls an endpoint has in flight: what a kill may repeat.
 const CALLS: usize = 8;
-/// The longest that 95 of 100 events wait, although the process that delivers is killed again and again.
+/// The longest that 95 of 100 events wait, although the process that delivers is killed again and again: where a call carries many, since
+/// how many calls a debug build gets done beside a full load is the machine's affair.
 const LAG: Duration = Duration::from_secs(6);
 
 /// One endpoint and who listens there.
@@ -198,8 +199,8 @@ fn judge(own: &mut Own, one: &Told, journal: &[JournalRow], exceptions: &[Except
     let mut lags: Vec<Duration> = taken.values().map(|taken| taken.lag).collect();
     lags.sort();
     let at = |share: usize| lags.get(lags.len().saturating_sub(1) * share / 100).copied().unwrap_or_default();
-    if one.name == "good" && at(95) > LAG {
-        own.wrong.push(format!("good: 95 of 100 events came within {:.2?}; {LAG:?} are allowed", at(95)));
+    if one.name == "batching" && at(95) > LAG {
+        own.wrong.push(format!("batching: 95 of 100 events came within {:.2?}; {LAG:?} are allowed", at(95)));
     }
     own.measured.push(format!(
         "{:<8} {} events in {} calls, {} wait, {repeats} again (≤ {most}), lag p50 {:.0?} p95 {:.2?}",

@@ -7,13 +7,13 @@ use uuid::Uuid;
 use crate::domain::webhook::EndpointState;
 use crate::domain::webhook::health::Health;
 use crate::store::columns::{Guid, Instant};
+use crate::store::error::Failure;
 use crate::store::journal::Position;
 use crate::store::schema::webhook_cursors;
-use crate::store::transaction::{on, transact};
+use crate::store::transaction::{Tx, on};
 use crate::store::webhooks::cursors::{Held, POSITION};
 use crate::store::webhooks::exceptions::{self, NewException};
 use crate::store::webhooks::state;
-use crate::store::{Error, Store};
 
 /// The progress of a cursor, to be written down.
 #[derive(Debug, Clone)]
@@ -56,51 +56,49 @@ fn stored(ahead: &[Position]) -> Vec<u8> {
     ahead.iter().flat_map(bytes).collect()
 }
 
-impl Store {
-    /// Writes progress down, if this process holds the cursor still.
-    pub async fn settle_cursor(&self, progress: Progress) -> Result<Settled, Error> {
-        transact!(&self.transactions, |tx| {
-            let held = progress.held;
-            let mine = webhook_cursors::id
-                .eq(Guid(held.cursor))
-                .and(webhook_cursors::held_by.eq(Guid(held.holder)))
-                .and(webhook_cursors::epoch.eq(held.epoch))
-                .and(webhook_cursors::active.eq(true));
-            let health = &progress.health;
-            let set = diesel::update(webhook_cursors::table.filter(mine)).set((
-                (
-                    webhook_cursors::place.eq(progress.at.place),
-                    webhook_cursors::message_id.eq(Guid(progress.at.message)),
-                    webhook_cursors::version.eq(progress.at.version),
-                    webhook_cursors::ahead.eq(stored(&progress.ahead)),
-                ),
-                (
-                    webhook_cursors::probes.eq(i32::try_from(health.probes).unwrap_or(i32::MAX)),
-                    webhook_cursors::failing_since.eq(health.failing_since.map(Instant)),
-                    webhook_cursors::next_try_at.eq(health.next_try_at.map(Instant)),
-                    webhook_cursors::taken_at.eq(health.taken_at.map(Instant)),
-                    webhook_cursors::outcome.eq(health.last.map(|(outcome, _)| outcome as i16)),
-                    webhook_cursors::http_status
-                        .eq(health.last.and_then(|(_, status)| status).and_then(|n| i16::try_from(n).ok())),
-                ),
-            ));
-            if on!(tx, |c| set.execute(c).await?) == 0 {
-                return Ok(Settled::Lost);
-            }
-            for exception in &progress.exceptions {
-                exceptions::put(tx, held.cursor, exception).await?;
-            }
-            for (message, version) in &progress.taken {
-                exceptions::remove(tx, held.cursor, *message, *version).await?;
-            }
-            if let Some(state) = progress.disable {
-                let query = webhook_cursors::table.find(Guid(held.cursor)).select(webhook_cursors::endpoint_id);
-                let endpoint: Guid = on!(tx, |c| query.get_result(c).await?);
-                state::set(tx, endpoint, state).await?;
-            } else if progress.over {
-                on!(tx, |c| diesel::delete(webhook_cursors::table.find(Guid(held.cursor))).execute(c).await?);
-            }
-            Ok(Settled::Done)
-        })
+impl Progress {
+    /// Writes it down, if its process holds the cursor still.
+    pub(super) async fn write(&self, tx: &mut Tx) -> Result<Settled, Failure> {
+        let (held, progress) = (self.held, self);
+        let mine = webhook_cursors::id
+            .eq(Guid(held.cursor))
+            .and(webhook_cursors::held_by.eq(Guid(held.holder)))
+            .and(webhook_cursors::epoch.eq(held.epoch))
+            .and(webhook_cursors::active.eq(true));
+        let health = &progress.health;
+        let set = diesel::update(webhook_cursors::table.filter(mine)).set((
+            (
+                webhook_cursors::place.eq(progress.at.place),
+                webhook_cursors::message_id.eq(Guid(progress.at.message)),
+                webhook_cursors::version.eq(progress.at.version),
+                webhook_cursors::ahead.eq(stored(&progress.ahead)),
+            ),
+            (
+                webhook_cursors::probes.eq(i32::try_from(health.probes).unwrap_or(i32::MAX)),
+                webhook_cursors::failing_since.eq(health.failing_since.map(Instant)),
+                webhook_cursors::next_try_at.eq(health.next_try_at.map(Instant)),
+                webhook_cursors::taken_at.eq(health.taken_at.map(Instant)),
+                webhook_cursors::outcome.eq(health.last.map(|(outcome, _)| outcome as i16)),
+                webhook_cursors::http_status
+                    .eq(health.last.and_then(|(_, status)| status).and_then(|n| i16::try_from(n).ok())),
+            ),
+        ));
+        if on!(tx, |c| set.execute(c).await?) == 0 {
+            return Ok(Settled::Lost);
+        }
+        for exception in &progress.exceptions {
+            exceptions::put(tx, held.cursor, exception).await?;
+        }
+        for (message, version) in &progress.taken {
+            exceptions::remove(tx, held.cursor, *message, *version).await?;
+        }
+        if let Some(state) = progress.disable {
+            let query = webhook_cursors::table.find(Guid(held.cursor)).select(webhook_cursors::endpoint_id);
+            let endpoint: Guid = on!(tx, |c| query.get_result(c).await?);
+            state::set(tx, endpoint, state).await?;
+        } else if progress.over {
+            on!(tx, |c| diesel::delete(webhook_cursors::table.find(Guid(held.cursor))).execute(c).await?);
+        }
+        Ok(Settled::Done)
     }
 }
