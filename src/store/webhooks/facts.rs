@@ -1,6 +1,8 @@
 //! The facts of messages that events tell, as they are now.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
@@ -8,6 +10,7 @@ use crate::domain::ids::CampaignId;
 use crate::domain::phone::Msisdn;
 use crate::domain::tags::Tags;
 use crate::store::columns::Guid;
+use crate::store::prepared::Prepare as _;
 use crate::store::schema::messages;
 use crate::store::{Error, Store, run};
 
@@ -73,9 +76,19 @@ impl Store {
             let query = messages::table.find(Guid(one));
             run!(&self.db, |c| query.select(FactsRow::as_select()).load(c).await?)
         } else {
-            let ids: Vec<Guid> = messages.iter().copied().map(Guid).collect();
-            let query = messages::table.filter(messages::id.eq_any(ids));
-            run!(&self.db, |c| query.select(FactsRow::as_select()).load(c).await?)
+            let of: Vec<Guid> = messages.iter().copied().map(Guid).collect();
+            run!(
+                &self.db,
+                |pg| messages::table.filter(messages::id.eq_any(of)).select(FactsRow::as_select()).load(pg).await?,
+                |lite| {
+                    // One text whatever their number: a list that is spelt out would be parsed each time.
+                    let ids: Vec<String> = of.iter().map(|id| id.0.simple().to_string()).collect();
+                    let ids = serde_json::to_string(&ids).unwrap_or_default();
+                    let these =
+                        sql::<Bool>("id IN (SELECT unhex(value) FROM json_each(").bind::<Text, _>(ids).sql("))");
+                    messages::table.filter(these).select(FactsRow::as_select()).prepared().load(lite).await?
+                }
+            )
         };
         Ok(rows.into_iter().map(EventFacts::from).collect())
     }
