@@ -92,7 +92,8 @@ impl Delivery {
             paused_until: None,
             next_call: now,
             alone_last: false,
-            read_all: false,
+            // There may be nothing to tell again.
+            read_all: cursor.replay.as_ref().is_some_and(|(until, _)| cursor.at >= Position::before(*until)),
             held: cursor.held,
             replay: cursor.replay,
             hold,
@@ -120,11 +121,10 @@ impl Delivery {
             if !stopping && paused.is_none() {
                 wake = wake.min(self.start_calls(now, until));
             }
-            self.settle(now);
+            wake = wake.min(self.settle(now).unwrap_or(until)).min(paused.unwrap_or(until));
             if stopping && self.calls.is_empty() && self.settling.is_none() && !self.pending.urgent {
                 return;
             }
-            wake = wake.min(paused.unwrap_or(until)).min(self.written.1 + IDLE.max(FAILED));
             let reads = !stopping && paused.is_none() && self.has_room();
             tokio::select! {
                 step = self.follower.next(), if reads => self.read(step),

@@ -34,6 +34,11 @@ const CALLS: usize = 8;
 /// how many calls a debug build gets done beside a full load is the machine's affair.
 const LAG: Duration = Duration::from_secs(6);
 
+/// How long nothing happens: longer than what can wait is kept in memory.
+const QUIET: Duration = Duration::from_secs(7);
+/// How much of a core a replica may use then, in percent: of a debug build.
+const AT_REST: f64 = 40.0;
+
 /// One endpoint and who listens there.
 struct Told {
     name: &'static str,
@@ -84,6 +89,8 @@ pub async fn hooks(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Done {
     by_name("down").receiver.come_up();
     let caught_up = settle(fleet, &told, back).await;
 
+    rest(fleet, &mut own).await;
+
     let journal = Tables::open(&fleet.database).await.journal().await;
     let exceptions = Tables::open(&fleet.database).await.exceptions().await;
     own.measured.push(format!(
@@ -107,6 +114,20 @@ pub async fn hooks(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Done {
         own.wrong.push(format!("{of_dead} rows were written about events of dead endpoints"));
     }
     Done { own, ..Done::from(done) }
+}
+
+/// Nothing happens, and everybody was told: nobody is to be busy with that.
+async fn rest(fleet: &Fleet, own: &mut Own) {
+    sleep(QUIET).await;
+    let ticks = || fleet.replicas.iter().map(|replica| replica.ticks()).collect::<Vec<u64>>();
+    let before = ticks();
+    sleep(QUIET).await;
+    let used = ticks().iter().zip(before).map(|(after, before)| after.saturating_sub(before)).max().unwrap_or_default();
+    let share = 100.0 * Duration::from_millis(used * 10).as_secs_f64() / QUIET.as_secs_f64();
+    own.measured.push(format!("at rest, the busiest replica used {share:.0} % of a core"));
+    if share > AT_REST {
+        own.wrong.push(format!("a replica at rest used {share:.0} % of a core; {AT_REST:.0} % are allowed"));
+    }
 }
 
 /// An id of 32 digits as the contract has it.

@@ -35,12 +35,18 @@ impl Delivery {
         self.read_all && self.window.is_empty() && self.waiting.is_empty() && self.calls.is_empty()
     }
 
-    /// Begins to write down how far it came, if there is something to write and nothing being written.
-    pub(super) fn settle(&mut self, now: Instant) {
-        let moved = self.window.at() != self.written.0;
-        let due = self.pending.urgent || self.is_over() || (moved && now >= self.written.1 + IDLE);
-        if self.settling.is_some() || !due || self.paused_until.is_some_and(|at| at > now) {
-            return;
+    /// Begins to write down how far it came, if there is something to write and nothing being written. Returns when there will be
+    /// something, if it is known.
+    pub(super) fn settle(&mut self, now: Instant) -> Option<Instant> {
+        if self.settling.is_some() || self.paused_until.is_some_and(|at| at > now) {
+            return None;
+        }
+        if !self.pending.urgent && !self.is_over() {
+            let moved = self.window.at() != self.written.0;
+            let due = moved.then(|| self.written.1 + IDLE)?;
+            if due > now {
+                return Some(due);
+            }
         }
         let pending = Pending { over: self.is_over(), ..std::mem::take(&mut self.pending) };
         let progress = Progress {
@@ -57,6 +63,7 @@ impl Delivery {
         let inner = self.inner.clone();
         let task = tokio::spawn(async move { inner.parts.store.settle_cursor(progress).await });
         self.settling = Some((task, pending));
+        None
     }
 
     /// Progress was written down, or not. False if there is nothing more to do here.
