@@ -168,14 +168,14 @@ pub(super) fn decide(
     now: Timestamp,
     writes: &mut Writes,
 ) -> Vec<Accepted> {
-    let mut first: HashMap<(i64, &str), (&Accept, Message)> = HashMap::new();
+    let mut first: HashMap<(i64, &str), (&Accept, Option<Message>)> = HashMap::new();
     let mut answers = Vec::with_capacity(accepts.len());
     for accept in accepts {
         let name = accept.key.as_ref().map(|k| (accept.message.owner.0, k.key.as_str()));
         let verdict = verdicts.remove(&accept.message.id.0);
         let answer = match (verdict, name.and_then(|n| first.get(&n))) {
             (Some(Accepted::KeyReused), Some((earlier, message))) if earlier.key == accept.key => {
-                Accepted::Repeat(Box::new(message.clone()))
+                Accepted::Repeat(Box::new(message.as_ref().unwrap_or(&earlier.message).clone()))
             }
             (Some(verdict), _) => verdict,
             (None, _) => {
@@ -193,7 +193,9 @@ pub(super) fn decide(
                     booked.superseding.take_place(&mut message, now, writes);
                     writes.accept(&message, event(&message, now));
                     booked.superseding.stored(&message);
-                    first.extend(name.map(|n| (n, (accept, message.clone()))));
+                    // Only of one that takes another's place there is more to tell than was given.
+                    let told = message.supersede.key.is_some().then(|| message.clone());
+                    first.extend(name.map(|n| (n, (accept, told))));
                     Accepted::New(Box::new(message))
                 }
             }
