@@ -34,8 +34,10 @@ const POLL_AGAIN: Duration = Duration::from_millis(100);
 const GATHER: Duration = Duration::from_millis(20);
 /// How long to wait after the database failed.
 const FAILED: Duration = Duration::from_secs(1);
-/// How many followers read the database at once to catch up, so that they leave connections to the others.
-const READS: usize = 2;
+/// How many streams read the database at once to catch up, so that they leave connections to the others,
+const READS_OF_STREAMS: usize = 2;
+/// and how many endpoints: whoever has hundreds that are far behind keeps no stream waiting.
+const READS_OF_ENDPOINTS: usize = 1;
 
 /// The news of a stretch of the journal.
 struct JournalBatch {
@@ -51,12 +53,21 @@ struct JournalBatch {
 #[derive(Clone)]
 pub struct Tail(Arc<Shared>);
 
+/// Who follows, by which it is decided whose turn it is to read the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A caller's stream.
+    Stream,
+    /// A webhook endpoint.
+    Endpoint,
+}
+
 /// Where followers and the tail meet, and all that they touch.
 struct Shared {
     store: Store,
     metrics: Metrics,
     ring: broadcast::Sender<Arc<JournalBatch>>,
-    reads: Semaphore,
+    reads: [Semaphore; 2],
     guests: Mutex<Guests>,
 }
 
@@ -72,16 +83,16 @@ impl Tail {
     #[must_use]
     pub fn new(store: Store, metrics: Metrics) -> Self {
         let (ring, _) = broadcast::channel(RING);
-        let reads = Semaphore::new(READS);
+        let reads = [READS_OF_STREAMS, READS_OF_ENDPOINTS].map(Semaphore::new);
         Self(Arc::new(Shared { store, metrics, ring, reads, guests: Mutex::default() }))
     }
 
-    /// Follows an owner's changes after `at`. How many may do so is the admission's.
+    /// Follows an owner's changes after `at`, for this purpose. How many may do so is the admission's.
     #[must_use]
-    pub fn follow(&self, owner: OwnerId, at: Position) -> Follower {
+    pub fn follow(&self, purpose: Purpose, owner: OwnerId, at: Position) -> Follower {
         // In this order, so that the first word of a tail that begins now is heard.
         let ring = self.0.ring.subscribe();
-        Follower::new(Shared::enter(&self.0, owner), ring, at)
+        Follower::new(Shared::enter(&self.0, owner), purpose, ring, at)
     }
 }
 

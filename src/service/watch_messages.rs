@@ -20,6 +20,7 @@ use crate::domain::tags::Tags;
 use crate::error::{Error, Resource};
 use crate::service::Service;
 use crate::store::{JournalEntry, Position};
+use crate::tail::Purpose;
 use reader::Reader;
 use token::Told;
 
@@ -125,7 +126,7 @@ impl Service {
             if told.timeline == timeline { told } else { self.found_again(owner, &told, timeline).await? }
         };
         drop(turn);
-        let follower = self.inner.tail.follow(owner, told.at);
+        let follower = self.inner.tail.follow(Purpose::Stream, owner, told.at);
         let changes = Reader::start(self, follower, Wanted { campaign, statuses }, seal, told);
         Ok(self.while_allowed(caller, changes))
     }

@@ -7,7 +7,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::error::Error;
 use crate::store::{JournalEntry, Position};
-use crate::tail::{Guest, JournalBatch};
+use crate::tail::{Guest, JournalBatch, Purpose};
 
 /// How many entries one read of the database takes.
 const PAGE: i64 = 256;
@@ -31,6 +31,7 @@ pub enum Step {
 /// See the module. Every change after the place at which it began is told once, in order.
 pub struct Follower {
     guest: Guest,
+    purpose: Purpose,
     /// Everything up to here was told.
     at: Position,
     /// The entries that were read, and how many of them were told.
@@ -45,8 +46,13 @@ pub struct Follower {
 
 impl Follower {
     /// `ring` was subscribed to before the first read of the database: what comes meanwhile waits in it.
-    pub(super) fn new(guest: Guest, ring: broadcast::Receiver<Arc<JournalBatch>>, at: Position) -> Self {
-        Self { guest, at, read: Arc::default(), told: 0, then: at, settled: Some(i64::MAX), ring }
+    pub(super) fn new(
+        guest: Guest,
+        purpose: Purpose,
+        ring: broadcast::Receiver<Arc<JournalBatch>>,
+        at: Position,
+    ) -> Self {
+        Self { guest, purpose, at, read: Arc::default(), told: 0, then: at, settled: Some(i64::MAX), ring }
     }
 
     /// Waits for the next step. It can be dropped while it waits: nothing is lost. An error is one of the database's: the same can be
@@ -97,7 +103,9 @@ impl Follower {
         self.settled = Some(below);
         let page = {
             let stopped = |_| Error::Internal { cause: "the tail has ended".to_owned() };
-            let _turn = tail.reads.acquire().await.map_err(stopped)?;
+            let [of_streams, of_endpoints] = &tail.reads;
+            let turns = if self.purpose == Purpose::Stream { of_streams } else { of_endpoints };
+            let _turn = turns.acquire().await.map_err(stopped)?;
             tail.store.journal(&[self.guest.owner], self.at, below, PAGE).await?
         };
         if i64::try_from(page.len()).is_ok_and(|n| n < PAGE) {

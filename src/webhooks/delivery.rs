@@ -17,7 +17,7 @@ use crate::domain::webhook::event::EventType;
 use crate::domain::webhook::health::{Health, MOST_CALLS};
 use crate::error::Error;
 use crate::store::{Cursor, Endpoint, Held, JournalEntry, NewException, Position};
-use crate::tail::{Follower, Step};
+use crate::tail::{Follower, Purpose, Step};
 use crate::webhooks::Inner;
 use crate::webhooks::call::{self, Ended};
 use crate::webhooks::hold::Hold;
@@ -81,7 +81,7 @@ impl Delivery {
     pub(super) fn new(inner: Arc<Inner>, cursor: Cursor, hold: watch::Receiver<Hold>, stop: CancellationToken) -> Self {
         let now = Instant::now();
         Self {
-            follower: inner.parts.tail.follow(cursor.owner, cursor.at),
+            follower: inner.parts.tail.follow(Purpose::Endpoint, cursor.owner, cursor.at),
             window: Window::new(cursor.at, cursor.ahead),
             waiting: Waiting::default(),
             health: cursor.health,
@@ -158,7 +158,7 @@ impl Delivery {
                     tracing::warn!("the journal is shorter than a webhook was delivered: it goes on from now");
                     let now = Position::before(horizon.settled);
                     self.window = Window::new(now, []);
-                    self.follower = self.inner.parts.tail.follow(self.endpoint().owner, now);
+                    self.follower = self.inner.parts.tail.follow(Purpose::Endpoint, self.endpoint().owner, now);
                 }
                 true
             }
