@@ -12,6 +12,7 @@ use ::http::{HeaderMap, HeaderName, HeaderValue};
 use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Response};
+use tokio::sync::Semaphore;
 
 use crate::domain::retry;
 use crate::domain::webhook::address::Nets;
@@ -25,6 +26,9 @@ const LIMIT: Duration = Duration::from_secs(15);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long a connection is kept that nobody uses.
 const IDLE: Duration = Duration::from_secs(30);
+/// How many names are looked up at once. The system's way to do it takes a thread for as long as a name's own server likes, also when nobody
+/// waits any more; what is sent needs such threads, too.
+const LOOK_UPS: usize = 32;
 /// How much of an answer is read, so that its connection can be used again.
 const READ: usize = 1024;
 
@@ -47,14 +51,21 @@ struct NoName;
 struct Guarded {
     nets: Nets,
     in_clear: bool,
+    look_ups: Arc<Semaphore>,
 }
 
 impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
-        let (nets, in_clear) = (self.nets.clone(), self.in_clear);
+        let (nets, in_clear, look_ups) = (self.nets.clone(), self.in_clear, self.look_ups.clone());
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| NoName)?;
-            let found: Vec<SocketAddr> = found.collect();
+            let turn = look_ups.acquire_owned().await?;
+            // A task of its own: who stops waiting does not end the look-up, and its turn lasts as long.
+            let found = tokio::spawn(async move {
+                let found = tokio::net::lookup_host((name.as_str(), 0)).await.map(Vec::from_iter);
+                drop(turn);
+                found
+            });
+            let found: Vec<SocketAddr> = found.await?.map_err(|_| NoName)?;
             let allowed = |at: &SocketAddr| target::allows(&nets, at.ip(), in_clear);
             let allowed: Vec<SocketAddr> = found.iter().copied().filter(allowed).collect();
             match (found.is_empty(), allowed.is_empty()) {
@@ -76,10 +87,12 @@ pub struct Http {
 impl Http {
     /// Calls public addresses, and those of `nets`.
     pub fn new(nets: Nets) -> Result<Self, reqwest::Error> {
+        let look_ups = Arc::new(Semaphore::new(LOOK_UPS));
         let client = |in_clear| {
+            let guarded = Guarded { nets: nets.clone(), in_clear, look_ups: look_ups.clone() };
             Client::builder()
                 .user_agent(concat!("messaging/", env!("CARGO_PKG_VERSION")))
-                .dns_resolver(Arc::new(Guarded { nets: nets.clone(), in_clear }))
+                .dns_resolver(Arc::new(guarded))
                 .connect_timeout(CONNECT_LIMIT)
                 .timeout(LIMIT)
                 .pool_idle_timeout(IDLE)

@@ -66,9 +66,12 @@ impl Inner {
     }
 
     async fn post(&self, endpoint: &Endpoint, id: String, body: Bytes) -> Called {
-        let broken = Called { outcome: Outcome::Broken, status: None, retry_after: None };
+        let not_called = |outcome| Called { outcome, status: None, retry_after: None };
         let secrets = self.secrets(endpoint);
-        let Ok(url) = Url::parse(&endpoint.url) else { return broken };
+        if secrets.is_empty() {
+            return not_called(Outcome::NoKey);
+        }
+        let Ok(url) = Url::parse(&endpoint.url) else { return not_called(Outcome::Broken) };
         let seconds = self.parts.clock.now().as_second();
         let signatures: Vec<String> = secrets.iter().map(|secret| secret.sign(&id, seconds, &body)).collect();
         let post = Post { url, id, seconds, signature: signatures.join(" "), body };

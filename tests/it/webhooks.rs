@@ -145,7 +145,12 @@ impl Receiver for Fake {
 
 /// A service over a store whose endpoints are this receiver.
 pub fn service(store: &Store, rig: &Rig, receiver: &Arc<Fake>) -> Service {
-    let keys = HookKeys::new(vec![SecretString::from(KEY)]);
+    service_with(store, rig, receiver, KEY)
+}
+
+/// The same with another key.
+pub fn service_with(store: &Store, rig: &Rig, receiver: &Arc<Fake>, key: &str) -> Service {
+    let keys = HookKeys::new(vec![SecretString::from(key)]);
     let settings = Settings { hooks: Hooks { keys, ..Hooks::default() }, ..Settings::for_tests() };
     let parts = settings::parts(store, &rig.clock, settings::nobody(), settings, None);
     Service::new(Parts { receiver: receiver.clone(), ..parts })

@@ -66,6 +66,7 @@ impl From<Outcome> for CallOutcome {
             Outcome::NotAllowed => Self::NotAllowed,
             Outcome::NoConnection => Self::NoConnection,
             Outcome::Broken => Self::Broken,
+            Outcome::NoKey => Self::NoKey,
         }
     }
 }

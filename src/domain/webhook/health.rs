@@ -33,11 +33,13 @@ pub enum Outcome {
     NoConnection = 10,
     /// The connection broke, or what came was no answer.
     Broken = 11,
+    /// It was not made: the key of the endpoint's secret is not among the service's any more.
+    NoKey = 12,
 }
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Taken,
         Self::Refused,
         Self::Failed,
@@ -49,6 +51,7 @@ impl Outcome {
         Self::NotAllowed,
         Self::NoConnection,
         Self::Broken,
+        Self::NoKey,
     ];
 
     /// The outcome with this number.
@@ -72,6 +75,7 @@ impl Outcome {
             Self::NotAllowed => "not_allowed",
             Self::NoConnection => "no_connection",
             Self::Broken => "broken",
+            Self::NoKey => "no_key",
         }
     }
 
@@ -92,7 +96,10 @@ impl Outcome {
     /// Whether the endpoint gave an answer.
     #[must_use]
     pub fn is_answer(self) -> bool {
-        !matches!(self, Self::TimedOut | Self::NoName | Self::NotAllowed | Self::NoConnection | Self::Broken)
+        !matches!(
+            self,
+            Self::TimedOut | Self::NoName | Self::NotAllowed | Self::NoConnection | Self::Broken | Self::NoKey
+        )
     }
 
     /// How much it speaks against the endpoint.
@@ -100,7 +107,7 @@ impl Outcome {
         match self {
             Self::Taken | Self::Gone | Self::Throttled => 0,
             Self::Refused | Self::Failed | Self::Redirected => 1,
-            Self::TimedOut | Self::NoName | Self::NotAllowed | Self::NoConnection | Self::Broken => 4,
+            Self::TimedOut | Self::NoName | Self::NotAllowed | Self::NoConnection | Self::Broken | Self::NoKey => 4,
         }
     }
 }

@@ -28,24 +28,15 @@ impl Delivery {
                 break;
             }
             let alone = if self.alone_last { None } else { self.waiting.take(time) };
-            let what = if let Some(event) = alone {
-                What::Alone(event)
-            } else {
-                match self.choose(now, &endpoint) {
-                    Choice::Now(taken) => What::Window(taken),
-                    Choice::Later(at) => {
-                        wake = wake.min(at);
-                        match self.waiting.take(time) {
-                            Some(event) => What::Alone(event),
-                            None => break,
-                        }
-                    }
-                    Choice::Nothing => match self.waiting.take(time) {
-                        Some(event) => What::Alone(event),
-                        None => break,
-                    },
+            let what = alone.map(What::Alone).or_else(|| match self.choose(now, &endpoint) {
+                Choice::Now(taken) => Some(What::Window(taken)),
+                Choice::Later(at) => {
+                    wake = wake.min(at);
+                    None
                 }
-            };
+                Choice::Nothing => None,
+            });
+            let Some(what) = what.or_else(|| self.waiting.take(time).map(What::Alone)) else { break };
             self.alone_last = matches!(what, What::Alone(_));
             if let Some(rate) = endpoint.calling.max_rate {
                 self.next_call = self.next_call.max(now) + Duration::from_secs(1) / u32::from(rate.max(1));

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::domain::webhook::health::{Called, Outcome};
-use crate::domain::webhook::{EndpointState, MAX_AGE, schedule};
+use crate::domain::webhook::{EndpointId, EndpointState, MAX_AGE, schedule};
 use crate::store::{ExceptionState, NewException};
 use crate::webhooks::call::Ended;
 use crate::webhooks::delivery::{Delivery, Done, FAILED, What, after};
-use crate::webhooks::window::Taken;
+use crate::webhooks::window::{Event, Taken};
 
 /// How often an event is tried in a row before it has tries of its own, so that the others go on.
 const TRIES: u32 = 2;
@@ -84,20 +84,7 @@ impl Delivery {
 
     /// Gives an event of the window tries of its own.
     fn set_aside(&mut self, one: &Taken, called: &Called, time: Timestamp, random: f64) {
-        let event = NewException {
-            endpoint: self.endpoint().id,
-            place: one.event.position.place,
-            message: one.event.position.message,
-            version: one.event.position.version,
-            from: one.event.from,
-            to: one.event.to,
-            at: one.event.at,
-            state: ExceptionState::Waiting,
-            tries: one.tries,
-            first_at: time,
-            next_try_at: None,
-            last: None,
-        };
+        let event = waiting(self.endpoint().id, &one.event, one.tries, time);
         self.window.finish(one.number);
         self.tried_alone(event, called, time, random);
         self.line_up();
@@ -136,25 +123,30 @@ impl Delivery {
     /// Puts what waits of messages that have an event with tries of its own behind that.
     pub(super) fn line_up(&mut self) {
         let (endpoint, time) = (self.endpoint().id, self.inner.parts.clock.now());
-        let waiting = &self.waiting;
-        for event in self.window.take_held(|message| waiting.has(message)) {
-            let behind = NewException {
-                endpoint,
-                place: event.position.place,
-                message: event.position.message,
-                version: event.position.version,
-                from: event.from,
-                to: event.to,
-                at: event.at,
-                state: ExceptionState::Waiting,
-                tries: 0,
-                first_at: time,
-                next_try_at: None,
-                last: None,
-            };
+        let held = &self.waiting;
+        for event in self.window.take_held(|message| held.has(message)) {
+            let behind = waiting(endpoint, &event, 0, time);
             self.waiting.put(behind);
             self.pending.exceptions.push(behind);
             self.pending.urgent = true;
         }
+    }
+}
+
+/// An event that is to have tries of its own after so many, or to wait behind another one.
+fn waiting(endpoint: EndpointId, event: &Event, tries: u32, time: Timestamp) -> NewException {
+    NewException {
+        endpoint,
+        place: event.position.place,
+        message: event.position.message,
+        version: event.position.version,
+        from: event.from,
+        to: event.to,
+        at: event.at,
+        state: ExceptionState::Waiting,
+        tries,
+        first_at: time,
+        next_try_at: None,
+        last: None,
     }
 }

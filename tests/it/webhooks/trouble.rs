@@ -9,7 +9,7 @@ use messaging::domain::webhook::health::{Called, Outcome};
 use messaging::service::{CreateEndpoint, GivenCalling, GivenStart, ListDeliveries, Service};
 use messaging::store::{ExceptionState, Interruption, Point};
 
-use super::{Fake, answer, caller, cancelled, endpoint, in_order, look, none, service};
+use super::{Fake, answer, caller, cancelled, endpoint, in_order, look, none, service, service_with};
 use crate::support::database::on_both_databases;
 use crate::support::store::{Rig, eventually};
 
@@ -235,5 +235,21 @@ on_both_databases! { Rig::on =>
         look(&service).await;
         rig.many(owner, 10).await;
         eventually(async || fake.taken().len() >= 10).await;
+    }
+
+    async fn an_endpoint_whose_key_is_gone_is_not_called_until_it_has_another_secret(rig) {
+        let (owner, fake) = (rig.owner().await, Fake::new());
+        let before = service(&rig.store, &rig, &fake);
+        let id = endpoint(&before, owner, CreateEndpoint::default()).await.id.to_string();
+        let after = service_with(&rig.store, &rig, &fake, "another key of the tests, long enough, too");
+        look(&after).await;
+        rig.many(owner, 2).await;
+        eventually(async || {
+            let (_, stands) = after.endpoint(&caller(owner), &id).await.unwrap();
+            stands.standing.last == Some((Outcome::NoKey as i16, None))
+        }).await;
+        assert!(fake.heard().is_empty());
+        after.rotate_secret(&caller(owner), &id, false).await.unwrap();
+        passing(&rig, &[&after], async || fake.taken().len() >= 2).await;
     }
 }
