@@ -124,7 +124,7 @@ const STEPS: &[Step] = &[
 ];
 
 /// How long the provider may take to say what a step waits for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("grpcurl-examples")

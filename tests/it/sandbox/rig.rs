@@ -91,7 +91,7 @@ impl Rig {
 
     /// Polls the read model until it says `wanted`.
     pub async fn until_status(&self, id: &str, wanted: &str) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while self.status(id).await != wanted {
             assert!(Instant::now() < deadline, "the status never becomes {wanted}");
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -100,7 +100,7 @@ impl Rig {
 
     /// Polls the ledger until it has so many messages.
     pub async fn until_accepted(&self, count: u64) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while self.control("ledger/summary").await["accepted"] != count {
             assert!(Instant::now() < deadline, "{count} messages are never accepted");
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -165,7 +165,7 @@ impl Webhook {
 
     /// Waits for so many posts.
     pub async fn posts(&self, count: usize) -> Vec<Value> {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let bodies = self.bodies();
             if bodies.len() >= count {

@@ -56,7 +56,7 @@ const DUE: [(&str, &str); 3] = [
 ];
 
 /// How long what is under way in the background may take to end.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What is left at `now`. What is still under way in the background may end meanwhile, within the patience.
 pub fn leftovers(url: Url, now: Timestamp, patience: Duration) -> Leftovers {

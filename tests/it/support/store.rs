@@ -277,11 +277,11 @@ pub async fn nobody_else_is_connected_but(url: &str, left: i64) {
     .await;
 }
 
-/// Waits until `done` says so, ten seconds at most.
+/// Waits until `done` says so, a minute at most: a limit for what hangs, not a pace that a busy machine has to keep.
 pub async fn eventually(done: impl AsyncFn() -> bool) {
-    let until = tokio::time::Instant::now() + Duration::from_secs(10);
+    let until = tokio::time::Instant::now() + Duration::from_mins(1);
     while !done().await {
-        assert!(tokio::time::Instant::now() < until, "it did not come to pass in ten seconds");
+        assert!(tokio::time::Instant::now() < until, "it did not come to pass in a minute");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
