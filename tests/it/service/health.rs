@@ -1,7 +1,7 @@
 //! What many may ask for at once, readiness first, and the loops in the background, which one message must not end.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
@@ -30,32 +30,45 @@ on_both_databases![Rig::on =>
     a_loop_that_panics_goes_on_and_is_counted,
 ];
 
-/// Counts the transactions that are begun from now on.
-fn count_transactions(rig: &Rig) -> Arc<AtomicUsize> {
-    let begun = Arc::new(AtomicUsize::new(0));
-    let counted = begun.clone();
+/// How many transactions begin for what all of these ask at once: none comes further than its beginning before each has asked.
+async fn begun_for<T>(rig: &Rig, asked: impl IntoIterator<Item = impl Future<Output = T>>) -> (Vec<T>, usize) {
+    let (begun, all_asked) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let (counted, waited_for) = (begun.clone(), all_asked.clone());
     rig.store.interrupt(move |point| {
-        counted.fetch_add(usize::from(point == Point::Begin), Ordering::Relaxed);
+        if point == Point::Begin {
+            counted.fetch_add(1, Ordering::SeqCst);
+            while !waited_for.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+        }
         None
     });
-    begun
+    let mut asked: Vec<_> = asked.into_iter().map(|one| Box::pin(futures::future::maybe_done(one))).collect();
+    for one in &mut asked {
+        let _ = futures::poll!(one);
+    }
+    all_asked.store(true, Ordering::SeqCst);
+    let mut answers = Vec::new();
+    for mut one in asked {
+        one.as_mut().await;
+        answers.extend(one.as_mut().take_output());
+    }
+    (answers, begun.load(Ordering::SeqCst))
 }
 
 async fn however_many_posts_come_one_of_the_process_reads_them(rig: Rig) {
     let service = settings::service(&rig.store, &rig.clock, Scripted::new(all), Settings::for_tests());
-    let begun = count_transactions(&rig);
-    let read = futures::future::join_all((0..50).map(|_| service.read_inbound())).await;
-    assert!(read.into_iter().all(|read| read.is_ok_and(|read| read == 0)));
+    let (read, begun) = begun_for(&rig, (0..50).map(|_| service.read_inbound())).await;
+    assert!(read.len() == 50 && read.into_iter().all(|read| read.is_ok_and(|read| read == 0)));
     // Each would wait for its turn by a connection of its own.
-    assert_eq!(begun.load(Ordering::Relaxed), 1);
+    assert_eq!(begun, 1);
 }
 
 async fn however_many_ask_whether_it_is_ready_the_database_is_asked_once(rig: Rig) {
     let service = settings::service(&rig.store, &rig.clock, Scripted::new(all), Settings::for_tests());
-    let begun = count_transactions(&rig);
-    let ready = futures::future::join_all((0..500).map(|_| service.ready())).await;
-    assert!(ready.into_iter().all(|ready| ready.is_ok()));
-    assert_eq!(begun.load(Ordering::Relaxed), 1);
+    let (ready, begun) = begun_for(&rig, (0..500).map(|_| service.ready())).await;
+    assert!(ready.len() == 500 && ready.into_iter().all(|ready| ready.is_ok()));
+    assert_eq!(begun, 1);
 }
 
 async fn a_process_whose_database_takes_no_write_is_not_ready(rig: Rig) {
