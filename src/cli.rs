@@ -9,8 +9,10 @@ pub mod client;
 mod credentials;
 mod erase;
 mod import;
+mod manual;
 mod operate;
 mod opt_outs;
+mod proto;
 mod queue;
 mod reports;
 mod sandbox;
@@ -21,7 +23,7 @@ mod worker;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{self, Env};
 
@@ -76,6 +78,9 @@ enum Command {
     /// Take over the users, opt-outs, campaigns and messages of the system before this one; sends nothing, and takes nothing
     /// twice
     ImportLegacy(import::Import),
+    Proto(proto::Proto),
+    Completions(manual::Completions),
+    Man(manual::Man),
     #[command(flatten)]
     Client(client::Command),
 }
@@ -119,6 +124,16 @@ pub async fn run(
             return ExitCode::from(if wanted { 0 } else { 2 });
         }
     };
+    // These read no configuration, so a wrong one is no hindrance.
+    let written = match &command {
+        Command::Proto(proto) => Some(proto.run(out)),
+        Command::Completions(completions) => Some(completions.run(Arguments::command(), out)),
+        Command::Man(man) => Some(man.run(Arguments::command())),
+        _ => None,
+    };
+    if let Some(done) = written {
+        return finish(done, err);
+    }
     let env = match config::secrets::from_files(env) {
         Ok(env) => env,
         Err(e) => {
@@ -147,7 +162,14 @@ pub async fn run(
         Command::Client(command) => {
             return client::run(command, &env, out, err).await.into();
         }
+        // Done above.
+        Command::Proto(_) | Command::Completions(_) | Command::Man(_) => Ok(()),
     };
+    finish(done, err)
+}
+
+/// Tells why a command failed, in one line.
+fn finish(done: Result<(), Failure>, err: &mut (dyn Write + Send)) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
