@@ -107,7 +107,9 @@ fn commands(above: &str) -> Vec<String> {
     let names = listed.lines().take_while(|line| !line.is_empty());
     let names = names.filter_map(|line| line.strip_prefix("  ")?.split(' ').next().filter(|name| !name.is_empty()));
     let below = names.filter(|name| *name != "help").map(|name| format!("{above} {name}").trim().to_owned());
-    below.flat_map(|name| commands(&name)).collect()
+    // Such as `sandbox`, which is one as well.
+    let itself = help.contains(&format!("Usage: messaging {above} [OPTIONS]\n")).then(|| above.to_owned());
+    itself.into_iter().chain(below.flat_map(|name| commands(&name))).collect()
 }
 
 #[test]
