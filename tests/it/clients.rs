@@ -1,6 +1,9 @@
 //! Clients that we did not write, against the running program: Python's grpcio, buf, curl and tonic.
 
+mod conformance;
+mod contract;
 mod postman;
+mod retries;
 /// The snippet of the document.
 #[path = "../../docs/clients/send.rs"]
 mod send;
