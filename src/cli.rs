@@ -78,11 +78,28 @@ enum Command {
     /// Take over the users, opt-outs, campaigns and messages of the system before this one; sends nothing, and takes nothing
     /// twice
     ImportLegacy(import::Import),
+    #[command(flatten)]
+    Written(Written),
+    #[command(flatten)]
+    Client(client::Command),
+}
+
+/// What the program writes of itself. It reads no configuration for that, so a wrong one is no hindrance.
+#[derive(Subcommand)]
+enum Written {
     Proto(proto::Proto),
     Completions(manual::Completions),
     Man(manual::Man),
-    #[command(flatten)]
-    Client(client::Command),
+}
+
+impl Written {
+    fn run(&self, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
+        match self {
+            Self::Proto(proto) => proto.run(out),
+            Self::Completions(completions) => completions.run(Arguments::command(), out),
+            Self::Man(man) => man.run(Arguments::command()),
+        }
+    }
 }
 
 /// Why a command ended without success.
@@ -124,15 +141,8 @@ pub async fn run(
             return ExitCode::from(if wanted { 0 } else { 2 });
         }
     };
-    // These read no configuration, so a wrong one is no hindrance.
-    let written = match &command {
-        Command::Proto(proto) => Some(proto.run(out)),
-        Command::Completions(completions) => Some(completions.run(Arguments::command(), out)),
-        Command::Man(man) => Some(man.run(Arguments::command())),
-        _ => None,
-    };
-    if let Some(done) = written {
-        return finish(done, err);
+    if let Command::Written(written) = &command {
+        return finish(written.run(out), err);
     }
     let env = match config::secrets::from_files(env) {
         Ok(env) => env,
@@ -163,7 +173,7 @@ pub async fn run(
             return client::run(command, &env, out, err).await.into();
         }
         // Done above.
-        Command::Proto(_) | Command::Completions(_) | Command::Man(_) => Ok(()),
+        Command::Written(_) => Ok(()),
     };
     finish(done, err)
 }
