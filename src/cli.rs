@@ -84,7 +84,7 @@ enum Command {
     Client(client::Command),
 }
 
-/// What the program writes of itself. It reads no configuration for that, so a wrong one is no hindrance.
+/// The commands that write what the program is made of. They read no configuration, so a wrong one is no hindrance.
 #[derive(Subcommand)]
 enum Written {
     Proto(proto::Proto),

@@ -93,14 +93,14 @@ export class Client {
     this.timeout = timeout;
   }
 
-  metadata = (headers = {}) => grpc.Metadata.fromHttp2Headers({ ...this.shown, ...headers });
+  metadata = () => grpc.Metadata.fromHttp2Headers(this.shown);
 
   /** Calls a method that takes one message and answers one, `MessagingService/GetMessage` for example. */
-  call(method, request, { headers = {} } = {}) {
+  call(method, request) {
     const [service, name] = method.split("/");
     const options = { deadline: Date.now() + this.timeout };
     return new Promise((resolve, reject) => {
-      this.services[service][name](request, this.metadata(headers), options, (error, answer) =>
+      this.services[service][name](request, this.metadata(), options, (error, answer) =>
         error ? reject(new MessagingError(error)) : resolve(answer),
       );
     });

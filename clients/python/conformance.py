@@ -1,6 +1,6 @@
 """Shows what the client does, row by row of conformance.json, against a service with a sandbox.
 
-Usage: conformance.py SETUP, a file in JSON: grpc, http, sandbox, token, expired_token, reading_token, descriptors, service_config
+Usage: conformance.py SETUP, a file in JSON: grpc, sandbox, token, expired_token, reading_token, descriptors, service_config
 """
 import hashlib
 import itertools
@@ -345,23 +345,24 @@ def webhook_batch():
     assert size > 1, "no batch had several events"
 
 
-def calls_of_send():
-    """How many sends the service has answered."""
-    with urllib.request.urlopen(f"http://{setup['http']}/metrics") as answer:
-        lines = answer.read().decode().splitlines()
-    counted = (line for line in lines if line.startswith('messaging_rpc_calls_total{method="SendSingle"'))
-    return sum(int(line.rsplit(" ", 1)[1]) for line in counted)
-
-
 def pushback():
-    before, (_, text) = calls_of_send(), fresh()
-    # As after a first attempt whose answer was lost: the server does not carry it out again.
-    repeated = [("grpc-previous-rpc-attempts", "1")]
-    ask = lambda: client.call("MessagingService/SendSingle", headers=repeated, destination=TO, text=text)
-    error = refused(ask, "REPEATED_WITHOUT_KEY")
-    assert error.code.name == "UNAVAILABLE" and error.trailers.get("grpc-retry-pushback-ms") == "-1", error.trailers
-    until(lambda: calls_of_send() > before, "counted")
-    assert calls_of_send() == before + 1 and copies(text) == 0
+    wire, (_, text) = Wire(), fresh()
+    # Its number lets the provider take it and answer late: the connection is cut in between, and gRPC repeats the call.
+    request = {"destination": "+306900000011", "text": text, "delivery_guarantee": "DELIVERY_GUARANTEE_AT_MOST_ONCE"}
+    there, told = connect(wire.address, token=setup["token"]), queue.Queue()
+
+    def send():
+        try:
+            told.put(refused(lambda: there.call("MessagingService/SendSingle", **request), "REPEATED_WITHOUT_KEY"))
+        except Exception as error:
+            told.put(error)
+
+    threading.Thread(target=send, daemon=True).start()
+    until(lambda: copies(text) == 1, "in the provider's ledger")
+    wire.cut()
+    error = told.get(timeout=30)
+    assert isinstance(error, MessagingError) and error.code.name == "UNAVAILABLE", error
+    assert copies(text) == 1
 
 
 failed = False

@@ -78,11 +78,11 @@ class Client:
         path = f"/{PACKAGE}.{service}/{name}"
         return asks, getattr(self._channel, kind)(path, asks.SerializeToString, answers.FromString)
 
-    def call(self, method, *, headers=(), timeout=None, **fields):
+    def call(self, method, *, timeout=None, **fields):
         """Calls a method that takes one message and answers one."""
         request, stub = self.stub(method)
         try:
-            return stub(request(**fields), metadata=[*self._metadata, *headers], timeout=timeout or self._timeout)
+            return stub(request(**fields), metadata=self._metadata, timeout=timeout or self._timeout)
         except grpc.RpcError as error:
             raise MessagingError(error) from None
 

@@ -59,7 +59,7 @@ pub(super) struct Sandbox {
     ledger: Option<PathBuf>,
 }
 
-/// What is asked of a sandbox that runs.
+/// The questions to a sandbox that runs.
 #[derive(Debug, Subcommand)]
 enum Asked {
     Expect(expect::Expect),

@@ -42,7 +42,7 @@ pub(in crate::cli) struct Expect {
     within: Duration,
 }
 
-/// What is asked of an entry of the ledger.
+/// The part of the ledger's entries that is looked at.
 #[derive(Deserialize)]
 struct Entry {
     text_sha256: String,

@@ -88,11 +88,12 @@ fn every_shell_gets_completions_of_every_command() {
             assert!(text.contains(word), "{shell} does not know {word}");
         }
     }
-    let bash = printed(&["completions", "bash"], &[]);
-    let script = format!(
-        "{bash}\nCOMP_WORDS=(messaging camp) COMP_CWORD=1\n_messaging messaging camp messaging\necho \"${{COMPREPLY[@]}}\""
-    );
-    assert_eq!(succeed(Command::new("bash").args(["-c", &script])).trim(), "campaign");
+    let directory = tempfile::tempdir().unwrap();
+    let script = directory.path().join("complete.sh");
+    let asks =
+        "COMP_WORDS=(messaging camp) COMP_CWORD=1\n_messaging messaging camp messaging\necho \"${COMPREPLY[@]}\"\n";
+    std::fs::write(&script, format!("{}\n{asks}", printed(&["completions", "bash"], &[]))).unwrap();
+    assert_eq!(succeed(Command::new("bash").arg(script)).trim(), "campaign");
 }
 
 #[test]
