@@ -20,7 +20,15 @@ impl Completions {
         // In memory first: the generator panics where its output cannot be written.
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut program, PROGRAM, &mut text);
-        out.write_all(&text).and_then(|()| out.flush()).map_err(Failure::other)
+        print(&text, out)
+    }
+}
+
+/// Writes to standard output, whose reader may have seen enough, as `head` does.
+pub(super) fn print(bytes: &[u8], out: &mut (dyn Write + Send)) -> Result<(), Failure> {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::other(e)),
+        _ => Ok(()),
     }
 }
 

@@ -42,7 +42,7 @@ impl Proto {
 
 fn write(file: &Path, bytes: &[u8], out: &mut (dyn Write + Send)) -> Result<(), Failure> {
     if file == Path::new("-") {
-        return out.write_all(bytes).and_then(|()| out.flush()).map_err(Failure::other);
+        return super::manual::print(bytes, out);
     }
     std::fs::write(file, bytes).map_err(|e| Failure::other(format!("cannot write {}: {e}", file.display())))
 }

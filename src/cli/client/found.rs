@@ -15,8 +15,12 @@ use tonic::transport::{Channel, Uri};
 
 /// How long the look takes at most.
 const LOOK: Duration = Duration::from_secs(2);
-/// A request that HTTP/1 answers, TLS refuses, and before which HTTP/2 has said its settings.
-const QUESTION: &[u8] = b"GET / HTTP/1.1\r\nhost: messaging\r\nconnection: close\r\n\r\n";
+/// The words that are answered in turn by whoever speaks HTTP/2 (RFC 9113, 3.4: the preface, with settings that say nothing), and by whoever
+/// speaks HTTP/1 and has closed the connection on those. gRPC's own listener speaks both. TLS refuses either with an alert.
+const QUESTIONS: [&[u8]; 2] = [
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+    b"GET / HTTP/1.1\r\nhost: messaging\r\nconnection: close\r\n\r\n",
+];
 /// The type of the frame that an HTTP/2 server begins with (RFC 9113, 3.4 and 6.5), which is the fourth byte.
 const SETTINGS: u8 = 4;
 /// The types of the records that a TLS server may answer with (RFC 8446, 5.1): an alert, or its part of the handshake.
@@ -53,10 +57,20 @@ pub(super) async fn instead(uri: &Uri) -> Option<String> {
 }
 
 async fn look(uri: &Uri) -> Option<Spoken> {
+    for question in QUESTIONS {
+        match ask(uri, question).await? {
+            Spoken::Nothing => {}
+            spoken => return Some(spoken),
+        }
+    }
+    Some(Spoken::Nothing)
+}
+
+async fn ask(uri: &Uri, question: &[u8]) -> Option<Spoken> {
     let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
     let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
     let mut stream = TcpStream::connect((host, port)).await.ok()?;
-    stream.write_all(QUESTION).await.ok()?;
+    stream.write_all(question).await.ok()?;
     let mut seen = Vec::new();
     while seen.len() < 5 {
         match stream.read_buf(&mut seen).await {

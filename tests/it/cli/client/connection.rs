@@ -124,6 +124,23 @@ async fn an_address_that_speaks_something_else_is_told_by_what_it_speaks() {
     assert_eq!((done.exit, done.err.lines().count()), (Exit::Failed, 1));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_listener_of_the_program_is_told_for_what_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().display().to_string();
+    let env = [("DATA_DIR", path.as_str()), ("GRPC_ADDR", "127.0.0.1:0"), ("HTTP_ADDR", "127.0.0.1:0")];
+    let server = crate::support::program::Running::start(&["serve", "--sandbox"], &env);
+    let (grpc, http) = (server.address("grpc"), server.address("http"));
+    for (addr, words) in [
+        (format!("https://{grpc}"), format!("https://{grpc} speaks no TLS but plain text: write http://{grpc}")),
+        (format!("http://{http}"), format!("http://{http} answers in HTTP/1, which is no gRPC")),
+        (format!("https://{http}"), format!("https://{http} answers in HTTP/1, which is no gRPC")),
+    ] {
+        let done = show(&[], &["--addr", &addr]).await;
+        assert!(done.err.contains(&words), "{}", done.err);
+    }
+}
+
 #[tokio::test]
 async fn a_service_behind_tls_is_told_to_whoever_asks_it_in_plain_text() {
     let disk = Disk::of(&Authority::new());
