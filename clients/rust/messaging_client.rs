@@ -130,7 +130,7 @@ impl Client {
     }
 
     /// Adds recipients to a campaign; those that are there already are `duplicates`.
-    pub async fn add_recipients(&self, id: i64, all: Vec<Recipient>) -> Result<proto::AddRecipientsResponse, Error> {
+    pub async fn add_recipients(&self, id: i64, all: &[Recipient]) -> Result<proto::AddRecipientsResponse, Error> {
         let part = |part: &[Recipient]| proto::AddRecipientsRequest { campaign_id: id, recipients: part.to_vec() };
         let requests: Vec<_> = all.chunks(500).map(part).collect();
         let mut campaigns = CampaignServiceClient::new(self.0.clone());

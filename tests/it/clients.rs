@@ -29,6 +29,12 @@ fn succeed(command: &mut Command) -> String {
     out.into_owned()
 }
 
+/// A text as the sandbox's ledger names it.
+fn digest(text: &str) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(text).iter().fold(String::new(), |hex, b| format!("{hex}{b:02x}"))
+}
+
 fn server() -> (tempfile::TempDir, Running, String) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().display().to_string();

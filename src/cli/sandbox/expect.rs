@@ -108,7 +108,7 @@ fn messages(n: u64) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |hex, b| format!("{hex}{b:02x}"))
 }
 
 /// A length of time, as `5s` or `1m 30s`.

@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
-use super::{server, succeed, tool};
+use super::{digest, server, succeed, tool};
 use crate::support::files;
 use crate::support::program::{Running, printed};
 use ways::{Lossy, Way, cutting};
@@ -18,8 +17,9 @@ use ways::{Lossy, Way, cutting};
 const SENDS: (u64, u64) = (200, 40);
 
 fn sends() -> (u64, u64) {
-    let given = std::env::var("RETRIES").ok();
+    let given = std::env::var_os("RETRIES");
     given.map_or(SENDS, |text| {
+        let text = text.into_string().unwrap();
         let (keyed, keyless) = text.split_once('/').expect("RETRIES is such as 20000/2000");
         (keyed.parse().unwrap(), keyless.parse().unwrap())
     })
@@ -48,10 +48,6 @@ fn ledger(server: &Running) -> BTreeMap<String, u64> {
         *texts.entry(entry["text_sha256"].as_str().unwrap().to_owned()).or_default() += 1;
     }
     texts
-}
-
-fn digest(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Every keyed send is with the provider once; of those without a key each at most once. Returns how many of the latter are.

@@ -13,12 +13,12 @@ use messaging::proto::refresh_status_bulk_request::Target;
 use messaging::proto::refresh_status_bulk_response::Event as Step;
 use messaging::proto::*;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Code, Request};
 
 use super::messaging_client::{Client, Error, verify_webhook};
 use super::receiver::Receiver;
+use crate::clients::digest;
 use crate::support::store::eventually;
 use crate::support::wire::Wire;
 
@@ -31,6 +31,11 @@ pub struct Rig {
     setup: Value,
     client: Client,
     numbers: AtomicU64,
+}
+
+/// A client at another address, or with other credentials.
+fn other(address: &str, token: &str) -> Client {
+    Client::new(&format!("http://{address}"), token).unwrap()
 }
 
 /// Fails with what was seen.
@@ -64,11 +69,6 @@ impl Rig {
         self.setup[name].as_str().unwrap()
     }
 
-    /// A client at another address, or with other credentials.
-    fn other(&self, address: &str, token: &str) -> Client {
-        Client::new(&format!("http://{address}"), token).unwrap()
-    }
-
     /// A key and a text that no other send of this run has.
     fn fresh(&self) -> (String, String) {
         let n = self.numbers.fetch_add(1, Ordering::Relaxed);
@@ -79,7 +79,7 @@ impl Rig {
     async fn copies(&self, text: &str) -> usize {
         let url = format!("http://{}/sandbox/ledger", self.text("sandbox"));
         let ledger: Vec<Value> = reqwest::get(url).await.unwrap().json().await.unwrap();
-        let digest: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = digest(text);
         ledger.iter().filter(|entry| entry["text_sha256"] == digest.as_str()).count()
     }
 
@@ -194,15 +194,15 @@ impl Rig {
             }
             "not_found" => refused(self.get(&self.client, &nobodys).await, "MESSAGE_NOT_FOUND").map(drop),
             "unauthenticated" => {
-                let stranger = self.other(self.text("grpc"), "nonsense");
+                let stranger = other(self.text("grpc"), "nonsense");
                 refused(self.get(&stranger, &nobodys).await, "UNAUTHENTICATED").map(drop)
             }
             "expired" => {
-                let late = self.other(self.text("grpc"), self.text("expired_token"));
+                let late = other(self.text("grpc"), self.text("expired_token"));
                 refused(self.get(&late, &nobodys).await, "TOKEN_EXPIRED").map(drop)
             }
             "scope" => {
-                let reader = self.other(self.text("grpc"), self.text("reading_token"));
+                let reader = other(self.text("grpc"), self.text("reading_token"));
                 let error = refused(reader.send(&key, to(TO, &text)).await, "SCOPE_REQUIRED")?;
                 check(error.metadata["scope"] == "messages:send", &error)
             }
@@ -271,7 +271,7 @@ impl Rig {
                     ..Default::default()
                 };
                 let all = [(TO, "Maria"), ("12", "Nobody"), (TO, "Maria"), ("+306900000021", "Nikos")].map(of);
-                let added = self.client.add_recipients(made.id, all.to_vec()).await?;
+                let added = self.client.add_recipients(made.id, &all).await?;
                 let places: Vec<i64> = added.invalid.iter().map(|invalid| invalid.index).collect();
                 check((added.added, added.duplicates, places) == (2, 1, vec![1]), &added.added)
             }
@@ -286,7 +286,7 @@ impl Rig {
             }
             "watch_resumes" => {
                 let wire = Wire::to(self.text("grpc").parse()?).await;
-                let client = self.other(&wire.address.to_string(), self.text("token"));
+                let client = other(&wire.address.to_string(), self.text("token"));
                 let send = async || {
                     let mut ids = Vec::new();
                     for _ in 0..10 {
