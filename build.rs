@@ -14,6 +14,7 @@ const FILES: [&str; 7] = [
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed=docs");
     println!("cargo:rerun-if-changed=proto");
     println!("cargo:rerun-if-changed=migrations");
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
@@ -34,11 +35,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     names.boxed(".messaging.v1.SendManyResponse.result.sent");
     let set = tonic_prost_build::FileDescriptorSet::decode(descriptors.as_slice())?;
     std::fs::write(out.join("methods.rs"), methods(&set))?;
+    std::fs::write(out.join("sources.rs"), sources(&set)?)?;
     tonic_prost_build::configure()
         .extern_path(".google.protobuf", "::pbjson_types")
         .extern_path(".google.rpc", "crate::proto::rpc")
         .compile_well_known_types(true)
         .compile_fds_with_config(set, names)?;
+    std::fs::write(out.join("pages.rs"), pages()?)?;
     let mut json = pbjson_build::Builder::new();
     json.register_descriptors(&descriptors)?.btree_map([".messaging.v1"]).build(&[".messaging.v1"])?;
     Ok(())
@@ -55,4 +58,28 @@ fn methods(set: &tonic_prost_build::FileDescriptorSet) -> String {
     }
     let doc = "/// The path of every RPC, such as `messaging.v1.MessagingService/SendSingle`.";
     format!("{doc}\npub const METHODS: &[&str] = &{paths:?};\n")
+}
+
+/// The files of the contract that every compiler needs to be given, as a constant: what is Google's and comes with all of them is left out.
+fn sources(set: &tonic_prost_build::FileDescriptorSet) -> std::io::Result<String> {
+    let root = PathBuf::from("proto").canonicalize()?;
+    let names = set.file.iter().map(|file| file.name()).filter(|name| !name.starts_with("google/protobuf/"));
+    let files = names.map(|name| format!("({name:?}, include_str!({:?}))", root.join(name)));
+    let doc = "/// The contract's files, each with its path and its text.";
+    Ok(format!("{doc}\npub const SOURCES: &[(&str, &str)] = &[{}];\n", files.collect::<Vec<_>>().join(", ")))
+}
+
+/// The pages of the manual, as a constant.
+fn pages() -> std::io::Result<String> {
+    let root = PathBuf::from("docs").canonicalize()?;
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(&root)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    files.retain(|file| file.extension().is_some_and(|e| e == "md"));
+    files.sort();
+    let named = |file: &PathBuf| file.file_name().map(|name| format!("({name:?}, include_str!({file:?}))"));
+    let pages: Vec<String> = files.iter().filter_map(named).collect();
+    Ok(format!(
+        "/// The pages of `docs/`, each with its name and its text.\nconst PAGES: &[(&str, &str)] = &[{}];\n",
+        pages.join(", ")
+    ))
 }

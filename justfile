@@ -28,6 +28,10 @@ model *arguments:
 prove:
     scripts/faults --prove
 
+# Send many messages through ways that lose answers, for example: just retries 1000/100
+retries *numbers:
+    scripts/retries {{ numbers }}
+
 # Drive the program with the clients that need Node.js
 clients *names:
     scripts/clients {{ names }}

@@ -9,8 +9,10 @@ pub mod client;
 mod credentials;
 mod erase;
 mod import;
+mod manual;
 mod operate;
 mod opt_outs;
+mod proto;
 mod queue;
 mod reports;
 mod sandbox;
@@ -21,7 +23,7 @@ mod worker;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{self, Env};
 
@@ -77,7 +79,27 @@ enum Command {
     /// twice
     ImportLegacy(import::Import),
     #[command(flatten)]
+    Written(Written),
+    #[command(flatten)]
     Client(client::Command),
+}
+
+/// The commands that write what the program is made of. They read no configuration, so a wrong one is no hindrance.
+#[derive(Subcommand)]
+enum Written {
+    Proto(proto::Proto),
+    Completions(manual::Completions),
+    Man(manual::Man),
+}
+
+impl Written {
+    fn run(&self, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
+        match self {
+            Self::Proto(proto) => proto.run(out),
+            Self::Completions(completions) => completions.run(Arguments::command(), out),
+            Self::Man(man) => man.run(Arguments::command()),
+        }
+    }
 }
 
 /// Why a command ended without success.
@@ -119,6 +141,9 @@ pub async fn run(
             return ExitCode::from(if wanted { 0 } else { 2 });
         }
     };
+    if let Command::Written(written) = &command {
+        return finish(written.run(out), err);
+    }
     let env = match config::secrets::from_files(env) {
         Ok(env) => env,
         Err(e) => {
@@ -147,7 +172,14 @@ pub async fn run(
         Command::Client(command) => {
             return client::run(command, &env, out, err).await.into();
         }
+        // Done above.
+        Command::Written(_) => Ok(()),
     };
+    finish(done, err)
+}
+
+/// Tells why a command failed, in one line.
+fn finish(done: Result<(), Failure>, err: &mut (dyn Write + Send)) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -46,6 +46,8 @@ pub enum Error {
     Invalid(Vec<Violation>),
     /// There are no credentials, or they are worth nothing. Says which, never why.
     Unauthenticated(&'static str),
+    /// The token was good once: its holder gets a new one.
+    TokenExpired,
     /// The credentials do not allow this; names the scope that would.
     Denied(&'static str),
     /// There is no such thing, or it is another owner's.
@@ -63,6 +65,8 @@ pub enum Error {
     KeyReused,
     /// The first call with this idempotency key is still at work.
     InFlight,
+    /// The caller's gRPC library repeated a send by itself that has no idempotency key; an earlier attempt may have been carried out.
+    RepeatedWithoutKey,
     /// Try again later: an upper-snake reason, words, and when.
     Unavailable {
         /// A stable upper-snake reason.
@@ -128,6 +132,7 @@ impl Error {
         match self {
             Self::Invalid(_) => "VALIDATION_ERROR",
             Self::Unauthenticated(_) => "UNAUTHENTICATED",
+            Self::TokenExpired => "TOKEN_EXPIRED",
             Self::Denied(_) => "SCOPE_REQUIRED",
             Self::NotFound(Resource::Message, _) => "MESSAGE_NOT_FOUND",
             Self::NotFound(Resource::Campaign, _) => "CAMPAIGN_NOT_FOUND",
@@ -144,6 +149,7 @@ impl Error {
             Self::TooSlow => "BODY_TOO_SLOW",
             Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::InFlight => "IDEMPOTENCY_KEY_IN_FLIGHT",
+            Self::RepeatedWithoutKey => "REPEATED_WITHOUT_KEY",
             Self::Cancelled => "CANCELLED",
             Self::Internal { .. } => "INTERNAL_ERROR",
         }
@@ -170,6 +176,8 @@ impl Error {
             Self::NotFound(Resource::Endpoint, id) => format!("Webhook endpoint not found: {id}"),
             Self::Precondition { message, .. } => message.clone(),
             Self::KeyReused => "The idempotency key was used with other content".to_owned(),
+            Self::TokenExpired => "Token expired".to_owned(),
+            Self::RepeatedWithoutKey => "This repeat was not carried out: an earlier attempt may have sent the message, and it has no idempotency_key by which a repeat is safe".to_owned(),
             Self::InFlight => "The first call with this idempotency key is still at work".to_owned(),
             Self::Quota { quota, most, .. } => {
                 format!("This owner has as many {quota} in hand as one may have now: {most}. End some, or try again.")

@@ -9,6 +9,7 @@ mod framing;
 mod inbound;
 mod messaging;
 mod observe;
+mod repeats;
 mod send_many;
 mod status;
 mod webhooks;

@@ -12,6 +12,7 @@ mod guard;
 mod health;
 mod inbound;
 mod inbox;
+mod manual;
 mod measured;
 mod messages;
 mod mitto;
@@ -60,7 +61,7 @@ pub fn routes(service: &Service, front: Front) -> Router {
     let api = called.merge(by_token).layer(middleware::from_fn(guard::permitted)).with_state(api);
     let probes = if front.probes_elsewhere { Router::new() } else { health::probes(service) };
     let open = probes.merge(health::webhooks(service));
-    finish(open.merge(api).merge(openapi::routes(routes::all)), service, &front.origins)
+    finish(open.merge(api).merge(openapi::routes(routes::all)).merge(manual::routes()), service, &front.origins)
 }
 
 /// The routes of a process that serves no callers: a worker's.

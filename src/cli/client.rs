@@ -4,6 +4,8 @@ mod campaign;
 mod cancel;
 mod connection;
 mod failure;
+mod found;
+mod ids;
 mod inbox;
 mod messages;
 mod output;
@@ -39,17 +41,17 @@ pub enum Command {
     Send(Box<Send>),
     /// Send the messages of a file over one stream; it can be cut and run again
     SendMany(SendMany),
-    /// Ask the provider about one message, by the provider's id; changes nothing
+    /// Ask the provider about one message; changes nothing
     Status(Status),
-    /// Show our record of one message, by our id
+    /// Show our record of one message
     Message(Message),
     /// List our records, newest first
     List(List),
     /// Ask the provider about one message, a campaign or a list, and bring our records up to date
     Refresh(Refresh),
-    /// Tell everything that happened to one message, by our id
+    /// Tell everything that happened to one message
     Explain(Explain),
-    /// Take back one message that waits for its time or in the queue, by our id
+    /// Take back one message that waits for its time or in the queue
     Cancel(Cancel),
     /// List what recipients wrote, newest first
     Inbox(Inbox),

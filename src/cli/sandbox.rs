@@ -1,10 +1,12 @@
 //! `messaging sandbox`: the Mitto sandbox alone.
 
+mod expect;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -15,7 +17,10 @@ use crate::sandbox::{AnswerShape, Config};
 use crate::shutdown;
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Sandbox {
+    #[command(subcommand)]
+    command: Option<Asked>,
     /// Where it listens; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8090")]
     addr: String,
@@ -54,9 +59,18 @@ pub(super) struct Sandbox {
     ledger: Option<PathBuf>,
 }
 
+/// The questions to a sandbox that runs.
+#[derive(Debug, Subcommand)]
+enum Asked {
+    Expect(expect::Expect),
+}
+
 impl Sandbox {
     /// Serves until it is told to stop. Its address is the first line of standard output, in JSON.
     pub(super) async fn run(self, env: &Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
+        if let Some(Asked::Expect(expect)) = self.command {
+            return expect.run(out).await;
+        }
         crate::telemetry::Settings::load(env)?.install();
         let header = self.report_header.as_deref().map(|header| {
             let (name, value) = header.split_once(':')?;

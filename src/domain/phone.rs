@@ -26,6 +26,11 @@ pub enum Invalid {
     /// The country code belongs to no country.
     #[error("has a country code that no country uses")]
     UnknownCountry,
+    /// A spreadsheet shortened it.
+    #[error(
+        "is a number as spreadsheets shorten it, such as 3.069E+11: its last digits are lost; format the column as text and export it again"
+    )]
+    Shortened,
     /// There are characters that no number has.
     #[error("has characters that a phone number cannot have")]
     NotANumber,
@@ -112,11 +117,22 @@ impl std::fmt::Debug for Msisdn {
     }
 }
 
+/// Whether a text is a number in a spreadsheet's scientific form, `3.069E+11` or `3,069E+11`.
+fn is_shortened(text: &str) -> bool {
+    let Some((number, power)) = text.split_once(['E', 'e']) else { return false };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let fraction = number.split_once(['.', ',']).map_or_else(|| digits(number), |(a, b)| digits(a) && digits(b));
+    fraction && power.strip_prefix('+').is_some_and(digits)
+}
+
 /// The dialled part once the decoration is gone: `+` and digits.
 fn dialled(text: &str) -> Result<String, Invalid> {
     let text = text.trim();
     if text.is_empty() {
         return Err(Invalid::Missing);
+    }
+    if is_shortened(text) {
+        return Err(Invalid::Shortened);
     }
     let mut plus = false;
     let mut digits = String::with_capacity(MAX_DIALLED + 1);

@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::admission::Quota;
 use crate::contract::messages;
-use crate::grpc::{GrpcApi, send_many};
+use crate::grpc::{GrpcApi, repeats, send_many};
 use crate::proto::messaging_service_server::MessagingService;
 use crate::proto::{
     AddOptOutRequest, AddOptOutResponse, CancelMessageRequest, CancelMessageResponse, ExplainMessageRequest,
@@ -24,8 +24,14 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 #[tonic::async_trait]
 impl MessagingService for GrpcApi {
     async fn send_single(&self, request: Request<SendSingleRequest>) -> Result<Response<SendSingleResponse>, Status> {
+        let is_repeat = repeats::is_repeat(request.metadata());
         let (caller, call, request) = Self::enter(request)?;
-        call.answer(messages::send_single(&self.service, &caller, request, call.deadline).await)
+        let only_once = repeats::could_send_twice(&request);
+        if only_once && is_repeat {
+            return Err(repeats::refuse(&call));
+        }
+        let answer = call.answer(messages::send_single(&self.service, &caller, request, call.deadline).await);
+        if only_once { repeats::once(answer) } else { answer }
     }
 
     type SendManyStream = Answers<SendManyResponse>;

@@ -13,13 +13,14 @@ const DOMAIN: &str = "messaging";
 pub fn render(error: &Error) -> Status {
     let code = match error {
         Error::Invalid(_) => Code::InvalidArgument,
-        Error::Unauthenticated(_) => Code::Unauthenticated,
+        Error::Unauthenticated(_) | Error::TokenExpired => Code::Unauthenticated,
         Error::Denied(_) | Error::NotGranted { .. } => Code::PermissionDenied,
         Error::NotFound(..) => Code::NotFound,
         Error::Precondition { .. } => Code::FailedPrecondition,
         Error::KeyReused => Code::AlreadyExists,
         Error::InFlight => Code::Aborted,
-        Error::Unavailable { .. } => Code::Unavailable,
+        // As the attempt before it, which nobody answered.
+        Error::Unavailable { .. } | Error::RepeatedWithoutKey => Code::Unavailable,
         Error::Exhausted { .. } | Error::Quota { .. } | Error::Spent(_) | Error::TooLarge(_) => Code::ResourceExhausted,
         Error::TooSlow => Code::DeadlineExceeded,
         Error::Cancelled => Code::Cancelled,

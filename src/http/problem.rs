@@ -52,10 +52,10 @@ impl Problem {
         };
         match error {
             Error::Invalid(_) => StatusCode::BAD_REQUEST,
-            Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Error::Unauthenticated(_) | Error::TokenExpired => StatusCode::UNAUTHORIZED,
             Error::Denied(_) | Error::NotGranted { .. } => StatusCode::FORBIDDEN,
             Error::NotFound(..) => StatusCode::NOT_FOUND,
-            Error::Precondition { .. } | Error::InFlight => StatusCode::CONFLICT,
+            Error::Precondition { .. } | Error::InFlight | Error::RepeatedWithoutKey => StatusCode::CONFLICT,
             Error::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Error::Exhausted { .. }
             | Error::Quota { .. }

@@ -95,12 +95,17 @@ fn field(descriptor: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> 
 /// Puts a text from a URL where the field's JSON would be.
 fn put(fields: &mut Map<String, Value>, field: &FieldDescriptor, text: &str, wrong: &mut Vec<Violation>) {
     let value = match field.kind() {
-        Kind::Int32 if text.parse::<i32>().is_err() => Err("must be a whole number of at most 32 bits"),
-        Kind::Int64 if text.parse::<i64>().is_err() => Err("must be a whole number of at most 64 bits"),
-        Kind::Bool => text.parse().map(Value::Bool).map_err(|_| "must be true or false"),
+        Kind::Int32 if text.parse::<i32>().is_err() => Err("must be a whole number of at most 32 bits".to_owned()),
+        Kind::Int64 if text.parse::<i64>().is_err() => Err("must be a whole number of at most 64 bits".to_owned()),
+        Kind::Bool => text.parse().map(Value::Bool).map_err(|_| "must be true or false".to_owned()),
         Kind::Enum(kind) => match text.parse::<i32>() {
             Ok(number) => Ok(number.into()),
-            Err(_) if kind.get_value_by_name(text).is_none() => Err("is not one of its values"),
+            Err(_) if kind.get_value_by_name(text).is_none() => {
+                // 0 stands for nothing.
+                let values = kind.values().filter(|value| value.number() != 0);
+                let names: Vec<String> = values.map(|value| value.name().to_owned()).collect();
+                Err(format!("must be one of {}", names.join(", ")))
+            }
             Err(_) => Ok(text.into()),
         },
         _ => Ok(text.into()),

@@ -15,10 +15,9 @@ use crate::error::Error;
 use crate::service::Service;
 use crate::store::User;
 
-/// The answer of both APIs to a caller without credentials, to one whose credentials are worth nothing, and to one whose were.
+/// The answer of both APIs to a caller without credentials, to one whose credentials are worth nothing, and to one whose were until now.
 const MISSING: &str = "Missing token";
 const INVALID: &str = "Invalid token";
-const EXPIRED: &str = "Token expired";
 const ENDED: &str = "The credentials have ended";
 
 /// How long it is answered from memory that there is no such key.
@@ -56,7 +55,7 @@ impl Service {
         let caller = match credentials.ok_or(Error::Unauthenticated(MISSING))? {
             Credentials::Bearer(token) => self.inner.tokens.verify(&token, self.inner.clock.now()).map_err(|why| {
                 tracing::info!(reason = %why, "a token was refused");
-                Error::Unauthenticated(if why == Refused::Expired { EXPIRED } else { INVALID })
+                if why == Refused::Expired { Error::TokenExpired } else { Error::Unauthenticated(INVALID) }
             })?,
             Credentials::ApiKey(key) => {
                 // What cannot be a key is none, without a question to the database.

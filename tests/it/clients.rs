@@ -1,6 +1,9 @@
 //! Clients that we did not write, against the running program: Python's grpcio, buf, curl and tonic.
 
+mod conformance;
+mod contract;
 mod postman;
+mod retries;
 /// The snippet of the document.
 #[path = "../../docs/clients/send.rs"]
 mod send;
@@ -24,6 +27,12 @@ fn succeed(command: &mut Command) -> String {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out}{err}");
     out.into_owned()
+}
+
+/// A text as the sandbox's ledger names it.
+fn digest(text: &str) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(text).iter().fold(String::new(), |hex, b| format!("{hex}{b:02x}"))
 }
 
 fn server() -> (tempfile::TempDir, Running, String) {

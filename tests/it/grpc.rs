@@ -11,6 +11,7 @@ mod opt_outs;
 mod recipients;
 mod refresh;
 mod refresh_bulk;
+mod repeats;
 pub mod send;
 mod send_many;
 mod sending;

@@ -3,6 +3,7 @@
 mod campaign;
 mod crash;
 mod erase;
+mod expect;
 mod import;
 mod listeners;
 mod operate;

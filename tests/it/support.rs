@@ -13,3 +13,4 @@ pub mod program;
 pub mod scripted;
 pub mod settings;
 pub mod store;
+pub mod wire;

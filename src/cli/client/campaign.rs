@@ -1,6 +1,7 @@
 //! `campaign …`: making a campaign, filling it, sending it, and seeing how it stands.
 
 mod add;
+mod header;
 mod watch;
 
 use std::io::Write;
@@ -11,11 +12,14 @@ use pbjson_types::{Duration, Timestamp};
 use super::connection::{Campaigns, Connection};
 use super::failure::Failure;
 use super::output::{self, held, rows, short, time};
-use super::send::{moment, pair, span};
+use super::pages::Pages;
+use super::send::{moment_to_come, pair, span};
+use super::text::plain;
 use super::{Console, Exit};
 use crate::proto::{
     self, CampaignPlan, CampaignStats, CancelCampaignRequest, CreateCampaignRequest, DeliveryGuarantee,
-    GetCampaignRequest, GetCampaignStatsRequest, PauseCampaignRequest, ResumeCampaignRequest, StartCampaignRequest,
+    GetCampaignRequest, GetCampaignStatsRequest, ListCampaignsRequest, PauseCampaignRequest, ResumeCampaignRequest,
+    StartCampaignRequest,
 };
 
 /// Make campaigns, send them, and see how they stand.
@@ -49,7 +53,7 @@ pub struct Create {
     #[arg(long)]
     sender: Option<String>,
     /// Send it not before this time, for example 2027-01-31T09:00:00+02:00
-    #[arg(long, value_name = "RFC3339", value_parser = moment)]
+    #[arg(long, value_name = "RFC3339", value_parser = moment_to_come)]
     at: Option<Timestamp>,
     /// How long each message is worth sending, 1 minute to 7 days, for example 90s, 30m, 12h or 2d
     #[arg(long, value_name = "DURATION", value_parser = span)]
@@ -66,6 +70,19 @@ pub struct Create {
     /// A key that makes the command repeatable: up to 255 printable ASCII characters
     #[arg(long)]
     key: Option<String>,
+}
+
+/// Which campaigns to list.
+#[derive(clap::Args)]
+pub struct List {
+    #[command(flatten)]
+    connection: Connection,
+    /// The user whose campaigns to list, if it is not the caller; needs scope act-as
+    #[arg(long, value_name = "ID")]
+    user: Option<i64>,
+    /// How many at most; all unless told
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
 }
 
 /// The commands on campaigns.
@@ -101,6 +118,8 @@ pub enum CampaignCommand {
     Resume(Named),
     /// End a campaign: what is queued is not sent
     Cancel(Named),
+    /// List campaigns, newest first
+    List(List),
     /// Show a campaign
     Show(Named),
     /// Count a campaign's messages by state
@@ -150,6 +169,7 @@ impl Campaign {
                 let (mut client, campaign_id, json) = named.open(console).await?;
                 (client.cancel_campaign(CancelCampaignRequest { campaign_id }).await?.into_inner().campaign, json)
             }
+            CampaignCommand::List(list) => return list.run(console).await,
             CampaignCommand::Show(named) => {
                 let (mut client, campaign_id, json) = named.open(console).await?;
                 (client.get_campaign(GetCampaignRequest { campaign_id }).await?.into_inner().campaign, json)
@@ -173,6 +193,32 @@ impl Campaign {
         show(console.out, json, &held(campaign, "campaign")?)?;
         Ok(Exit::Success)
     }
+}
+
+impl List {
+    async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
+        let mut client = self.connection.open(console.env).await?.campaigns();
+        let pages = Pages { limit: self.limit, json: self.connection.json };
+        let ask = async |page_size, page_token| {
+            let request = ListCampaignsRequest { page_size, page_token, owner_id: self.user };
+            let page = client.list_campaigns(request).await?.into_inner();
+            Ok((page.campaigns, page.next_page_token))
+        };
+        pages.show(console, ask, line).await
+    }
+}
+
+/// One campaign on one line.
+fn line(console: &mut Console<'_>, campaign: &proto::Campaign) -> Result<(), Failure> {
+    let line = format!(
+        "{:<8}  {:<9}  {:>10}  {:<20}  {}",
+        campaign.id,
+        short(campaign.state().as_str_name(), "CAMPAIGN_STATE_"),
+        campaign.recipients,
+        time(campaign.created_at.as_ref()),
+        plain(&campaign.name),
+    );
+    Ok(writeln!(console.out, "{}", line.trim_end())?)
 }
 
 impl Create {

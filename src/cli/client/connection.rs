@@ -9,10 +9,11 @@ use tonic::codegen::CompressionEncoding;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Uri};
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity, Uri};
 use tonic::{Request, Status};
 
 use super::failure::Failure;
+use super::found::{self, Explaining};
 use secrecy::ExposeSecret as _;
 
 use crate::config::{Env, variables as var};
@@ -60,7 +61,7 @@ pub struct Connection {
 }
 
 /// A connection that knows who asks.
-type Authenticated = InterceptedService<Channel, Credentials>;
+type Authenticated = InterceptedService<Explaining, Credentials>;
 
 /// The client for messages.
 pub(super) type Messages = MessagingServiceClient<Authenticated>;
@@ -75,6 +76,7 @@ pub(super) type Inbound = InboundServiceClient<Authenticated>;
 pub(super) type Hooks = WebhookServiceClient<Authenticated>;
 
 /// An open connection.
+#[derive(Clone)]
 pub(super) struct Session(Authenticated);
 
 impl Session {
@@ -100,12 +102,14 @@ impl Connection {
     pub(super) async fn open(&self, env: &Env) -> Result<Session, Failure> {
         let credentials = self.credentials(env)?;
         let uri = self.uri(env)?;
-        let addr = uri.to_string();
-        let channel = self.endpoint(uri)?.connect().await.map_err(|e| {
-            let cause = root_cause(&e);
-            Failure::Unreachable { addr, cause }
-        })?;
-        Ok(Session(InterceptedService::new(channel, credentials)))
+        let channel = match self.endpoint(uri.clone())?.connect().await {
+            Ok(channel) => channel,
+            Err(e) => {
+                let cause = found::instead(&uri).await.unwrap_or_else(|| root_cause(&e));
+                return Err(Failure::Unreachable { addr: uri.to_string(), cause });
+            }
+        };
+        Ok(Session(InterceptedService::new(Explaining::new(channel, uri), credentials)))
     }
 
     fn uri(&self, env: &Env) -> Result<Uri, Failure> {

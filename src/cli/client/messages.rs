@@ -1,17 +1,19 @@
 //! `status`, `message`, `list` and `explain`: what is known of messages.
 
 use pbjson_types::Timestamp;
+use tonic::Code;
 
-use super::connection::Connection;
+use super::connection::{Connection, Messages, Session};
 use super::failure::Failure;
+use super::ids;
 use super::output::{self, held, rows, short, time};
 use super::pages::Pages;
 use super::send::moment;
 use super::text::plain;
 use super::{Console, Exit};
 use crate::proto::{
-    self, ExplainMessageRequest, GetMessageRequest, GetMessageStatusRequest, GetMessageStatusResponse,
-    ListMessagesRequest, MessageStatus,
+    self, ExplainMessageRequest, GetCampaignRequest, GetMessageRequest, GetMessageStatusRequest,
+    GetMessageStatusResponse, ListMessagesRequest, MessageStatus,
 };
 
 /// Ask the provider about one message.
@@ -19,15 +21,17 @@ use crate::proto::{
 pub struct Status {
     #[command(flatten)]
     connection: Connection,
-    /// The provider's id of the message
-    #[arg(value_name = "PROVIDER_ID")]
+    /// The provider's id of the message, or ours
     id: String,
 }
 
 impl Status {
     pub(super) async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
         let mut client = self.connection.open(console.env).await?.messages();
-        let answer = client.get_message_status(GetMessageStatusRequest { message_id: self.id }).await?.into_inner();
+        let ask = async |client: &mut Messages, message_id| {
+            client.get_message_status(GetMessageStatusRequest { message_id }).await
+        };
+        let answer = ids::by_providers(&mut client, self.id, ask).await?;
         if self.connection.json {
             output::json(console.out, &answer)?;
         } else {
@@ -58,14 +62,15 @@ pub(super) fn live(view: GetMessageStatusResponse) -> Vec<(&'static str, String)
 pub struct Message {
     #[command(flatten)]
     connection: Connection,
-    /// Our id of the message
+    /// Our id of the message, or the provider's
     id: String,
 }
 
 impl Message {
     pub(super) async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
         let mut client = self.connection.open(console.env).await?.messages();
-        let answer = client.get_message(GetMessageRequest { id: self.id }).await?.into_inner();
+        let ask = async |client: &mut Messages, id| client.get_message(GetMessageRequest { id }).await;
+        let answer = ids::by_ours(&mut client, self.id, ask).await?;
         let message = held(answer.message, "message")?;
         let show = if self.connection.json { output::json } else { output::message };
         show(console.out, &message)?;
@@ -109,7 +114,8 @@ pub struct List {
 
 impl List {
     pub(super) async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
-        let mut client = self.connection.open(console.env).await?.messages();
+        let session = self.connection.open(console.env).await?;
+        let mut client = session.clone().messages();
         let mut request = ListMessagesRequest {
             campaign_id: self.campaign,
             status: self.status.unwrap_or_default().into(),
@@ -125,9 +131,23 @@ impl List {
         let ask = async |page_size, page_token| {
             (request.page_size, request.page_token) = (page_size, page_token);
             let page = client.list_messages(request.clone()).await?.into_inner();
+            if let Some(campaign) =
+                self.campaign.filter(|_| page.messages.is_empty() && page.next_page_token.is_empty())
+            {
+                has_campaign(session.clone(), campaign).await?;
+            }
             Ok((page.messages, page.next_page_token))
         };
         pages.show(console, ask, line).await
+    }
+}
+
+/// Refuses where there is no such campaign: a list of nothing would look like a campaign without messages.
+async fn has_campaign(session: Session, campaign_id: i64) -> Result<(), Failure> {
+    match session.campaigns().get_campaign(GetCampaignRequest { campaign_id }).await {
+        Err(refusal) if refusal.code() == Code::NotFound => Err(refusal.into()),
+        // Whoever may not ask that has been told nothing wrong.
+        _ => Ok(()),
     }
 }
 
@@ -159,14 +179,15 @@ pub(super) fn state(text: &str) -> Result<MessageStatus, String> {
 pub struct Explain {
     #[command(flatten)]
     connection: Connection,
-    /// Our id of the message
+    /// Our id of the message, or the provider's
     id: String,
 }
 
 impl Explain {
     pub(super) async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
         let mut client = self.connection.open(console.env).await?.messages();
-        let answer = client.explain_message(ExplainMessageRequest { id: self.id }).await?.into_inner();
+        let ask = async |client: &mut Messages, id| client.explain_message(ExplainMessageRequest { id }).await;
+        let answer = ids::by_ours(&mut client, self.id, ask).await?;
         if self.connection.json {
             output::json(console.out, &answer)?;
             return Ok(Exit::Success);

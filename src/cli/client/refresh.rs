@@ -9,21 +9,23 @@ pub(super) use patience::was_cut;
 
 use std::path::{Path, PathBuf};
 
-use super::connection::Connection;
+use super::connection::{Connection, Messages};
 use super::failure::Failure;
+use super::ids;
 use super::output::{self, held, rows};
 use super::{Console, Exit};
 use crate::proto::refresh_status_bulk_request::Target;
 use crate::proto::{ProviderMessageIds, RefreshStatusBulkRequest, RefreshStatusRequest};
 
 /// Bring our records up to date. A campaign or a list ends with exit status 1 if one of its messages failed.
+///
+/// Where it is interrupted, a token goes to standard error, by which it goes on.
 #[derive(clap::Args)]
 #[command(group(clap::ArgGroup::new("target").required(true).args(["id", "campaign", "ids"])))]
 pub struct Refresh {
     #[command(flatten)]
     connection: Connection,
-    /// The provider's id of the message
-    #[arg(value_name = "PROVIDER_ID")]
+    /// The provider's id of the message, or ours
     id: Option<String>,
     /// Every message of this campaign that the provider took
     #[arg(long, value_name = "ID")]
@@ -34,6 +36,9 @@ pub struct Refresh {
     /// Leave out what is delivered or failed already
     #[arg(long, conflicts_with_all = ["id", "ids"])]
     only_pending: bool,
+    /// Go on after this token of an earlier refresh of the same
+    #[arg(long, value_name = "TOKEN", conflicts_with = "id")]
+    resume_token: Option<String>,
 }
 
 impl Refresh {
@@ -48,6 +53,7 @@ impl Refresh {
         let request = RefreshStatusBulkRequest {
             target: Some(target),
             only_pending: self.only_pending,
+            resume_token: self.resume_token.unwrap_or_default(),
             ..RefreshStatusBulkRequest::default()
         };
         let client = self.connection.open(console.env).await?.messages();
@@ -57,8 +63,10 @@ impl Refresh {
 
 async fn one(connection: &Connection, id: String, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let mut client = connection.open(console.env).await?.messages();
-    let request = RefreshStatusRequest { provider_message_id: id, owner_id: None };
-    let answer = client.refresh_status(request).await?.into_inner();
+    let ask = async |client: &mut Messages, provider_message_id| {
+        client.refresh_status(RefreshStatusRequest { provider_message_id, owner_id: None }).await
+    };
+    let answer = ids::by_providers(&mut client, id, ask).await?;
     if connection.json {
         output::json(console.out, &answer)?;
         return Ok(Exit::Success);

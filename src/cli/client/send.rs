@@ -9,6 +9,9 @@ use super::output::{self, held, rows};
 use super::{Console, Exit};
 use crate::proto::{DeliveryGuarantee, SendSingleRequest};
 
+/// By how many seconds the clocks of two machines may differ.
+const CLOCKS_DIFFER: i64 = 60;
+
 /// Send one message.
 #[derive(clap::Args)]
 pub struct Send {
@@ -17,12 +20,15 @@ pub struct Send {
     /// The recipient's number with its country code, for example +306900000001
     #[arg(long, value_name = "NUMBER")]
     to: String,
-    /// The text, at most 20 segments
+    /// The text, at most 20 segments; - reads standard input
     #[arg(long)]
     text: String,
     /// The sender ID: 3–11 letters and digits, or E.164; else the user's, else the service's
     #[arg(long)]
     sender: Option<String>,
+    /// The route account that sends it; else the service's
+    #[arg(long, value_name = "ID")]
+    traffic_account: Option<String>,
     /// The campaign that the message is counted in
     #[arg(long, value_name = "ID")]
     campaign: Option<i64>,
@@ -40,7 +46,7 @@ pub struct Send {
     #[arg(long)]
     dry_run: bool,
     /// Send it not before this time, for example 2027-01-31T09:00:00+02:00
-    #[arg(long, value_name = "RFC3339", value_parser = moment)]
+    #[arg(long, value_name = "RFC3339", value_parser = moment_to_come)]
     at: Option<Timestamp>,
     /// How long it is worth sending, 1 minute to 7 days, for example 90s, 30m, 12h or 2d; else the service's default
     #[arg(long, value_name = "DURATION", value_parser = span)]
@@ -61,8 +67,11 @@ pub struct Send {
 }
 
 impl Send {
-    pub(super) async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    pub(super) async fn run(mut self, console: &mut Console<'_>) -> Result<Exit, Failure> {
         let json = self.connection.json;
+        if self.text == "-" {
+            self.text = piped(console)?;
+        }
         let mut client = self.connection.open(console.env).await?.messages();
         let answer = client.send_single(self.request()).await?.into_inner();
         if json {
@@ -85,6 +94,7 @@ impl Send {
             sender: self.sender,
             user_id: self.user,
             campaign_id: self.campaign,
+            traffic_account_id: self.traffic_account,
             idempotency_key: self.key.unwrap_or_default(),
             delivery_guarantee: guarantee.into(),
             dry_run: self.dry_run,
@@ -98,6 +108,15 @@ impl Send {
     }
 }
 
+/// A text from standard input, without the line's end that editors and `echo` put behind it.
+fn piped(console: &mut Console<'_>) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = console.input.read_to_string(&mut text);
+    read.map_err(|e| Failure::Usage(format!("--text: cannot read standard input: {e}")))?;
+    let whole = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
+    Ok(whole.to_owned())
+}
+
 /// A pair of metadata.
 pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("is no pair, such as shop=athens")?;
@@ -109,6 +128,16 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     let at: jiff::Timestamp =
         text.parse().map_err(|_| "is not a time with its offset, such as 2027-01-31T09:00:00+02:00".to_owned())?;
     Ok(Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() })
+}
+
+/// A point in time that is not over, but for what the clocks of two machines may differ: what is over would be sent at once.
+pub(super) fn moment_to_come(text: &str) -> Result<Timestamp, String> {
+    let at = moment(text)?;
+    let now = crate::clock::Clock::system().now();
+    if at.seconds.saturating_add(CLOCKS_DIFFER) < now.as_second() {
+        return Err("is over: leave it out to send at once".to_owned());
+    }
+    Ok(at)
 }
 
 /// A length of time: a number with its unit, or several (`1h 30m`). A day has 24 hours.

@@ -184,6 +184,14 @@ pub(super) fn watched() -> Vec<(&'static str, &'static str, Value)> {
                 "type": "object"}, "example": {"ok": true}}}}, "401": refused("Not the provider's: `{\"ok\":false}`."),
                 "408": refused("Too slow."), "413": refused("Longer than 1 MiB."), "503": refused("To be repeated.")}})
     };
+    let mut page = plain("page", "A page of the manual, such as `reference.md`", "text/markdown");
+    if let Some(fields) = page.as_object_mut() {
+        let named = json!([{"name": "page", "in": "path", "required": true, "schema": {"type": "string"}, "example": "reference.md"}]);
+        fields.insert("parameters".to_owned(), named);
+    }
+    if let Some(Value::Object(responses)) = page.get_mut("responses") {
+        responses.insert("404".to_owned(), json!({"$ref": "#/components/responses/NotFound"}));
+    }
     let (reports, inbound) = ("Delivery reports: one, or an array", "A message from a recipient");
     vec![
         ("/webhooks/mitto/dlr", "post", hook("deliveryReport", "post", reports)),
@@ -195,5 +203,7 @@ pub(super) fn watched() -> Vec<(&'static str, &'static str, Value)> {
         ("/metrics", "get", plain("metrics", "What is counted", "application/openmetrics-text")),
         ("/openapi.json", "get", plain("openapi", "This document", "application/json")),
         ("/docs", "get", plain("docs", "This document, for people", "text/html")),
+        ("/llms.txt", "get", plain("llms", "The manual's pages, for programs that read", "text/markdown")),
+        ("/docs/{page}", "get", page),
     ]
 }

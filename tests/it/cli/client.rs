@@ -6,6 +6,7 @@ mod connection;
 mod errors;
 mod fake;
 mod human;
+mod ids;
 mod records;
 mod send_many;
 mod terminal;

@@ -69,7 +69,7 @@ fn every_number_that_the_sandbox_plays_passes() {
 
 #[test]
 fn what_is_no_number_is_refused_with_its_reason() {
-    use Invalid::{Missing, NoCountryCode, NotANumber, TooLong, TooShort, UnknownCountry, WrongLength};
+    use Invalid::{Missing, NoCountryCode, NotANumber, Shortened, TooLong, TooShort, UnknownCountry, WrongLength};
     let long = "1".repeat(1 << 20);
     let rows = [
         ("", Missing),
@@ -87,6 +87,11 @@ fn what_is_no_number_is_refused_with_its_reason() {
         ("+30+6900000001", NotANumber),
         ("306900000001+", NotANumber),
         ("+1-800-FLOWERS", NotANumber),
+        ("3.069E+11", Shortened),
+        ("3,06900000001E+11", Shortened),
+        ("3e+11", Shortened),
+        ("3.069E11", NotANumber),
+        ("+3.069E+11", NotANumber),
         ("+306900000001x12", NotANumber),
         ("+306900000001 ext. 5", NotANumber),
         ("+306900000001;ext=5", NotANumber),

@@ -64,6 +64,7 @@ on_both_databases! { TestApp::start =>
         app.advance(1001 * 3600);
         let refused = alice.send_single(to("+306900000001")).await.unwrap_err();
         assert_eq!((refused.code(), refused.message()), (Code::Unauthenticated, "Token expired"));
+        assert_eq!(refused.get_details_error_info().unwrap().reason, "TOKEN_EXPIRED", "its holder gets a new one");
     }
 
     async fn each_call_needs_its_scope(app) {

@@ -34,7 +34,8 @@ fn routed() -> BTreeSet<String> {
         let text = std::fs::read_to_string(file).unwrap();
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
         for literal in code.split('"').skip(1).step_by(2) {
-            let path = ["/api/", "/webhooks/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"];
+            let path =
+                ["/api/", "/webhooks/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/llms.txt"];
             if path.iter().any(|start| literal.starts_with(start)) && !literal.contains("{}") {
                 paths.insert(literal.to_owned());
             }
@@ -149,6 +150,25 @@ async fn the_examples_of_requests_are_understood() {
         }
     }
     assert!(tried >= 8, "{tried}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_of_the_manual_is_listed_and_served_as_it_is() {
+    let app = TestApp::start(Kind::Sqlite).await;
+    let list = send(&app, http::Request::get("/llms.txt"), "").await;
+    assert_eq!(list.headers["content-type"], "text/markdown; charset=utf-8");
+    let list = list.text();
+    assert!(list.starts_with("# messaging\n\n> ") && list.contains("\n## to call it\n"), "{list}");
+    let pages = std::fs::read_dir(files::root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let pages: Vec<_> = pages.filter(|path| path.extension().is_some_and(|e| e == "md")).collect();
+    assert!(pages.len() > 10);
+    for path in pages {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(name == "README.md" || list.contains(&format!("\n- [{name}](/docs/{name}): ")), "{name}: {list}");
+        let page = send(&app, http::Request::get(format!("/docs/{name}")), "").await;
+        assert!(page.text() == std::fs::read_to_string(&path).unwrap(), "{name}");
+    }
+    assert_eq!(send(&app, http::Request::get("/docs/nonsense.md"), "").await.status, 404);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

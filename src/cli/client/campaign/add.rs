@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use csv::{Reader, StringRecord};
+use csv::{Reader, ReaderBuilder, StringRecord};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -14,6 +14,7 @@ use super::super::failure::Failure;
 use super::super::output::{self, rate, rows};
 use super::super::text::plain;
 use super::super::{Console, Exit};
+use super::header::Headed;
 use crate::proto::add_recipients_request::Recipient;
 use crate::proto::{AddRecipientsRequest, AddRecipientsResponse};
 
@@ -41,7 +42,11 @@ pub(super) async fn run(
         opened = std::fs::File::open(file);
         &mut opened.map_err(|e| Failure::Usage(format!("--file: cannot read {}: {e}", file.display())))?
     };
-    let mut source = Source::open(input)?;
+    let mut headed = Headed::read(input)?;
+    if let Some(said) = headed.said() {
+        let _ = writeln!(console.err, "{said}");
+    }
+    let mut source = Source::open(&mut headed)?;
     let bar = progress(console.progress);
     let mut all = AddRecipientsResponse::default();
     while !source.ended {
@@ -67,16 +72,16 @@ pub(super) async fn run(
 }
 
 /// The records of a CSV file: the first column is the number, the others are variables by the names in the header, and one is the reference.
-struct Source<'a> {
-    records: Reader<&'a mut dyn Read>,
+struct Source<'a, 'i> {
+    records: Reader<&'a mut Headed<'i>>,
     names: Vec<String>,
     read: i64,
     ended: bool,
 }
 
-impl<'a> Source<'a> {
-    fn open(input: &'a mut dyn Read) -> Result<Self, Failure> {
-        let mut records = Reader::from_reader(input);
+impl<'a, 'i> Source<'a, 'i> {
+    fn open(input: &'a mut Headed<'i>) -> Result<Self, Failure> {
+        let mut records = ReaderBuilder::new().delimiter(input.delimiter).from_reader(input);
         let header = records.headers().map_err(|e| unreadable(&e))?;
         if header.is_empty() {
             return Err(Failure::Usage("--file: it holds no header: give the columns' names in the first line".into()));

@@ -12,10 +12,29 @@ use super::progress::Progress;
 use crate::proto::refresh_status_bulk_response::{Event, Summary};
 use crate::proto::{RefreshOutcome, RefreshStatusBulkRequest, RefreshStatusBulkResponse};
 
-/// Runs it to its summary.
+/// Runs it to its summary, or until it is interrupted. Where it ended before, the token of the last event goes to standard error.
 pub(super) async fn run(
-    mut client: Messages,
+    client: Messages,
     mut request: RefreshStatusBulkRequest,
+    json: bool,
+    console: &mut Console<'_>,
+) -> Result<Exit, Failure> {
+    let given = request.resume_token.clone();
+    let done = tokio::select! {
+        done = to_summary(client, &mut request, json, console) => Some(done),
+        _ = tokio::signal::ctrl_c() => None,
+    };
+    if !matches!(done, Some(Ok(_))) && request.resume_token != given {
+        let _ = writeln!(console.err, "to go on: --resume-token {}", request.resume_token);
+    }
+    // An interrupted one is not done.
+    done.unwrap_or(Ok(Exit::Failed))
+}
+
+/// Goes on by itself where the stream is cut. The request keeps the last token.
+async fn to_summary(
+    mut client: Messages,
+    request: &mut RefreshStatusBulkRequest,
     json: bool,
     console: &mut Console<'_>,
 ) -> Result<Exit, Failure> {

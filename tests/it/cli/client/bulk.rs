@@ -155,6 +155,40 @@ async fn a_stream_that_is_cut_again_and_again_is_given_up() {
 async fn a_refusal_is_not_tried_again() {
     let fake = service([vec![result(1, Updated), Step::Error(Status::permission_denied("no"))], vec![]]).await;
     let done = run(fake.addr, &["refresh", "--campaign", "5"]).await;
-    assert_eq!((done.exit, done.err.as_str()), (Exit::Failed, "PERMISSION_DENIED: no\n"));
+    assert_eq!(
+        (done.exit, done.err.as_str()),
+        (Exit::Failed, "to go on: --resume-token after-1\nPERMISSION_DENIED: no\n")
+    );
     assert_eq!(fake.heard().bulks.len(), 1);
+}
+
+#[tokio::test]
+async fn a_refresh_goes_on_after_a_token_that_is_given() {
+    let fake = service([vec![result(3, Updated), summary(3, 0, 0)]]).await;
+    let done = run(fake.addr, &["refresh", "--campaign", "5", "--resume-token", "after-2"]).await;
+    assert_eq!((done.exit, done.err.as_str()), (Exit::Success, ""));
+    assert_eq!(tokens(&fake), ["after-2"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_refresh_tells_how_to_go_on() {
+    let fake = service([vec![result(1, Updated), result(2, Updated), Step::Hang]]).await;
+    let addr = fake.addr.to_string();
+    let interrupted = tokio::task::spawn_blocking(move || {
+        use std::io::{BufRead as _, BufReader, Read as _};
+        use std::process::Stdio;
+        let arguments = ["refresh", "--campaign", "5", "--json", "--addr", &addr];
+        let mut command = crate::support::program::messaging(&arguments, &[]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        for _ in 0..2 {
+            lines.next().unwrap().unwrap();
+        }
+        let pid = child.id().to_string();
+        assert!(std::process::Command::new("sh").args(["-c", &format!("kill -INT {pid}")]).status().unwrap().success());
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        (child.wait().unwrap().code(), said)
+    });
+    assert_eq!(interrupted.await.unwrap(), (Some(1), "to go on: --resume-token after-2\n".to_owned()));
 }

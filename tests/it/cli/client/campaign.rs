@@ -191,3 +191,47 @@ async fn a_refused_watch_is_not_tried_again() {
     let done = run(fake.addr, &["campaign", "watch", "5"]).await;
     assert_eq!((done.exit, done.err.as_str()), (Exit::Failed, "NOT_FOUND: Campaign not found: 5\n"));
 }
+
+#[tokio::test]
+async fn columns_may_be_separated_as_spreadsheets_do_and_it_is_said() {
+    for (input, words) in [
+        ("phone;name\n+306900000001;Maria, and Eleni\n", "--file: its columns are separated by semicolons\n"),
+        ("phone\tname\n+306900000001\tMaria, and Eleni\n", "--file: its columns are separated by tabs\n"),
+        ("phone,\"name\"\n+306900000001,\"Maria, and Eleni\"\n", ""),
+    ] {
+        let fake = added([Ok(AddRecipientsResponse { added: 1, ..Default::default() })]).await;
+        let done = add(&fake, &[], input).await;
+        assert_eq!((done.exit, done.err.as_str()), (Exit::Success, words));
+        let recipients: Vec<_> =
+            fake.heard().added.concat().into_iter().flat_map(|request| request.recipients).collect();
+        assert_eq!(recipients, [recipient("+306900000001", &[("name", "Maria, and Eleni")])]);
+    }
+}
+
+#[tokio::test]
+async fn campaigns_are_listed_a_line_each_over_all_pages() {
+    let campaign = |id, name: &str| Campaign {
+        id,
+        name: name.to_owned(),
+        recipients: 7,
+        state: CampaignState::Running.into(),
+        created_at: Some(pbjson_types::Timestamp { seconds: 1_800_000_000, nanos: 0 }),
+        ..Default::default()
+    };
+    let pages = || {
+        let page = |campaigns, token: &str| messaging::proto::ListCampaignsResponse {
+            campaigns,
+            next_page_token: token.to_owned(),
+        };
+        [page(vec![campaign(12, "spring")], "more"), page(vec![campaign(9, "bye\u{1b}")], "")].into()
+    };
+    let fake = Fake::start(Script { campaigns: pages(), ..Default::default() }).await;
+    insta::assert_snapshot!(run(fake.addr, &["campaign", "list"]).await.out, @r"
+    12        RUNNING             7  2027-01-15T08:00:00Z  spring
+    9         RUNNING             7  2027-01-15T08:00:00Z  bye\u{1b}
+    ");
+    let fake = Fake::start(Script { campaigns: pages(), ..Default::default() }).await;
+    let done = run(fake.addr, &["campaign", "list", "--json", "--limit", "1"]).await;
+    assert_eq!(done.json()[0]["id"], "12");
+    assert_eq!(done.json().len(), 1);
+}

@@ -86,3 +86,65 @@ async fn another_machine_is_not_asked_in_the_clear_unless_told() {
         assert!(done.err.starts_with(&format!("UNAVAILABLE: cannot connect to {asked}:{port}/: ")), "{}", done.err);
     }
 }
+
+/// An address at which this is answered to whatever comes, once for each connection.
+async fn answering(bytes: &'static [u8]) -> std::net::SocketAddr {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 1024]).await;
+            let _ = stream.write_all(bytes).await;
+        }
+    });
+    addr
+}
+
+#[tokio::test]
+async fn an_address_that_speaks_something_else_is_told_by_what_it_speaks() {
+    let http1 = answering(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+    let done = show(&[], &["--addr", &format!("http://{http1}")]).await;
+    assert!(done.err.contains(&format!("http://{http1} answers in HTTP/1, which is no gRPC")), "{}", done.err);
+    let done = show(&[], &["--addr", &format!("https://{http1}")]).await;
+    assert!(done.err.contains(&format!("https://{http1} answers in HTTP/1, which is no gRPC")), "{}", done.err);
+
+    let alert = answering(&[21, 3, 3, 0, 2, 2, 50]).await;
+    let done = show(&[], &["--addr", &format!("http://{alert}")]).await;
+    assert!(done.err.contains(&format!("http://{alert} speaks TLS: write https://{alert}")), "{}", done.err);
+
+    let silent = answering(b"").await;
+    let done = show(&[], &["--addr", &format!("http://{silent}")]).await;
+    assert!(done.err.contains("closes the connection without a word"), "{}", done.err);
+
+    let fake = Fake::start(script()).await;
+    let done = show(&[], &["--addr", &format!("https://{}", fake.addr)]).await;
+    let words = format!("https://{0} speaks no TLS but plain text: write http://{0}", fake.addr);
+    assert!(done.err.contains(&words), "{}", done.err);
+    assert_eq!((done.exit, done.err.lines().count()), (Exit::Failed, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_listener_of_the_program_is_told_for_what_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().display().to_string();
+    let env = [("DATA_DIR", path.as_str()), ("GRPC_ADDR", "127.0.0.1:0"), ("HTTP_ADDR", "127.0.0.1:0")];
+    let server = crate::support::program::Running::start(&["serve", "--sandbox"], &env);
+    let (grpc, http) = (server.address("grpc"), server.address("http"));
+    for (addr, words) in [
+        (format!("https://{grpc}"), format!("https://{grpc} speaks no TLS but plain text: write http://{grpc}")),
+        (format!("http://{http}"), format!("http://{http} answers in HTTP/1, which is no gRPC")),
+        (format!("https://{http}"), format!("https://{http} answers in HTTP/1, which is no gRPC")),
+    ] {
+        let done = show(&[], &["--addr", &addr]).await;
+        assert!(done.err.contains(&words), "{}", done.err);
+    }
+}
+
+#[tokio::test]
+async fn a_service_behind_tls_is_told_to_whoever_asks_it_in_plain_text() {
+    let disk = Disk::of(&Authority::new());
+    let fake = Fake::start_with(script(), Some(Tls::load(disk.files()).unwrap())).await;
+    let done = show(&[], &["--addr", &format!("http://{}", fake.addr)]).await;
+    assert!(done.err.contains(&format!("https://{}", fake.addr)), "{}", done.err);
+}

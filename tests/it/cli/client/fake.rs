@@ -47,6 +47,9 @@ pub(super) struct Script {
     pub(super) explain: VecDeque<ExplainMessageResponse>,
     pub(super) cancel: VecDeque<CancelMessageResponse>,
     pub(super) campaign: VecDeque<Campaign>,
+    pub(super) campaigns: VecDeque<ListCampaignsResponse>,
+    /// The ids that are not known the next time that they are asked by.
+    pub(super) unknown: Vec<String>,
     pub(super) stats: VecDeque<CampaignStats>,
     pub(super) added: VecDeque<Result<AddRecipientsResponse, Status>>,
     pub(super) plan: Option<CampaignPlan>,
@@ -121,6 +124,18 @@ impl Fake {
 }
 
 impl Service {
+    /// Refuses an id that is scripted as unknown to the call that is asked by it.
+    fn known(&self, id: &str) -> Result<(), Status> {
+        let mut script = self.script.lock().unwrap();
+        match script.unknown.iter().position(|unknown| unknown == id) {
+            Some(at) => {
+                script.unknown.remove(at);
+                Err(Status::not_found("Message not found"))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Notes the credentials and takes the next answer.
     fn next<R, T>(&self, request: &Request<R>, of: impl FnOnce(&mut Script) -> Option<T>) -> Result<T, Status> {
         for name in ["authorization", "x-api-key"] {
@@ -188,6 +203,7 @@ impl MessagingService for Service {
     }
 
     async fn get_message_status(&self, request: Request<GetMessageStatusRequest>) -> Answer<GetMessageStatusResponse> {
+        self.known(&request.get_ref().message_id)?;
         self.next(&request, |script| script.status.pop_front()).map(Response::new)
     }
 
@@ -214,6 +230,7 @@ impl MessagingService for Service {
     }
 
     async fn get_message(&self, request: Request<GetMessageRequest>) -> Answer<GetMessageResponse> {
+        self.known(&request.get_ref().id)?;
         self.next(&request, |script| script.message.pop_front()).map(Response::new)
     }
 
@@ -308,8 +325,8 @@ impl CampaignService for Service {
         Ok(Response::new(CancelCampaignResponse { campaign: Some(campaign) }))
     }
 
-    async fn list_campaigns(&self, _: Request<ListCampaignsRequest>) -> Answer<ListCampaignsResponse> {
-        Err(Status::unimplemented(""))
+    async fn list_campaigns(&self, request: Request<ListCampaignsRequest>) -> Answer<ListCampaignsResponse> {
+        self.next(&request, |script| script.campaigns.pop_front()).map(Response::new)
     }
 
     type WatchCampaignStream = Events<WatchCampaignResponse>;

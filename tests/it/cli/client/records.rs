@@ -52,7 +52,7 @@ async fn send_asks_for_what_the_options_say() {
     #[rustfmt::skip]
     let args = [
         "send", "--to", "+306900000001", "--text", "Hi", "--sender", "Acme", "--campaign", "3", "--key", "k-1",
-        "--at-most-once", "--dry-run", "--at", "2027-01-31T09:00:00.5+02:00", "--validity", "1h 30m", "--user", "9",
+        "--at-most-once", "--dry-run", "--at", "2999-01-31T09:00:00.5+02:00", "--validity", "1h 30m", "--user", "9",
         "--reference", "order 7", "--metadata", "shop=athens", "--metadata", "formula=a=b",
         "--supersede-key", "login",
     ];
@@ -67,7 +67,7 @@ async fn send_asks_for_what_the_options_say() {
     assert_eq!((send.idempotency_key.as_str(), send.dry_run), ("k-1", true));
     assert_eq!(send.delivery_guarantee(), DeliveryGuarantee::AtMostOnce);
     let at = send.scheduled_at.as_ref().unwrap();
-    assert_eq!((at.seconds, at.nanos), (1_801_378_800, 500_000_000));
+    assert_eq!((at.seconds, at.nanos), (32_474_761_200, 500_000_000));
     assert_eq!(send.validity, Some(pbjson_types::Duration { seconds: 5400, nanos: 0 }));
     let metadata: Vec<_> = send.metadata.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert_eq!((send.reference.as_deref(), metadata), (Some("order 7"), vec![("formula", "a=b"), ("shop", "athens")]));
@@ -172,5 +172,51 @@ async fn the_inbox_is_a_line_a_message_and_asks_for_what_the_options_say() {
         assert_eq!((list.number.as_str(), list.verdict()), ("+306900000001", InboundVerdict::PerhapsStop));
         let times = (list.received_after.unwrap().seconds, list.received_before.unwrap().seconds);
         assert_eq!(times, (1_801_378_800, 1_801_472_400));
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_no_campaign_says_that_there_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().display().to_string();
+    let env = [("DATA_DIR", path.as_str()), ("GRPC_ADDR", "127.0.0.1:0"), ("HTTP_ADDR", "127.0.0.1:0")];
+    let server = crate::support::program::Running::start(&["serve", "--sandbox"], &env);
+    let token = crate::support::program::printed(&["token", "--user", "1", "--sandbox"], &env);
+    let addr = server.address("grpc").parse().unwrap();
+    let at = |args: &[&'static str]| [args, &["--token"]].concat();
+    let list = [&at(&["list", "--campaign", "999"])[..], &[token.as_str()]].concat();
+    let done = run(addr, &list).await;
+    assert_eq!((done.exit, done.out.as_str()), (Exit::Failed, ""));
+    assert!(done.err.starts_with("NOT_FOUND: Campaign not found: 999"), "{}", done.err);
+    let made =
+        run(addr, &["campaign", "create", "--name", "spring", "--text", "Hi", "--json", "--token", &token]).await;
+    let id = made.json()[0]["id"].as_str().unwrap().to_owned();
+    let done = run(addr, &["list", "--campaign", &id, "--token", &token]).await;
+    assert_eq!((done.exit, done.out.as_str()), (Exit::Success, ""), "it is there, and has no messages");
+}
+
+#[tokio::test]
+async fn a_text_may_come_from_standard_input_and_a_route_account_may_be_named() {
+    let answer = || Ok(SendSingleResponse { message: Some(Message::default()), ..Default::default() });
+    for (given, text) in [("two\nlines\n", "two\nlines"), ("windows\r\n", "windows"), ("bare", "bare")] {
+        let fake = Fake::start(Script { send: [answer()].into(), ..Default::default() }).await;
+        let env = [("MESSAGING_ADDR", fake.addr.to_string())];
+        let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let account = "5a4db0c5-0000-4000-8000-000000000001";
+        let args = ["send", "--to", "+306900000001", "--text", "-", "--traffic-account", account];
+        let done = super::terminal::run_input(&env, &args, given).await;
+        assert_eq!(done.exit, Exit::Success, "{}", done.err);
+        let sent = fake.heard().sends.remove(0);
+        assert_eq!((sent.text.as_str(), sent.traffic_account_id.as_deref()), (text, Some(account)));
+    }
+}
+
+#[test]
+fn a_time_that_is_over_is_refused_before_anything_is_asked() {
+    let send = ["send", "--to", "+306900000001", "--text", "Hi", "--at", "2020-01-01T00:00:00Z"];
+    let create = ["campaign", "create", "--name", "x", "--text", "Hi", "--at", "2020-01-01T00:00:00Z"];
+    for args in [&send[..], &create] {
+        let refused = super::terminal::parse(args).err().unwrap();
+        assert!(refused.to_string().contains("is over: leave it out to send at once"), "{refused}");
     }
 }
