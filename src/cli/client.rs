@@ -4,6 +4,7 @@ mod campaign;
 mod cancel;
 mod connection;
 mod failure;
+mod follow;
 mod inbox;
 mod messages;
 mod output;

@@ -3,7 +3,7 @@
 use messaging::cli::client::Exit;
 use messaging::proto::{
     DeliveryGuarantee, GetMessageResponse, InboundEffect, InboundMessage, InboundVerdict, ListInboundResponse,
-    ListMessagesResponse, Message, MessageStatus, SendSingleResponse, Superseded,
+    ListMessagesResponse, Message, MessageStatus, SendSingleResponse, Superseded, WatchInboundResponse,
 };
 use serde_json::json;
 
@@ -172,5 +172,30 @@ async fn the_inbox_is_a_line_a_message_and_asks_for_what_the_options_say() {
         assert_eq!((list.number.as_str(), list.verdict()), ("+306900000001", InboundVerdict::PerhapsStop));
         let times = (list.received_after.unwrap().seconds, list.received_before.unwrap().seconds);
         assert_eq!(times, (1_801_378_800, 1_801_472_400));
+    }
+}
+
+#[tokio::test]
+async fn an_inbox_that_is_followed_goes_on_with_its_last_token_after_a_cut() {
+    let told = |token: &str, text: &str| {
+        let message = InboundMessage { id: format!("i-{token}"), text: text.into(), ..InboundMessage::default() };
+        let message = Some(message).filter(|_| !text.is_empty());
+        Ok(WatchInboundResponse { resume_token: token.into(), message, event_id: String::new() })
+    };
+    let cut = Err(tonic::Status::unavailable("cut"));
+    let streams = [
+        vec![told("t-0", ""), told("t-1", "Hello"), cut],
+        vec![told("t-2", "Stop"), Err(tonic::Status::permission_denied("enough"))],
+    ];
+    let fake = Fake::start(Script { written: streams.into(), ..Default::default() }).await;
+    let args = ["inbox", "--follow", "--from", "+306900000001", "--verdict", "stop", "--resume-token", "t"];
+    let done = run(fake.addr, &args).await;
+    assert_eq!((done.exit, done.out.lines().count()), (Exit::Failed, 2), "{}", done.out);
+    assert!(done.out.contains("Hello") && done.out.contains("Stop"), "{}", done.out);
+    assert_eq!(done.err, "to go on: --resume-token t-2\nPERMISSION_DENIED: enough\n");
+    let heard = fake.heard().follows;
+    assert_eq!(heard.iter().map(|request| request.resume_token.as_str()).collect::<Vec<_>>(), ["t", "t-1"]);
+    for request in heard {
+        assert_eq!((request.number.as_str(), request.verdict()), ("+306900000001", InboundVerdict::Stop));
     }
 }
