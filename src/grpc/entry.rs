@@ -61,7 +61,7 @@ impl Call {
         done.map(Response::new).map_err(|e| self.refuse(&e))
     }
 
-    /// What a stream without an end of its own answers, until the caller stops listening.
+    /// The answers of a stream without an end of its own, until the caller stops listening.
     pub(super) fn watch<T: Send + 'static>(
         self,
         watch: Result<BoxStream<'static, Result<T, Error>>, Error>,

@@ -30,7 +30,7 @@ pub struct Watched<T> {
     pub event: Option<T>,
 }
 
-/// What happens. It ends with an error alone.
+/// Everything that happens and is wanted. It ends with an error alone.
 pub type Watch<T> = Pin<Box<dyn Stream<Item = Result<Watched<T>, Error>> + Send>>;
 
 /// How streams of what happens are bounded.

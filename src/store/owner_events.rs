@@ -1,4 +1,4 @@
-//! What happens to owners besides changes of their messages: each with its place in the journal, written in the transaction that does it.
+//! Events of owners that are no changes of their messages: each with its place in the journal, written in the transaction that does it.
 
 mod facts;
 

@@ -89,7 +89,7 @@ struct EntryRow {
     about: Option<String>,
 }
 
-/// What an entry is about, besides: its campaign, reference and metadata.
+/// The subject of an entry besides its position: its campaign, reference and metadata.
 type About = (Option<i64>, Option<String>, Option<String>);
 
 impl EntryRow {

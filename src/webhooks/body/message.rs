@@ -1,4 +1,4 @@
-//! What receivers are told of a message's change.
+//! The data of an event about a message: its change, and the message as it is now.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What receivers are told of campaigns, messages from recipients and opt-outs.
+//! The data of events about campaigns, messages from recipients, opt-outs, route accounts and endpoints.
 
 use std::collections::BTreeMap;
 
