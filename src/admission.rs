@@ -36,7 +36,7 @@ use turns::Turns;
 pub enum Quota {
     /// Calls and requests in flight.
     Calls,
-    /// Streams that may stay for days: `WatchMessages`, `WatchCampaign`.
+    /// Streams that may stay for days: `WatchMessages`, `WatchInbound`, `WatchCampaign`.
     Streams,
     /// Streams of recipients and CSV files under way.
     Uploads,

@@ -7,3 +7,16 @@ mod convert;
 pub mod inbound;
 pub mod messages;
 pub mod webhooks;
+
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _};
+
+use crate::error::Error;
+
+/// Each step of a stream as the contract has it.
+fn answers<T, A>(steps: impl Stream<Item = Result<T, Error>> + Send + 'static) -> BoxStream<'static, Result<A, Error>>
+where
+    T: Into<A>,
+{
+    steps.map(|step| step.map(Into::into)).boxed()
+}

@@ -178,7 +178,7 @@ impl Inner {
         r.register("in_flight", "Messages (single) and calls (bulk) in this process's hands", self.in_flight.clone());
         r.register("admission_taken", "What callers have in hand here, by quota", self.shares.clone());
         r.register("open_connections", "Connections of both listeners", self.open_connections.clone());
-        r.register("watch_streams", "Streams of WatchMessages that are open here", self.watches.clone());
+        r.register("watch_streams", "Streams of WatchMessages and WatchInbound open here", self.watches.clone());
         r.register(
             "gates_held",
             "Gates that hold sends back, by reason; unhealthy is the open breaker",

@@ -23,6 +23,8 @@ mod send_many;
 mod stream_urls;
 mod tags;
 mod timers;
+mod watch;
+mod watch_inbound;
 mod watch_messages;
 mod webhooks;
 
@@ -46,7 +48,9 @@ pub use send::{SendSingle, Sent, is_account};
 pub use send_many::{GivenSend, SendStream, ToldSend};
 pub use stream_urls::{OpenedStream, StreamGrant};
 pub use tags::GivenTags;
-pub use watch_messages::{MessageWatch, WatchMessages, Watched, WatchedChange, Watching};
+pub use watch::{Watch, Watched, Watching};
+pub use watch_inbound::WatchInbound;
+pub use watch_messages::{WatchMessages, WatchedChange};
 pub use webhooks::{
     CreateEndpoint, DeliveryPage, EndpointPage, GivenCalling, GivenStart, ListDeliveries, ListEndpoints, ReplayEvents,
     Rotated, Stands, UpdateEndpoint,

@@ -187,7 +187,7 @@ impl Shared {
             }
             let found = self.store.journal(owners, from, horizon.settled, BATCH).await?;
             let full = i64::try_from(found.len()).is_ok_and(|n| n >= BATCH);
-            let to = found.last().filter(|_| full).map_or(settled, |last| last.position);
+            let to = found.last().filter(|_| full).map_or(settled, |last| last.what.position);
             let mut entries: HashMap<_, Vec<_>> = HashMap::new();
             if found.iter().map(|entry| entry.tags.bytes()).sum::<usize>() <= HEAVY {
                 entries = owners.iter().map(|owner| (*owner, Vec::new())).collect();

@@ -8,6 +8,7 @@ mod body;
 mod call;
 mod claims;
 mod delivery;
+mod facts;
 mod hold;
 mod slots;
 mod waiting;

@@ -4,6 +4,7 @@ mod campaign;
 mod cancel;
 mod connection;
 mod failure;
+mod follow;
 mod found;
 mod ids;
 mod inbox;

@@ -107,7 +107,7 @@ variables! {
         MAX_IN_FLIGHT: Number<usize>(1, 1_000_000) = Is("1024"),
             "how many calls both APIs serve at once; over it UNAVAILABLE with RetryInfo, or 503 with Retry-After";
         WATCH_STREAMS: Number<usize>(1, 100_000) = Is("2000"),
-            "how many streams of `WatchMessages` and `WatchCampaign` are open at once, beside MAX_IN_FLIGHT";
+            "how many streams of `WatchMessages`, `WatchInbound` and `WatchCampaign` are open at once, beside MAX_IN_FLIGHT";
         MAX_UPLOADS: Number<usize>(1, 100_000) = Is("64"),
             "how many streams of recipients and CSV files are taken at once, beside MAX_IN_FLIGHT";
         MAX_REFRESHES: Number<usize>(1, 100_000) = Is("64"),

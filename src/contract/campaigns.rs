@@ -3,8 +3,8 @@
 use futures::stream::BoxStream;
 
 use crate::auth::Caller;
+use crate::contract::answers;
 use crate::contract::convert::{given_duration, given_tags, given_time};
-use crate::contract::messages::answers;
 use crate::error::Error;
 use crate::proto::{
     AddRecipientsRequest, AddRecipientsResponse, CancelCampaignRequest, CancelCampaignResponse, CreateCampaignRequest,

@@ -19,7 +19,7 @@ use crate::error::Violation;
 use crate::proto;
 use crate::service::{
     BulkEvent, BulkOutcome, BulkProgress, BulkRequest, BulkTarget, Explained, GivenSend, GivenTags, OptOut,
-    OptOutSource, Refreshed, SendSingle, Sent, Snapshot, WatchMessages, Watched,
+    OptOutSource, Refreshed, SendSingle, Sent, Snapshot, WatchMessages, Watched, WatchedChange,
 };
 
 /// The longest duration that protobuf knows, in seconds: 10,000 years.
@@ -350,9 +350,9 @@ impl From<proto::WatchMessagesRequest> for WatchMessages {
     }
 }
 
-impl From<Watched> for proto::WatchMessagesResponse {
-    fn from(watched: Watched) -> Self {
-        let event = watched.change.map(|change| proto::watch_messages_response::Event {
+impl From<Watched<WatchedChange>> for proto::WatchMessagesResponse {
+    fn from(watched: Watched<WatchedChange>) -> Self {
+        let event = watched.event.map(|change| proto::watch_messages_response::Event {
             id: change.message.to_string(),
             campaign_id: change.campaign.map(|campaign| campaign.0),
             from: i32::from(change.from),

@@ -1,14 +1,18 @@
 //! The RPCs of `messaging.v1.InboundService`.
 
+use futures::stream::BoxStream;
+
 use crate::auth::Caller;
+use crate::contract::answers;
 use crate::contract::convert::{given_time, timestamp};
 use crate::domain::keyword::{Effect, Verdict};
+use crate::domain::webhook::event;
 use crate::error::Error;
 use crate::proto::{
     GetInboundRequest, GetInboundResponse, InboundEffect, InboundMessage, InboundVerdict, ListInboundRequest,
-    ListInboundResponse,
+    ListInboundResponse, WatchInboundRequest, WatchInboundResponse,
 };
-use crate::service::{ListInbound, Received, Service};
+use crate::service::{ListInbound, Received, Service, WatchInbound, Watched};
 
 /// `ListInbound`.
 pub async fn list_inbound(
@@ -39,6 +43,25 @@ pub async fn get_inbound(
 ) -> Result<GetInboundResponse, Error> {
     let message = service.inbound(caller, &request.id).await?;
     Ok(GetInboundResponse { message: Some(message.into()) })
+}
+
+/// `WatchInbound`: the messages, once what is wrong with the request has been told.
+pub async fn watch_inbound(
+    service: &Service,
+    caller: &Caller,
+    request: WatchInboundRequest,
+) -> Result<BoxStream<'static, Result<WatchInboundResponse, Error>>, Error> {
+    let WatchInboundRequest { number, verdict, resume_token, owner_id } = request;
+    let request = WatchInbound { number, verdict, owner_id, resume_token };
+    Ok(answers(service.watch_inbound(caller, request).await?))
+}
+
+impl From<Watched<Received>> for WatchInboundResponse {
+    fn from(watched: Watched<Received>) -> Self {
+        // An inbound message is read once.
+        let event_id = watched.event.as_ref().map_or_else(String::new, |message| event::id(message.id, 1));
+        Self { resume_token: watched.resume_token, message: watched.event.map(Into::into), event_id }
+    }
 }
 
 impl From<Received> for InboundMessage {

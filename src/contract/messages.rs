@@ -5,6 +5,7 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
 use crate::auth::Caller;
+use crate::contract::answers;
 use crate::contract::convert::given_time;
 use crate::error::Error;
 use crate::proto::{
@@ -196,14 +197,4 @@ pub async fn remove_opt_out(
 ) -> Result<RemoveOptOutResponse, Error> {
     let removed = service.remove_opt_out(caller, &request.destination, request.owner_id).await?;
     Ok(RemoveOptOutResponse { removed })
-}
-
-/// Each step of a stream as the contract has it.
-pub(super) fn answers<T, A>(
-    steps: impl Stream<Item = Result<T, Error>> + Send + 'static,
-) -> BoxStream<'static, Result<A, Error>>
-where
-    T: Into<A>,
-{
-    steps.map(|step| step.map(Into::into)).boxed()
 }

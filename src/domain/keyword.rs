@@ -27,6 +27,17 @@ impl Verdict {
     pub fn from_number(n: i16) -> Option<Self> {
         [Self::Stop, Self::Start, Self::PerhapsStop, Self::Other].into_iter().find(|verdict| *verdict as i16 == n)
     }
+
+    /// Its name, as events give it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Start => "start",
+            Self::PerhapsStop => "perhaps_stop",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// The effect of a request on the owner's list of opt-outs. The numbers are what the database holds.
@@ -52,6 +63,18 @@ impl Effect {
         [Self::OptedOut, Self::AlreadyOptedOut, Self::Overtaken, Self::OptedIn, Self::NothingToUndo]
             .into_iter()
             .find(|effect| *effect as i16 == n)
+    }
+
+    /// Its name, as events give it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OptedOut => "opted_out",
+            Self::AlreadyOptedOut => "already_opted_out",
+            Self::Overtaken => "overtaken",
+            Self::OptedIn => "opted_in",
+            Self::NothingToUndo => "nothing_to_undo",
+        }
     }
 }
 

@@ -47,7 +47,7 @@ pub const MAX_DESCRIPTION: usize = 200;
 /// Which events an endpoint wants; without anything all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Of these types; none means all.
+    /// Of these types; none means all but those for operators.
     pub types: Vec<EventType>,
     /// Of this campaign.
     pub campaign: Option<CampaignId>,
@@ -59,7 +59,7 @@ impl Wanted {
     /// Whether it wants an event of this type, of a message with these tags in this campaign.
     #[must_use]
     pub fn has(&self, of: EventType, campaign: Option<CampaignId>, tags: &Tags) -> bool {
-        let typed = self.types.is_empty() || self.types.contains(&of);
+        let typed = (self.types.is_empty() && !of.is_operational()) || self.types.contains(&of);
         let in_campaign = self.campaign.is_none() || self.campaign == campaign;
         let pair = |(key, value): (&String, &String)| tags.metadata.iter().any(|(k, v)| k == key && v == value);
         typed && in_campaign && self.metadata.iter().all(pair)

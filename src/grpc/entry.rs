@@ -1,7 +1,10 @@
 //! The frame of every method: who was let in, under which request id, until when, and how errors leave.
 
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _};
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
@@ -9,6 +12,9 @@ use crate::admission::{Permit, Quota};
 use crate::auth::Caller;
 use crate::error::Error;
 use crate::grpc::{GrpcApi, status};
+
+/// A stream of answers.
+pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// The context of a call besides its message.
 #[derive(Clone, Debug, Default)]
@@ -53,5 +59,19 @@ impl Call {
     /// The result of a method.
     pub(super) fn answer<T>(&self, done: Result<T, Error>) -> Result<Response<T>, Status> {
         done.map(Response::new).map_err(|e| self.refuse(&e))
+    }
+
+    /// The answers of a stream without an end of its own, until the caller stops listening.
+    pub(super) fn watch<T: Send + 'static>(
+        self,
+        watch: Result<BoxStream<'static, Result<T, Error>>, Error>,
+    ) -> Result<Response<Answers<T>>, Status> {
+        let watch = watch.map_err(|e| self.refuse(&e))?;
+        let deadline = self.deadline;
+        let told = watch.map(move |watched| watched.map_err(|e| self.refuse(&e)));
+        let Some(deadline) = deadline else { return Ok(Response::new(Box::pin(told))) };
+        let over = || Status::deadline_exceeded("The deadline passed; watch again with the last resume_token");
+        let over = futures::stream::once(async move { Err(over()) });
+        Ok(Response::new(Box::pin(told.take_until(tokio::time::sleep_until(deadline)).chain(over))))
     }
 }

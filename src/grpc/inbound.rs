@@ -2,10 +2,15 @@
 
 use tonic::{Request, Response, Status};
 
+use crate::admission::Quota;
 use crate::contract::inbound;
 use crate::grpc::GrpcApi;
+use crate::grpc::entry::Answers;
 use crate::proto::inbound_service_server::InboundService;
-use crate::proto::{GetInboundRequest, GetInboundResponse, ListInboundRequest, ListInboundResponse};
+use crate::proto::{
+    GetInboundRequest, GetInboundResponse, ListInboundRequest, ListInboundResponse, WatchInboundRequest,
+    WatchInboundResponse,
+};
 
 #[tonic::async_trait]
 impl InboundService for GrpcApi {
@@ -20,5 +25,15 @@ impl InboundService for GrpcApi {
     async fn get_inbound(&self, request: Request<GetInboundRequest>) -> Result<Response<GetInboundResponse>, Status> {
         let (caller, call, request) = Self::enter(request)?;
         call.answer(inbound::get_inbound(&self.service, &caller, request).await)
+    }
+
+    type WatchInboundStream = Answers<WatchInboundResponse>;
+
+    async fn watch_inbound(
+        &self,
+        request: Request<WatchInboundRequest>,
+    ) -> Result<Response<Self::WatchInboundStream>, Status> {
+        let (caller, call, request) = self.enter_as(Quota::Streams, request)?;
+        call.watch(inbound::watch_inbound(&self.service, &caller, request).await)
     }
 }

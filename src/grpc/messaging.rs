@@ -1,12 +1,11 @@
 //! `messaging.v1.MessagingService`: thin methods over what the contract asks of the service.
 
-use std::pin::Pin;
-
-use futures::{Stream, StreamExt as _};
+use futures::StreamExt as _;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::admission::Quota;
 use crate::contract::messages;
+use crate::grpc::entry::Answers;
 use crate::grpc::{GrpcApi, repeats, send_many};
 use crate::proto::messaging_service_server::MessagingService;
 use crate::proto::{
@@ -17,9 +16,6 @@ use crate::proto::{
     SendManyRequest, SendManyResponse, SendSingleRequest, SendSingleResponse, WatchMessagesRequest,
     WatchMessagesResponse,
 };
-
-/// A stream of answers.
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl MessagingService for GrpcApi {
@@ -92,13 +88,7 @@ impl MessagingService for GrpcApi {
         request: Request<WatchMessagesRequest>,
     ) -> Result<Response<Self::WatchMessagesStream>, Status> {
         let (caller, call, request) = self.enter_as(Quota::Streams, request)?;
-        let changes = messages::watch_messages(&self.service, &caller, request).await.map_err(|e| call.refuse(&e))?;
-        let deadline = call.deadline;
-        let told = changes.map(move |watched| watched.map_err(|e| call.refuse(&e)));
-        let Some(deadline) = deadline else { return Ok(Response::new(Box::pin(told))) };
-        let over = || Status::deadline_exceeded("The deadline passed; watch again with the last resume_token");
-        let over = futures::stream::once(async move { Err(over()) });
-        Ok(Response::new(Box::pin(told.take_until(tokio::time::sleep_until(deadline)).chain(over))))
+        call.watch(messages::watch_messages(&self.service, &caller, request).await)
     }
 
     async fn explain_message(

@@ -97,7 +97,8 @@ pub(super) fn counted(method: &str) -> bool {
 
 /// Whether the method answers at once: it is no stream, and nothing of health, of which one is.
 fn is_prompt(method: &str) -> bool {
-    const STREAMS: [&str; 5] = ["AddRecipients", "RefreshStatusBulk", "SendMany", "WatchCampaign", "WatchMessages"];
+    const STREAMS: [&str; 6] =
+        ["AddRecipients", "RefreshStatusBulk", "SendMany", "WatchCampaign", "WatchInbound", "WatchMessages"];
     counted(method) && !STREAMS.iter().any(|stream| method.ends_with(stream))
 }
 

@@ -16,15 +16,15 @@ use sha2::{Digest as _, Sha256};
 
 use crate::admission::Quota;
 use crate::auth::Caller;
-use crate::contract::{campaigns, messages};
+use crate::contract::{campaigns, inbound, messages};
 use crate::error::Error;
 use crate::http::entry::{Call, HttpApi};
 use crate::http::problem::Problem;
 use crate::http::transcode::to_json;
 use crate::proto::refresh_status_bulk_response::Event as Told;
 use crate::proto::{
-    CampaignStats, RefreshStatusBulkRequest, WatchCampaignRequest, WatchCampaignResponse, WatchMessagesRequest,
-    WatchMessagesResponse,
+    CampaignStats, RefreshStatusBulkRequest, WatchCampaignRequest, WatchCampaignResponse, WatchInboundRequest,
+    WatchInboundResponse, WatchMessagesRequest, WatchMessagesResponse,
 };
 
 /// How often a silent stream says that it lives.
@@ -104,6 +104,25 @@ pub(super) async fn messages(
     let steps = messages::watch_messages(&api.service, caller, request).await?;
     let step = |told: WatchMessagesResponse| {
         let name = if told.event.is_some() { "change" } else { "" };
+        Ok(Step { data: to_json(&told)?, name, id: told.resume_token })
+    };
+    Ok(steps.map(move |told| told.and_then(step)).boxed())
+}
+
+/// The messages of an owner's recipients. Its heartbeats move the reader's place and tell nothing.
+pub(super) async fn inbound(
+    api: &HttpApi,
+    (caller, call): (&Caller, &Call),
+    mut request: WatchInboundRequest,
+    resume: &str,
+) -> Result<Steps, Error> {
+    call.permit.take(api.service.admission(), Quota::Streams, caller.share())?;
+    if !resume.is_empty() {
+        resume.clone_into(&mut request.resume_token);
+    }
+    let steps = inbound::watch_inbound(&api.service, caller, request).await?;
+    let step = |told: WatchInboundResponse| {
+        let name = if told.message.is_some() { "inbound" } else { "" };
         Ok(Step { data: to_json(&told)?, name, id: told.resume_token })
     };
     Ok(steps.map(move |told| told.and_then(step)).boxed())

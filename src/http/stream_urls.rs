@@ -17,12 +17,13 @@ use crate::http::events::{self, Steps};
 use crate::http::openapi;
 use crate::http::problem::Problem;
 use crate::http::transcode::from_json;
-use crate::proto::{RefreshStatusBulkRequest, WatchCampaignRequest, WatchMessagesRequest};
+use crate::proto::{RefreshStatusBulkRequest, WatchCampaignRequest, WatchInboundRequest, WatchMessagesRequest};
 
 /// The streams that a URL can open, named like their RPCs.
-const STREAMS: [&str; 3] = [WATCH_CAMPAIGN, WATCH_MESSAGES, REFRESH];
+const STREAMS: [&str; 4] = [WATCH_CAMPAIGN, WATCH_MESSAGES, WATCH_INBOUND, REFRESH];
 const WATCH_CAMPAIGN: &str = "watchCampaign";
 const WATCH_MESSAGES: &str = "watchMessages";
+const WATCH_INBOUND: &str = "watchInbound";
 const REFRESH: &str = "refreshStatusBulk";
 
 /// The route that makes them.
@@ -50,6 +51,7 @@ async fn issue(State(api): State<HttpApi>, request: Request) -> Result<Json<Valu
     let request = match stream.as_str() {
         WATCH_CAMPAIGN => from_json::<WatchCampaignRequest>(request)?.encode_to_vec(),
         WATCH_MESSAGES => from_json::<WatchMessagesRequest>(request)?.encode_to_vec(),
+        WATCH_INBOUND => from_json::<WatchInboundRequest>(request)?.encode_to_vec(),
         REFRESH => from_json::<RefreshStatusBulkRequest>(request)?.encode_to_vec(),
         _ => return Err(one_of()),
     };
@@ -97,6 +99,10 @@ async fn steps(
         WATCH_MESSAGES => {
             let request = WatchMessagesRequest::decode(request).map_err(unreadable)?;
             events::messages(api, (caller, call), request, resume).await
+        }
+        WATCH_INBOUND => {
+            let request = WatchInboundRequest::decode(request).map_err(unreadable)?;
+            events::inbound(api, (caller, call), request, resume).await
         }
         REFRESH => {
             let mut request = RefreshStatusBulkRequest::decode(request).map_err(unreadable)?;

@@ -19,7 +19,7 @@ pub struct Reading {
     pub gates: Vec<(Holding, i64)>,
     /// How many single messages and bulk calls this process has in flight.
     pub in_flight: (i64, i64),
-    /// How many streams of `WatchMessages` are open.
+    /// How many streams of `WatchMessages` and `WatchInbound` are open.
     pub watches: i64,
     /// How many webhook cursors this process holds.
     pub cursors: i64,

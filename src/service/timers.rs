@@ -13,6 +13,9 @@ const KEY_PAGES: usize = 50;
 /// How long it is kept which events webhook endpoints did not take, and how many of them one pass lets go of.
 const GIVEN_UP_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 const GIVEN_UP_PAGE: i64 = 500;
+/// How long events of owners are kept, for as long as a token is good and a day more, and how many of them one pass lets go of.
+const OWNER_EVENTS_KEPT: SignedDuration = SignedDuration::from_hours(8 * 24);
+const OWNER_EVENTS_PAGE: i64 = 5000;
 /// How many messages one pass of a timer takes at most.
 const LIMIT: i64 = 500;
 
@@ -56,6 +59,8 @@ impl Service {
         store.forget_old_periods().await?;
         let week = self.inner.clock.now().checked_sub(GIVEN_UP_KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
         store.forget_given_up(week, GIVEN_UP_PAGE).await?;
+        let then = self.inner.clock.now().checked_sub(OWNER_EVENTS_KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
+        store.forget_owner_events(then, OWNER_EVENTS_PAGE).await?;
         Ok(store.forget_idle_gates().await?)
     }
 }

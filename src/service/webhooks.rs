@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::auth::{Caller, Scope};
 use crate::domain::webhook::EndpointId;
+use crate::domain::webhook::event::EventType;
 use crate::error::{Error, Resource, Violation};
 use crate::service::Service;
 use crate::store::Endpoint;
@@ -40,6 +41,11 @@ fn missing(id: EndpointId) -> Error {
 fn may_change(caller: &Caller) -> Result<(), Error> {
     caller.require(Scope::MessagesRead)?;
     caller.require(Scope::MessagesSend)
+}
+
+/// Whether the caller may have an endpoint told of events of these types.
+fn may_be_told(caller: &Caller, types: &[EventType]) -> Result<(), Error> {
+    if types.iter().any(|of| of.is_operational()) { caller.require(Scope::Ops) } else { Ok(()) }
 }
 
 impl Service {

@@ -11,8 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::gate::{Gate, Holding};
 use crate::domain::rate::Rate;
+use crate::domain::webhook::event::EventType;
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
+use crate::store::owner_events;
 use crate::store::prepared::Prepare as _;
 use crate::store::schema::gates;
 use crate::store::transaction::{Tx, locked, on, transact};
@@ -184,6 +186,11 @@ impl Store {
                 let row = GateRow::from(&gate);
                 on!(tx, |c| diesel::update(gates::table.find(&name)).set(&row).execute(c).await?);
                 wake::notify(tx, Topic::Gates).await?;
+                let is_blocked = gate.holding == Holding::Blocked;
+                if is_blocked != (before.holding == Holding::Blocked) {
+                    let of = if is_blocked { EventType::OpsAccountBlocked } else { EventType::OpsAccountUnblocked };
+                    owner_events::note_to_operators(tx, of, &name).await?;
+                }
             }
             Ok((gate, said))
         })

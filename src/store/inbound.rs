@@ -19,6 +19,7 @@ use crate::domain::report::{Form, Inbound, pieces};
 use crate::store::addressee::concerned;
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
+use crate::store::owner_events::{self, OwnerEvent};
 use crate::store::pseudonyms::Keyed;
 use crate::store::schema::{inbound, opt_outs};
 use crate::store::seen_posts::{self, SignedPost};
@@ -119,6 +120,9 @@ async fn obey(
             );
             let insert = diesel::insert_into(opt_outs::table).values(row).on_conflict_do_nothing();
             let new = on!(tx, |c| insert.execute(c).await?) == 1;
+            if new {
+                owner_events::note(tx, owner, OwnerEvent::OptedOut(number, OptOutSource::Recipient)).await?;
+            }
             Ok(Some(if new { Effect::OptedOut } else { Effect::AlreadyOptedOut }))
         }
         (Some(Verdict::Start), Some(owner)) => {
@@ -128,6 +132,9 @@ async fn obey(
             for form in keyed.forms(number) {
                 let delete = diesel::delete(opt_outs::table.find((owner.0, form)).filter(theirs));
                 gone += on!(tx, |c| delete.execute(c).await?);
+            }
+            if gone > 0 {
+                owner_events::note(tx, owner, OwnerEvent::OptedIn(number, OptOutSource::Recipient)).await?;
             }
             Ok(Some(if gone > 0 { Effect::OptedIn } else { Effect::NothingToUndo }))
         }
@@ -163,6 +170,9 @@ async fn read_next(tx: &mut Tx, keywords: &Keywords, keyed: &Keyed) -> Result<Op
         inbound::effect.eq(effect.map(|effect| effect as i16)),
     ));
     on!(tx, |c| done.execute(c).await?);
+    if let Some(owner) = read.owner {
+        owner_events::note(tx, owner, OwnerEvent::Inbound(row.id.0)).await?;
+    }
     Ok(Some(read))
 }
 

@@ -15,6 +15,7 @@ use crate::domain::message::Message;
 use crate::domain::phone::Msisdn;
 use crate::store::columns::Instant;
 use crate::store::error::Failure;
+use crate::store::owner_events::{self, OwnerEvent};
 use crate::store::pseudonyms::Keyed;
 use crate::store::schema::opt_outs;
 use crate::store::sqlite_threads::Lite;
@@ -72,7 +73,12 @@ impl NewOptOut {
             opt_outs::created_at.eq(Instant(self.created_at.unwrap_or(tx.now).min(tx.now))),
         );
         let insert = diesel::insert_into(opt_outs::table).values(row).on_conflict_do_nothing();
-        Ok(on!(tx, |c| insert.execute(c).await?) == 1)
+        let new = on!(tx, |c| insert.execute(c).await?) == 1;
+        if new {
+            let event = OwnerEvent::OptedOut(self.number.as_str(), self.source);
+            owner_events::note(tx, self.owner, event).await?;
+        }
+        Ok(new)
     }
 }
 
@@ -191,7 +197,7 @@ impl Store {
 
     /// Takes a number off the owner's list. True if it was there.
     pub async fn remove_opt_out(&self, owner: OwnerId, number: &Msisdn) -> Result<bool, Error> {
-        let (forms, actor, masked) = (self.keyed.forms(number.as_str()), self.actor.clone(), number.masked());
+        let (forms, actor, number) = (self.keyed.forms(number.as_str()), self.actor.clone(), number.clone());
         transact!(&self.transactions, |tx| {
             let mut gone = 0;
             // One after the other: the number's row may be turning into the pseudonym's at this moment.
@@ -200,7 +206,9 @@ impl Store {
                 gone += on!(tx, |c| delete.execute(c).await?);
             }
             if gone > 0 {
-                audit::note(tx, &actor, Act::OptOutRemoved, Some(owner), &masked).await?;
+                audit::note(tx, &actor, Act::OptOutRemoved, Some(owner), &number.masked()).await?;
+                let event = OwnerEvent::OptedIn(number.as_str(), OptOutSource::Owner);
+                owner_events::note(tx, owner, event).await?;
             }
             Ok(gone > 0)
         })

@@ -6,7 +6,7 @@ mod webhooks;
 
 use diesel::table;
 
-pub use webhooks::{webhook_cursors, webhook_endpoints, webhook_exceptions};
+pub use webhooks::{owner_events, webhook_cursors, webhook_endpoints, webhook_exceptions};
 
 table! {
     use diesel::sql_types::*;
@@ -99,6 +99,7 @@ table! {
         ended_at -> Nullable<Instant>,
         reference -> Nullable<Text>,
         metadata -> Nullable<Text>,
+        steps -> Integer,
     }
 }
 

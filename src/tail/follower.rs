@@ -62,8 +62,8 @@ impl Follower {
             while let Some(entry) = self.read.get(self.told) {
                 let index = self.told;
                 self.told += 1;
-                if entry.position > self.at {
-                    self.at = entry.position;
+                if entry.what.position > self.at {
+                    self.at = entry.what.position;
                     return Ok(Step::Entry(Shared { list: self.read.clone(), index }));
                 }
             }

@@ -12,12 +12,12 @@ use uuid::Uuid;
 use crate::domain::ids;
 use crate::domain::webhook::health::{Called, Outcome};
 use crate::receiver::Post;
-use crate::store::{Endpoint, Error, EventFacts};
-use crate::webhooks::window::Event;
+use crate::store::{Endpoint, Error, Happening};
+use crate::webhooks::facts::Facts;
 use crate::webhooks::{Inner, Webhooks, body};
 
 /// Facts that several calls wait for.
-pub(super) type Facts = Shared<BoxFuture<'static, Option<Arc<Vec<EventFacts>>>>>;
+pub(super) type Awaited = Shared<BoxFuture<'static, Option<Arc<Facts>>>>;
 
 /// A call that was not made, or made and ended.
 pub(super) enum Ended {
@@ -28,13 +28,10 @@ pub(super) enum Ended {
 }
 
 impl Inner {
-    /// The facts of the messages of these events, for all the calls that are about them; none if the database does not answer.
-    pub(super) fn facts<'a>(self: Arc<Self>, events: impl Iterator<Item = &'a Event>) -> Facts {
-        let mut messages: Vec<Uuid> = events.map(Event::message).collect();
-        messages.sort_unstable();
-        messages.dedup();
+    /// The facts of these events, for all the calls that are about them; none if the database does not answer.
+    pub(super) fn facts(self: Arc<Self>, events: Vec<Happening>) -> Awaited {
         let facts =
-            async move { self.parts.store.event_facts(&messages).await.inspect_err(note_failure).ok().map(Arc::new) };
+            async move { Facts::read(&self.parts.store, &events).await.inspect_err(note_failure).ok().map(Arc::new) };
         facts.boxed().shared()
     }
 
@@ -42,8 +39,8 @@ impl Inner {
     pub(super) async fn call(
         self: Arc<Self>,
         endpoint: Arc<Endpoint>,
-        events: Vec<Event>,
-        facts: Facts,
+        events: Vec<Happening>,
+        facts: Awaited,
         until: Instant,
     ) -> Ended {
         let Some(facts) = facts.await else { return Ended::NotCalled };

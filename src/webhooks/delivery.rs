@@ -16,13 +16,13 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::webhook::event::EventType;
 use crate::domain::webhook::health::{Health, MOST_CALLS};
 use crate::error::Error;
-use crate::store::{Cursor, Endpoint, Held, JournalEntry, NewException, Position};
+use crate::store::{Cursor, Endpoint, Happening, Held, JournalEntry, NewException, Position};
 use crate::tail::{Follower, Purpose, Step};
 use crate::webhooks::Inner;
 use crate::webhooks::call::{self, Ended};
 use crate::webhooks::hold::Hold;
 use crate::webhooks::waiting::Waiting;
-use crate::webhooks::window::{Event, Taken, Window};
+use crate::webhooks::window::{Taken, Window};
 use writing::{Pending, Settling};
 
 /// How many events wait in memory at least, and how many while the endpoint is down.
@@ -185,13 +185,13 @@ impl Delivery {
     fn read(&mut self, step: Result<Step, Error>) {
         let now = Instant::now();
         match step {
-            Ok(Step::Entry(entry)) if self.is_beyond(entry.position) => self.read_all = true,
+            Ok(Step::Entry(entry)) if self.is_beyond(entry.what.position) => self.read_all = true,
             Ok(Step::Nothing(to)) if self.is_beyond(to) => self.read_all = true,
             Ok(Step::Nothing(to)) => self.window.read(to, None, now),
             Ok(Step::Entry(entry)) => {
                 let event = self.wanted(&entry);
-                self.window.read(entry.position, event, now);
-                if event.is_some_and(|event| self.waiting.has(event.message())) {
+                self.window.read(entry.what.position, event, now);
+                if event.is_some_and(|event| self.waiting.has(event.position.subject)) {
                     self.line_up();
                 }
             }
@@ -207,12 +207,12 @@ impl Delivery {
         self.replay.as_ref().is_some_and(|(until, _)| at >= Position::before(*until))
     }
 
-    /// The event of a change, if the endpoint wants it.
-    fn wanted(&self, entry: &JournalEntry) -> Option<Event> {
-        let of = EventType::of_status(entry.to)?;
+    /// The event of an entry, if the endpoint wants it.
+    fn wanted(&self, entry: &JournalEntry) -> Option<Happening> {
+        let of = EventType::of_number(entry.what.to)?;
         let replayed = self.replay.as_ref().is_none_or(|(_, types)| types.is_empty() || types.contains(&of));
         let wanted = replayed && self.endpoint().wanted.has(of, entry.campaign, &entry.tags);
-        wanted.then_some(Event { position: entry.position, from: entry.from, to: entry.to, at: entry.at })
+        wanted.then_some(entry.what)
     }
 }
 

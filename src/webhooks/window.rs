@@ -4,32 +4,10 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::store::Position;
-
-/// A change of a message, to be delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Event {
-    /// Its place in the journal, with its message and version.
-    pub position: Position,
-    /// The number of the status before,
-    pub from: i16,
-    /// and after it.
-    pub to: i16,
-    /// When.
-    pub at: Timestamp,
-}
-
-impl Event {
-    /// The message that changed.
-    #[must_use]
-    pub fn message(&self) -> Uuid {
-        self.position.message
-    }
-}
+use crate::store::{Happening, Position};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -40,7 +18,7 @@ enum State {
 
 #[derive(Debug)]
 struct Item {
-    event: Event,
+    event: Happening,
     /// Up to where the journal was read after it without another event that is wanted.
     covers: Position,
     state: State,
@@ -70,7 +48,7 @@ pub struct Taken {
     /// The number.
     pub number: u64,
     /// The event.
-    pub event: Event,
+    pub event: Happening,
     /// How often it was tried before.
     pub tries: u32,
 }
@@ -142,7 +120,7 @@ impl Window {
     }
 
     /// The journal was read up to `to`, where there is this event, or none that is wanted.
-    pub fn read(&mut self, to: Position, event: Option<Event>, now: Instant) {
+    pub fn read(&mut self, to: Position, event: Option<Happening>, now: Instant) {
         let Some(event) = event else {
             match self.items.back_mut() {
                 Some(last) => last.covers = to,
@@ -163,7 +141,7 @@ impl Window {
         self.items.push_back(Item { event, covers: to, state, read_at: now, tries: 0, most: usize::MAX });
     }
 
-    /// Takes what is to be delivered next: events in their order, and of one message only one call's at a time. `held` are messages
+    /// Takes what is to be delivered next: events in their order, and of one subject only one call's at a time. `held` are subjects
     /// of which nothing can be delivered.
     pub fn take(&mut self, now: Instant, packing: Packing, held: impl Fn(Uuid) -> bool) -> Choice {
         let (mut chosen, mut most) = (Vec::new(), packing.most.max(1));
@@ -176,22 +154,22 @@ impl Window {
             }
             let State::Waiting { not_before } = item.state else {
                 if item.state == State::Out {
-                    behind.insert(item.event.message());
+                    behind.insert(item.event.position.subject);
                 }
                 continue;
             };
-            let message = item.event.message();
+            let subject = item.event.position.subject;
             let due = not_before.is_none_or(|at| at <= now);
             // Where a call for it alone is due, it goes alone.
             let fits = chosen.len() < item.most && (chosen.is_empty() || item.most > 1);
-            if behind.contains(&message) || held(message) || !due || !fits {
-                behind.insert(message);
+            if behind.contains(&subject) || held(subject) || !due || !fits {
+                behind.insert(subject);
                 later = [later, not_before.filter(|at| *at > now)].into_iter().flatten().min();
                 continue;
             }
             if skip > 0 && self.items.len() - index > 1 {
                 skip -= 1;
-                behind.insert(message);
+                behind.insert(subject);
                 continue;
             }
             most = most.min(item.most.max(1));
@@ -254,10 +232,10 @@ impl Window {
         }
     }
 
-    /// Takes out the events that wait of messages that `held` names, which are then done with here.
-    pub fn take_held(&mut self, held: impl Fn(Uuid) -> bool) -> Vec<Event> {
-        let waits = |item: &&Item| matches!(item.state, State::Waiting { .. }) && held(item.event.message());
-        let events: Vec<Event> = self.items.iter().filter(waits).map(|item| item.event).collect();
+    /// Takes out the events that wait of subjects that `held` names, which are then done with here.
+    pub fn take_held(&mut self, held: impl Fn(Uuid) -> bool) -> Vec<Happening> {
+        let waits = |item: &&Item| matches!(item.state, State::Waiting { .. }) && held(item.event.position.subject);
+        let events: Vec<Happening> = self.items.iter().filter(waits).map(|item| item.event).collect();
         let first = self.first;
         let numbers: Vec<u64> = (first..).zip(&self.items).filter(|(_, item)| waits(item)).map(|(n, _)| n).collect();
         for number in numbers {

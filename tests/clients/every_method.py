@@ -130,6 +130,8 @@ states = [call(C, f"{verb}Campaign", campaign_id=later.id).campaign.state
 assert states == [2, 4, 2, 5], states
 
 assert not call(I, "ListInbound").messages  # nobody wrote
+beat = first(I, "WatchInbound")
+assert beat.resume_token and not beat.HasField("message"), beat
 assert error(I, "GetInbound", id=sent.message.id)[2] == "INBOUND_NOT_FOUND"
 assert error(A, "ListAuditEvents")[0] == grpc.StatusCode.PERMISSION_DENIED  # only operators read it
 

@@ -55,6 +55,7 @@ const STEPS: &[Step] = &[
     step("RemoveOptOut", &[]),
     Step { keep: &[("INBOUND_ID", "/messages/0/id")], ..until("ListInbound", &[], "receivedAt") },
     step("GetInbound", &["INBOUND_ID"]),
+    until("WatchInbound", &[], "resumeToken"),
     Step { keep: &[("CAMPAIGN_ID", "/campaign/id")], ..step("CreateCampaign", &[]) },
     step("variants/in_a_campaign", &["CAMPAIGN_ID"]),
     until("RefreshStatusBulk", &["CAMPAIGN_ID"], "MESSAGE_STATUS_FAILED"),

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::timestamp;
+use crate::domain::message::Status;
 use crate::domain::webhook::event::{self, EventType};
 use crate::domain::webhook::health::{Called, Outcome};
 use crate::domain::webhook::{self, Calling, Wanted};
@@ -101,6 +102,7 @@ impl From<Called> for SendTestEventResponse {
 impl From<Exception> for Delivery {
     fn from(exception: Exception) -> Self {
         let event = exception.event;
+        let (at, changed) = (event.what.position, Status::from_number(i32::from(event.what.to)));
         let state = match (event.state, event.next_try_at) {
             (ExceptionState::GivenUp, _) => DeliveryState::GivenUp,
             (ExceptionState::Waiting, Some(_)) => DeliveryState::Waiting,
@@ -108,9 +110,10 @@ impl From<Exception> for Delivery {
         };
         let (outcome, status) = event.last.unzip();
         Self {
-            event_id: event::id(event.message, event.version),
-            message_id: event.message.to_string(),
-            r#type: EventType::of_status(event.to).map_or_else(String::new, |of| of.name().to_owned()),
+            event_id: event::id(at.subject, at.version),
+            // That of another event is empty.
+            message_id: changed.map_or_else(String::new, |_| at.subject.to_string()),
+            r#type: EventType::of_number(event.what.to).map_or_else(String::new, |of| of.name().to_owned()),
             state: state.into(),
             tries: i32::try_from(event.tries).unwrap_or(i32::MAX),
             first_tried_at: Some(timestamp(event.first_at)),

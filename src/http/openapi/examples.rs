@@ -53,6 +53,8 @@ pub(super) fn of(schema: &str) -> Option<Value> {
             "id": "01a20762-62b4-7b8a-8a8e-907d10eb0561", "from": "MESSAGE_STATUS_SENDING",
             "to": "MESSAGE_STATUS_SENT", "at": "2026-11-23T07:50:18.042463Z",
             "eventId": "evt_01a2076262b47b8a8a8e907d10eb0561_2", "version": 2}}),
+        "WatchInboundResponse" => json!({"resumeToken": "3q2-7wHLnm0", "message": inbound(),
+            "eventId": "evt_01a2076262b47b8a8a8e907d10eb0561_1"}),
         _ => return webhooks::of(schema),
     })
 }

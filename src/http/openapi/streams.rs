@@ -7,7 +7,8 @@ use crate::http::openapi::answers::{answers, campaign_id, path_parameter, schema
 use crate::http::openapi::{examples, rpc};
 
 /// The schemas of events.
-const DATA: [&str; 4] = ["WatchCampaignResponse", "WatchMessagesResponse", "RefreshStatusBulkResponse", "Problem"];
+const DATA: [&str; 5] =
+    ["WatchCampaignResponse", "WatchMessagesResponse", "WatchInboundResponse", "RefreshStatusBulkResponse", "Problem"];
 
 /// The header with which a reader comes back.
 pub(super) fn last_event_id() -> Value {
@@ -55,11 +56,24 @@ pub(in crate::http) fn watch_campaign() -> Value {
 /// `GET /api/v1/messages/watch`
 pub(in crate::http) fn watch_messages() -> Value {
     let text = "Events `change`, each a `WatchMessagesResponse`. It has no end of its own.";
-    let mut watch =
+    let watch =
         rpc::operation(&Method::GET, "/api/v1/messages/watch", "messaging.v1.MessagingService", "WatchMessages");
     let answers = events(text, "change", &["WatchMessagesResponse", "Problem"], &["400", "401", "403", "404", "429"]);
+    endless(watch, "messages", answers)
+}
+
+/// `GET /api/v1/inbound/watch`
+pub(in crate::http) fn watch_inbound() -> Value {
+    let text = "Events `inbound`, each a `WatchInboundResponse`. It has no end of its own.";
+    let watch = rpc::operation(&Method::GET, "/api/v1/inbound/watch", "messaging.v1.InboundService", "WatchInbound");
+    let answers = events(text, "inbound", &["WatchInboundResponse", "Problem"], &["400", "401", "403", "429"]);
+    endless(watch, "inbound", answers)
+}
+
+/// The operation of a stream that a reader comes back to.
+fn endless(mut watch: Value, tag: &str, answers: Value) -> Value {
     if let Value::Object(watch) = &mut watch {
-        watch.insert("tags".to_owned(), json!(["messages", "streams"]));
+        watch.insert("tags".to_owned(), json!([tag, "streams"]));
         watch.insert("responses".to_owned(), answers);
     }
     if let Some(Value::Array(parameters)) = watch.get_mut("parameters") {
@@ -72,6 +86,7 @@ pub(in crate::http) fn watch_messages() -> Value {
 pub(in crate::http) fn stream_url() -> Value {
     let streams = json!({"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": false,
         "properties": {"watchCampaign": schema("WatchCampaignRequest"), "watchMessages": schema("WatchMessagesRequest"),
+            "watchInbound": schema("WatchInboundRequest"),
             "refreshStatusBulk": schema("RefreshStatusBulkRequest")}});
     let url = json!({"type": "object", "required": ["url", "connectBefore", "reconnectUntil"], "properties": {
         "url": {"type": "string", "description": "Relative to this server."},

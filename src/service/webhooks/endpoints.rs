@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use super::given::{self, GivenCalling};
-use super::{GivenStart, given_id, may_change, missing, parse_id};
+use super::{GivenStart, given_id, may_be_told, may_change, missing, parse_id};
 use crate::auth::{Caller, Scope};
 use crate::domain::ids;
 use crate::domain::page;
@@ -16,7 +16,7 @@ use crate::domain::webhook::secret::Mark;
 use crate::domain::webhook::{Calling, EndpointId, OLD_SECRET, PER_OWNER, Wanted};
 use crate::error::{Error, Violation};
 use crate::service::Service;
-use crate::service::watch_messages::token::{self, Told};
+use crate::service::watch::token::{self, Told};
 use crate::store::{Endpoint, EndpointChange, EndpointStanding, NewEndpoint, Position};
 
 /// How many entries of the journal are looked through for the oldest that was not delivered.
@@ -142,6 +142,7 @@ impl Service {
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }
+        may_be_told(caller, &wanted.types)?;
         self.inner.users.get(owner).await?;
         let settled = self.inner.store.journal_horizon().await?.settled;
         let new = NewEndpoint {
@@ -179,7 +180,7 @@ impl Service {
         let settled = store.journal_horizon().await?.settled;
         let behind = store.journal(&[endpoint.owner], standing.at, settled, LOOKED_THROUGH).await?;
         let wanted = behind.iter().find(|entry| {
-            let of = EventType::of_status(entry.to);
+            let of = EventType::of_number(entry.what.to);
             of.is_some_and(|of| endpoint.wanted.has(of, entry.campaign, &entry.tags))
         });
         let now = self.inner.clock.now();
@@ -187,7 +188,7 @@ impl Service {
         let told = Told { at: standing.at, entry: None, timeline };
         let seal = self.seal(token::name(endpoint.owner, &store.journal_name().await?));
         Ok(Stands {
-            lag: wanted.map(|entry| now.duration_since(entry.at).max(SignedDuration::ZERO)),
+            lag: wanted.map(|entry| now.duration_since(entry.what.at).max(SignedDuration::ZERO)),
             resume_token: token::write(&seal, &told, now),
             standing,
         })
@@ -235,6 +236,7 @@ impl Service {
         let Some(id) = id.filter(|_| violations.is_empty()) else {
             return Err(Error::Invalid(violations));
         };
+        may_be_told(caller, types.as_deref().unwrap_or_default())?;
         let before = self.found_endpoint(caller, id).await?;
         let wanted = Wanted {
             types: types.unwrap_or_else(|| before.wanted.types.clone()),

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::ids::OwnerId;
 use crate::error::Error;
 use crate::service::Service;
-use crate::service::watch_messages::token;
+use crate::service::watch::token;
 use crate::store::{Position, Start};
 
 /// How far back the journal is good for.

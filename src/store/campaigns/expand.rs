@@ -173,9 +173,10 @@ async fn step(tx: &mut Tx, keyed: &Keyed, id: CampaignId, pace: &Pace) -> Result
         NextStep::Finish if busy(tx, id).await? => return Ok(0),
         NextStep::Finish => Action::Finish,
     };
+    let from = campaign.state;
     let changed = campaign.apply(action, tx.now).is_ok_and(|changed| changed);
     if changed {
-        write(tx, &campaign).await?;
+        write(tx, from, &campaign).await?;
     }
     Ok(usize::from(changed))
 }

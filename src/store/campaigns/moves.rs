@@ -4,11 +4,13 @@ use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, 
 use diesel_async::RunQueryDsl as _;
 
 use super::CampaignRow;
-use crate::domain::campaign::{Action, Campaign, Refused};
+use crate::domain::campaign::{Action, Campaign, CampaignState, Refused};
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::sender::SenderId;
+use crate::domain::webhook::event::EventType;
 use crate::store::columns::Instant;
 use crate::store::error::Failure;
+use crate::store::owner_events::{self, OwnerEvent};
 use crate::store::schema::campaigns;
 use crate::store::transaction::{Tx, locked, on, transact};
 use crate::store::{Error, Store};
@@ -29,8 +31,8 @@ pub struct Move {
 
 type Moved = Option<Result<Campaign, Refused>>;
 
-/// Writes what an action can change.
-pub(super) async fn write(tx: &mut Tx, campaign: &Campaign) -> Result<(), Failure> {
+/// Writes what an action can change of a campaign that was in the state `from`, and that it did.
+pub(super) async fn write(tx: &mut Tx, from: CampaignState, campaign: &Campaign) -> Result<(), Failure> {
     let update = diesel::update(campaigns::table.find(campaign.id.0)).set((
         campaigns::state.eq(campaign.state as i16),
         campaigns::sender.eq(campaign.content.sender.as_deref()),
@@ -39,17 +41,23 @@ pub(super) async fn write(tx: &mut Tx, campaign: &Campaign) -> Result<(), Failur
         campaigns::ended_at.eq(campaign.ended_at.map(Instant)),
     ));
     on!(tx, |c| update.execute(c).await?);
+    if let Some(of) = EventType::of_campaign(from, campaign.state) {
+        let step = diesel::update(campaigns::table.find(campaign.id.0)).set(campaigns::steps.eq(campaigns::steps + 1));
+        let step: i32 = on!(tx, |c| step.returning(campaigns::steps).get_result(c).await?);
+        owner_events::note(tx, campaign.content.owner, OwnerEvent::Campaign(campaign.id, of, step)).await?;
+    }
     Ok(())
 }
 
-/// The campaign after the action, and whether it has to be written.
-fn decide(row: CampaignRow, step: &Move, now: jiff::Timestamp) -> Result<(Campaign, bool), Refused> {
+/// The campaign after the action and, if it has to be written, the state before.
+fn decide(row: CampaignRow, step: &Move, now: jiff::Timestamp) -> Result<(Campaign, Option<CampaignState>), Refused> {
     let mut campaign = Campaign::from(row);
+    let from = campaign.state;
     let changed = campaign.apply(step.action, now)?;
     if let Some(sender) = step.sender.as_ref().filter(|_| changed && step.action == Action::Start) {
         campaign.content.sender = Some(sender.as_str().to_owned());
     }
-    Ok((campaign, changed))
+    Ok((campaign, changed.then_some(from)))
 }
 
 impl Store {
@@ -61,9 +69,9 @@ impl Store {
             match row.map(|row| decide(row, &step, tx.now)) {
                 None => Ok(None),
                 Some(Err(refused)) => Ok(Some(Err(refused))),
-                Some(Ok((campaign, changed))) => {
-                    if changed {
-                        write(tx, &campaign).await?;
+                Some(Ok((campaign, from))) => {
+                    if let Some(from) = from {
+                        write(tx, from, &campaign).await?;
                     }
                     Ok(Some(Ok(campaign)))
                 }

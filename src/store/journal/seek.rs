@@ -8,10 +8,11 @@ use crate::domain::ids::OwnerId;
 use crate::store::columns::Instant;
 use crate::store::journal::Position;
 use crate::store::schema::events::{self, dsl};
+use crate::store::schema::owner_events;
 use crate::store::{Error, Store, run};
 
 impl Store {
-    /// A place behind which everything is that happened to the owner's messages at this time or later. Some of what happened shortly
+    /// A place behind which everything is that happened to the owner at this time or later. Some of what happened shortly
     /// before can be behind it, too: places are in the order of commits, times are not quite.
     pub async fn journal_place_of(&self, owner: OwnerId, at: Timestamp) -> Result<Position, Error> {
         let settled = self.journal_horizon().await?.settled;
@@ -35,7 +36,13 @@ impl Store {
             .order(dsl::place)
             .limit(1)
             .select((dsl::place.assume_not_null(), dsl::at));
-        let found: Option<(i64, Instant)> = run!(&self.db, |c| query.get_result(c).await.optional()?);
-        Ok(found.map(|(place, at)| (place, at.0)))
+        let change: Option<(i64, Instant)> = run!(&self.db, |c| query.get_result(c).await.optional()?);
+        let query = owner_events::table
+            .filter(owner_events::owner_id.eq(owner.0).and(owner_events::place.ge(place)))
+            .order(owner_events::place)
+            .limit(1)
+            .select((owner_events::place, owner_events::at));
+        let other: Option<(i64, Instant)> = run!(&self.db, |c| query.get_result(c).await.optional()?);
+        Ok([change, other].into_iter().flatten().map(|(place, at)| (place, at.0)).min())
     }
 }

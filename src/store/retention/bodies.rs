@@ -12,6 +12,7 @@ use crate::domain::retention;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
+use crate::store::owner_events;
 use crate::store::transaction::{Tx, on};
 
 /// Reports that nothing waits for.
@@ -98,7 +99,8 @@ pub(super) async fn page(tx: &mut Tx, pseudonyms: Option<&Pseudonyms>, task: Tas
         let entries = entries.into_iter().map(|entry| (entry.owner_id, entry.destination)).collect();
         replace_opt_outs(tx, pseudonyms, entries).await?;
     }
+    let events = owner_events::erase_before(tx, before, limit).await?;
     let full = |n: usize| i64::try_from(n).is_ok_and(|n| n >= limit);
-    erased.more = [erased.reports, erased.inbound, erased.campaigns, erased.opt_outs].into_iter().any(full);
+    erased.more = [erased.reports, erased.inbound, erased.campaigns, erased.opt_outs, events].into_iter().any(full);
     Ok(erased)
 }

@@ -15,6 +15,7 @@ use crate::domain::retention;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
+use crate::store::owner_events;
 use crate::store::pseudonyms::Keyed;
 use crate::store::schema::{messages, opt_outs, reports};
 use crate::store::transaction::{Tx, on, transact};
@@ -94,6 +95,7 @@ async fn lists_of(
     let entries: Vec<(i64, String)> = on!(tx, |c| entry.load(c).await?);
     sum.opt_outs += entries.len();
     replace_opt_outs(tx, keyed.required()?, entries).await?;
+    owner_events::erase(tx, owner, number.as_str()).await?;
     let forget = diesel::sql_query(FORGET_LAST).bind::<BigInt, _>(owner.0).bind::<Text, _>(number.as_str());
     on!(tx, |c| forget.execute(c).await?);
     let count = diesel::sql_query(CAMPAIGNS).bind::<Text, _>(number.as_str()).bind::<BigInt, _>(owner.0);

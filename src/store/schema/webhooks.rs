@@ -1,4 +1,4 @@
-//! The tables of webhook endpoints.
+//! The tables of webhook endpoints, and of the events that they are told of besides changes of messages.
 
 #![allow(clippy::wildcard_imports, reason = "the types of the columns, as Diesel's own tools write it")]
 
@@ -81,6 +81,23 @@ table! {
         outcome -> Nullable<SmallInt>,
         http_status -> Nullable<SmallInt>,
         updated_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::columns::sql::{Guid, Instant};
+    owner_events (subject, version) {
+        subject -> Guid,
+        version -> Integer,
+        owner_id -> BigInt,
+        place -> BigInt,
+        kind -> SmallInt,
+        at -> Instant,
+        campaign_id -> Nullable<BigInt>,
+        number -> Nullable<Text>,
+        source -> Nullable<SmallInt>,
+        about -> Nullable<Text>,
     }
 }
 

@@ -104,7 +104,7 @@ pub(super) struct CursorRow {
 
 impl CursorRow {
     pub(super) fn at(&self) -> Position {
-        Position { place: self.place, message: self.message_id.0, version: self.version }
+        Position { place: self.place, subject: self.message_id.0, version: self.version }
     }
 
     fn into_cursor(self, holder: Uuid, epoch: i32) -> Cursor {
@@ -130,10 +130,10 @@ impl CursorRow {
 
 fn position(bytes: &[u8]) -> Option<Position> {
     let (place, rest) = bytes.split_first_chunk::<8>()?;
-    let (message, version) = rest.split_first_chunk::<16>()?;
+    let (subject, version) = rest.split_first_chunk::<16>()?;
     Some(Position {
         place: i64::from_be_bytes(*place),
-        message: Uuid::from_bytes(*message),
+        subject: Uuid::from_bytes(*subject),
         version: i32::from_be_bytes(version.try_into().ok()?),
     })
 }
@@ -159,7 +159,7 @@ pub(super) async fn insert(
         ),
         (
             webhook_cursors::place.eq(at.place),
-            webhook_cursors::message_id.eq(Guid(at.message)),
+            webhook_cursors::message_id.eq(Guid(at.subject)),
             webhook_cursors::version.eq(at.version),
             webhook_cursors::ahead.eq(Vec::<u8>::new()),
             webhook_cursors::epoch.eq(0),
@@ -196,7 +196,7 @@ pub(super) async fn set_off(tx: &mut Tx, endpoint: Guid, start: Start) -> Result
         let Start::At(at) = start else { continue };
         let there = diesel::update(webhook_cursors::table.find(cursor.id)).set((
             webhook_cursors::place.eq(at.place),
-            webhook_cursors::message_id.eq(Guid(at.message)),
+            webhook_cursors::message_id.eq(Guid(at.subject)),
             webhook_cursors::version.eq(at.version),
             webhook_cursors::ahead.eq(Vec::<u8>::new()),
         ));

@@ -10,6 +10,7 @@ use crate::domain::webhook::EndpointId;
 use crate::domain::webhook::health::Outcome;
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
+use crate::store::journal::{Happening, Position};
 use crate::store::schema::webhook_exceptions;
 use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, Store, run};
@@ -29,18 +30,8 @@ pub enum ExceptionState {
 pub struct NewException {
     /// Of the endpoint with this id.
     pub endpoint: EndpointId,
-    /// The place in the journal.
-    pub place: i64,
-    /// Of this message,
-    pub message: Uuid,
-    /// the change of this version,
-    pub version: i32,
-    /// from the status of this number
-    pub from: i16,
-    /// to the one of this number,
-    pub to: i16,
-    /// at this time.
-    pub at: Timestamp,
+    /// The event.
+    pub what: Happening,
     /// Its state.
     pub state: ExceptionState,
     /// How many tries it has had; none behind another one.
@@ -90,12 +81,12 @@ impl From<ExceptionRow> for Exception {
             id: row.id.0,
             event: NewException {
                 endpoint: EndpointId(row.endpoint_id.0),
-                place: row.place,
-                message: row.message_id.0,
-                version: row.version,
-                from: row.from_status,
-                to: row.to_status,
-                at: row.at.0,
+                what: Happening {
+                    position: Position { place: row.place, subject: row.message_id.0, version: row.version },
+                    from: row.from_status,
+                    to: row.to_status,
+                    at: row.at.0,
+                },
                 state: if given_up { ExceptionState::GivenUp } else { ExceptionState::Waiting },
                 tries: u32::try_from(row.tries).unwrap_or(0),
                 first_at: row.first_at.0,
@@ -116,16 +107,19 @@ pub(super) async fn put(tx: &mut Tx, cursor: Uuid, new: &NewException) -> Result
         webhook_exceptions::http_status.eq(new.last.and_then(|(_, status)| status).and_then(|n| i16::try_from(n).ok())),
         webhook_exceptions::updated_at.eq(Instant(tx.now)),
     );
+    let what = &new.what;
     let values = (
         webhook_exceptions::id.eq(Guid(ids::ordered(tx.now))),
         webhook_exceptions::cursor_id.eq(Guid(cursor)),
         webhook_exceptions::endpoint_id.eq(Guid(new.endpoint.0)),
-        webhook_exceptions::message_id.eq(Guid(new.message)),
-        webhook_exceptions::version.eq(new.version),
-        webhook_exceptions::place.eq(new.place),
-        webhook_exceptions::from_status.eq(new.from),
-        webhook_exceptions::to_status.eq(new.to),
-        webhook_exceptions::at.eq(Instant(new.at)),
+        (
+            webhook_exceptions::message_id.eq(Guid(what.position.subject)),
+            webhook_exceptions::version.eq(what.position.version),
+            webhook_exceptions::place.eq(what.position.place),
+            webhook_exceptions::from_status.eq(what.from),
+            webhook_exceptions::to_status.eq(what.to),
+            webhook_exceptions::at.eq(Instant(what.at)),
+        ),
         webhook_exceptions::first_at.eq(Instant(new.first_at)),
         changing,
     );
@@ -137,17 +131,17 @@ pub(super) async fn put(tx: &mut Tx, cursor: Uuid, new: &NewException) -> Result
 }
 
 /// Takes an exception away, because its event was taken.
-pub(super) async fn remove(tx: &mut Tx, cursor: Uuid, message: Uuid, version: i32) -> Result<(), Failure> {
+pub(super) async fn remove(tx: &mut Tx, cursor: Uuid, at: Position) -> Result<(), Failure> {
     let which = webhook_exceptions::cursor_id
         .eq(Guid(cursor))
-        .and(webhook_exceptions::message_id.eq(Guid(message)))
-        .and(webhook_exceptions::version.eq(version));
+        .and(webhook_exceptions::message_id.eq(Guid(at.subject)))
+        .and(webhook_exceptions::version.eq(at.version));
     on!(tx, |c| diesel::delete(webhook_exceptions::table.filter(which)).execute(c).await?);
     Ok(())
 }
 
 impl Store {
-    /// The events of a cursor that wait for tries of their own, or behind such, in the order of their messages and versions.
+    /// The events of a cursor that wait for tries of their own, or behind such.
     pub async fn waiting_exceptions(&self, cursor: Uuid, limit: i64) -> Result<Vec<Exception>, Error> {
         let waiting = webhook_exceptions::cursor_id
             .eq(Guid(cursor))

@@ -2,13 +2,14 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use uuid::Uuid;
 
 use crate::domain::webhook::EndpointState;
+use crate::domain::webhook::event::EventType;
 use crate::domain::webhook::health::Health;
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
 use crate::store::journal::Position;
+use crate::store::owner_events;
 use crate::store::schema::webhook_cursors;
 use crate::store::transaction::{Tx, on};
 use crate::store::webhooks::cursors::{Held, POSITION};
@@ -29,7 +30,7 @@ pub struct Progress {
     /// Events that are to have tries of their own, or whose tries came to nothing again.
     pub exceptions: Vec<NewException>,
     /// Those of them that were taken.
-    pub taken: Vec<(Uuid, i32)>,
+    pub taken: Vec<Position>,
     /// The state that the endpoint is to have from now on.
     pub disable: Option<EndpointState>,
     /// Whether the cursor has come to its end.
@@ -49,7 +50,7 @@ fn stored(ahead: &[Position]) -> Vec<u8> {
     let bytes = |at: &Position| {
         let mut bytes = Vec::with_capacity(POSITION);
         bytes.extend_from_slice(&at.place.to_be_bytes());
-        bytes.extend_from_slice(at.message.as_bytes());
+        bytes.extend_from_slice(at.subject.as_bytes());
         bytes.extend_from_slice(&at.version.to_be_bytes());
         bytes
     };
@@ -69,7 +70,7 @@ impl Progress {
         let set = diesel::update(webhook_cursors::table.filter(mine)).set((
             (
                 webhook_cursors::place.eq(progress.at.place),
-                webhook_cursors::message_id.eq(Guid(progress.at.message)),
+                webhook_cursors::message_id.eq(Guid(progress.at.subject)),
                 webhook_cursors::version.eq(progress.at.version),
                 webhook_cursors::ahead.eq(stored(&progress.ahead)),
             ),
@@ -89,13 +90,15 @@ impl Progress {
         for exception in &progress.exceptions {
             exceptions::put(tx, held.cursor, exception).await?;
         }
-        for (message, version) in &progress.taken {
-            exceptions::remove(tx, held.cursor, *message, *version).await?;
+        for taken in &progress.taken {
+            exceptions::remove(tx, held.cursor, *taken).await?;
         }
         if let Some(state) = progress.disable {
             let query = webhook_cursors::table.find(Guid(held.cursor)).select(webhook_cursors::endpoint_id);
             let endpoint: Guid = on!(tx, |c| query.get_result(c).await?);
             state::set(tx, endpoint, state).await?;
+            let about = endpoint.0.as_hyphenated().to_string();
+            owner_events::note_to_operators(tx, EventType::OpsEndpointDisabled, &about).await?;
         } else if progress.over {
             on!(tx, |c| diesel::delete(webhook_cursors::table.find(Guid(held.cursor))).execute(c).await?);
         }

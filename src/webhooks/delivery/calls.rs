@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::store::{Endpoint, Position};
+use crate::store::{Endpoint, Happening};
 use crate::webhooks::delivery::{Delivery, Done, What, after};
-use crate::webhooks::window::{Choice, Event, Packing};
+use crate::webhooks::window::{Choice, Packing};
 
 /// How many events that nobody takes are left out in turn while an endpoint is down, so that one of them does not stand for all.
 const SKIPPED: u32 = 5;
@@ -63,16 +63,16 @@ impl Delivery {
             skip: if down { usize::try_from(self.health.probes % SKIPPED).unwrap_or(0) } else { 0 },
         };
         let waiting = &self.waiting;
-        self.window.take(now, packing, |message| waiting.has(message))
+        self.window.take(now, packing, |subject| waiting.has(subject))
     }
 
-    /// Begins these calls. The facts of all their messages are read at once.
+    /// Begins these calls. The facts of all their events are read at once.
     fn begin(&mut self, calls: Vec<What>, endpoint: &Arc<Endpoint>, until: Instant) {
         if calls.is_empty() {
             return;
         }
-        let events: Vec<Vec<Event>> = calls.iter().map(What::events).collect();
-        let facts = self.inner.clone().facts(events.iter().flatten());
+        let events: Vec<Vec<Happening>> = calls.iter().map(What::events).collect();
+        let facts = self.inner.clone().facts(events.iter().flatten().copied().collect());
         for (what, events) in calls.into_iter().zip(events) {
             let (inner, endpoint, facts) = (self.inner.clone(), endpoint.clone(), facts.clone());
             self.calls.spawn(async move { Done { what, ended: inner.call(endpoint, events, facts, until).await } });
@@ -81,15 +81,10 @@ impl Delivery {
 }
 
 impl What {
-    fn events(&self) -> Vec<Event> {
+    fn events(&self) -> Vec<Happening> {
         match self {
             Self::Window(taken) => taken.iter().map(|taken| taken.event).collect(),
-            Self::Alone(event) => vec![Event {
-                position: Position { place: event.place, message: event.message, version: event.version },
-                from: event.from,
-                to: event.to,
-                at: event.at,
-            }],
+            Self::Alone(event) => vec![event.what],
         }
     }
 }

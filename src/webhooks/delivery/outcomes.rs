@@ -5,10 +5,10 @@ use tokio::time::Instant;
 
 use crate::domain::webhook::health::{Called, Outcome};
 use crate::domain::webhook::{EndpointId, EndpointState, MAX_AGE, schedule};
-use crate::store::{ExceptionState, NewException};
+use crate::store::{ExceptionState, Happening, NewException};
 use crate::webhooks::call::Ended;
 use crate::webhooks::delivery::{Delivery, Done, FAILED, What, after};
-use crate::webhooks::window::{Event, Taken};
+use crate::webhooks::window::Taken;
 
 /// How often an event is tried in a row before it has tries of its own, so that the others go on.
 const TRIES: u32 = 2;
@@ -26,7 +26,7 @@ impl Delivery {
                             self.window.uncalled(one.number, now + FAILED);
                         }
                     }
-                    What::Alone(event) => self.waiting.back(event.message),
+                    What::Alone(event) => self.waiting.back(event.what.position.subject),
                 }
                 return;
             }
@@ -84,7 +84,7 @@ impl Delivery {
 
     /// Gives an event of the window tries of its own.
     fn set_aside(&mut self, one: &Taken, called: &Called, time: Timestamp, random: f64) {
-        let event = waiting(self.endpoint().id, &one.event, one.tries, time);
+        let event = waiting(self.endpoint().id, one.event, one.tries, time);
         self.window.finish(one.number);
         self.tried_alone(event, called, time, random);
         self.line_up();
@@ -92,12 +92,12 @@ impl Delivery {
 
     fn ended_alone(&mut self, event: NewException, called: &Called, time: Timestamp, random: f64) {
         if called.outcome == Outcome::Taken {
-            self.waiting.finish(event.message, event.version);
-            self.pending.taken.push((event.message, event.version));
+            self.waiting.finish(event.what.position);
+            self.pending.taken.push(event.what.position);
         } else if called.outcome != Outcome::Refused
             && (self.health.is_down() || called.retry_after.is_some() || called.outcome == Outcome::Throttled)
         {
-            self.waiting.back(event.message);
+            self.waiting.back(event.what.position.subject);
         } else {
             self.tried_alone(event, called, time, random);
         }
@@ -110,22 +110,22 @@ impl Delivery {
         event.last = Some((called.outcome, called.status));
         event.next_try_at = schedule::of_event(event.tries, event.first_at, time, max_age, random);
         if event.next_try_at.is_some() {
-            self.waiting.back(event.message);
+            self.waiting.back(event.what.position.subject);
             self.waiting.put(event);
         } else {
             event.state = ExceptionState::GivenUp;
-            self.waiting.finish(event.message, event.version);
+            self.waiting.finish(event.what.position);
             self.inner.parts.metrics.webhook_given_up();
         }
         self.pending.exceptions.push(event);
     }
 
-    /// Puts what waits of messages that have an event with tries of its own behind that.
+    /// Puts what waits of subjects that have an event with tries of its own behind that.
     pub(super) fn line_up(&mut self) {
         let (endpoint, time) = (self.endpoint().id, self.inner.parts.clock.now());
         let held = &self.waiting;
-        for event in self.window.take_held(|message| held.has(message)) {
-            let behind = waiting(endpoint, &event, 0, time);
+        for event in self.window.take_held(|subject| held.has(subject)) {
+            let behind = waiting(endpoint, event, 0, time);
             self.waiting.put(behind);
             self.pending.exceptions.push(behind);
             self.pending.urgent = true;
@@ -134,15 +134,10 @@ impl Delivery {
 }
 
 /// An event that is to have tries of its own after so many, or to wait behind another one.
-fn waiting(endpoint: EndpointId, event: &Event, tries: u32, time: Timestamp) -> NewException {
+fn waiting(endpoint: EndpointId, event: Happening, tries: u32, time: Timestamp) -> NewException {
     NewException {
         endpoint,
-        place: event.position.place,
-        message: event.position.message,
-        version: event.position.version,
-        from: event.from,
-        to: event.to,
-        at: event.at,
+        what: event,
         state: ExceptionState::Waiting,
         tries,
         first_at: time,

@@ -2,10 +2,9 @@
 
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::domain::webhook::EndpointState;
-use crate::store::{self, NewException, Progress, Settled};
+use crate::store::{self, NewException, Position, Progress, Settled};
 use crate::webhooks::call;
 use crate::webhooks::delivery::{Delivery, FAILED, IDLE};
 
@@ -15,7 +14,7 @@ pub(super) struct Pending {
     /// Events with tries of their own.
     pub exceptions: Vec<NewException>,
     /// Those of them that were taken.
-    pub taken: Vec<(Uuid, i32)>,
+    pub taken: Vec<Position>,
     /// The state that the endpoint is to have.
     pub disable: Option<EndpointState>,
     /// How many calls ended of which nothing is written down yet.

@@ -1,4 +1,4 @@
-//! `ListInbound` and `GetInbound`: what recipients wrote, what it did, and who may read it.
+//! `ListInbound`, `GetInbound` and `WatchInbound`: what recipients wrote, what it did, and who may read it.
 
 use messaging::proto::*;
 use serde_json::json;
@@ -33,7 +33,83 @@ fn violated(status: &tonic::Status) -> Vec<String> {
     violations.into_iter().map(|violation| violation.field).collect()
 }
 
+/// Reads a stream until it told so many messages. Returns them, and the token after the last.
+async fn watched(inbox: &mut Inbox, request: WatchInboundRequest, n: usize) -> (Vec<WatchInboundResponse>, String) {
+    let mut stream = inbox.watch_inbound(request).await.unwrap().into_inner();
+    let (mut told, mut token) = (Vec::new(), String::new());
+    while told.len() < n {
+        let next = tokio::time::timeout(std::time::Duration::from_mins(1), stream.message()).await.expect("it comes");
+        let next = next.unwrap().unwrap();
+        token.clone_from(&next.resume_token);
+        told.extend(Some(next).filter(|next| next.message.is_some()));
+    }
+    (told, token)
+}
+
+fn told_texts(told: &[WatchInboundResponse]) -> Vec<&str> {
+    told.iter().map(|told| told.message.as_ref().unwrap().text.as_str()).collect()
+}
+
 on_both_databases! { TestApp::start =>
+    async fn a_watch_tells_each_message_once_and_goes_on_where_it_was_cut(app) {
+        let mut inbox = app.inbox(app.alice, ORDINARY);
+        let mut stream = inbox.watch_inbound(WatchInboundRequest::default()).await.unwrap().into_inner();
+        let beat = stream.message().await.unwrap().unwrap();
+        assert_eq!((beat.message, beat.event_id.as_str()), (None, ""), "a heartbeat comes first");
+        drop(stream);
+        wrote(&app, NUMBER, "Alice", "one").await;
+        app.alice().send_single(to("+306900000009")).await.unwrap();
+        wrote(&app, "+306900000002", "Alice", "STOP").await;
+        let request = WatchInboundRequest { resume_token: beat.resume_token.clone(), ..Default::default() };
+        let (told, token) = watched(&mut inbox, request.clone(), 1).await;
+        assert_eq!(told_texts(&told), ["one"]);
+        let listed = list(&mut inbox, ListInboundRequest::default()).await;
+        assert_eq!(told[0].message.as_ref().unwrap(), &listed[1], "as it is listed");
+        assert_eq!(told[0].event_id, format!("evt_{}_1", listed[1].id.replace('-', "")));
+        wrote(&app, NUMBER, "Alice", "three").await;
+        let (told, token) = watched(&mut inbox, WatchInboundRequest { resume_token: token, ..Default::default() }, 2).await;
+        assert_eq!(told_texts(&told), ["STOP", "three"]);
+        assert_eq!(told[0].message.as_ref().unwrap().effect(), InboundEffect::OptedOut);
+        let only = WatchInboundRequest { number: NUMBER.to_owned(), verdict: InboundVerdict::Other.into(), ..request };
+        assert_eq!(told_texts(&watched(&mut inbox, only, 2).await.0), ["one", "three"]);
+        // The tokens are those of the other streams of this owner.
+        let messages = WatchMessagesRequest { resume_token: token, ..Default::default() };
+        let mut messages = app.alice().watch_messages(messages).await.unwrap().into_inner();
+        assert_eq!(messages.message().await.unwrap().unwrap().event, None);
+        app.run_due().await;
+    }
+
+    async fn a_watch_of_messages_tells_of_nothing_else(app) {
+        let mut stream = app.alice().watch_messages(WatchMessagesRequest::default()).await.unwrap().into_inner();
+        stream.message().await.unwrap().unwrap();
+        wrote(&app, NUMBER, "Alice", "STOP").await;
+        let id = app.alice().send_single(to("+306900000009")).await.unwrap().into_inner().message.unwrap().id;
+        loop {
+            if let Some(event) = stream.message().await.unwrap().unwrap().event {
+                assert_eq!(event.id, id);
+                break;
+            }
+        }
+    }
+
+    async fn a_watch_is_for_who_may_read_the_owners_messages(app) {
+        let (mut bob, mut sender) = (app.inbox(app.bob, ORDINARY), app.inbox(app.alice, "messages:send campaigns"));
+        let mut alice = app.inbox(app.alice, ORDINARY);
+        let mut stream = alice.watch_inbound(WatchInboundRequest::default()).await.unwrap().into_inner();
+        let token = stream.message().await.unwrap().unwrap().resume_token;
+        let of_alice = WatchInboundRequest { owner_id: Some(app.alice.0), ..Default::default() };
+        assert_eq!(bob.watch_inbound(of_alice.clone()).await.unwrap_err().code(), Code::PermissionDenied);
+        assert_eq!(sender.watch_inbound(WatchInboundRequest::default()).await.unwrap_err().code(), Code::PermissionDenied);
+        let hers = WatchInboundRequest { resume_token: token.clone(), ..Default::default() };
+        assert_eq!(violated(&bob.watch_inbound(hers).await.unwrap_err()), ["resume_token"]);
+        let bad = WatchInboundRequest { number: "12".to_owned(), verdict: 9, ..Default::default() };
+        assert_eq!(violated(&bob.watch_inbound(bad).await.unwrap_err()), ["number", "verdict"]);
+        wrote(&app, NUMBER, "Alice", "to alice").await;
+        let mut acting = app.inbox(app.bob, "messages:read act-as");
+        let on = WatchInboundRequest { resume_token: token, ..of_alice };
+        assert_eq!(told_texts(&watched(&mut acting, on, 1).await.0), ["to alice"]);
+    }
+
     async fn every_entry_says_what_was_asked_and_what_it_did(app) {
         use InboundEffect::{AlreadyOptedOut, NothingToUndo, OptedIn, OptedOut, Unspecified};
         use InboundVerdict::{Other, PerhapsStop, Start, Stop};

@@ -210,7 +210,7 @@ on_both_databases! { TestApp::start =>
         let mut seen = Vec::new();
         while seen.len() < 3 {
             let watched = futures::StreamExt::next(&mut again).await.unwrap().unwrap();
-            seen.push(watched.change.map(|change| change.message.to_string()));
+            seen.push(watched.event.map(|change| change.message.to_string()));
         }
         assert_eq!(seen, [None, Some(id.clone()), Some(id)]);
     }

@@ -79,7 +79,8 @@ fn asked(operation: &str) -> Option<Vec<(&'static str, &'static str)>> {
             ("", r#"{"destination":"+306900000001","text":"x","userId":"{U}"}"#),
         ],
         "ListMessages" | "WatchMessages" => vec![("?campaign_id={C}", ""), ("?owner_id={U}", "")],
-        "ListCampaigns" | "ListOptOuts" | "RemoveOptOut" | "ListAuditEvents" | "ListInbound" | "ListEndpoints" => {
+        "ListCampaigns" | "ListOptOuts" | "RemoveOptOut" | "ListAuditEvents" | "ListInbound" | "WatchInbound"
+        | "ListEndpoints" => {
             vec![("?owner_id={U}", "")]
         }
         "CreateEndpoint" => vec![
@@ -97,6 +98,7 @@ fn asked(operation: &str) -> Option<Vec<(&'static str, &'static str)>> {
             ("", r#"{"watchCampaign":{"campaignId":"{C}"}}"#),
             ("", r#"{"watchMessages":{"campaignId":"{C}"}}"#),
             ("", r#"{"watchMessages":{"ownerId":"{U}"}}"#),
+            ("", r#"{"watchInbound":{"ownerId":"{U}"}}"#),
             ("", r#"{"refreshStatusBulk":{"campaignId":"{C}"}}"#),
             ("", r#"{"refreshStatusBulk":{"campaignId":"{C}","ownerId":"{U}"}}"#),
         ],
@@ -133,7 +135,7 @@ fn request(rpc: &str) -> Option<Vec<&'static str>> {
         "GetInbound" => vec![r#"{"id":"{I}"}"#],
         "ListMessages" => vec![r#"{"campaignId":"{C}"}"#, r#"{"ownerId":"{U}"}"#],
         "WatchMessages" => vec![r#"{"campaignId":"{C}","resumeToken":"x"}"#, r#"{"ownerId":"{U}"}"#],
-        "ListOptOuts" | "ListCampaigns" | "ListAuditEvents" | "ListInbound" | "ListEndpoints" => {
+        "ListOptOuts" | "ListCampaigns" | "ListAuditEvents" | "ListInbound" | "WatchInbound" | "ListEndpoints" => {
             vec![r#"{"ownerId":"{U}"}"#]
         }
         "CreateEndpoint" => vec![

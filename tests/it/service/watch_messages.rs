@@ -10,7 +10,7 @@ use messaging::domain::ids::{MessageId, OwnerId};
 use messaging::domain::message::{Guarantee, Message};
 use messaging::domain::tags::Tags;
 use messaging::error::Error;
-use messaging::service::{MessageWatch, Service, Settings, WatchMessages, Watched, Watching};
+use messaging::service::{Service, Settings, Watch, WatchMessages, Watched, WatchedChange, Watching};
 use messaging::store::Store;
 
 use crate::support::database::on_both_databases;
@@ -33,18 +33,18 @@ fn service(store: &Store, rig: &Rig, watching: Watching) -> Service {
     settings::service(store, &rig.clock, settings::nobody(), settings)
 }
 
-async fn watch(service: &Service, owner: OwnerId, token: &str) -> MessageWatch {
+async fn watch(service: &Service, owner: OwnerId, token: &str) -> Watch<WatchedChange> {
     let caller = Caller::new(owner, "messages:read");
     let request = WatchMessages { resume_token: token.to_owned(), ..Default::default() };
     service.watch_messages(&caller, request).await.unwrap()
 }
 
 /// Reads `n` changes; each must be new. Keeps the last token.
-async fn take(stream: &mut MessageWatch, n: usize, token: &mut String, seen: &mut HashSet<MessageId>) {
+async fn take(stream: &mut Watch<WatchedChange>, n: usize, token: &mut String, seen: &mut HashSet<MessageId>) {
     let mut taken = 0;
     while taken < n {
         let next = tokio::time::timeout(Duration::from_secs(30), stream.next()).await;
-        let Watched { resume_token, change } = next.expect("a change comes").unwrap().unwrap();
+        let Watched { resume_token, event: change } = next.expect("a change comes").unwrap().unwrap();
         *token = resume_token;
         if let Some(change) = change {
             assert!(seen.insert(change.message), "{} came twice", change.message);
@@ -147,7 +147,7 @@ async fn a_reader_who_does_not_read_is_ended_and_goes_on_with_his_last_token(rig
         match stream.next().await.unwrap() {
             Ok(watched) => {
                 token = watched.resume_token;
-                seen.extend(watched.change.map(|change| change.message));
+                seen.extend(watched.event.map(|change| change.message));
             }
             Err(e) => break e,
         }
@@ -190,18 +190,18 @@ async fn heartbeats_carry_a_token_that_is_past_what_is_not_wanted(rig: Rig) {
     eventually(async || {
         let mut all = watch(&service, owner, &first).await;
         all.next().await.unwrap().unwrap();
-        all.next().await.unwrap().unwrap().change.is_some_and(|change| change.message == message.id)
+        all.next().await.unwrap().unwrap().event.is_some_and(|change| change.message == message.id)
     })
     .await;
     for _ in 0..200 {
         let watched = stream.next().await.unwrap().unwrap();
-        assert_eq!(watched.change, None);
+        assert_eq!(watched.event, None);
         past = watched.resume_token;
     }
     let mut rest = watch(&service, owner, &past).await;
     let later = rig.queued(owner).await;
     let change = loop {
-        if let Some(change) = rest.next().await.unwrap().unwrap().change {
+        if let Some(change) = rest.next().await.unwrap().unwrap().event {
             break change;
         }
     };
@@ -220,7 +220,7 @@ async fn what_was_told_after_the_point_to_which_the_database_was_set_back_is_not
     take(&mut stream, 1, &mut kept, &mut seen).await;
     // A heartbeat is no entry, and can be told from what came after it all the same.
     let idle = stream.next().await.unwrap().unwrap();
-    assert_eq!(idle.change, None);
+    assert_eq!(idle.event, None);
     rig.clock.advance(jiff::SignedDuration::from_secs(1));
     let gone = rig.queued(owner).await;
     take(&mut stream, 1, &mut lost, &mut seen).await;

@@ -3,19 +3,22 @@
 use std::collections::HashSet;
 
 use messaging::domain::ids::OwnerId;
+use messaging::domain::phone::Msisdn;
 use messaging::domain::status::Event;
-use messaging::store::{Config, JournalEntry, Position, Store, Url};
+use messaging::domain::webhook::event::EventType;
+use messaging::store::{Config, JournalEntry, OptOutSource, Position, Store, Url};
 use uuid::Uuid;
 
 use crate::support::database::on_both_databases;
 use crate::support::outcomes::accepted;
 use crate::support::postgres::connect;
-use crate::support::store::{Rig, nobody_else_is_connected};
+use crate::support::store::{Rig, eventually, nobody_else_is_connected};
 
 on_both_databases![Rig::on =>
     pages_hold_every_change_once_while_others_write,
     a_messages_changes_keep_their_order,
     a_change_that_is_no_change_of_state_is_left_out,
+    what_else_happens_stands_among_the_changes_in_one_order,
 ];
 
 /// All of the owner's changes after `at` that are settled now, in pages of `size`.
@@ -25,7 +28,7 @@ async fn read(store: &Store, owner: OwnerId, at: &mut Position, size: i64) -> Ve
     loop {
         let page = store.journal(&[owner], *at, settled, size).await.unwrap();
         let Some(last) = page.last() else { return all };
-        *at = last.position;
+        *at = last.what.position;
         all.extend(page);
     }
 }
@@ -62,10 +65,10 @@ async fn pages_hold_every_change_once_while_others_write(rig: Rig) {
     let reading = read_until(&rig.store, owner, &mut at, 200);
     let ((), seen) = tokio::join!(writing, reading);
     assert_eq!(seen.len(), 200);
-    let messages: HashSet<Uuid> = seen.iter().map(|entry| entry.message.0).collect();
+    let messages: HashSet<Uuid> = seen.iter().map(|entry| entry.what.position.subject).collect();
     assert_eq!(messages.len(), 200, "each once");
-    assert!(seen.is_sorted_by_key(|entry| entry.position));
-    assert!(seen.iter().all(|entry| entry.owner == owner && (entry.from, entry.to) == (0, 2)));
+    assert!(seen.is_sorted_by_key(|entry| entry.what.position));
+    assert!(seen.iter().all(|entry| entry.owner == owner && (entry.what.from, entry.what.to) == (0, 2)));
     assert!(read(&rig.store, owner, &mut at, 7).await.is_empty());
     let mut both = Position::before(0);
     let settled = rig.store.journal_horizon().await.unwrap().settled;
@@ -73,7 +76,7 @@ async fn pages_hold_every_change_once_while_others_write(rig: Rig) {
     loop {
         let page = rig.store.journal(&[owner, stranger], both, settled, 50).await.unwrap();
         let Some(last) = page.last() else { break };
-        both = last.position;
+        both = last.what.position;
         n += page.len();
     }
     assert_eq!(n, 215, "several owners are read together");
@@ -85,9 +88,9 @@ async fn a_messages_changes_keep_their_order(rig: Rig) {
     let message = rig.sent(owner, Some(campaign), "p-1").await;
     let mut at = Position::before(0);
     let seen = read_until(&rig.store, owner, &mut at, 3).await;
-    let steps: Vec<_> = seen.iter().map(|entry| (entry.from, entry.to)).collect();
+    let steps: Vec<_> = seen.iter().map(|entry| (entry.what.from, entry.what.to)).collect();
     assert_eq!(steps, [(0, 2), (2, 3), (3, 4)]);
-    assert!(seen.iter().all(|entry| entry.message == message.id && entry.campaign == Some(campaign)));
+    assert!(seen.iter().all(|entry| entry.message() == Some(message.id) && entry.campaign == Some(campaign)));
 }
 
 async fn a_change_that_is_no_change_of_state_is_left_out(rig: Rig) {
@@ -123,9 +126,9 @@ async fn what_commits_late_is_not_skipped_by_those_who_have_read_what_came_after
     assert!(before.is_empty(), "nothing passes what is open: {before:?}");
     client.batch_execute("COMMIT").await.unwrap();
     let seen = read_until(&rig.store, owner, &mut at, 4).await;
-    assert_eq!(seen[0].message.0, late);
-    let rest: HashSet<_> = seen[1..].iter().map(|entry| entry.message).collect();
-    assert_eq!(rest, after.iter().map(|message| message.id).collect());
+    assert_eq!(seen[0].what.position.subject, late);
+    let rest: HashSet<_> = seen[1..].iter().map(|entry| entry.message()).collect();
+    assert_eq!(rest, after.iter().map(|message| Some(message.id)).collect());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -143,7 +146,7 @@ async fn a_transaction_that_is_older_and_waited_for_a_message_comes_after_what_i
     older.batch_execute(&format!("{}; COMMIT", event(message.id.0, 100, owner, 4, 5))).await.unwrap();
     let mut at = Position::before(0);
     let seen = read_until(&rig.store, owner, &mut at, 4).await;
-    let steps: Vec<_> = seen.iter().map(|entry| (entry.from, entry.to)).collect();
+    let steps: Vec<_> = seen.iter().map(|entry| (entry.what.from, entry.what.to)).collect();
     assert_eq!(steps, [(0, 2), (2, 3), (3, 4), (4, 5)]);
 }
 
@@ -186,4 +189,49 @@ async fn a_page_reads_its_own_entries_and_few_others() {
         assert_eq!(after.1 - before.1, 0, "the table is not read whole");
         assert!((after.0 - before.0) / 24 <= 500, "{} entries a page", (after.0 - before.0) / 24);
     }
+}
+
+async fn what_else_happens_stands_among_the_changes_in_one_order(rig: Rig) {
+    let owners = [rig.owner().await, rig.owner().await];
+    let mut expected: Vec<(OwnerId, i16)> = Vec::new();
+    for n in 0..30_usize {
+        let owner = owners[usize::from(n % 3 == 0)];
+        if n % 4 == 1 {
+            rig.queued(owner).await;
+            expected.push((owner, EventType::MessageQueued as i16));
+        } else {
+            let number = Msisdn::parse(&format!("+3069000000{:02}", n / 8)).unwrap();
+            let of = if rig.store.add_opt_out(owner, &number, OptOutSource::Owner).await.unwrap() {
+                EventType::OptOutAdded
+            } else {
+                assert!(rig.store.remove_opt_out(owner, &number).await.unwrap());
+                EventType::OptOutRemoved
+            };
+            expected.push((owner, of as i16));
+        }
+    }
+    let settled = async || rig.store.journal_horizon().await.unwrap().settled;
+    let begin = Position::before(0);
+    let here = async || rig.store.journal(&owners, begin, settled().await, 1000).await.unwrap().len();
+    eventually(async || here().await == expected.len()).await;
+    for of in [&owners[..], &owners[..1], &owners[1..]] {
+        let expected: Vec<_> = expected.iter().copied().filter(|(owner, _)| of.contains(owner)).collect();
+        for size in [1, 2, 3, 7, 1000] {
+            let (mut at, mut seen) = (begin, Vec::new());
+            loop {
+                let page = rig.store.journal(of, at, settled().await, size).await.unwrap();
+                assert!(page.len() <= usize::try_from(size).unwrap());
+                let Some(last) = page.last() else { break };
+                assert!(rig.store.is_in_journal(last.owner, last.what.position).await.unwrap());
+                at = last.what.position;
+                seen.extend(page);
+            }
+            assert_eq!(seen.iter().map(|entry| (entry.owner, entry.what.to)).collect::<Vec<_>>(), expected, "{size}");
+            assert!(seen.is_sorted_by_key(|entry| entry.what.position));
+        }
+    }
+    let changes = |(_, of): &&(OwnerId, i16)| *of == EventType::MessageQueued as i16;
+    let all = rig.store.journal(&owners, begin, settled().await, 1000).await.unwrap();
+    let messages = all.iter().filter(|entry| entry.message().is_some()).count();
+    assert_eq!(messages, expected.iter().filter(changes).count());
 }

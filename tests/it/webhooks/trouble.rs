@@ -72,8 +72,8 @@ on_both_databases! { Rig::on =>
         }).await;
         let page = service.list_deliveries(&caller(owner), &list).await.unwrap();
         let mut events: Vec<_> = page.deliveries.iter().map(|one| one.event).collect();
-        events.sort_by_key(|event| event.version);
-        assert!(events.iter().all(|event| event.message.to_string() == guilty));
+        events.sort_by_key(|event| event.what.position.version);
+        assert!(events.iter().all(|event| event.what.position.subject.to_string() == guilty));
         assert_eq!((events[0].tries, events[0].last), (1, Some((Outcome::Refused, Some(422)))));
         assert_eq!((events[1].tries, events[1].next_try_at), (0, None), "the later one waits behind it");
         fake.answers(|_| answer(200));

@@ -4,15 +4,15 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use messaging::store::Position;
-use messaging::webhooks::window::{Choice, Event, Packing, Taken, Window};
+use messaging::store::{Happening, Position};
+use messaging::webhooks::window::{Choice, Packing, Taken, Window};
 use proptest::prelude::*;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-fn event(place: i64, message: u8) -> Event {
-    let position = Position { place, message: Uuid::from_u128(u128::from(message)), version: 1 };
-    Event { position, from: 0, to: 2, at: Timestamp::UNIX_EPOCH }
+fn event(place: i64, message: u8) -> Happening {
+    let position = Position { place, subject: Uuid::from_u128(u128::from(message)), version: 1 };
+    Happening { position, from: 0, to: 2, at: Timestamp::UNIX_EPOCH }
 }
 
 fn packing(most: usize) -> Packing {
@@ -45,7 +45,7 @@ proptest! {
     fn whatever_ends_when_nothing_is_passed_over_and_nothing_overtakes(acts in acts()) {
         let now = Instant::now();
         let mut window = Window::new(Position::before(0), []);
-        let (mut journal, mut wanted): (Vec<Event>, Vec<bool>) = (Vec::new(), Vec::new());
+        let (mut journal, mut wanted): (Vec<Happening>, Vec<bool>) = (Vec::new(), Vec::new());
         let mut finished: BTreeSet<Position> = BTreeSet::new();
         let mut out: Vec<Taken> = Vec::new();
         let mut place = 0;
@@ -64,7 +64,7 @@ proptest! {
                         for one in taken {
                             // What came before of the same message is finished, or in the same call before it.
                             let earlier = journal.iter().zip(&wanted).filter(|(event, wanted)| {
-                                **wanted && event.message() == one.event.message() && event.position < one.event.position
+                                **wanted && event.position.subject == one.event.position.subject && event.position < one.event.position
                             });
                             for (event, _) in earlier {
                                 let in_call = out.iter().any(|other| other.event.position == event.position);

@@ -42,6 +42,7 @@ pub(super) struct Script {
     pub(super) message: VecDeque<GetMessageResponse>,
     pub(super) pages: VecDeque<ListMessagesResponse>,
     pub(super) inbox: VecDeque<ListInboundResponse>,
+    pub(super) written: VecDeque<Vec<Result<WatchInboundResponse, Status>>>,
     pub(super) refresh: VecDeque<RefreshStatusResponse>,
     pub(super) bulk: VecDeque<Vec<Step>>,
     pub(super) explain: VecDeque<ExplainMessageResponse>,
@@ -66,6 +67,7 @@ pub(super) struct Heard {
     pub(super) many: Vec<Vec<SendManyRequest>>,
     pub(super) lists: Vec<ListMessagesRequest>,
     pub(super) inboxes: Vec<ListInboundRequest>,
+    pub(super) follows: Vec<WatchInboundRequest>,
     pub(super) bulks: Vec<RefreshStatusBulkRequest>,
     pub(super) watches: Vec<WatchMessagesRequest>,
     pub(super) campaigns: Vec<CreateCampaignRequest>,
@@ -157,6 +159,14 @@ impl InboundService for Service {
 
     async fn get_inbound(&self, _: Request<GetInboundRequest>) -> Answer<GetInboundResponse> {
         Err(Status::unimplemented(""))
+    }
+
+    type WatchInboundStream = Events<WatchInboundResponse>;
+
+    async fn watch_inbound(&self, request: Request<WatchInboundRequest>) -> Answer<Self::WatchInboundStream> {
+        let events = self.next(&request, |script| script.written.pop_front())?;
+        self.heard.lock().unwrap().follows.push(request.into_inner());
+        Ok(Response::new(Box::pin(futures::stream::iter(events))))
     }
 }
 

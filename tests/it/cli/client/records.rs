@@ -3,7 +3,7 @@
 use messaging::cli::client::Exit;
 use messaging::proto::{
     DeliveryGuarantee, GetMessageResponse, InboundEffect, InboundMessage, InboundVerdict, ListInboundResponse,
-    ListMessagesResponse, Message, MessageStatus, SendSingleResponse, Superseded,
+    ListMessagesResponse, Message, MessageStatus, SendSingleResponse, Superseded, WatchInboundResponse,
 };
 use serde_json::json;
 
@@ -218,5 +218,30 @@ fn a_time_that_is_over_is_refused_before_anything_is_asked() {
     for args in [&send[..], &create] {
         let refused = super::terminal::parse(args).err().unwrap();
         assert!(refused.to_string().contains("is over: leave it out to send at once"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn an_inbox_that_is_followed_goes_on_with_its_last_token_after_a_cut() {
+    let told = |token: &str, text: &str| {
+        let message = InboundMessage { id: format!("i-{token}"), text: text.into(), ..InboundMessage::default() };
+        let message = Some(message).filter(|_| !text.is_empty());
+        Ok(WatchInboundResponse { resume_token: token.into(), message, event_id: String::new() })
+    };
+    let cut = Err(tonic::Status::unavailable("cut"));
+    let streams = [
+        vec![told("t-0", ""), told("t-1", "Hello"), cut],
+        vec![told("t-2", "Stop"), Err(tonic::Status::permission_denied("enough"))],
+    ];
+    let fake = Fake::start(Script { written: streams.into(), ..Default::default() }).await;
+    let args = ["inbox", "--follow", "--from", "+306900000001", "--verdict", "stop", "--resume-token", "t"];
+    let done = run(fake.addr, &args).await;
+    assert_eq!((done.exit, done.out.lines().count()), (Exit::Failed, 2), "{}", done.out);
+    assert!(done.out.contains("Hello") && done.out.contains("Stop"), "{}", done.out);
+    assert_eq!(done.err, "to go on: --resume-token t-2\nPERMISSION_DENIED: enough\n");
+    let heard = fake.heard().follows;
+    assert_eq!(heard.iter().map(|request| request.resume_token.as_str()).collect::<Vec<_>>(), ["t", "t-1"]);
+    for request in heard {
+        assert_eq!((request.number.as_str(), request.verdict()), ("+306900000001", InboundVerdict::Stop));
     }
 }

@@ -45,7 +45,7 @@ pub(in crate::service) fn write(seal: &Seal, told: &Told, now: Timestamp) -> Str
     payload.extend_from_slice(&told.timeline.to_be_bytes());
     for position in std::iter::once(told.at).chain(told.entry) {
         payload.extend_from_slice(&position.place.to_be_bytes());
-        payload.extend_from_slice(position.message.as_bytes());
+        payload.extend_from_slice(position.subject.as_bytes());
         payload.extend_from_slice(&position.version.to_be_bytes());
     }
     seal.seal(&payload)
@@ -81,10 +81,10 @@ fn read(payload: &[u8]) -> Option<(Timestamp, Told)> {
 
 fn position(bytes: &[u8; POSITION]) -> Option<Position> {
     let (place, rest) = bytes.split_first_chunk::<8>()?;
-    let (message, version) = rest.split_first_chunk::<16>()?;
+    let (subject, version) = rest.split_first_chunk::<16>()?;
     Some(Position {
         place: i64::from_be_bytes(*place),
-        message: Uuid::from_bytes(*message),
+        subject: Uuid::from_bytes(*subject),
         version: i32::from_be_bytes(version.try_into().ok()?),
     })
 }

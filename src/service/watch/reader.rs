@@ -1,4 +1,4 @@
-//! One stream of changes: tells what its follower comes to, and ends a reader who does not read.
+//! One stream: shows what its follower comes to, and ends a reader who does not read.
 
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
@@ -10,12 +10,12 @@ use tokio::time::Instant;
 use crate::auth::seals::Seal;
 use crate::error::Error;
 use crate::service::Service;
-use crate::service::watch_messages::token::{self, Told};
-use crate::service::watch_messages::{MessageWatch, Wanted, Watched, WatchedChange};
+use crate::service::watch::token::{self, Told};
+use crate::service::watch::{Shows, Watch, Watched};
 use crate::store::JournalEntry;
 use crate::tail::{Follower, Step};
 
-/// How many changes wait for a reader.
+/// How many events wait for a reader.
 const BUFFER: usize = 64;
 
 /// Why a stream ends.
@@ -33,23 +33,23 @@ impl From<Error> for End {
 }
 
 /// The task that fills a stream.
-pub(super) struct Reader {
+pub(super) struct Reader<W: Shows> {
     service: Service,
     follower: Follower,
-    wanted: Wanted,
+    wanted: W,
     seal: Seal,
     /// Everything up to here was told, or is not wanted, on the timeline on which the stream began: whatever it tells may be lost
     /// with it.
     told: Told,
     told_at: Instant,
-    buffer: mpsc::Sender<Watched>,
+    buffer: mpsc::Sender<Watched<W::Event>>,
     /// Counts it while it lives.
     _counted: Arc<()>,
 }
 
-impl Reader {
+impl<W: Shows> Reader<W> {
     /// Starts it after what was told.
-    pub(super) fn start(service: &Service, follower: Follower, wanted: Wanted, seal: Seal, told: Told) -> MessageWatch {
+    pub(super) fn start(service: &Service, follower: Follower, wanted: W, seal: Seal, told: Told) -> Watch<W::Event> {
         let (buffer, mut buffered) = mpsc::channel(BUFFER);
         let (service, counted) = (service.clone(), service.inner.watches.clone());
         let told_at = Instant::now();
@@ -90,22 +90,14 @@ impl Reader {
         }
     }
 
-    /// Tells one change, unless it is not wanted.
+    /// Shows one entry, unless it is not wanted.
     async fn pass(&mut self, entry: &JournalEntry) -> Result<(), End> {
-        if self.wanted.has(entry) {
-            let change = WatchedChange {
-                message: entry.message,
-                version: entry.position.version,
-                campaign: entry.campaign,
-                tags: entry.tags.clone(),
-                from: entry.from,
-                to: entry.to,
-                at: entry.at,
-            };
-            let told = Told { at: entry.position, entry: Some(entry.position), ..self.told };
-            self.emit(&told, Some(change)).await?;
+        let position = entry.what.position;
+        if let Some(event) = self.wanted.shown(&self.service, entry).await? {
+            let told = Told { at: position, entry: Some(position), ..self.told };
+            self.emit(&told, Some(event)).await?;
         }
-        (self.told.at, self.told.entry) = (entry.position, Some(entry.position));
+        (self.told.at, self.told.entry) = (position, Some(position));
         Ok(())
     }
 
@@ -114,9 +106,9 @@ impl Reader {
         self.emit(&told, None).await
     }
 
-    async fn emit(&mut self, told: &Told, change: Option<WatchedChange>) -> Result<(), End> {
+    async fn emit(&mut self, told: &Told, event: Option<W::Event>) -> Result<(), End> {
         let inner = &self.service.inner;
-        let watched = Watched { resume_token: token::write(&self.seal, told, inner.clock.now()), change };
+        let watched = Watched { resume_token: token::write(&self.seal, told, inner.clock.now()), event };
         let stopped = pin!(inner.lifecycle.stopping());
         let sent = tokio::select! {
             sent = self.buffer.send_timeout(watched, inner.settings.watching.patience) => sent,

@@ -1,0 +1,2 @@
+ALTER TABLE campaigns DROP COLUMN steps;
+DROP TABLE owner_events;
