@@ -7,7 +7,6 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use tokio::time::Instant;
 use url::Url;
-use uuid::Uuid;
 
 use crate::domain::ids;
 use crate::domain::webhook::health::{Called, Outcome};
