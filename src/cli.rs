@@ -11,6 +11,7 @@ mod erase;
 mod import;
 mod operate;
 mod opt_outs;
+mod probe;
 mod queue;
 mod reports;
 mod sandbox;
@@ -53,6 +54,7 @@ enum Command {
     Token(credentials::Token),
     /// Send what is queued, without a gRPC listener
     Worker,
+    Probe(probe::Probe),
     /// Route accounts: their limits, and what holds them
     #[command(subcommand)]
     Account(operate::Account),
@@ -134,6 +136,7 @@ pub async fn run(
         Command::User(command) => command.run(env, out).await,
         Command::Key(command) => command.run(env, out).await,
         Command::Token(command) => command.run(env, out).await,
+        Command::Probe(probe) => probe.run(&env, out).await,
         Command::Worker => worker::run(env, out).await,
         Command::Account(command) => command.run(env, out).await,
         Command::Dead(command) => command.run(env, out).await,

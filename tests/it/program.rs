@@ -8,4 +8,5 @@ mod listeners;
 mod operate;
 mod privacy;
 mod start;
+mod supervisor;
 mod watch;
