@@ -46,6 +46,8 @@ impl Supervisor {
                 () = rest => {
                     if lives() {
                         self.send("WATCHDOG=1");
+                    } else {
+                        tracing::error!("work in the background stands still: the supervisor is not told that the process lives");
                     }
                 }
                 () = stop.cancelled(), if !stopping => {

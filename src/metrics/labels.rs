@@ -359,6 +359,7 @@ impl EncodeLabelValue for Answer {
 }
 
 labels! {
+    OfBuild { version: &'static str, revision: &'static str }
     OfCall { method: Rpc, code: Code }
     OfSend { lane: Lane, outcome: SendOutcome }
     OfStatus { to: Status }

@@ -1,17 +1,19 @@
 //! The names of everything that is counted, and their meanings: the list that operators read.
 
-use prometheus_client::metrics::info::Info;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 
 use crate::metrics::Inner;
+use crate::metrics::labels::OfBuild;
 
 impl Inner {
     pub(super) fn register(&mut self) {
         let r = &mut self.registry;
-        let build = [
-            ("version", env!("CARGO_PKG_VERSION")),
-            ("revision", option_env!("REVISION").unwrap_or("unknown")),
-        ];
-        r.register("build", "The program's version, and the revision it was built from", Info::new(build));
+        // A gauge, as everybody's is: of OpenMetrics' own type for it older readers know nothing.
+        let build = Family::<OfBuild, Gauge>::default();
+        let (version, revision) = (env!("CARGO_PKG_VERSION"), option_env!("REVISION").unwrap_or("unknown"));
+        build.get_or_create(&OfBuild { version, revision }).set(1);
+        r.register("build_info", "The program's version, and the revision it was built from", build);
         r.register("rpc_calls", "gRPC calls that ended, by method and code", self.calls.clone());
         r.register("rpc_seconds", "How long gRPC calls took, by method and code", self.call_seconds.clone());
         r.register("send_outcomes", "What handing a message over came to, by lane", self.outcomes.clone());

@@ -38,7 +38,6 @@ fn served(page: &str) -> Series {
             let endings: &[&str] = match kind {
                 "counter" => &["_total"],
                 "histogram" => &["_bucket", "_sum", "_count"],
-                "info" => &["_info"],
                 _ => &[""],
             };
             for ending in endings {
@@ -128,6 +127,23 @@ async fn every_metric_and_label_that_alerts_and_dashboard_name_is_served() {
         }
     }
     assert!(asked.len() > 40, "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_are_told_of_every_metric_that_is_served() {
+    let app = TestApp::start(Kind::Sqlite).await;
+    app.service.metrics().came_round(Loop::Send);
+    let page = app.service.render_metrics().await;
+    let operations = files::read("docs/operations.md");
+    let mut told = 0;
+    for line in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let (name, kind) = line.split_once(' ').unwrap();
+        let name = name.strip_prefix("messaging_").unwrap_or(name);
+        let name = if kind == "counter" { format!("{name}_total") } else { name.to_owned() };
+        assert!(operations.contains(&format!("`{name}`")), "docs/operations.md lacks {name}");
+        told += 1;
+    }
+    assert!(told > 40, "{page}");
 }
 
 #[test]
