@@ -97,7 +97,8 @@ async fn every_metric_and_label_that_alerts_and_dashboard_name_is_served() {
     const OF_THE_SCRAPE: [&str; 3] = ["job", "instance", "le"];
     let app = TestApp::start(Kind::Sqlite).await;
     // Series whose labels are not known before are there with the first of their kind.
-    let send = SendSingleRequest { destination: "+306900000003".to_owned(), text: "x".to_owned(), ..Default::default() };
+    let send =
+        SendSingleRequest { destination: "+306900000003".to_owned(), text: "x".to_owned(), ..Default::default() };
     app.alice().send_single(send).await.unwrap();
     let (status, _) = crate::http::answer(&app, "GET", "/api/v1/messages").await;
     assert_eq!(status, http::StatusCode::UNAUTHORIZED);
