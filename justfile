@@ -44,6 +44,14 @@ bench *arguments:
 instructions *arguments:
     scripts/instructions {{ arguments }}
 
+# Check what is in packaging/; with --install start what is in the package, too
+packaging *arguments:
+    scripts/packaging {{ arguments }}
+
+# Build the Debian package
+package *arguments:
+    scripts/package {{ arguments }}
+
 # Put the sources into their form
 fmt:
     cargo fmt

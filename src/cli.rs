@@ -12,6 +12,7 @@ mod import;
 mod manual;
 mod operate;
 mod opt_outs;
+mod probe;
 mod proto;
 mod queue;
 mod reports;
@@ -55,6 +56,7 @@ enum Command {
     Token(credentials::Token),
     /// Send what is queued, without a gRPC listener
     Worker,
+    Probe(probe::Probe),
     /// Route accounts: their limits, and what holds them
     #[command(subcommand)]
     Account(operate::Account),
@@ -159,6 +161,7 @@ pub async fn run(
         Command::User(command) => command.run(env, out).await,
         Command::Key(command) => command.run(env, out).await,
         Command::Token(command) => command.run(env, out).await,
+        Command::Probe(probe) => probe.run(&env, out).await,
         Command::Worker => worker::run(env, out).await,
         Command::Account(command) => command.run(env, out).await,
         Command::Dead(command) => command.run(env, out).await,

@@ -36,6 +36,7 @@ use axum::{Router, middleware};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::metrics::{Route, Verb};
 use crate::service::Service;
 use entry::HttpApi;
 
@@ -52,6 +53,8 @@ pub struct Front {
 
 /// All routes of the API. What it does not know it says so, in JSON.
 pub fn routes(service: &Service, front: Front) -> Router {
+    let served = routes::all().into_iter();
+    service.metrics().serves(served.map(|route| (Route::declared(route.path), Verb::from(&route.method))));
     let api = HttpApi { service: service.clone(), stop: front.stop };
     let in_time = || middleware::from_fn(guard::in_time);
     let admitted = middleware::from_fn_with_state(service.clone(), guard::admitted);

@@ -27,6 +27,7 @@ pub mod service;
 mod shutdown;
 pub mod spool;
 pub mod store;
+mod supervisor;
 mod tail;
 pub mod telemetry;
 pub mod webhooks;

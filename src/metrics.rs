@@ -2,7 +2,11 @@
 //! sets of `labels`.
 
 mod labels;
+mod names;
+mod process;
 mod reading;
+mod render;
+mod start;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,7 +15,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -29,10 +32,10 @@ use crate::domain::spend::Limit;
 use crate::domain::supersede::Fate;
 use crate::domain::webhook::health as webhook;
 use labels::{
-    Answer, Flight, OfCall, OfConnection, OfErased, OfFate, OfFlight, OfGate, OfInbound, OfLane, OfLimit, OfLoop,
-    OfMethod, OfPoll, OfPost, OfProviderCall, OfQuota, OfReport, OfRequest, OfRoute, OfSend, OfState, OfTimer,
-    OfWebhook, Use,
+    Answer, OfCall, OfConnection, OfErased, OfFate, OfFlight, OfGate, OfInbound, OfLane, OfLimit, OfLoop, OfPoll,
+    OfPost, OfProviderCall, OfQuota, OfReport, OfRequest, OfRoute, OfSend, OfState, OfStatus, OfWebhook,
 };
+use process::Process;
 
 /// The media type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -47,13 +50,14 @@ pub struct Metrics {
 
 struct Inner {
     registry: Registry,
+    process: Process,
     calls: Family<OfCall, Counter>,
-    call_seconds: Seconds<OfMethod>,
+    call_seconds: Seconds<OfCall>,
     outcomes: Family<OfSend, Counter>,
     retries: Counter,
     divided: Counter,
     late_settles: Counter,
-    timers: Family<OfTimer, Counter>,
+    timers: Family<OfStatus, Counter>,
     provider_seconds: Seconds<OfProviderCall>,
     limited: Counter,
     webhooks: Family<OfPost, Counter>,
@@ -79,8 +83,10 @@ struct Inner {
     webhook_lag: Histogram,
     webhook_given_up: Counter,
     webhook_cursors: Gauge,
-    batches: Gauge,
-    writes: Gauge,
+    accepted: Family<OfLane, Counter>,
+    status_changes: Family<OfStatus, Counter>,
+    batches: Counter,
+    writes: Counter,
     connections: Family<OfConnection, Gauge>,
     panics: Family<OfLoop, Counter>,
     loop_ages: Family<OfLoop, Gauge<f64, AtomicU64>>,
@@ -97,6 +103,7 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut inner = Inner {
             registry: Registry::with_prefix("messaging"),
+            process: Process::default(),
             calls: Family::default(),
             call_seconds: Family::new_with_constructor(seconds),
             outcomes: Family::default(),
@@ -129,92 +136,18 @@ impl Default for Metrics {
             webhook_lag: Histogram::new(exponential_buckets(0.01, 2.0, 20)),
             webhook_given_up: Counter::default(),
             webhook_cursors: Gauge::default(),
-            batches: Gauge::default(),
-            writes: Gauge::default(),
+            accepted: Family::default(),
+            status_changes: Family::default(),
+            batches: Counter::default(),
+            writes: Counter::default(),
             connections: Family::default(),
             panics: Family::default(),
             loop_ages: Family::default(),
             rounds: Mutex::default(),
         };
         inner.register();
+        inner.begin();
         Self { inner: Arc::new(inner) }
-    }
-}
-
-impl Inner {
-    fn register(&mut self) {
-        let r = &mut self.registry;
-        r.register("rpc_calls", "gRPC calls that ended, by method and code", self.calls.clone());
-        r.register("rpc_seconds", "How long gRPC calls took", self.call_seconds.clone());
-        r.register("send_outcomes", "What handing a message over came to, by lane", self.outcomes.clone());
-        r.register("send_retries", "Messages that were tried again", self.retries.clone());
-        r.register(
-            "bulk_divisions",
-            "Bulk calls that were divided because one message spoilt them",
-            self.divided.clone(),
-        );
-        r.register(
-            "late_settles",
-            "Answers that came after their holder had lost the message",
-            self.late_settles.clone(),
-        );
-        r.register("timer_moves", "What time did to messages, by the status after", self.timers.clone());
-        r.register("provider_seconds", "How long provider calls took, by call", self.provider_seconds.clone());
-        r.register("rate_limited_passes", "Passes over the queue that a rate limit cut short", self.limited.clone());
-        r.register("webhook_posts", "Posts to the webhooks, by hook and outcome", self.webhooks.clone());
-        r.register("http_requests", "HTTP requests, by route, method and status", self.requests.clone());
-        r.register(
-            "http_seconds",
-            "How long HTTP requests took until their answer began, by route",
-            self.request_seconds.clone(),
-        );
-        r.register("reports", "Delivery reports that were looked at, by outcome", self.reports.clone());
-        r.register("unknown_words", "Delivery reports with a word that nobody knows", self.unknown_words.clone());
-        r.register("inbound_messages", "Messages from recipients, by what they ask for", self.inbound.clone());
-        r.register("polls", "Questions about messages without a final report, by outcome", self.polls.clone());
-        r.register("over_limit", "Sends that a limit of spending refused, by the limit", self.over_limit.clone());
-        r.register("superseded", "Messages whose place a newer one took, by their fate", self.superseded.clone());
-        r.register("erased", "What was erased because of its age, by what it was", self.erased.clone());
-        r.register("in_flight", "Messages (single) and calls (bulk) in this process's hands", self.in_flight.clone());
-        r.register("admission_taken", "What callers have in hand here, by quota", self.shares.clone());
-        r.register("open_connections", "Connections of both listeners", self.open_connections.clone());
-        r.register("watch_streams", "Streams of WatchMessages and WatchInbound open here", self.watches.clone());
-        r.register(
-            "gates_held",
-            "Gates that hold sends back, by reason; unhealthy is the open breaker",
-            self.gates.clone(),
-        );
-        r.register("queue_depth", "Messages in the queue, by lane; of all replicas", self.waiting.clone());
-        r.register(
-            "queue_oldest_seconds",
-            "How long the oldest message in the queue has been due",
-            self.oldest.clone(),
-        );
-        r.register("messages_in_state", "Messages that wait for time or an operator, by state", self.states.clone());
-        self.register_endpoints();
-        let r = &mut self.registry;
-        r.register("writer_batches", "Transactions of the group commit since the start", self.batches.clone());
-        r.register("writer_writes", "Writes that they held", self.writes.clone());
-        r.register("loop_panics", "Panics in the background, by loop; it goes on", self.panics.clone());
-        r.register(
-            "loop_age_seconds",
-            "How long ago each loop in the background last came round",
-            self.loop_ages.clone(),
-        );
-        r.register("database_connections", "Connections of the pool, by use", self.connections.clone());
-    }
-
-    fn register_endpoints(&mut self) {
-        let r = &mut self.registry;
-        r.register("endpoint_calls", "Calls to webhook endpoints, by outcome", self.webhook_calls.clone());
-        r.register("endpoint_seconds", "How long calls to webhook endpoints took", self.webhook_seconds.clone());
-        r.register(
-            "endpoint_lag_seconds",
-            "From a change to when a webhook endpoint had taken it, of each event",
-            self.webhook_lag.clone(),
-        );
-        r.register("endpoint_events_given_up", "Events that endpoints did not take", self.webhook_given_up.clone());
-        r.register("endpoint_cursors", "Webhook cursors that this process holds", self.webhook_cursors.clone());
     }
 }
 
@@ -226,8 +159,9 @@ impl Metrics {
 
     /// A gRPC call ended.
     pub fn call(&self, method: Rpc, code: Code, took: Duration) {
-        self.inner.calls.get_or_create(&OfCall { method, code }).inc();
-        self.inner.call_seconds.get_or_create(&OfMethod { method }).observe(took.as_secs_f64());
+        let labels = OfCall { method, code };
+        self.inner.calls.get_or_create(&labels).inc();
+        self.inner.call_seconds.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
     /// Handing a message over came to this.
@@ -252,7 +186,7 @@ impl Metrics {
 
     /// A timer moved a message to this status.
     pub fn timer(&self, to: Status) {
-        self.inner.timers.get_or_create(&OfTimer { to }).inc();
+        self.inner.timers.get_or_create(&OfStatus { to }).inc();
     }
 
     /// A provider call ended.
@@ -277,12 +211,34 @@ impl Metrics {
         self.inner.request_seconds.get_or_create(&OfRoute { route }).observe(took.as_secs_f64());
     }
 
+    /// These routes are served: what can be wrong with them is told from the first reading on.
+    pub fn serves(&self, routes: impl Iterator<Item = (Route, Verb)>) {
+        for (route, method) in routes {
+            for status in start::WATCHED_STATUSES {
+                let labels = OfRequest { route: route.clone(), method, status: Answer(status) };
+                drop(self.inner.requests.get_or_create(&labels));
+            }
+        }
+    }
+
     /// So many delivery reports came to this.
     pub fn reports(&self, outcome: ReportOutcome, n: usize) {
         if n > 0 {
             let n = u64::try_from(n).unwrap_or(u64::MAX);
             self.inner.reports.get_or_create(&OfReport { outcome }).inc_by(n);
         }
+    }
+
+    /// How many posts to a webhook have ended like this.
+    #[must_use]
+    pub fn posted(&self, hook: Hook, outcome: PostOutcome) -> u64 {
+        self.inner.webhooks.get_or_create(&OfPost { hook, outcome }).get()
+    }
+
+    /// How many delivery reports have come to this.
+    #[must_use]
+    pub fn reported(&self, outcome: ReportOutcome) -> u64 {
+        self.inner.reports.get_or_create(&OfReport { outcome }).get()
     }
 
     /// A delivery report had a word that nobody knows.
@@ -356,40 +312,6 @@ impl Metrics {
 
     fn rounds(&self) -> MutexGuard<'_, HashMap<Loop, Instant>> {
         self.inner.rounds.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Everything, in the text format of `OpenMetrics`; what a reading gives is taken in first.
-    #[must_use]
-    pub fn render(&self, reading: &Reading) -> String {
-        let inner = &self.inner;
-        for &(lane, depth, oldest) in &reading.queue {
-            inner.waiting.get_or_create(&OfLane { lane }).set(depth);
-            inner.oldest.get_or_create(&OfLane { lane }).set(oldest);
-        }
-        for &(state, n) in &reading.states {
-            inner.states.get_or_create(&OfState { state }).set(n);
-        }
-        for &(why, n) in &reading.gates {
-            inner.gates.get_or_create(&OfGate { why }).set(n);
-        }
-        inner.batches.set(reading.writer.0);
-        inner.writes.set(reading.writer.1);
-        inner.connections.get_or_create(&OfConnection { r#use: Use::Busy }).set(reading.connections.0);
-        inner.connections.get_or_create(&OfConnection { r#use: Use::Idle }).set(reading.connections.1);
-        inner.in_flight.get_or_create(&OfFlight { kind: Flight::Single }).set(reading.in_flight.0);
-        inner.in_flight.get_or_create(&OfFlight { kind: Flight::Bulk }).set(reading.in_flight.1);
-        for (which, age) in self.loop_ages() {
-            inner.loop_ages.get_or_create(&OfLoop { r#loop: which }).set(age.as_secs_f64());
-        }
-        inner.watches.set(reading.watches);
-        inner.webhook_cursors.set(reading.cursors);
-        for (quota, taken) in &reading.shares {
-            inner.shares.get_or_create(&OfQuota { quota: *quota }).set(*taken);
-        }
-        let mut text = String::new();
-        // Writing to a string cannot fail.
-        let _ = encode(&mut text, &inner.registry);
-        text
     }
 }
 

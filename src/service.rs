@@ -13,6 +13,7 @@ mod lookup;
 mod opt_outs;
 mod paging;
 mod poll;
+mod posts_told;
 mod reconcile;
 mod refresh;
 mod refresh_bulk;
@@ -215,6 +216,8 @@ struct Inner {
     readiness: health::Readiness,
     /// Held by whoever reads inbound messages: they are read in their order, one at a time over all replicas.
     reading: tokio::sync::Mutex<()>,
+    /// How much of the provider's posts the log has told.
+    posts_told: posts_told::PostsTold,
     /// A memory of API keys.
     keys: access::KnownKeys,
     /// Of whom it was told that they act as others.
@@ -269,6 +272,7 @@ impl Service {
         let inner = Inner {
             admission: Admission::new(&settings.admission),
             keys: access::KnownKeys::default(),
+            posts_told: posts_told::PostsTold::default(),
             told_of: audit::ToldOf::default(),
             tail,
             webhooks,

@@ -23,6 +23,7 @@ mod lists;
 mod lock;
 mod messages;
 mod migrate;
+mod moves;
 mod opt_outs;
 mod owner_events;
 mod partitions;

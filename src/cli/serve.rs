@@ -1,6 +1,7 @@
 //! `messaging serve`: both APIs, the workers and, with `--sandbox`, a provider inside.
 
 use std::io::Write;
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::server::{Addresses, Listeners, ServeError};
 use crate::service::Service;
 use crate::shutdown;
 use crate::store::User;
+use crate::supervisor::Supervisor;
 use crate::worker::Worker;
 
 #[derive(Debug, Args)]
@@ -49,6 +51,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(23);
 impl Serve {
     pub(super) async fn run(self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
         crate::telemetry::Settings::load(&env)?.install();
+        let supervisor = supervisor(&env)?;
         let stop_sandbox = CancellationToken::new();
         let (config, listeners, sandbox) = if self.sandbox {
             // The listeners first: the sandbox posts its reports to one of them, and the rest sends to where it listens.
@@ -89,19 +92,30 @@ impl Serve {
 
         let worker = Worker::start(&service, config.work.enabled);
         let serving = listeners.serve(service.clone(), config.origins.clone(), stop.clone());
-        Box::pin(until_stopped(serving, worker, service, stop)).await?;
+        Box::pin(until_stopped(serving, worker, service, stop, &supervisor)).await?;
         stop_sandbox.cancel();
         Ok(())
     }
 }
 
-/// Serves and works until `stop`, then lets what is in flight end, within a limit.
+/// The supervisor that the environment names, if it names one.
+pub(super) fn supervisor(env: &Env) -> Result<Supervisor, config::Error> {
+    let patience = var::WATCHDOG_USEC.read(env)?.map(|text| text.parse::<NonZeroU64>());
+    let patience = patience.transpose().map_err(|e| var::WATCHDOG_USEC.error(format_args!("cannot be used: {e}")))?;
+    let patience = patience.map(|micros| Duration::from_micros(micros.get()));
+    let supervisor = Supervisor::at(var::NOTIFY_SOCKET.read(env)?.as_deref(), patience);
+    supervisor.map_err(|e| var::NOTIFY_SOCKET.error(format_args!("cannot be used: {e}; it is for systemd to set")))
+}
+
+/// Serves and works until `stop`, then lets what is in flight end, within a limit; the supervisor is told of it.
 pub(super) async fn until_stopped(
     serving: impl Future<Output = Result<(), ServeError>>,
     worker: Worker,
     service: Service,
     stop: CancellationToken,
+    supervisor: &Supervisor,
 ) -> Result<(), Failure> {
+    let (told, watched) = (stop.clone(), service.clone());
     let limit = stop.clone();
     let over = async move {
         limit.cancelled().await;
@@ -118,6 +132,8 @@ pub(super) async fn until_stopped(
     };
     tokio::select! {
         served = work => served.map_err(Failure::other)?,
+        // It ends with the process alone.
+        () = supervisor.tell(&told, || watched.stalled().is_empty()) => {}
         () = over => tracing::warn!("stopping took too long; what is in flight will be found by its lease"),
     }
     tracing::info!("stopped");

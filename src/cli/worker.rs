@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::app;
 use crate::cli::Failure;
-use crate::cli::serve::until_stopped;
+use crate::cli::serve::{supervisor, until_stopped};
 use crate::config::{Config, Env, variables as var};
 use crate::server::HttpListener;
 use crate::shutdown;
@@ -17,6 +17,7 @@ use crate::worker::Worker;
 /// Runs until it is told to stop. Its HTTP listener tells whether it lives, and what it counts.
 pub(super) async fn run(env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
     crate::telemetry::Settings::load(&env)?.install();
+    let supervisor = supervisor(&env)?;
     // It checks nobody's tokens.
     let secret = rand::rng().random::<[u8; 32]>().iter().fold(String::new(), |hex, b| format!("{hex}{b:02x}"));
     let config = Config::load(&env.or(&var::JWT_SECRET, secret))?;
@@ -31,5 +32,5 @@ pub(super) async fn run(env: Env, out: &mut (dyn Write + Send)) -> Result<(), Fa
     tracing::info!(http = %listener.address(), "working");
     let worker = Worker::start(&service, true);
     let serving = listener.serve(service.clone(), stop.clone()).map(Ok);
-    until_stopped(serving, worker, service, stop).await
+    until_stopped(serving, worker, service, stop, &supervisor).await
 }

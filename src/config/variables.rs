@@ -204,5 +204,9 @@ variables! {
             "where a user's data is";
         HOME: Place = System,
             "where a user's data is, in `.local/share`, if XDG_DATA_HOME is not set";
+        NOTIFY_SOCKET: Text = System,
+            "where systemd is told that the process is ready, lives and stops";
+        WATCHDOG_USEC: Text = System,
+            "how many microseconds systemd waits for a sign of life";
     }
 }

@@ -36,6 +36,9 @@ macro_rules! values {
         pub enum $set { $($(#[$of])* $value,)+ }
 
         impl $set {
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$(Self::$value,)+];
+
             /// Its text.
             #[must_use]
             pub fn name(self) -> &'static str {
@@ -286,6 +289,11 @@ impl From<&http::Method> for Verb {
 pub struct Rpc(&'static str);
 
 impl Rpc {
+    /// Every method of the contract.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        proto::METHODS.iter().map(|path| Self::at(path))
+    }
+
     /// The method with this path, such as `messaging.v1.MessagingService/SendSingle`.
     #[must_use]
     pub fn at(path: &str) -> Self {
@@ -310,7 +318,7 @@ impl EncodeLabelValue for Code {
     }
 }
 
-/// A route, as the router has it; `-` where there is none. Only a router makes one.
+/// A route, as the router has it; `-` where there is none. Only a router makes one, or the list that it is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Route(Arc<str>);
 
@@ -319,6 +327,12 @@ impl Route {
     #[must_use]
     pub fn of(matched: Option<&MatchedPath>) -> Self {
         Self(matched.map_or("-", MatchedPath::as_str).into())
+    }
+
+    /// A route that the program declares.
+    #[must_use]
+    pub fn declared(path: &'static str) -> Self {
+        Self(path.into())
     }
 
     /// Its path, with the names of its parameters.
@@ -345,10 +359,10 @@ impl EncodeLabelValue for Answer {
 }
 
 labels! {
+    OfBuild { version: &'static str, revision: &'static str }
     OfCall { method: Rpc, code: Code }
-    OfMethod { method: Rpc }
     OfSend { lane: Lane, outcome: SendOutcome }
-    OfTimer { to: Status }
+    OfStatus { to: Status }
     OfProviderCall { call: ProviderCall }
     OfPost { hook: Hook, outcome: PostOutcome }
     OfRequest { route: Route, method: Verb, status: Answer }

@@ -2,7 +2,7 @@
 
 use crate::admission::Quota;
 use crate::domain::gate::Holding;
-use crate::domain::message::{Dispatch, Lane};
+use crate::domain::message::{Dispatch, Lane, Status};
 
 /// A reading of the database and its pool.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -12,7 +12,11 @@ pub struct Reading {
     /// How many messages are in each state that waits for time or an operator.
     pub states: Vec<(Dispatch, i64)>,
     /// How many transactions the writer has made, and how many writes they held.
-    pub writer: (i64, i64),
+    pub writer: (u64, u64),
+    /// How many messages this process has taken in, by lane.
+    pub accepted: Vec<(Lane, u64)>,
+    /// How many messages came to each status by what it committed.
+    pub status_changes: Vec<(Status, u64)>,
     /// How many connections of the pool are in use, and how many idle.
     pub connections: (i64, i64),
     /// How many gates are held, by reason.

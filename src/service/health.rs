@@ -61,7 +61,8 @@ impl Service {
         let now = self.inner.clock.now();
         let age =
             |oldest: Option<jiff::Timestamp>| oldest.map_or(0.0, |at| now.duration_since(at).as_secs_f64().max(0.0));
-        let ((batches, writes), (busy, idle)) = self.inner.store.pulse();
+        let (writer, (busy, idle)) = self.inner.store.pulse();
+        let (accepted, status_changes) = self.inner.store.moves();
         let held = self.held_gates();
         let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let (single, bulk) = self.inner.sender.in_flight();
@@ -71,7 +72,9 @@ impl Service {
                 (Lane::Campaign, depths.campaign.0, age(depths.campaign.1)),
             ],
             states: depths.states.clone(),
-            writer: (i64::try_from(batches).unwrap_or(i64::MAX), i64::try_from(writes).unwrap_or(i64::MAX)),
+            writer,
+            accepted: accepted.to_vec(),
+            status_changes: status_changes.to_vec(),
             connections: (number(busy), number(idle)),
             gates: [Holding::Throttled, Holding::Unhealthy, Holding::Blocked]
                 .map(|why| (why, number(held.iter().filter(|gate| gate.holding == why).count())))
@@ -103,9 +106,15 @@ impl Service {
         if let Some(reason) = refused {
             return Err(if reason == Error::STORAGE_FULL { NotReady::Full } else { NotReady::Database });
         }
-        let stalled = self.inner.metrics.loop_ages().into_iter().filter(|(_, age)| *age > STALLED);
-        let stalled: Vec<Loop> = stalled.map(|(which, _)| which).collect();
+        let stalled = self.stalled();
         if stalled.is_empty() { Ok(()) } else { Err(NotReady::Stalled(stalled)) }
+    }
+
+    /// The loops in the background that stand still.
+    #[must_use]
+    pub fn stalled(&self) -> Vec<Loop> {
+        let stalled = self.inner.metrics.loop_ages().into_iter().filter(|(_, age)| *age > STALLED);
+        stalled.map(|(which, _)| which).collect()
     }
 
     /// Notes that this process serves the database.
@@ -115,6 +124,7 @@ impl Service {
 
     /// Notes that this process serves the database no longer.
     pub async fn leave(&self) {
+        self.tell_posts(true);
         // If it cannot be noted now, it is believed a minute later.
         let _ = self.inner.store.forget_process(self.inner.sender.holder()).await;
     }

@@ -42,9 +42,10 @@ impl Service {
         Ok(changed)
     }
 
-    /// Rolls counters up, lets go of old idempotency keys, counts of spending and idle gates, sets the clock by the database's, and sees whether another
+    /// Tells of the provider's posts, rolls counters up, lets go of old idempotency keys, counts of spending and idle gates, sets the clock by the database's, and sees whether another
     /// process has erased numbers with another key.
     pub async fn run_maintenance(&self) -> Result<(), Error> {
+        self.tell_posts(false);
         let store = &self.inner.store;
         store.check_key().await?;
         self.note_process().await?;

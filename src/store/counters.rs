@@ -14,6 +14,7 @@ use crate::domain::message::{Message, Status};
 use crate::store::columns::Instant;
 use crate::store::columns::sql::Instant as InstantSql;
 use crate::store::error::Failure;
+use crate::store::moves::Moves;
 use crate::store::prepared::Prepare as _;
 use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, Store, run};
@@ -27,6 +28,8 @@ pub(super) struct Tally {
     counts: HashMap<(i64, i16), i64>,
     /// In order, so that two batches never lock two campaigns crosswise.
     first_sent: BTreeMap<i64, Timestamp>,
+    /// For the metrics: of all messages, whether or not they are a campaign's.
+    pub moves: Moves,
 }
 
 /// The former state of a message, which the counters and the update itself need.
@@ -55,6 +58,7 @@ pub(super) struct ChangeRow {
 impl Tally {
     /// Counts `message`, which was like `before` (`None`: it is new).
     pub(super) fn moved(&mut self, message: &Message, before: Option<Before>) {
+        self.moves.note(message, before.map(|b| b.status));
         let Some(CampaignId(campaign)) = message.campaign else { return };
         if let Some(at) = message.state.sent_at.filter(|_| !before.is_some_and(|b| b.sent)) {
             let first = self.first_sent.entry(campaign).or_insert(at);

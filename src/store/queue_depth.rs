@@ -4,7 +4,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, SmallInt};
 use diesel_async::RunQueryDsl as _;
 
-use crate::domain::message::Dispatch;
+use crate::domain::message::{Dispatch, Lane as MessageLane, Status};
 use crate::store::columns::Instant;
 use crate::store::columns::sql::Instant as InstantSql;
 use crate::store::{Error, Store, run};
@@ -63,6 +63,12 @@ impl Store {
             (dispatch, n)
         };
         Ok(Depths { single: lane(0), campaign: lane(1), states: WATCHED.map(of).to_vec() })
+    }
+
+    /// How many messages this process has taken in, by lane, and how many came to each status by what it committed.
+    #[must_use]
+    pub fn moves(&self) -> ([(MessageLane, u64); 2], [(Status, u64); Status::ALL.len()]) {
+        (self.transactions.committed.accepted(), self.transactions.committed.changes())
     }
 
     /// How many transactions the writer has made and how many writes they held; how many connections of the pool are in

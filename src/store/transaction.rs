@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::store::db::Db;
 use crate::store::error::{Error, Failure};
 use crate::store::journal::Written;
+use crate::store::moves::{Committed, Moves};
 use crate::store::pg_pool::{Lent, PgPool};
 use crate::store::prepared::Prepare as _;
 use crate::store::room::Room;
@@ -95,6 +96,8 @@ pub(super) struct Tx {
     pub outdated: bool,
     /// Whether it writes events, which those who watch the journal are told of.
     pub journaled: bool,
+    /// Its effects on messages' statuses.
+    pub moves: Moves,
     /// Whether the connection is not free of it.
     open: bool,
     /// Whether the database was asked to commit it.
@@ -163,12 +166,22 @@ pub(super) struct Runner {
     interruptions: Interruptions,
     /// Whether there was none to write.
     pub room: Room,
+    /// All that the transactions of the process did to messages' statuses.
+    pub committed: Committed,
     limit: Duration,
 }
 
 impl Runner {
     pub(super) fn new(db: Db, clock: Clock, written: Written, interruptions: Interruptions) -> Self {
-        Self { db, clock, written, interruptions, room: Room::default(), limit: ATTEMPT }
+        Self {
+            db,
+            clock,
+            written,
+            interruptions,
+            room: Room::default(),
+            committed: Committed::default(),
+            limit: ATTEMPT,
+        }
     }
 
     /// The same with another limit to an attempt, for work that is known to take long.
@@ -250,6 +263,7 @@ impl Runner {
                 tx.committing = true;
                 tx.end("COMMIT").await?;
                 tx.mark(false);
+                self.committed.add(&tx.moves);
                 if tx.journaled {
                     self.written.ring();
                 }
@@ -284,7 +298,7 @@ impl Runner {
 
 impl Tx {
     fn new(conn: Conn, now: Timestamp, outdated: bool) -> Self {
-        Self { conn, now, outdated, journaled: false, open: false, committing: false }
+        Self { conn, now, outdated, journaled: false, moves: Moves::default(), open: false, committing: false }
     }
 
     /// Notes whether the connection is in the transaction: dropped then, also by a panic, it is closed.

@@ -65,6 +65,7 @@ impl Writes {
     /// Writes everything; [`Failure::Outdated`] if a row was not as it was believed to be.
     pub(super) async fn flush(mut self, tx: &mut Tx) -> Result<(), Failure> {
         tx.journaled |= !self.events.is_empty();
+        tx.moves.add(&self.tally.moves);
         let (first_sent, free_keys) = (self.tally.take_first_sent(), std::mem::take(&mut self.free_keys));
         let now = tx.now;
         let as_believed = on!(tx, |pg| self.into_postgres(pg).await?, |lite| {

@@ -180,3 +180,15 @@ fn the_document_quotes_every_snippet_byte_for_byte() {
         assert!(block == text, "docs/clients.md quotes {name} otherwise than it is");
     }
 }
+
+#[test]
+fn the_page_of_metrics_is_read_by_a_strict_parser_of_its_format() {
+    let (_directory, server, token) = server();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/metrics.py");
+    let send = snippet("send.py");
+    // Something has happened by then.
+    succeed(Command::new(tool("PYTHON")).args([&send, &server.address("grpc"), &token]));
+    let out =
+        succeed(Command::new(tool("PYTHON")).args([script, &format!("http://{}/metrics", server.address("http"))]));
+    assert!(out.contains("every family is well formed"), "{out}");
+}

@@ -8,6 +8,7 @@ mod front;
 mod full;
 mod inbound;
 mod matrix;
+mod metrics;
 mod mitto;
 pub mod post;
 mod replays;
@@ -25,7 +26,7 @@ use tower::ServiceExt as _;
 use crate::support::app::TestApp;
 use crate::support::database::on_both_databases;
 
-async fn answer(app: &TestApp, method: &str, path: &str) -> (StatusCode, serde_json::Value) {
+pub async fn answer(app: &TestApp, method: &str, path: &str) -> (StatusCode, serde_json::Value) {
     let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
     let answer =
         messaging::http::routes(&app.service, messaging::http::Front::default()).oneshot(request).await.unwrap();

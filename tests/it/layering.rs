@@ -48,6 +48,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("proto", &[]),
     ("request_id", &[]),
     ("shutdown", &[]),
+    ("supervisor", &[]),
     // A program of its own, which knows the service as little as the provider does.
     ("sandbox", &[]),
     // Composition: reads the configuration, puts everything together, and is named by nobody to its right.
@@ -70,6 +71,7 @@ const RULES: &[(&str, &[&str])] = &[
             "service",
             "shutdown",
             "store",
+            "supervisor",
             "telemetry",
             "worker",
         ],

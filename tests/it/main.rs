@@ -24,6 +24,7 @@ mod grpcurl;
 mod http;
 mod layering;
 mod model;
+mod packaging;
 mod planted;
 mod postgres;
 mod program;

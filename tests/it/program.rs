@@ -9,4 +9,5 @@ mod listeners;
 mod operate;
 mod privacy;
 mod start;
+mod supervisor;
 mod watch;
