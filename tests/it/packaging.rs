@@ -9,6 +9,7 @@ use crate::support::app::TestApp;
 use crate::support::database::Kind;
 use crate::support::files;
 use crate::support::program::printed;
+use crate::support::store::eventually;
 
 const RULES: &str = "packaging/prometheus/rules.yaml";
 const DASHBOARD: &str = "packaging/grafana/messaging.json";
@@ -100,6 +101,9 @@ async fn every_metric_and_label_that_alerts_and_dashboard_name_is_served() {
     let send =
         SendSingleRequest { destination: "+306900000003".to_owned(), text: "x".to_owned(), ..Default::default() };
     app.alice().send_single(send).await.unwrap();
+    // A call has ended once its answer was sent, of which its caller may know a moment earlier.
+    let timed = r#"messaging_rpc_seconds_count{method="SendSingle",code="Ok"} 1"#;
+    eventually(async || app.service.render_metrics().await.contains(timed)).await;
     let (status, _) = crate::http::answer(&app, "GET", "/api/v1/messages").await;
     assert_eq!(status, http::StatusCode::UNAUTHORIZED);
     app.service.metrics().came_round(Loop::Send);
