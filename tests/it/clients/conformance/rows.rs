@@ -38,6 +38,12 @@ fn other(address: &str, token: &str) -> Client {
     Client::new(&format!("http://{address}"), token).unwrap()
 }
 
+/// Our record of a message, as a client reads it.
+async fn record(client: &Client, id: &str) -> Result<Message, Error> {
+    let answer = client.messages().get_message(GetMessageRequest { id: id.to_owned() }).await?;
+    Ok(answer.into_inner().message.unwrap())
+}
+
 /// Fails with what was seen.
 fn check(holds: bool, seen: &dyn std::fmt::Debug) -> Outcome {
     if holds { Ok(()) } else { Err(format!("{seen:?}").into()) }
@@ -81,11 +87,6 @@ impl Rig {
         let ledger: Vec<Value> = reqwest::get(url).await.unwrap().json().await.unwrap();
         let digest = digest(text);
         ledger.iter().filter(|entry| entry["text_sha256"] == digest.as_str()).count()
-    }
-
-    async fn get(&self, client: &Client, id: &str) -> Result<Message, Error> {
-        let answer = client.messages().get_message(GetMessageRequest { id: id.to_owned() }).await?;
-        Ok(answer.into_inner().message.unwrap())
     }
 
     async fn send(&self) -> Result<Message, Error> {
@@ -174,8 +175,8 @@ impl Rig {
             }
             _ => {
                 let error = refused(self.client.send(&key, to("+306900000016", &text)).await, "PROVIDER_REJECTED")?;
-                let record = self.get(&self.client, &error.metadata["id"]).await?;
-                check(record.status() == MessageStatus::Failed, &record.status())
+                let found = record(&self.client, &error.metadata["id"]).await?;
+                check(found.status() == MessageStatus::Failed, &found.status())
             }
         }
     }
@@ -192,14 +193,14 @@ impl Rig {
                 let error = refused(self.client.send(&key, to("12", "")).await, "VALIDATION_ERROR")?;
                 check(fields(&error) == BTreeSet::from(["destination", "text"]), &error)
             }
-            "not_found" => refused(self.get(&self.client, &nobodys).await, "MESSAGE_NOT_FOUND").map(drop),
+            "not_found" => refused(record(&self.client, &nobodys).await, "MESSAGE_NOT_FOUND").map(drop),
             "unauthenticated" => {
                 let stranger = other(self.text("grpc"), "nonsense");
-                refused(self.get(&stranger, &nobodys).await, "UNAUTHENTICATED").map(drop)
+                refused(record(&stranger, &nobodys).await, "UNAUTHENTICATED").map(drop)
             }
             "expired" => {
                 let late = other(self.text("grpc"), self.text("expired_token"));
-                refused(self.get(&late, &nobodys).await, "TOKEN_EXPIRED").map(drop)
+                refused(record(&late, &nobodys).await, "TOKEN_EXPIRED").map(drop)
             }
             "scope" => {
                 let reader = other(self.text("grpc"), self.text("reading_token"));
@@ -238,8 +239,8 @@ impl Rig {
                 let message = self.client.send(&key, request).await?;
                 check(message.status() == MessageStatus::Scheduled, &message.status())?;
                 self.client.messages().cancel_message(CancelMessageRequest { id: message.id.clone() }).await?;
-                let record = self.get(&self.client, &message.id).await?;
-                check(record.status() == MessageStatus::Cancelled, &record.status())
+                let found = record(&self.client, &message.id).await?;
+                check(found.status() == MessageStatus::Cancelled, &found.status())
             }
             "already_sent" => {
                 let sent = self.client.send(&key, to(TO, &text)).await?;
@@ -251,8 +252,8 @@ impl Rig {
                 let metadata = [("shop".to_owned(), "athens".to_owned())].into();
                 let request = SendSingleRequest { reference: Some("order 7".to_owned()), metadata, ..to(TO, &text) };
                 let sent = self.client.send(&key, request.clone()).await?;
-                let record = self.get(&self.client, &sent.id).await?;
-                check((record.reference, record.metadata) == (request.reference, request.metadata), &sent.id)
+                let found = record(&self.client, &sent.id).await?;
+                check((found.reference, found.metadata) == (request.reference, request.metadata), &sent.id)
             }
             _ => {
                 let request = CreateCampaignRequest {
