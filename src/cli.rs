@@ -162,7 +162,7 @@ pub async fn run(
         Command::Key(command) => command.run(env, out).await,
         Command::Token(command) => command.run(env, out).await,
         Command::Probe(probe) => probe.run(&env, out).await,
-        Command::Worker => worker::run(env, out).await,
+        Command::Worker => Box::pin(worker::run(env, out)).await,
         Command::Account(command) => command.run(env, out).await,
         Command::Dead(command) => command.run(env, out).await,
         Command::Queue(command) => command.run(env, out).await,

@@ -12,7 +12,7 @@ use crate::config::{Env, variables as var};
 /// How long the process may take to answer: readiness waits four seconds for its database.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Ask the process that serves on this machine whether it lives, at ADMIN_ADDR or HTTP_ADDR; exit status 0 if it does
+/// Ask the process that serves on this machine whether it lives, at its address for probes; exit status 0 if it does
 #[derive(Debug, Args)]
 pub(super) struct Probe {
     /// Ask whether it could accept a send instead

@@ -62,6 +62,11 @@ impl Inner {
         );
         r.register("messages_in_state", "Messages that wait for time or an operator, by state", self.states.clone());
         self.register_endpoints();
+        self.register_inside();
+    }
+
+    /// The way of messages through the database, and the process's own work.
+    fn register_inside(&mut self) {
         let r = &mut self.registry;
         r.register("messages_accepted", "Messages that were taken in, by lane", self.accepted.clone());
         r.register(

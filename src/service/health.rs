@@ -62,7 +62,6 @@ impl Service {
         let age =
             |oldest: Option<jiff::Timestamp>| oldest.map_or(0.0, |at| now.duration_since(at).as_secs_f64().max(0.0));
         let (writer, (busy, idle)) = self.inner.store.pulse();
-        let (accepted, status_changes) = self.inner.store.moves();
         let held = self.held_gates();
         let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let (single, bulk) = self.inner.sender.in_flight();
@@ -73,8 +72,8 @@ impl Service {
             ],
             states: depths.states.clone(),
             writer,
-            accepted: accepted.to_vec(),
-            status_changes: status_changes.to_vec(),
+            accepted: self.inner.store.accepted().to_vec(),
+            status_changes: self.inner.store.status_changes().to_vec(),
             connections: (number(busy), number(idle)),
             gates: [Holding::Throttled, Holding::Unhealthy, Holding::Blocked]
                 .map(|why| (why, number(held.iter().filter(|gate| gate.holding == why).count())))

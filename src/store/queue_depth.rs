@@ -65,10 +65,16 @@ impl Store {
         Ok(Depths { single: lane(0), campaign: lane(1), states: WATCHED.map(of).to_vec() })
     }
 
-    /// How many messages this process has taken in, by lane, and how many came to each status by what it committed.
+    /// How many messages this process has taken in, by lane.
     #[must_use]
-    pub fn moves(&self) -> ([(MessageLane, u64); 2], [(Status, u64); Status::ALL.len()]) {
-        (self.transactions.committed.accepted(), self.transactions.committed.changes())
+    pub fn accepted(&self) -> [(MessageLane, u64); 2] {
+        self.transactions.committed.accepted()
+    }
+
+    /// How many messages came to each status by what this process committed.
+    #[must_use]
+    pub fn status_changes(&self) -> [(Status, u64); Status::ALL.len()] {
+        self.transactions.committed.changes()
     }
 
     /// How many transactions the writer has made and how many writes they held; how many connections of the pool are in
