@@ -7,6 +7,8 @@ pub use facts::OwnerFacts;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Nullable, SmallInt, Text};
 use diesel_async::RunQueryDsl;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -50,6 +52,9 @@ pub(super) enum OwnerEvent<'a> {
     OptedIn(&'a str, OptOutSource),
 }
 
+/// An event that is being written. Boxed: it is part of many transactions, and the compiler would look through it in each.
+type Noted<'a> = BoxFuture<'a, Result<(), Failure>>;
+
 struct Row {
     subject: Uuid,
     version: i32,
@@ -74,7 +79,11 @@ async fn next_of_number(tx: &mut Tx, owner: OwnerId, number: &str) -> Result<(Uu
 }
 
 /// Writes down what happened to an owner.
-pub(super) async fn note(tx: &mut Tx, owner: OwnerId, event: OwnerEvent<'_>) -> Result<(), Failure> {
+pub(super) fn note<'a>(tx: &'a mut Tx, owner: OwnerId, event: OwnerEvent<'a>) -> Noted<'a> {
+    write(tx, owner, event).boxed()
+}
+
+async fn write(tx: &mut Tx, owner: OwnerId, event: OwnerEvent<'_>) -> Result<(), Failure> {
     let row = |(subject, version): (Uuid, i32), of: EventType| Row {
         subject,
         version,
@@ -122,7 +131,11 @@ fn subject_for(operator: i64, of: EventType, about: &str) -> Uuid {
 }
 
 /// Writes down what happened to the route account or endpoint of this name, for all owners that are told of such.
-pub(super) async fn note_to_operators(tx: &mut Tx, of: EventType, about: &str) -> Result<(), Failure> {
+pub(super) fn note_to_operators<'a>(tx: &'a mut Tx, of: EventType, about: &'a str) -> Noted<'a> {
+    write_to_operators(tx, of, about).boxed()
+}
+
+async fn write_to_operators(tx: &mut Tx, of: EventType, about: &str) -> Result<(), Failure> {
     let operators: Vec<Operator> = on!(tx, |c| diesel::sql_query(OPERATORS).load(c).await?);
     for operator in operators {
         let subject = subject_for(operator.n, of, about);
