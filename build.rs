@@ -63,8 +63,11 @@ fn methods(set: &tonic_prost_build::FileDescriptorSet) -> String {
 /// The files of the contract that every compiler needs to be given, as a constant: what is Google's and comes with all of them is left out.
 fn sources(set: &tonic_prost_build::FileDescriptorSet) -> std::io::Result<String> {
     let root = PathBuf::from("proto").canonicalize()?;
-    let names = set.file.iter().map(|file| file.name()).filter(|name| !name.starts_with("google/protobuf/"));
-    let files = names.map(|name| format!("({name:?}, include_str!({:?}))", root.join(name)));
+    let names = set.file.iter().filter_map(|file| file.name.as_deref());
+    let files = names.filter(|name| !name.starts_with("google/protobuf/")).map(|name| {
+        let path = root.join(name).display().to_string();
+        format!("({name:?}, include_str!({path:?}))")
+    });
     let doc = "/// The contract's files, each with its path and its text.";
     Ok(format!("{doc}\npub const SOURCES: &[(&str, &str)] = &[{}];\n", files.collect::<Vec<_>>().join(", ")))
 }
@@ -76,7 +79,10 @@ fn pages() -> std::io::Result<String> {
         std::fs::read_dir(&root)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
     files.retain(|file| file.extension().is_some_and(|e| e == "md"));
     files.sort();
-    let named = |file: &PathBuf| file.file_name().map(|name| format!("({name:?}, include_str!({file:?}))"));
+    let named = |file: &PathBuf| {
+        let (name, path) = (file.file_name()?.to_str()?, file.to_str()?);
+        Some(format!("({name:?}, include_str!({path:?}))"))
+    };
     let pages: Vec<String> = files.iter().filter_map(named).collect();
     Ok(format!(
         "/// The pages of `docs/`, each with its name and its text.\nconst PAGES: &[(&str, &str)] = &[{}];\n",

@@ -103,7 +103,6 @@ impl Send {
             reference: self.reference,
             metadata: self.metadata.into_iter().collect(),
             supersede_key: self.supersede_key,
-            ..SendSingleRequest::default()
         }
     }
 }

@@ -62,9 +62,9 @@ impl Expect {
             }
             if is_over || found > self.count {
                 let least = if self.at_least { "at least " } else { "" };
-                let waited = jiff::SignedDuration::try_from(self.within).map_err(Failure::other)?;
+                let within = jiff::SignedDuration::try_from(self.within).map_err(Failure::other)?;
                 return Err(Failure::other(format!(
-                    "{} in the sandbox's ledger, and not {least}{} within {waited:#}",
+                    "{} in the sandbox's ledger, and not {least}{} within {within:#}",
                     messages(found),
                     self.count
                 )));

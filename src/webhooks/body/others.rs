@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::domain::keyword::Effect;
 use crate::domain::phone::Msisdn;
 use crate::domain::tags::Reference;
 use crate::domain::webhook::Calling;
@@ -103,7 +104,7 @@ pub(super) fn inbound<'a>(event: &Happening, facts: Option<&'a OwnerFacts>, call
         received_at: message.map(|message| message.received_at),
         to: message.map(|message| message.to.as_str()).filter(|to| !to.is_empty()),
         verdict: message.map(|message| message.verdict.name()),
-        effect: message.and_then(|message| message.effect).map(|effect| effect.name()),
+        effect: message.and_then(|message| message.effect).map(Effect::name),
         number: message.filter(|_| calling.with_destination).map(|message| message.number.as_str()),
         text: message.filter(|_| calling.with_text).map(|message| message.text.as_str()),
     }
