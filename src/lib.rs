@@ -29,5 +29,6 @@ pub mod spool;
 pub mod store;
 mod tail;
 pub mod telemetry;
+pub mod turns;
 pub mod webhooks;
 pub mod worker;
