@@ -9,7 +9,6 @@ mod connections;
 mod failures;
 mod permit;
 mod share;
-mod turns;
 mod unread;
 
 pub use answer::Answer;
@@ -18,7 +17,6 @@ pub use connections::{Connections, Limits as ConnectionLimits, Ticket, descripto
 pub use failures::Suspect;
 pub use permit::Permit;
 pub use share::{Place, Who};
-pub use turns::Turn;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,9 +25,9 @@ use std::time::Duration;
 use crate::domain::at_once::AtOnce;
 use crate::domain::ids::OwnerId;
 use crate::error::Error;
+use crate::turns::{Turn, Turns};
 use failures::Failures;
 use share::{Refused, Share};
-use turns::Turns;
 
 /// The things that are given away, each from a share of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

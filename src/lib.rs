@@ -30,5 +30,6 @@ pub mod store;
 mod supervisor;
 mod tail;
 pub mod telemetry;
+pub mod turns;
 pub mod webhooks;
 pub mod worker;

@@ -1,16 +1,20 @@
 //! The port to owners' own receivers of webhooks. `http` is what stands behind it.
 
 pub mod http;
+pub mod names;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use url::Url;
 
+use crate::domain::ids::OwnerId;
 use crate::domain::webhook::health::Called;
 
 /// A call to a receiver. Its URL may hold a secret, and its body a number: it has no `Debug`.
 #[derive(Clone)]
 pub struct Post {
+    /// Whose endpoint it is.
+    pub owner: OwnerId,
     /// Where the receiver is.
     pub url: Url,
     /// `webhook-id`: the same in every repetition.

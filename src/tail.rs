@@ -67,8 +67,23 @@ struct Shared {
     store: Store,
     metrics: Metrics,
     ring: broadcast::Sender<Arc<JournalBatch>>,
-    reads: [Semaphore; 2],
+    reads: Reads,
     guests: Mutex<Guests>,
+}
+
+/// The turns of those who read the database to catch up.
+struct Reads {
+    streams: Semaphore,
+    endpoints: Semaphore,
+}
+
+impl Reads {
+    fn of(&self, purpose: Purpose) -> &Semaphore {
+        match purpose {
+            Purpose::Stream => &self.streams,
+            Purpose::Endpoint => &self.endpoints,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -83,7 +98,7 @@ impl Tail {
     #[must_use]
     pub fn new(store: Store, metrics: Metrics) -> Self {
         let (ring, _) = broadcast::channel(RING);
-        let reads = [READS_OF_STREAMS, READS_OF_ENDPOINTS].map(Semaphore::new);
+        let reads = Reads { streams: Semaphore::new(READS_OF_STREAMS), endpoints: Semaphore::new(READS_OF_ENDPOINTS) };
         Self(Arc::new(Shared { store, metrics, ring, reads, guests: Mutex::default() }))
     }
 

@@ -10,7 +10,6 @@ mod claims;
 mod delivery;
 mod facts;
 mod hold;
-mod slots;
 mod waiting;
 pub mod window;
 
@@ -28,8 +27,11 @@ use crate::metrics::Metrics;
 use crate::receiver::Receiver;
 use crate::store::{Endpoint, Store};
 use crate::tail::Tail;
+use crate::turns::Turns;
 use claims::Running;
-use slots::Slots;
+
+/// How many calls to endpoints there are at once. One that waits for its answer costs a connection and some kilobytes.
+const CALLS: usize = 512;
 
 /// A source of random numbers from 0 to 1, passed in so that tests decide.
 pub type Random = Arc<dyn Fn() -> f64 + Send + Sync>;
@@ -64,7 +66,8 @@ pub struct Webhooks {
 
 struct Inner {
     parts: Parts,
-    slots: Slots,
+    /// The calls to endpoints that the process has in flight.
+    in_flight: Turns,
     /// The cursors that are at work here.
     running: Mutex<HashMap<Uuid, Running>>,
     tasks: TaskTracker,
@@ -80,7 +83,7 @@ impl Webhooks {
     /// The engine over its parts. It delivers once it is told to look.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let inner = Inner { parts, slots: Slots::default(), running: Mutex::default(), tasks: TaskTracker::new() };
+        let inner = Inner { parts, in_flight: Turns::new(CALLS), running: Mutex::default(), tasks: TaskTracker::new() };
         Self { inner: Arc::new(inner) }
     }
 

@@ -3,22 +3,21 @@
 //! The rule of addresses is asked where a connection is made: a name is looked up at each attempt, what it leads to is held to the
 //! rule, and the connection is made to what is left. So a name that leads elsewhere a moment later leads nowhere.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 use async_trait::async_trait;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Response};
-use tokio::sync::Semaphore;
 
 use crate::domain::retry;
 use crate::domain::webhook::address::Nets;
 use crate::domain::webhook::health::{Called, Outcome};
 use crate::domain::webhook::target;
+use crate::receiver::names::{Guarded, Names, NoName, NotAllowed, System, on_behalf_of};
 use crate::receiver::{Post, Receiver};
+use crate::turns::Turns;
 
 /// How long a call may take, from the look-up of the name to the end of the answer.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -26,8 +25,8 @@ const LIMIT: Duration = Duration::from_secs(15);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long a connection is kept that nobody uses.
 const IDLE: Duration = Duration::from_secs(30);
-/// How many names are looked up at once. The system's way to do it takes a thread for as long as a name's own server likes, also when nobody
-/// waits any more; what is sent needs such threads, too.
+/// How many names are looked up at once: each takes a thread, and what is sent needs such threads, too. Of one owner half as many, so that
+/// names which nobody answers for keep no other owner's calls waiting.
 const LOOK_UPS: usize = 32;
 /// How much of an answer is read, so that its connection can be used again.
 const READ: usize = 1024;
@@ -37,46 +36,6 @@ const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// Addresses that a name leads to, of which none may be called.
-#[derive(Debug, thiserror::Error)]
-#[error("no address that may be called")]
-struct NotAllowed;
-
-/// A name that leads nowhere.
-#[derive(Debug, thiserror::Error)]
-#[error("no such name")]
-struct NoName;
-
-/// Looks names up, and leaves out what may not be called.
-struct Guarded {
-    nets: Nets,
-    in_clear: bool,
-    look_ups: Arc<Semaphore>,
-}
-
-impl Resolve for Guarded {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (nets, in_clear, look_ups) = (self.nets.clone(), self.in_clear, self.look_ups.clone());
-        Box::pin(async move {
-            let turn = look_ups.acquire_owned().await?;
-            // A task of its own: who stops waiting does not end the look-up, and its turn lasts as long.
-            let found = tokio::spawn(async move {
-                let found = tokio::net::lookup_host((name.as_str(), 0)).await.map(Vec::from_iter);
-                drop(turn);
-                found
-            });
-            let found: Vec<SocketAddr> = found.await?.map_err(|_| NoName)?;
-            let allowed = |at: &SocketAddr| target::allows(&nets, at.ip(), in_clear);
-            let allowed: Vec<SocketAddr> = found.iter().copied().filter(allowed).collect();
-            match (found.is_empty(), allowed.is_empty()) {
-                (true, _) => Err(NoName.into()),
-                (false, true) => Err(NotAllowed.into()),
-                (false, false) => Ok(Box::new(allowed.into_iter()) as Addrs),
-            }
-        })
-    }
-}
-
 /// See the module.
 pub struct Http {
     nets: Nets,
@@ -85,11 +44,17 @@ pub struct Http {
 }
 
 impl Http {
-    /// Calls public addresses, and those of `nets`.
+    /// Calls public addresses, and those of `nets`, by the names that the system knows.
     pub fn new(nets: Nets) -> Result<Self, reqwest::Error> {
-        let look_ups = Arc::new(Semaphore::new(LOOK_UPS));
+        Self::with_names(nets, Arc::new(System))
+    }
+
+    /// The same by other names.
+    pub fn with_names(nets: Nets, names: Arc<dyn Names>) -> Result<Self, reqwest::Error> {
+        let turns = Arc::new(Turns::new(LOOK_UPS));
         let client = |in_clear| {
-            let guarded = Guarded { nets: nets.clone(), in_clear, look_ups: look_ups.clone() };
+            let (names, turns) = (names.clone(), turns.clone());
+            let guarded = Guarded { names, turns, nets: nets.clone(), in_clear };
             Client::builder()
                 .user_agent(concat!("messaging/", env!("CARGO_PKG_VERSION")))
                 .dns_resolver(Arc::new(guarded))
@@ -121,7 +86,7 @@ impl Http {
             (TIMESTAMP, value(&post.seconds.to_string())?),
             (SIGNATURE, value(&post.signature)?),
         ]);
-        let sent = client.post(post.url).headers(headers).body(post.body).send().await;
+        let sent = on_behalf_of(post.owner, client.post(post.url).headers(headers).body(post.body).send()).await;
         let mut answer = sent.map_err(|e| outcome(&e))?;
         let status = answer.status().as_u16();
         let retry_after = retry_after(answer.headers());

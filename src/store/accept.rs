@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use diesel::sql_types::BigInt;
-use diesel::{OptionalExtension as _, QueryDsl as _, QueryResult, SelectableHelper as _, SqliteConnection};
+use diesel::{OptionalExtension as _, QueryDsl as _, QueryResult, SqliteConnection};
 use diesel_async::RunQueryDsl as _;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use crate::domain::rate::Rate;
 use crate::domain::spend::Over;
 use crate::domain::status::EventKind;
 use crate::store::columns::sql::Instant as InstantSql;
-use crate::store::columns::{Guid, Instant};
+use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::error::Failure;
 use crate::store::gates::Admissions;
 use crate::store::opt_outs::OptedOut;
@@ -131,11 +131,11 @@ pub(super) async fn claim_keys(tx: &mut Tx, accepts: &[Accept], mut verdicts: Ve
         let mine = accept.key_row().filter(|row| !won.contains(&row.message_id));
         let Some((mine, key)) = mine.zip(accept.key.as_ref()) else { continue };
         let query = keys::table.find((mine.owner_id, mine.call, mine.key));
-        let record = on!(tx, |c| query.select(KeyRow::as_select()).get_result(c).await?);
-        let message = match record.message_id {
+        let record: KeyRow = on!(tx, |c| query.select(columns_of::<KeyRow>()).get_result(c).await?);
+        let message: Option<MessageRow> = match record.message_id {
             Some(id) => {
                 let query = messages::table.find(id);
-                on!(tx, |c| query.select(MessageRow::as_select()).get_result(c).await.optional()?)
+                on!(tx, |c| query.select(columns_of::<MessageRow>()).get_result(c).await.optional()?)
             }
             None => None,
         };
@@ -295,7 +295,7 @@ impl Store {
     pub async fn accepted_before(&self, owner: OwnerId, key: &IdempotencyKey) -> Result<Option<Accepted>, Error> {
         let query = keys::table.find((owner.0, SEND_SINGLE, key.key.clone()));
         let record: Option<KeyRow> =
-            run!(&self.db, |c| query.select(KeyRow::as_select()).get_result(c).await.optional()?);
+            run!(&self.db, |c| query.select(columns_of::<KeyRow>()).get_result(c).await.optional()?);
         let Some(record) = record else { return Ok(None) };
         let message = match record.message_id {
             Some(id) => self.message(owner, MessageId(id.0)).await?,

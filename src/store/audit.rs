@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::domain::audit::{Act, Actor};
 use crate::domain::ids::OwnerId;
-use crate::store::columns::Instant;
+use crate::store::columns::{Instant, columns_of};
 use crate::store::error::Failure;
 use crate::store::schema::audit;
 use crate::store::transaction::{Tx, on, transact};
@@ -88,7 +88,7 @@ impl Store {
     pub async fn audit(&self, filter: AuditFilter, limit: i64) -> Result<Vec<Audited>, Error> {
         let rows: Vec<AuditRow> = run!(&self.db, |c| {
             let mut query =
-                audit::table.order(audit::id.desc()).limit(limit).select(AuditRow::as_select()).into_boxed();
+                audit::table.order(audit::id.desc()).limit(limit).select(columns_of::<AuditRow>()).into_boxed();
             if let Some(owner) = filter.owner {
                 query = query.filter(audit::owner_id.eq(owner.0));
             }

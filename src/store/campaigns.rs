@@ -12,7 +12,7 @@ pub use recipients::{Added, RecipientBatch};
 
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _, Queryable,
-    Selectable, SelectableHelper as _,
+    Selectable,
 };
 use diesel_async::RunQueryDsl as _;
 use jiff::SignedDuration;
@@ -20,7 +20,7 @@ use jiff::SignedDuration;
 use crate::domain::campaign::{Campaign, CampaignState, NewCampaign};
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::tags::Tags;
-use crate::store::columns::Instant;
+use crate::store::columns::{Instant, columns_of};
 use crate::store::error::Failure;
 use crate::store::rows::{KeyRow, guarantee, reference};
 use crate::store::schema::{campaigns, idempotency_keys as keys};
@@ -126,7 +126,7 @@ fn key_row(owner: OwnerId, key: &IdempotencyKey, campaign: i64, now: Instant) ->
 /// Makes the campaign, or finds the one that the key made; `None` if the key is another call's.
 async fn insert(tx: &mut Tx, row: &NewRow, key: Option<&IdempotencyKey>) -> Result<Option<CampaignRow>, Failure> {
     let insert = diesel::insert_into(campaigns::table).values(row);
-    let made: CampaignRow = on!(tx, |c| insert.returning(CampaignRow::as_returning()).get_result(c).await?);
+    let made: CampaignRow = on!(tx, |c| insert.returning(columns_of::<CampaignRow>()).get_result(c).await?);
     let Some(key) = key else { return Ok(Some(made)) };
     let claim = key_row(OwnerId(row.owner_id), key, made.id, row.created_at);
     let claim = diesel::insert_into(keys::table).values(claim).on_conflict_do_nothing();
@@ -135,10 +135,10 @@ async fn insert(tx: &mut Tx, row: &NewRow, key: Option<&IdempotencyKey>) -> Resu
     }
     on!(tx, |c| diesel::delete(campaigns::table.find(made.id)).execute(c).await?);
     let record = keys::table.find((row.owner_id, CREATE_CAMPAIGN, &key.key));
-    let record: KeyRow = on!(tx, |c| record.select(KeyRow::as_select()).get_result(c).await?);
+    let record: KeyRow = on!(tx, |c| record.select(columns_of::<KeyRow>()).get_result(c).await?);
     let Some(earlier) = judge(key, &record) else { return Ok(None) };
     let earlier = campaigns::table.find(earlier);
-    Ok(on!(tx, |c| earlier.select(CampaignRow::as_select()).get_result(c).await.optional()?))
+    Ok(on!(tx, |c| earlier.select(columns_of::<CampaignRow>()).get_result(c).await.optional()?))
 }
 
 impl Store {
@@ -172,7 +172,7 @@ impl Store {
         let mine = campaigns::id.eq(id.0).and(campaigns::owner_id.eq(owner.0));
         let query = campaigns::table.filter(mine);
         let row: Option<CampaignRow> =
-            run!(&self.db, |c| query.select(CampaignRow::as_select()).get_result(c).await.optional()?);
+            run!(&self.db, |c| query.select(columns_of::<CampaignRow>()).get_result(c).await.optional()?);
         Ok(row.map(Campaign::from))
     }
 
@@ -186,7 +186,7 @@ impl Store {
         let before = before.map_or(i64::MAX, |id| id.0);
         let mine = campaigns::owner_id.eq(owner.0).and(campaigns::id.lt(before));
         let query = campaigns::table.filter(mine).order(campaigns::id.desc()).limit(limit);
-        let rows: Vec<CampaignRow> = run!(&self.db, |c| query.select(CampaignRow::as_select()).load(c).await?);
+        let rows: Vec<CampaignRow> = run!(&self.db, |c| query.select(columns_of::<CampaignRow>()).load(c).await?);
         Ok(rows.into_iter().map(Campaign::from).collect())
     }
 }

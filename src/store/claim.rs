@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel::dsl::sql;
 use diesel::sql_types::{BigInt, Bool, SmallInt};
-use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, SelectableHelper as _};
+use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _};
 use diesel_async::RunQueryDsl as _;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -17,7 +17,7 @@ use crate::domain::message::{Dispatch, Lease, Message};
 use crate::domain::rate::Rate;
 use crate::domain::status::{self, Event};
 use crate::store::aside::Picked;
-use crate::store::columns::{Guid, Instant};
+use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::counters::Before;
 use crate::store::error::Failure;
 use crate::store::gates::Admissions;
@@ -122,7 +122,7 @@ async fn shares(tx: &mut Tx, claim: &Claim, sieve: &Sieve) -> Result<Vec<Vec<Mes
             // Through a shared reference they go out together, one round trip for all.
             let loads = queries.map(|query| {
                 let (query, mut c) =
-                    (query.select(MessageRow::as_select()).for_update().skip_locked().prepared_if(usual), &*pg);
+                    (query.select(columns_of::<MessageRow>()).for_update().skip_locked().prepared_if(usual), &*pg);
                 async move { query.load(&mut c).await }
             });
             futures::future::try_join_all(loads).await?
@@ -130,7 +130,7 @@ async fn shares(tx: &mut Tx, claim: &Claim, sieve: &Sieve) -> Result<Vec<Vec<Mes
         |lite| {
             let mut shares = Vec::with_capacity(claim.shares.len());
             for query in queries {
-                shares.push(query.select(MessageRow::as_select()).prepared_if(usual).load(lite).await?);
+                shares.push(query.select(columns_of::<MessageRow>()).prepared_if(usual).load(lite).await?);
             }
             shares
         }

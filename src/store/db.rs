@@ -1,5 +1,8 @@
 //! The two databases behind one enum, and the macro that writes each read once.
 
+use std::pin::Pin;
+
+use crate::store::error::Failure;
 use crate::store::pg_pool::PgPool;
 use crate::store::sqlite_threads::SqliteThreads;
 
@@ -22,6 +25,10 @@ impl Db {
     }
 }
 
+/// A statement on its way. Boxed, so that the types of queries, which are as long as the queries, end here: else the compiler looks
+/// through them for everyone who waits for it, from far away.
+pub(super) type Statement<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
+
 /// `run!(db, |c| query)` reads by one query on either database, type-checked for both; `run!(db, |pg| …, |lite| …)` is for
 /// the few that differ. The body ends with `?` applied, and owns what it names: on SQLite it moves to another thread.
 /// Nothing is written by it: that is what `transact!` is for.
@@ -33,10 +40,10 @@ macro_rules! run {
         match $db {
             $crate::store::db::Db::Pg(pool) => {
                 let mut lent = pool.lend_to_read().await?;
-                let read = async {
+                let read: $crate::store::db::Statement<'_, _> = Box::pin(async {
                     let $p = lent.connection()?;
-                    Ok::<_, $crate::store::error::Failure>($pg)
-                };
+                    Ok($pg)
+                });
                 let read = tokio::time::timeout($crate::store::pg_pool::READ, read).await;
                 lent.finish(read)?
             }

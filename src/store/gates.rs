@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use diesel::{
     AsChangeset, BoolExpressionMethods as _, ExpressionMethods as _, Insertable, NullableExpressionMethods as _,
-    QueryDsl as _, Queryable, Selectable, SelectableHelper as _,
+    QueryDsl as _, Queryable, Selectable,
 };
 use diesel_async::RunQueryDsl as _;
 use jiff::{SignedDuration, Timestamp};
@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::gate::{Gate, Holding};
 use crate::domain::rate::Rate;
 use crate::domain::webhook::event::EventType;
-use crate::store::columns::{Guid, Instant};
+use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::error::Failure;
 use crate::store::owner_events;
 use crate::store::prepared::Prepare as _;
@@ -154,7 +154,7 @@ impl Store {
     /// Every gate that anything is known of.
     pub async fn gates(&self) -> Result<Vec<Gate>, Error> {
         let query = gates::table.order(gates::name);
-        let rows: Vec<GateRow> = run!(&self.db, |c| query.select(GateRow::as_select()).load(c).await?);
+        let rows: Vec<GateRow> = run!(&self.db, |c| query.select(columns_of::<GateRow>()).load(c).await?);
         Ok(rows.into_iter().map(Gate::from).collect())
     }
 

@@ -6,7 +6,7 @@ pub use list::{InboundFilter, Received};
 
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, Insertable, QueryDsl as _, QueryResult, Queryable, Selectable,
-    SelectableHelper as _, SqliteConnection,
+    SqliteConnection,
 };
 use diesel_async::RunQueryDsl as _;
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use crate::domain::keyword::{Effect, Keywords, Verdict};
 use crate::domain::phone::Msisdn;
 use crate::domain::report::{Form, Inbound, pieces};
 use crate::store::addressee::concerned;
-use crate::store::columns::{Guid, Instant};
+use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::error::Failure;
 use crate::store::owner_events::{self, OwnerEvent};
 use crate::store::pseudonyms::Keyed;
@@ -92,7 +92,7 @@ async fn started_after(tx: &mut Tx, owner: OwnerId, number: &str, at: Instant) -
         .filter(inbound::owner_id.eq(owner.0).and(inbound::received_at.gt(at)))
         // Spelt out, so that the planner sees that the index holds them.
         .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("verdict = 2"));
-    let rows: Vec<InboundRow> = on!(tx, |c| starts.select(InboundRow::as_select()).load(c).await?);
+    let rows: Vec<InboundRow> = on!(tx, |c| starts.select(columns_of::<InboundRow>()).load(c).await?);
     let mut authors = rows.iter().filter_map(|row| author(&row.message()?));
     Ok(authors.any(|author| author.as_str() == number))
 }
@@ -250,7 +250,7 @@ impl Store {
     pub async fn inbound_to_review(&self, limit: i64) -> Result<Vec<ToReview>, Error> {
         let review = diesel::dsl::sql::<diesel::sql_types::Bool>("state = 5");
         let query = inbound::table.filter(review).order((inbound::received_at, inbound::id)).limit(limit);
-        let rows: Vec<InboundRow> = run!(&self.db, |c| query.select(InboundRow::as_select()).load(c).await?);
+        let rows: Vec<InboundRow> = run!(&self.db, |c| query.select(columns_of::<InboundRow>()).load(c).await?);
         let entry = |row: InboundRow| ToReview {
             id: row.id.0,
             received_at: row.received_at.0,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::domain::audit::Act;
 use crate::domain::ids::OwnerId;
-use crate::store::columns::Instant;
+use crate::store::columns::{Instant, columns_of};
 use crate::store::schema::api_keys as keys;
 use crate::store::transaction::{on, transact};
 use crate::store::{Error, Store, audit, run};
@@ -140,7 +140,7 @@ impl Store {
     /// All keys, or one user's, oldest first.
     pub async fn keys(&self, user: Option<OwnerId>) -> Result<Vec<ApiKey>, Error> {
         let rows: Vec<KeyRow> = run!(&self.db, |c| {
-            let mut query = keys::table.order(keys::id).select(KeyRow::as_select()).into_boxed();
+            let mut query = keys::table.order(keys::id).select(columns_of::<KeyRow>()).into_boxed();
             if let Some(user) = user {
                 query = query.filter(keys::user_id.eq(user.0));
             }

@@ -10,7 +10,7 @@ use crate::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
 use crate::domain::message::{Message, Status};
 use crate::domain::phone::Msisdn;
 use crate::domain::tags::Reference;
-use crate::store::columns::{Guid, Instant};
+use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::db::Db;
 use crate::store::prepared::Prepare as _;
 use crate::store::rows::MessageRow;
@@ -151,7 +151,7 @@ impl Store {
         let mut found = Vec::new();
         for form in self.forms(filter) {
             let rows: Vec<MessageRow> = run!(&self.db, |c| {
-                let query = narrowed!(owner, before, form, few).limit(limit).select(MessageRow::as_select());
+                let query = narrowed!(owner, before, form, few).limit(limit).select(columns_of::<MessageRow>());
                 query.prepared_if(usual).load(c).await?
             });
             found.extend(rows.into_iter().map(MessageRow::into_message));

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::domain::ids::{MessageId, OwnerId, ProviderMessageId};
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::status::EventKind;
-use crate::store::columns::{Guid, Instant};
+use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::events;
 use crate::store::schema::messages::{self, dsl};
@@ -37,14 +37,14 @@ impl Store {
     /// The owner's message with this id.
     pub async fn message(&self, owner: OwnerId, id: MessageId) -> Result<Option<Message>, Error> {
         let query = dsl::messages.filter(dsl::id.eq(Guid(id.0)).and(dsl::owner_id.eq(owner.0)));
-        let row = run!(&self.db, |c| query.select(MessageRow::as_select()).get_result(c).await.optional()?);
+        let row = run!(&self.db, |c| query.select(columns_of::<MessageRow>()).get_result(c).await.optional()?);
         Ok(row.map(MessageRow::into_message))
     }
 
     /// The message with this id, whoever's it is: for operators alone.
     pub async fn message_of_anyone(&self, id: MessageId) -> Result<Option<Message>, Error> {
         let query = dsl::messages.find(Guid(id.0));
-        let row = run!(&self.db, |c| query.select(MessageRow::as_select()).get_result(c).await.optional()?);
+        let row = run!(&self.db, |c| query.select(columns_of::<MessageRow>()).get_result(c).await.optional()?);
         Ok(row.map(MessageRow::into_message))
     }
 
@@ -52,7 +52,7 @@ impl Store {
     pub async fn dead(&self, after: Option<MessageId>, limit: i64) -> Result<Vec<Message>, Error> {
         let after = Guid(after.map_or(uuid::Uuid::nil(), |id| id.0));
         let query = messages::table.filter(in_state(Dispatch::Dead).and(dsl::id.gt(after))).order(dsl::id).limit(limit);
-        let rows: Vec<MessageRow> = run!(&self.db, |c| query.select(MessageRow::as_select()).load(c).await?);
+        let rows: Vec<MessageRow> = run!(&self.db, |c| query.select(columns_of::<MessageRow>()).load(c).await?);
         Ok(rows.into_iter().map(MessageRow::into_message).collect())
     }
 
@@ -70,7 +70,7 @@ impl Store {
             if let Some(owner) = owner {
                 query = query.filter(dsl::owner_id.eq(owner.0));
             }
-            query.limit(limit).select(MessageRow::as_select()).load(c).await?
+            query.limit(limit).select(columns_of::<MessageRow>()).load(c).await?
         });
         Ok(rows.into_iter().map(MessageRow::into_message).collect())
     }
@@ -86,7 +86,7 @@ impl Store {
     pub async fn history(&self, owner: OwnerId, id: MessageId) -> Result<Vec<HistoryEntry>, Error> {
         let mine = events::message_id.eq(Guid(id.0)).and(events::owner_id.eq(owner.0));
         let query = events::table.filter(mine).order(events::version);
-        let rows: Vec<EventRow> = run!(&self.db, |c| query.select(EventRow::as_select()).load(c).await?);
+        let rows: Vec<EventRow> = run!(&self.db, |c| query.select(columns_of::<EventRow>()).load(c).await?);
         Ok(rows.into_iter().map(EventRow::into_entry).collect())
     }
 }

@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use diesel::dsl::count_star;
 use diesel::upsert::excluded;
 use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, Insertable, QueryDsl as _, QueryResult, SelectableHelper as _,
-    SqliteConnection,
+    BoolExpressionMethods as _, ExpressionMethods as _, Insertable, QueryDsl as _, QueryResult, SqliteConnection,
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use jiff::Timestamp;
@@ -17,7 +16,7 @@ use crate::domain::ids::{MessageId, OwnerId};
 use crate::domain::message::Message;
 use crate::domain::phone::Msisdn;
 use crate::domain::spend::{self, Account, Left, Limits, Over};
-use crate::store::columns::{Guid, Instant};
+use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::error::Failure;
 use crate::store::schema::{messages, spent, users};
 use crate::store::sqlite_threads::Lite;
@@ -52,8 +51,8 @@ impl Accounts {
             let query = users::table.find(owner.0);
             // A campaign that is made at the same time refers to the row, and need not wait.
             let row: Option<LimitsRow> =
-                on!(tx, |pg| query.select(LimitsRow::as_select()).for_no_key_update().load(pg).await?, |lite| query
-                    .select(LimitsRow::as_select())
+                on!(tx, |pg| query.select(columns_of::<LimitsRow>()).for_no_key_update().load(pg).await?, |lite| query
+                    .select(columns_of::<LimitsRow>())
                     .load(lite)
                     .await?)
                 .pop();
@@ -66,7 +65,7 @@ impl Accounts {
     /// As [`Accounts::open`], for an owner of whom it is not known yet whether it has limits: one without is not locked.
     pub(super) async fn of_owner(tx: &mut Tx, owner: OwnerId, numbers: HashSet<String>) -> Result<Self, Failure> {
         let query = users::table.find(owner.0);
-        let limits: Option<LimitsRow> = on!(tx, |c| query.select(LimitsRow::as_select()).load(c).await?).pop();
+        let limits: Option<LimitsRow> = on!(tx, |c| query.select(columns_of::<LimitsRow>()).load(c).await?).pop();
         match limits.filter(|row| Limits::from(row) != Limits::default()) {
             Some(_) => Self::open(tx, &BTreeMap::from([(owner, numbers)])).await,
             None => Ok(Self::default()),

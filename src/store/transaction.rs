@@ -128,15 +128,20 @@ macro_rules! locked {
     ($tx:expr, $row:ty, $query:expr) => {
         $crate::store::transaction::on!(
             $tx,
-            |pg| $query.select(<$row>::as_select()).for_update().load::<$row>(pg).await?,
-            |lite| $query.select(<$row>::as_select()).load::<$row>(lite).await?
+            |pg| $query.select($crate::store::columns::columns_of::<$row>()).for_update().load::<$row>(pg).await?,
+            |lite| $query.select($crate::store::columns::columns_of::<$row>()).load::<$row>(lite).await?
         )
     };
     (free $tx:expr, $row:ty, $query:expr) => {
         $crate::store::transaction::on!(
             $tx,
-            |pg| $query.select(<$row>::as_select()).for_update().skip_locked().load::<$row>(pg).await?,
-            |lite| $query.select(<$row>::as_select()).load::<$row>(lite).await?
+            |pg| $query
+                .select($crate::store::columns::columns_of::<$row>())
+                .for_update()
+                .skip_locked()
+                .load::<$row>(pg)
+                .await?,
+            |lite| $query.select($crate::store::columns::columns_of::<$row>()).load::<$row>(lite).await?
         )
     };
 }

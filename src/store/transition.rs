@@ -5,16 +5,13 @@ use std::collections::HashMap;
 use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
 use diesel::sql_types::Bool;
-use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult, SelectableHelper as _,
-    SqliteConnection,
-};
+use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult, SqliteConnection};
 use diesel_async::RunQueryDsl as _;
 
 use crate::domain::ids::{CampaignId, MessageId, OwnerId, ProviderMessageId};
 use crate::domain::message::{Dispatch, Message};
 use crate::domain::status::{self, Change, Event, Refused};
-use crate::store::columns::{Guid, Instant};
+use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::counters::Before;
 use crate::store::error::Failure;
 use crate::store::rows::{EventRow, MessageRow};
@@ -222,7 +219,7 @@ pub(super) async fn by_ids(tx: &mut Tx, ids: Vec<Guid>) -> Result<Vec<MessageRow
         tx,
         |pg| {
             let query = messages::table.filter(dsl::id.eq_any(ids)).order(dsl::id);
-            query.select(MessageRow::as_select()).for_update().load(pg).await?
+            query.select(columns_of::<MessageRow>()).for_update().load(pg).await?
         },
         |lite| lite.spawn_blocking(move |c| each(c, &ids)).await?
     ))
@@ -232,7 +229,7 @@ fn each(c: &mut SqliteConnection, ids: &[Guid]) -> QueryResult<Vec<MessageRow>> 
     use diesel::{OptionalExtension as _, RunQueryDsl};
     let mut rows = Vec::with_capacity(ids.len());
     for id in ids {
-        let query = messages::table.find(*id).select(MessageRow::as_select());
+        let query = messages::table.find(*id).select(columns_of::<MessageRow>());
         rows.extend(RunQueryDsl::get_result(query, c).optional()?);
     }
     Ok(rows)

@@ -13,11 +13,11 @@ use crate::store::schema::users;
 #[diesel(table_name = users, treat_none_as_null = true)]
 #[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
 pub(super) struct LimitsRow {
-    countries: Option<String>,
-    segments_per_day: Option<i32>,
-    segments_per_month: Option<i32>,
-    per_number: Option<i32>,
-    per_number_seconds: Option<i32>,
+    pub countries: Option<String>,
+    pub segments_per_day: Option<i32>,
+    pub segments_per_month: Option<i32>,
+    pub per_number: Option<i32>,
+    pub per_number_seconds: Option<i32>,
 }
 
 impl From<&LimitsRow> for Limits {
@@ -50,15 +50,14 @@ impl From<&Limits> for LimitsRow {
 }
 
 /// The columns of what a user may have at once.
-#[derive(Debug, Clone, Queryable, Selectable, AsChangeset)]
+#[derive(Debug, Clone, AsChangeset)]
 #[diesel(table_name = users, treat_none_as_null = true)]
-#[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
 #[expect(clippy::struct_field_names, reason = "as the columns are called")]
 pub(super) struct AtOnceRow {
-    max_calls: Option<i32>,
-    max_streams: Option<i32>,
-    max_uploads: Option<i32>,
-    max_refreshes: Option<i32>,
+    pub max_calls: Option<i32>,
+    pub max_streams: Option<i32>,
+    pub max_uploads: Option<i32>,
+    pub max_refreshes: Option<i32>,
 }
 
 impl From<&AtOnceRow> for AtOnce {

@@ -10,7 +10,7 @@ use crate::domain::audit::Act;
 use crate::domain::ids::OwnerId;
 use crate::domain::sender::SenderId;
 use crate::domain::spend::Limits;
-use crate::store::columns::Instant;
+use crate::store::columns::{Instant, columns_of};
 use crate::store::schema::users;
 use crate::store::transaction::{locked, on, transact};
 use crate::store::user_limits::{AtOnceRow, LimitsRow};
@@ -49,6 +49,7 @@ impl User {
     }
 }
 
+// Flat: rows that embed others take the compiler many times as long.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
 #[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
@@ -61,14 +62,32 @@ struct UserRow {
     tokens_since: Option<Instant>,
     senders: Option<String>,
     accounts: Option<String>,
-    #[diesel(embed)]
-    limits: LimitsRow,
-    #[diesel(embed)]
-    at_once: AtOnceRow,
+    countries: Option<String>,
+    segments_per_day: Option<i32>,
+    segments_per_month: Option<i32>,
+    per_number: Option<i32>,
+    per_number_seconds: Option<i32>,
+    max_calls: Option<i32>,
+    max_streams: Option<i32>,
+    max_uploads: Option<i32>,
+    max_refreshes: Option<i32>,
 }
 
 impl From<UserRow> for User {
     fn from(row: UserRow) -> Self {
+        let limits = LimitsRow {
+            countries: row.countries,
+            segments_per_day: row.segments_per_day,
+            segments_per_month: row.segments_per_month,
+            per_number: row.per_number,
+            per_number_seconds: row.per_number_seconds,
+        };
+        let at_once = AtOnceRow {
+            max_calls: row.max_calls,
+            max_streams: row.max_streams,
+            max_uploads: row.max_uploads,
+            max_refreshes: row.max_refreshes,
+        };
         Self {
             id: OwnerId(row.id),
             name: row.name,
@@ -78,8 +97,8 @@ impl From<UserRow> for User {
             tokens_since: row.tokens_since.map(|at| at.0),
             senders: Allowed::from_stored(row.senders.as_deref()),
             accounts: Allowed::from_stored(row.accounts.as_deref()),
-            limits: Limits::from(&row.limits),
-            at_once: AtOnce::from(&row.at_once),
+            limits: Limits::from(&limits),
+            at_once: AtOnce::from(&at_once),
         }
     }
 }
@@ -112,7 +131,7 @@ impl Store {
     pub async fn user(&self, id: OwnerId) -> Result<Option<User>, Error> {
         let query = users::table.find(id.0);
         let row: Option<UserRow> =
-            run!(&self.db, |c| query.select(UserRow::as_select()).get_result(c).await.optional()?);
+            run!(&self.db, |c| query.select(columns_of::<UserRow>()).get_result(c).await.optional()?);
         Ok(row.map(User::from))
     }
 
@@ -169,7 +188,7 @@ impl Store {
     /// All users, oldest first.
     pub async fn users(&self) -> Result<Vec<User>, Error> {
         let query = users::table.order(users::id);
-        let rows: Vec<UserRow> = run!(&self.db, |c| query.select(UserRow::as_select()).load(c).await?);
+        let rows: Vec<UserRow> = run!(&self.db, |c| query.select(columns_of::<UserRow>()).load(c).await?);
         Ok(rows.into_iter().map(User::from).collect())
     }
 }

@@ -103,9 +103,7 @@ impl Follower {
         self.settled = Some(below);
         let page = {
             let stopped = |_| Error::Internal { cause: "the tail has ended".to_owned() };
-            let [of_streams, of_endpoints] = &tail.reads;
-            let turns = if self.purpose == Purpose::Stream { of_streams } else { of_endpoints };
-            let _turn = turns.acquire().await.map_err(stopped)?;
+            let _turn = tail.reads.of(self.purpose).acquire().await.map_err(stopped)?;
             tail.store.journal(&[self.guest.owner], self.at, below, PAGE).await?
         };
         if i64::try_from(page.len()).is_ok_and(|n| n < PAGE) {

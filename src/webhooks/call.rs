@@ -44,7 +44,7 @@ impl Inner {
     ) -> Ended {
         let Some(facts) = facts.await else { return Ended::NotCalled };
         let body = body::of_events(&events, &facts, &endpoint.calling);
-        let Some(_slot) = self.slots.take(endpoint.owner).await else { return Ended::NotCalled };
+        let _turn = self.in_flight.turn(endpoint.owner).await;
         if Instant::now() >= until {
             return Ended::NotCalled;
         }
@@ -70,7 +70,7 @@ impl Inner {
         let Ok(url) = Url::parse(&endpoint.url) else { return not_called(Outcome::Broken) };
         let seconds = self.parts.clock.now().as_second();
         let signatures: Vec<String> = secrets.iter().map(|secret| secret.sign(&id, seconds, &body)).collect();
-        let post = Post { url, id, seconds, signature: signatures.join(" "), body };
+        let post = Post { owner: endpoint.owner, url, id, seconds, signature: signatures.join(" "), body };
         self.parts.receiver.post(post).await
     }
 }
@@ -82,7 +82,7 @@ impl Webhooks {
         let now = inner.parts.clock.now();
         let id = format!("test_{}", ids::ordered(now).as_simple());
         let body = body::of_test(&id, endpoint.id.0, now);
-        let _slot = inner.slots.take(endpoint.owner).await;
+        let _turn = inner.in_flight.turn(endpoint.owner).await;
         let began = Instant::now();
         let called = inner.post(endpoint, id, body).await;
         inner.parts.metrics.webhook_call(called.outcome, began.elapsed());

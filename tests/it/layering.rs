@@ -28,6 +28,8 @@ const RULES: &[(&str, &[&str])] = &[
     // What both remember for a moment, and what is under way in the process.
     ("caches", &["domain", "store"]),
     ("lifecycle", &[]),
+    // Whose turn it is, where work waits.
+    ("turns", &["domain"]),
     // The rules: whether it happens.
     ("domain", &[]),
     // Ports, and the adapters behind them.
@@ -91,6 +93,7 @@ const FREE: &[(&str, &[&str])] = &[
     ("caches", &["sender", "service"]),
     ("lifecycle", &["sender", "service", "tail", "webhooks"]),
     ("request_id", &["grpc", "http"]),
+    ("turns", &["admission", "receiver", "webhooks"]),
     ("auth", &["contract", "grpc", "http", "service"]),
     ("postgres", &["legacy", "store"]),
 ];

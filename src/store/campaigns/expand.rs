@@ -7,7 +7,7 @@ use diesel::dsl::sql;
 use diesel::sql_types::{BigInt, Bool};
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, NullableExpressionMethods as _, QueryDsl as _, Queryable,
-    QueryableByName, Selectable, SelectableHelper as _,
+    QueryableByName, Selectable,
 };
 use diesel_async::RunQueryDsl as _;
 use jiff::Timestamp;
@@ -21,7 +21,7 @@ use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::message::Dispatch;
 use crate::domain::spend::Limit;
 use crate::store::accept;
-use crate::store::columns::Instant;
+use crate::store::columns::{Instant, columns_of};
 use crate::store::counters::queued;
 use crate::store::error::Failure;
 use crate::store::pseudonyms::Keyed;
@@ -55,17 +55,6 @@ pub struct ToReconcile {
     pub expired: bool,
 }
 
-/// How far a campaign is.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = campaigns)]
-#[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
-struct StandingRow {
-    #[diesel(embed)]
-    campaign: CampaignRow,
-    expanded: i64,
-    expanded_to: String,
-}
-
 /// Whether a message that the campaign's start made is queued, in flight, or waits for its resend. The first part names
 /// the order of the queue's index, so that no other is read; inside of an EXISTS the planner would not see it.
 const BUSY: &str = "SELECT (SELECT count(*) FROM (SELECT 1 FROM messages WHERE lane = $1 AND dispatch = 1 \
@@ -79,6 +68,9 @@ struct Busy {
 }
 
 /// Where the expansion is.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = campaigns)]
+#[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
 struct Cursor {
     expanded: i64,
     expanded_to: String,
@@ -163,9 +155,9 @@ async fn expand(
 /// One step of one campaign. Returns how much it did.
 async fn step(tx: &mut Tx, keyed: &Keyed, id: CampaignId, pace: &Pace) -> Result<usize, Failure> {
     // A campaign that another replica is at is left to it.
-    let Some(row) = locked!(free tx, StandingRow, campaigns::table.find(id.0)).pop() else { return Ok(0) };
-    let cursor = Cursor { expanded: row.expanded, expanded_to: row.expanded_to };
-    let mut campaign = Campaign::from(row.campaign);
+    let Some(row) = locked!(free tx, CampaignRow, campaigns::table.find(id.0)).pop() else { return Ok(0) };
+    let mut campaign = Campaign::from(row);
+    let Some(cursor) = locked!(tx, Cursor, campaigns::table.find(id.0)).pop() else { return Ok(0) };
     let action = match campaign.next_step(cursor.expanded, tx.now) {
         NextStep::Nothing => return Ok(0),
         NextStep::Begin => Action::Begin,
@@ -193,7 +185,7 @@ impl Store {
             .filter(sql::<Bool>("state <> 1 AND ended_at IS NULL"))
             .filter(campaigns::state.eq_any(running).or(campaigns::state.eq(CampaignState::Scheduled as i16).and(due)))
             .order(campaigns::id);
-        let rows: Vec<CampaignRow> = run!(&self.db, |c| query.select(CampaignRow::as_select()).load(c).await?);
+        let rows: Vec<CampaignRow> = run!(&self.db, |c| query.select(columns_of::<CampaignRow>()).load(c).await?);
         let of = |row: CampaignRow| {
             let campaign = Campaign::from(row);
             let expired = campaign.expires_at().is_some_and(|at| at <= now);

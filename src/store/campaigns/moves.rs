@@ -1,6 +1,6 @@
 //! An owner's actions on a campaign: lock the row, let the domain decide, write what changed.
 
-use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, SelectableHelper as _};
+use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _};
 use diesel_async::RunQueryDsl as _;
 
 use super::CampaignRow;

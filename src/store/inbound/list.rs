@@ -1,8 +1,6 @@
 //! Reading an owner's messages from recipients, newest first.
 
-use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, SelectableHelper as _,
-};
+use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _};
 use diesel_async::RunQueryDsl as _;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -11,7 +9,7 @@ use super::{InboundRow, Stage, author};
 use crate::domain::ids::{MessageId, OwnerId};
 use crate::domain::keyword::{Effect, Verdict};
 use crate::domain::phone::Msisdn;
-use crate::store::columns::{Guid, Instant};
+use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::schema::inbound;
 use crate::store::{Error, Store, run};
 
@@ -103,7 +101,7 @@ impl Store {
                     inbound::id.lt(ceiling).and(inbound::received_at.lt(Instant(before.max(Timestamp::UNIX_EPOCH)))),
                 );
             }
-            query.order(inbound::id.desc()).limit(limit).select(InboundRow::as_select()).load(c).await?
+            query.order(inbound::id.desc()).limit(limit).select(columns_of::<InboundRow>()).load(c).await?
         });
         Ok(rows.into_iter().map(InboundRow::into_received).collect())
     }
@@ -112,7 +110,7 @@ impl Store {
     pub async fn one_inbound(&self, owner: OwnerId, id: Uuid) -> Result<Option<Received>, Error> {
         let query = inbound::table.filter(inbound::id.eq(Guid(id)).and(inbound::owner_id.eq(owner.0)));
         let row: Option<InboundRow> =
-            run!(&self.db, |c| query.select(InboundRow::as_select()).get_result(c).await.optional()?);
+            run!(&self.db, |c| query.select(columns_of::<InboundRow>()).get_result(c).await.optional()?);
         Ok(row.map(InboundRow::into_received))
     }
 }

@@ -10,7 +10,7 @@ use crate::domain::campaign::Campaign;
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::phone::Msisdn;
 use crate::domain::webhook::event::EventType;
-use crate::store::columns::Guid;
+use crate::store::columns::{Guid, columns_of};
 use crate::store::schema::owner_events;
 use crate::store::{Error, OptOutSource, Received, Store, run};
 
@@ -51,7 +51,7 @@ impl Store {
         }
         let these: Vec<Guid> = subjects.iter().copied().map(Guid).collect();
         let query = owner_events::table.filter(owner_events::subject.eq_any(these));
-        let rows: Vec<FactsRow> = run!(&self.db, |c| query.select(FactsRow::as_select()).load(c).await?);
+        let rows: Vec<FactsRow> = run!(&self.db, |c| query.select(columns_of::<FactsRow>()).load(c).await?);
         let mut facts = HashMap::with_capacity(rows.len());
         for row in rows {
             let (event, of) = ((row.subject.0, row.version), self.facts_of(row).await?);

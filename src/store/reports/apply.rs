@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Array, Nullable, SmallInt};
-use diesel::{ExpressionMethods as _, QueryDsl as _, QueryResult, SelectableHelper as _, SqliteConnection};
+use diesel::{ExpressionMethods as _, QueryDsl as _, QueryResult, SqliteConnection};
 use diesel_async::RunQueryDsl as _;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;

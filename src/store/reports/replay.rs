@@ -15,7 +15,7 @@ use crate::domain::evidence::{Evidence, Rank};
 use crate::domain::ids::MessageId;
 use crate::domain::message::Message;
 use crate::domain::status::{self, Event, EventKind};
-use crate::store::columns::Guid;
+use crate::store::columns::{Guid, columns_of};
 use crate::store::rows::MessageRow;
 use crate::store::schema::{events, messages, reports};
 use crate::store::transition::{Job, Pick};
@@ -71,7 +71,7 @@ impl Store {
     pub async fn replay(&self, after: Option<MessageId>, limit: i64) -> Result<Option<Standing>, Error> {
         let from = Guid(after.map_or(uuid::Uuid::nil(), |id| id.0));
         let query = messages::table.filter(messages::id.gt(from)).order(messages::id).limit(limit);
-        let rows: Vec<MessageRow> = run!(&self.db, |c| query.select(MessageRow::as_select()).load(c).await?);
+        let rows: Vec<MessageRow> = run!(&self.db, |c| query.select(columns_of::<MessageRow>()).load(c).await?);
         let page: Vec<Message> = rows.into_iter().map(MessageRow::into_message).collect();
         let Some(last) = page.last().map(|m| m.id) else { return Ok(None) };
         let said = self.said(&page).await?;
@@ -113,8 +113,8 @@ impl Store {
             .select((events::message_id, events::evidence));
         let (of_ids, of_names, recordings): (Vec<ReportRow>, Vec<ReportRow>, Vec<(Guid, String)>) =
             run!(&self.db, |c| {
-                let of_ids = of_ids.select(ReportRow::as_select()).load(c).await?;
-                let of_names = of_names.select(ReportRow::as_select()).load(c).await?;
+                let of_ids = of_ids.select(columns_of::<ReportRow>()).load(c).await?;
+                let of_names = of_names.select(columns_of::<ReportRow>()).load(c).await?;
                 (of_ids, of_names, recordings.load(c).await?)
             });
         // Our own id decides where it names a message: then the provider's id is not asked.

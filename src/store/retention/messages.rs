@@ -17,7 +17,7 @@ use crate::domain::phone::Msisdn;
 use crate::domain::pseudonym::Pseudonyms;
 use crate::domain::retention;
 use crate::store::columns::sql::Guid as GuidSql;
-use crate::store::columns::{Guid, Instant};
+use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::error::Failure;
 use crate::store::rows;
 use crate::store::schema::{chores_left, events, messages};
@@ -146,7 +146,7 @@ async fn next(tx: &mut Tx, task: Task, after: Guid) -> Result<(Vec<Guid>, Vec<Ol
     if matches!(task.chore, Chore::Texts | Chore::Rows) {
         let end = Guid(retention::first_id(task.before));
         let query = in_order.filter(messages::id.gt(after).and(messages::id.lt(end))).limit(task.limit);
-        let rows: Vec<OldRow> = on!(tx, |c| query.select(OldRow::as_select()).load(c).await?);
+        let rows: Vec<OldRow> = on!(tx, |c| query.select(columns_of::<OldRow>()).load(c).await?);
         return Ok((rows.iter().map(|row| row.id).collect(), rows));
     }
     let left = chores_left::table
@@ -156,7 +156,7 @@ async fn next(tx: &mut Tx, task: Task, after: Guid) -> Result<(Vec<Guid>, Vec<Ol
         .select(chores_left::message_id);
     let ids: Vec<Guid> = on!(tx, |c| left.load(c).await?);
     let query = in_order.filter(messages::id.eq_any(ids.clone()));
-    let rows: Vec<OldRow> = on!(tx, |c| query.select(OldRow::as_select()).load(c).await?);
+    let rows: Vec<OldRow> = on!(tx, |c| query.select(columns_of::<OldRow>()).load(c).await?);
     Ok((ids, rows))
 }
 

@@ -13,7 +13,7 @@ use crate::domain::ids::OwnerId;
 use crate::domain::phone::Msisdn;
 use crate::domain::retention;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
-use crate::store::columns::{Guid, Instant};
+use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::error::Failure;
 use crate::store::owner_events;
 use crate::store::pseudonyms::Keyed;
@@ -66,7 +66,7 @@ async fn messages_of(
     confirm_key(tx, keyed).await?;
     let theirs = messages::owner_id.eq(owner.0).and(messages::destination.eq(number.as_str()));
     let query = messages::table.filter(theirs.and(messages::id.gt(after))).order(messages::id).limit(PAGE);
-    let rows: Vec<OldRow> = on!(tx, |c| query.select(OldRow::as_select()).load(c).await?);
+    let rows: Vec<OldRow> = on!(tx, |c| query.select(columns_of::<OldRow>()).load(c).await?);
     let resting: Vec<&OldRow> = rows.iter().filter(|row| row.at_rest()).collect();
     let done = empty(tx, keyed.required()?, &resting).await?;
     sum.messages += done.len();

@@ -9,7 +9,7 @@ use crate::domain::audit::Act;
 use crate::domain::ids::OwnerId;
 use crate::domain::webhook::secret::Mark;
 use crate::domain::webhook::{Calling, EndpointId, EndpointState, PER_OWNER, Wanted};
-use crate::store::columns::{Guid, Instant};
+use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::error::Failure;
 use crate::store::journal::Position;
 use crate::store::schema::{webhook_cursors, webhook_endpoints, webhook_exceptions};
@@ -143,7 +143,7 @@ impl Store {
     pub async fn endpoint(&self, owner: OwnerId, id: EndpointId) -> Result<Option<Endpoint>, Error> {
         let query = webhook_endpoints::table.find(Guid(id.0)).filter(webhook_endpoints::owner_id.eq(owner.0));
         let row: Option<EndpointRow> =
-            run!(&self.db, |c| query.select(EndpointRow::as_select()).get_result(c).await.optional()?);
+            run!(&self.db, |c| query.select(columns_of::<EndpointRow>()).get_result(c).await.optional()?);
         Ok(row.map(EndpointRow::into_endpoint))
     }
 
@@ -151,7 +151,7 @@ impl Store {
     pub async fn endpoints_of_anyone(&self, ids: Vec<EndpointId>) -> Result<Vec<Endpoint>, Error> {
         let ids: Vec<Guid> = ids.into_iter().map(|id| Guid(id.0)).collect();
         let query = webhook_endpoints::table.filter(webhook_endpoints::id.eq_any(ids));
-        let rows: Vec<EndpointRow> = run!(&self.db, |c| query.select(EndpointRow::as_select()).load(c).await?);
+        let rows: Vec<EndpointRow> = run!(&self.db, |c| query.select(columns_of::<EndpointRow>()).load(c).await?);
         Ok(rows.into_iter().map(EndpointRow::into_endpoint).collect())
     }
 
@@ -162,7 +162,7 @@ impl Store {
             .filter(webhook_endpoints::owner_id.eq(owner.0).and(behind))
             .order(webhook_endpoints::id.desc())
             .limit(limit);
-        let rows: Vec<EndpointRow> = run!(&self.db, |c| query.select(EndpointRow::as_select()).load(c).await?);
+        let rows: Vec<EndpointRow> = run!(&self.db, |c| query.select(columns_of::<EndpointRow>()).load(c).await?);
         Ok(rows.into_iter().map(EndpointRow::into_endpoint).collect())
     }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::domain::ids;
 use crate::domain::webhook::EndpointId;
 use crate::domain::webhook::health::Outcome;
-use crate::store::columns::{Guid, Instant};
+use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::error::Failure;
 use crate::store::journal::{Happening, Position};
 use crate::store::schema::webhook_exceptions;
@@ -150,7 +150,7 @@ impl Store {
             .filter(waiting)
             .order((webhook_exceptions::message_id, webhook_exceptions::version))
             .limit(limit);
-        let rows: Vec<ExceptionRow> = run!(&self.db, |c| query.select(ExceptionRow::as_select()).load(c).await?);
+        let rows: Vec<ExceptionRow> = run!(&self.db, |c| query.select(columns_of::<ExceptionRow>()).load(c).await?);
         Ok(rows.into_iter().map(Exception::from).collect())
     }
 
@@ -166,7 +166,7 @@ impl Store {
             .filter(webhook_exceptions::endpoint_id.eq(Guid(endpoint.0)).and(behind))
             .order(webhook_exceptions::id.desc())
             .limit(limit);
-        let rows: Vec<ExceptionRow> = run!(&self.db, |c| query.select(ExceptionRow::as_select()).load(c).await?);
+        let rows: Vec<ExceptionRow> = run!(&self.db, |c| query.select(columns_of::<ExceptionRow>()).load(c).await?);
         Ok(rows.into_iter().map(Exception::from).collect())
     }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::domain::ids::CampaignId;
 use crate::domain::phone::Msisdn;
 use crate::domain::tags::Tags;
-use crate::store::columns::Guid;
+use crate::store::columns::{Guid, columns_of};
 use crate::store::prepared::Prepare as _;
 use crate::store::schema::messages;
 use crate::store::{Error, Store, run};
@@ -74,19 +74,19 @@ impl Store {
     pub async fn event_facts(&self, messages: &[Uuid]) -> Result<Vec<EventFacts>, Error> {
         let rows: Vec<FactsRow> = if let &[one] = messages {
             let query = messages::table.find(Guid(one));
-            run!(&self.db, |c| query.select(FactsRow::as_select()).load(c).await?)
+            run!(&self.db, |c| query.select(columns_of::<FactsRow>()).load(c).await?)
         } else {
             let of: Vec<Guid> = messages.iter().copied().map(Guid).collect();
             run!(
                 &self.db,
-                |pg| messages::table.filter(messages::id.eq_any(of)).select(FactsRow::as_select()).load(pg).await?,
+                |pg| messages::table.filter(messages::id.eq_any(of)).select(columns_of::<FactsRow>()).load(pg).await?,
                 |lite| {
                     // One text whatever their number: a list that is spelt out would be parsed each time.
                     let ids: Vec<String> = of.iter().map(|id| id.0.simple().to_string()).collect();
                     let ids = serde_json::to_string(&ids).unwrap_or_default();
                     let these =
                         sql::<Bool>("id IN (SELECT unhex(value) FROM json_each(").bind::<Text, _>(ids).sql("))");
-                    messages::table.filter(these).select(FactsRow::as_select()).prepared().load(lite).await?
+                    messages::table.filter(these).select(columns_of::<FactsRow>()).prepared().load(lite).await?
                 }
             )
         };

@@ -5,7 +5,7 @@ use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
 
 use crate::domain::webhook::EndpointId;
-use crate::store::columns::{Guid, Instant};
+use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::journal::Position;
 use crate::store::schema::{webhook_cursors, webhook_exceptions};
 use crate::store::webhooks::cursors::{CursorRow, Kind};
@@ -43,7 +43,7 @@ impl Store {
             .and(webhook_exceptions::state.eq(ExceptionState::Waiting as i16));
         let waits = webhook_exceptions::table.filter(waits).count();
         let row: Option<CursorRow> =
-            run!(&self.db, |c| live.select(CursorRow::as_select()).get_result(c).await.optional()?);
+            run!(&self.db, |c| live.select(columns_of::<CursorRow>()).get_result(c).await.optional()?);
         let Some(row) = row else { return Ok(None) };
         let replays: i64 = run!(&self.db, |c| replays.get_result(c).await?);
         let waiting: i64 = run!(&self.db, |c| waits.get_result(c).await?);

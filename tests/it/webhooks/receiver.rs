@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use messaging::clock::Clock;
+use messaging::domain::ids::OwnerId;
 use messaging::domain::webhook::EndpointId;
 use messaging::domain::webhook::address::{Nets, is_public};
 use messaging::domain::webhook::health::Outcome;
 use messaging::domain::webhook::secret::HookKeys;
 use messaging::domain::webhook::target;
 use messaging::receiver::http::Http;
+use messaging::receiver::names::Names;
 use messaging::receiver::{Post, Receiver as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -46,7 +49,14 @@ async fn listen(answer: &'static str) -> (u16, Arc<AtomicUsize>, tokio::task::Jo
 
 fn post(url: &str) -> Post {
     let url = url.parse().unwrap();
-    Post { url, id: "evt_1".to_owned(), seconds: 7, signature: "v1,x".to_owned(), body: Bytes::from_static(b"{}") }
+    Post {
+        owner: OwnerId(1),
+        url,
+        id: "evt_1".to_owned(),
+        seconds: 7,
+        signature: "v1,x".to_owned(),
+        body: Bytes::from_static(b"{}"),
+    }
 }
 
 fn loopback() -> Nets {
@@ -96,6 +106,62 @@ async fn a_name_that_leads_to_what_is_not_allowed_is_not_called() {
     assert_eq!(http.post(post("https://no-such-name.invalid/")).await.outcome, Outcome::NoName);
     assert_eq!(connections.load(Ordering::Relaxed), 0);
     task.abort();
+}
+
+/// Names of a test: those that begin with `tarpit` are never answered for; the others lead to each of the addresses in turn.
+struct Told {
+    leads_to: Vec<IpAddr>,
+    asked: AtomicUsize,
+}
+
+impl Told {
+    fn leading_to(addresses: &[&str]) -> Arc<Self> {
+        let leads_to = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        Arc::new(Self { leads_to, asked: AtomicUsize::new(0) })
+    }
+}
+
+#[async_trait]
+impl Names for Told {
+    async fn addresses(&self, name: &str) -> std::io::Result<Vec<IpAddr>> {
+        if name.starts_with("tarpit") {
+            std::future::pending::<()>().await;
+        }
+        let nth = self.asked.fetch_add(1, Ordering::Relaxed);
+        Ok(vec![self.leads_to[nth % self.leads_to.len()]])
+    }
+}
+
+#[tokio::test]
+async fn an_owners_names_that_nobody_answers_for_keep_no_other_owner_waiting() {
+    let (port, _, _answering) = listen("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let http = Arc::new(Http::with_names(loopback(), Told::leading_to(&["127.0.0.1"])).unwrap());
+    let mut stuck = tokio::task::JoinSet::new();
+    for n in 0..100 {
+        let (http, post) = (http.clone(), post(&format!("http://tarpit-{n}.example/")));
+        stuck.spawn(async move { http.post(post).await });
+    }
+    // They have begun.
+    tokio::task::yield_now().await;
+    let other = Post { owner: OwnerId(2), ..post(&format!("http://receiver.example:{port}/")) };
+    assert_eq!(http.post(other).await.outcome, Outcome::Taken);
+    assert_eq!(stuck.len(), 100, "and they wait still");
+}
+
+#[tokio::test]
+async fn a_name_that_leads_elsewhere_a_moment_later_is_not_called_there() {
+    let (port, connections, _answering) = listen("HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await;
+    for elsewhere in ["10.0.0.1", "169.254.169.254", "::ffff:10.0.0.1", "fd00::1", "8.8.8.8"] {
+        let http = Http::with_names(loopback(), Told::leading_to(&[elsewhere, "127.0.0.1"])).unwrap();
+        let called = http.post(post(&format!("http://receiver.example:{port}/"))).await;
+        assert_eq!(called.outcome, Outcome::NotAllowed, "{elsewhere}");
+    }
+    assert_eq!(connections.load(Ordering::Relaxed), 0);
+    let http = Http::with_names(loopback(), Told::leading_to(&["127.0.0.1", "169.254.169.254"])).unwrap();
+    let url = format!("http://receiver.example:{port}/");
+    assert_eq!(http.post(post(&url)).await.outcome, Outcome::Taken);
+    assert_eq!(http.post(post(&url)).await.outcome, Outcome::NotAllowed);
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
 }
 
 #[test]

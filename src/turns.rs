@@ -12,7 +12,7 @@ const REMEMBERED: usize = 256;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Turns {
+pub struct Turns {
     whole: Arc<Semaphore>,
     of_one: usize,
     of: Mutex<HashMap<OwnerId, Weak<Semaphore>>>,
@@ -27,7 +27,8 @@ pub struct Turn {
 
 impl Turns {
     /// So much at once.
-    pub(super) fn new(whole: usize) -> Self {
+    #[must_use]
+    pub fn new(whole: usize) -> Self {
         Self { whole: Arc::new(Semaphore::new(whole.max(1))), of_one: whole.div_ceil(2).max(1), of: Mutex::default() }
     }
 
@@ -45,7 +46,7 @@ impl Turns {
     }
 
     /// Waits for a turn: among the owner's own first, so that those who wait hold nobody else up.
-    pub(super) async fn turn(&self, owner: OwnerId) -> Turn {
+    pub async fn turn(&self, owner: OwnerId) -> Turn {
         // Nobody closes them.
         let own = self.own(owner).acquire_owned().await.ok();
         let whole = self.whole.clone().acquire_owned().await.ok();
