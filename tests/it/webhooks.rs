@@ -18,12 +18,13 @@ use messaging::domain::webhook::health::{Called, Outcome};
 use messaging::domain::webhook::secret::HookKeys;
 use messaging::receiver::{Post, Receiver};
 use messaging::service::{CreateEndpoint, Endpoint, Hooks, Parts, Service, Settings};
-use messaging::store::Store;
+use messaging::store::{Position, Store};
 use secrecy::SecretString;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::support::settings::{self, ForTests as _};
-use crate::support::store::Rig;
+use crate::support::store::{Rig, eventually};
 
 /// A key that secrets are derived from.
 pub const KEY: &str = "a key of the tests, long enough for endpoints";
@@ -54,6 +55,7 @@ pub struct Fake {
     bodies: Mutex<Vec<Value>>,
     most: Mutex<(usize, usize)>,
     delay: Mutex<Duration>,
+    held: watch::Sender<bool>,
 }
 
 impl Fake {
@@ -65,6 +67,7 @@ impl Fake {
             bodies: Mutex::default(),
             most: Mutex::default(),
             delay: Mutex::default(),
+            held: watch::Sender::new(false),
         })
     }
 
@@ -76,6 +79,16 @@ impl Fake {
     /// From here on it takes so long for each answer.
     pub fn takes(&self, delay: Duration) {
         *self.delay.lock().unwrap() = delay;
+    }
+
+    /// From here on it answers nothing until it is let go.
+    pub fn holds(&self) {
+        self.held.send_replace(true);
+    }
+
+    /// It answers what it held, and what comes.
+    pub fn lets_go(&self) {
+        self.held.send_replace(false);
     }
 
     /// Everything that it heard, in its order.
@@ -124,6 +137,7 @@ impl Receiver for Fake {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
+        self.held.subscribe().wait_for(|held| !held).await.unwrap();
         self.most.lock().unwrap().0 -= 1;
         let heard = |event: &Value| Heard {
             call: post.id.clone(),
@@ -171,6 +185,16 @@ pub async fn endpoint(service: &Service, owner: OwnerId, with: CreateEndpoint) -
 pub async fn look(service: &Service) {
     // A look that fails is taken again a second later.
     while service.webhooks().look().await.unwrap_or(false) {}
+}
+
+/// Waits until the journal can be read to the end of so many events: on Postgres an open transaction of anybody's, of another test
+/// too, keeps it from that, and an endpoint that is made meanwhile is told of what came just before it.
+pub async fn settled(rig: &Rig, owner: OwnerId, events: usize) {
+    eventually(async || {
+        let settled = rig.store.journal_horizon().await.unwrap().settled;
+        rig.store.journal(&[owner], Position::before(0), settled, 100).await.unwrap().len() == events
+    })
+    .await;
 }
 
 /// Messages that were accepted and cancelled: two events each.

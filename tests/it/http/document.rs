@@ -36,7 +36,8 @@ fn routed() -> BTreeSet<String> {
         for literal in code.split('"').skip(1).step_by(2) {
             let path =
                 ["/api/", "/webhooks/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/llms.txt"];
-            if path.iter().any(|start| literal.starts_with(start)) && !literal.contains("{}") {
+            if path.iter().any(|start| literal.starts_with(start)) && !literal.contains("{}") && !literal.ends_with('/')
+            {
                 paths.insert(literal.to_owned());
             }
         }

@@ -7,9 +7,8 @@ use jiff::SignedDuration;
 use messaging::domain::tags::{Metadata, Reference, Tags};
 use messaging::domain::webhook::health::Outcome;
 use messaging::service::{CreateEndpoint, GivenCalling, GivenStart, ListEndpoints, ReplayEvents};
-use messaging::store::Position;
 
-use super::{Fake, answer, caller, cancelled, endpoint, in_order, look, service};
+use super::{Fake, answer, caller, cancelled, endpoint, in_order, look, service, settled};
 use crate::support::database::on_both_databases;
 use crate::support::messages::queued;
 use crate::support::store::{Rig, eventually};
@@ -20,13 +19,7 @@ on_both_databases! { Rig::on =>
         let (owner, fake) = (rig.owner().await, Fake::new());
         let service = service(&rig.store, &rig, &fake);
         cancelled(&rig, owner, 3).await;
-        // On Postgres an open transaction of anybody's keeps the journal from being read to its end.
-        eventually(async || {
-            let settled = rig.store.journal_horizon().await.unwrap().settled;
-            let before = rig.store.journal(&[owner], Position::before(0), settled, 10).await.unwrap();
-            before.len() == 6
-        })
-        .await;
+        settled(&rig, owner, 6).await;
         endpoint(&service, owner, CreateEndpoint::default()).await;
         look(&service).await;
         let messages = cancelled(&rig, owner, 20).await;
@@ -155,9 +148,14 @@ on_both_databases! { Rig::on =>
         let service = service(&rig.store, &rig, &fake);
         endpoint(&service, owner, CreateEndpoint::default()).await;
         look(&service).await;
-        fake.takes(Duration::from_millis(5));
+        // It begins with one, and doubles with what is taken.
+        rig.many(owner, 20).await;
+        eventually(async || fake.taken().len() >= 20).await;
+        fake.holds();
         rig.many(owner, 100).await;
-        eventually(async || fake.taken().len() >= 100).await;
+        eventually(async || fake.most_at_once() == 8).await;
+        fake.lets_go();
+        eventually(async || fake.taken().len() >= 120).await;
         assert_eq!(fake.most_at_once(), 8);
     }
 
@@ -176,6 +174,7 @@ on_both_databases! { Rig::on =>
         look(&service).await;
         assert_eq!(service.webhooks().running(), 0, "it is let go of");
         rig.many(owner, 5).await;
+        settled(&rig, owner, 10).await;
         service.enable_endpoint(&caller(owner), &id, GivenStart::Now, Vec::new()).await.unwrap();
         look(&service).await;
         let last = rig.queued(owner).await;
@@ -192,6 +191,7 @@ on_both_databases! { Rig::on =>
         let from = rig.clock.now();
         cancelled(&rig, owner, 4).await;
         rig.clock.advance(SignedDuration::from_mins(10));
+        settled(&rig, owner, 11).await;
         let made = endpoint(&service, owner, CreateEndpoint::default()).await;
         let types = vec!["message.cancelled".to_owned()];
         let replay = ReplayEvents { id: made.id.to_string(), from: Some(from), to: None, types };
@@ -212,6 +212,7 @@ on_both_databases! { Rig::on =>
         let service = service(&rig.store, &rig, &fake);
         rig.many(owner, 3).await;
         rig.clock.advance(SignedDuration::from_mins(10));
+        settled(&rig, owner, 3).await;
         let made = endpoint(&service, owner, CreateEndpoint::default()).await;
         let replay = ReplayEvents { id: made.id.to_string(), from: Some(rig.clock.now()), ..Default::default() };
         service.replay_events(&caller(owner), replay, Vec::new()).await.unwrap();
