@@ -51,9 +51,9 @@ impl Http {
 
     /// The same by other names.
     pub fn with_names(nets: Nets, names: Arc<dyn Names>) -> Result<Self, reqwest::Error> {
-        let turns = Arc::new(Turns::new(LOOK_UPS));
+        let shared = (names, Arc::new(Turns::new(LOOK_UPS)));
         let client = |in_clear| {
-            let (names, turns) = (names.clone(), turns.clone());
+            let (names, turns) = shared.clone();
             let guarded = Guarded { names, turns, nets: nets.clone(), in_clear };
             Client::builder()
                 .user_agent(concat!("messaging/", env!("CARGO_PKG_VERSION")))
