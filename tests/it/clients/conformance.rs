@@ -11,6 +11,7 @@ mod receiver;
 mod rows;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::process::Command;
 use std::time::Duration;
 
@@ -77,7 +78,7 @@ fn page(python: &Outcomes, rust: &Outcomes, before: &str) -> String {
     let node = column(before, "Node.js");
     for (id, behaviour) in listed() {
         let node = node.get(&behaviour).map_or("not run", String::as_str);
-        text.push_str(&format!("| {behaviour} | {} | {node} | {} |\n", done(python, &id), done(rust, &id)));
+        writeln!(text, "| {behaviour} | {} | {node} | {} |", done(python, &id), done(rust, &id)).unwrap();
     }
     text
 }

@@ -127,7 +127,7 @@ async fn what_commits_late_is_not_skipped_by_those_who_have_read_what_came_after
     client.batch_execute("COMMIT").await.unwrap();
     let seen = read_until(&rig.store, owner, &mut at, 4).await;
     assert_eq!(seen[0].what.position.subject, late);
-    let rest: HashSet<_> = seen[1..].iter().map(|entry| entry.message()).collect();
+    let rest: HashSet<_> = seen[1..].iter().map(messaging::store::JournalEntry::message).collect();
     assert_eq!(rest, after.iter().map(|message| Some(message.id)).collect());
 }
 
