@@ -32,7 +32,8 @@ pub mod sql {
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 /// The columns that a row is read from: for `select` and `returning`, as `R::as_select()` is. That one names the row itself in the
-/// query's type, on which the compiler spends two seconds for each query and database; with the bare columns it spends none.
+/// query's type, on which the compiler spends two seconds for each query and database; with the bare columns it spends none. What is
+/// loaded has to be an `R`: another row whose columns have the same types would be taken for it.
 pub(super) fn columns_of<R: Selectable<Pg>>() -> R::SelectExpression {
     R::construct_selection()
 }
