@@ -3,12 +3,16 @@
 use prost::Message as _;
 use std::path::PathBuf;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 11] = [
     "messaging/v1/options.proto",
     "messaging/v1/message.proto",
     "messaging/v1/messaging.proto",
     "messaging/v1/campaign.proto",
     "messaging/v1/inbound.proto",
+    "messaging/v1/operating.proto",
+    "messaging/v1/users.proto",
+    "messaging/v1/fleet.proto",
+    "messaging/v1/numbers.proto",
     "messaging/v1/admin.proto",
     "messaging/v1/webhooks.proto",
 ];

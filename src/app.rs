@@ -4,17 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt as _;
+use secrecy::SecretString;
 
 use crate::auth::follower::Follower;
 use crate::auth::rules::Rules;
 use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
 use crate::config::{Config, Error, Spooling, variables as var};
+use crate::otlp::Exporter;
 use crate::provider::mitto::Mitto;
 use crate::receiver::http::Http;
-use crate::service::{Parts, Service, Settings, Watching};
+use crate::service::{Fresh, Operations, Parts, Service, Settings, Watching};
 use crate::spool::Spool;
 use crate::store::{self, Store};
+use crate::traces::Traces;
 
 /// A browser's caller sets no deadline, and would wait for ever.
 const REPEAT_PATIENCE: Duration = Duration::from_secs(10);
@@ -33,6 +36,19 @@ pub async fn open_store(config: &store::Config) -> Result<Store, Error> {
     Store::open(config, Clock::system(), false).await.map_err(|e| database_error(&e))
 }
 
+/// The acts of operators, over the database alone, for a command beside a serving process.
+pub fn operations(store: Store) -> Result<Operations, Error> {
+    let fresh = fresh();
+    let secret = fresh().iter().fold(String::new(), |hex, b| format!("{hex}{b:02x}"));
+    let pages = Tokens::new(&SecretString::from(secret)).ok_or_else(|| var::JWT_SECRET.error("cannot be used"))?;
+    Ok(Operations::beside(store, Clock::system(), pages, fresh))
+}
+
+/// Chance, of which secrets are made.
+fn fresh() -> Fresh {
+    Arc::new(|| rand::rng().random())
+}
+
 /// Puts the service together for serving.
 pub async fn build(config: &Config) -> Result<Service, Error> {
     let clock = Clock::system();
@@ -45,10 +61,12 @@ pub async fn build(config: &Config) -> Result<Service, Error> {
         store,
         provider: Arc::new(provider),
         tokens: tokens(config.tokens.clone())?,
-        clock,
+        clock: clock.clone(),
         random: Arc::new(|| rand::rng().random()),
+        fresh: fresh(),
         spool,
         receiver: Arc::new(receiver),
+        traces: traces(config, clock),
         settings: Settings {
             default_sender: config.provider.sender.clone(),
             traffic_account_id: config.provider.traffic_account_id.clone(),
@@ -80,6 +98,26 @@ pub fn follow_keys(config: &Config, service: &Service) -> Result<(), Error> {
     let follower = Follower::new(url, service.tokens().clone()).map_err(|e| var::JWT_JWKS_URL.error(e))?;
     tokio::spawn(follower.follow());
     Ok(())
+}
+
+/// Spans where a collector takes them, else none.
+fn traces(config: &Config, clock: Clock) -> Traces {
+    let collecting = config.collecting.as_ref().filter(|collecting| collecting.traces.is_some());
+    collecting.map_or_else(Traces::default, |collecting| {
+        Traces::new(collecting.sampler, clock, Arc::new(|| rand::rng().random()))
+    })
+}
+
+/// Begins to export traces and metrics where there is a collector.
+pub fn export(config: &Config, service: &Service) -> Result<Option<Exporter>, Error> {
+    let Some(collecting) = &config.collecting else { return Ok(None) };
+    let rendered = service.clone();
+    let page = move || {
+        let service = rendered.clone();
+        async move { service.render_metrics().await }
+    };
+    let exporter = Exporter::start(collecting, service.traces(), service.clock(), page);
+    exporter.map(Some).map_err(|e| var::OTEL_EXPORTER_OTLP_ENDPOINT.error(e))
 }
 
 /// The spool. One in a place that nobody chose and that cannot be written to is done without.

@@ -1,5 +1,6 @@
 //! Who is calling, and what they may do: one identity for both APIs.
 
+pub mod envelopes;
 pub mod follower;
 pub mod keys;
 mod provider_keys;
@@ -14,6 +15,7 @@ use secrecy::SecretString;
 
 use crate::domain::at_once::AtOnce;
 use crate::domain::ids::OwnerId;
+use crate::domain::trace::TraceContext;
 use crate::error::Error;
 
 /// The scopes of credentials.
@@ -25,18 +27,30 @@ pub enum Scope {
     MessagesRead,
     /// Everything about campaigns.
     Campaigns,
+    /// The same but having them sent: for whoever prepares what somebody else starts.
+    CampaignsDraft,
     /// Name another owner than oneself.
     ActAs,
     /// Ask the provider about any id.
     Admin,
     /// Operate the service: see who did what.
     Ops,
+    /// See whole numbers in the console, where others see them with their middle hidden.
+    Reveal,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 6] =
-        [Self::MessagesSend, Self::MessagesRead, Self::Campaigns, Self::ActAs, Self::Admin, Self::Ops];
+    pub const ALL: [Self; 8] = [
+        Self::MessagesSend,
+        Self::MessagesRead,
+        Self::Campaigns,
+        Self::CampaignsDraft,
+        Self::ActAs,
+        Self::Admin,
+        Self::Ops,
+        Self::Reveal,
+    ];
     /// The scopes of credentials that name none: an ordinary user's own work.
     pub const ORDINARY: &'static str = "messages:send messages:read campaigns";
 
@@ -47,10 +61,17 @@ impl Scope {
             Self::MessagesSend => "messages:send",
             Self::MessagesRead => "messages:read",
             Self::Campaigns => "campaigns",
+            Self::CampaignsDraft => "campaigns:draft",
             Self::ActAs => "act-as",
             Self::Admin => "admin",
             Self::Ops => "ops",
+            Self::Reveal => "reveal",
         }
+    }
+
+    /// Whether it allows what `other` allows.
+    fn covers(self, other: Self) -> bool {
+        self == other || (self, other) == (Self::Campaigns, Self::CampaignsDraft)
     }
 
     /// The first word of `scopes` that names no scope.
@@ -75,6 +96,8 @@ pub enum Proof {
     },
     /// The API key with this id.
     Key(i64),
+    /// Access to the database itself: an operator at the command line, by the name of the system's account, if it is known.
+    Database(Option<String>),
 }
 
 /// The caller: whose messages these are, and what may be done with them.
@@ -85,6 +108,7 @@ pub struct Caller {
     scopes: Vec<Scope>,
     proof: Proof,
     at_once: AtOnce,
+    trace: Option<TraceContext>,
 }
 
 impl Caller {
@@ -97,6 +121,7 @@ impl Caller {
             scopes: Scope::ALL.into_iter().filter(named).collect(),
             proof: Proof::None,
             at_once: AtOnce::default(),
+            trace: None,
         }
     }
 
@@ -110,6 +135,18 @@ impl Caller {
     #[must_use]
     pub fn with(self, at_once: AtOnce) -> Self {
         Self { at_once, ..self }
+    }
+
+    /// The same caller, whose call is this span.
+    #[must_use]
+    pub fn within(self, trace: Option<TraceContext>) -> Self {
+        Self { trace, ..self }
+    }
+
+    /// The span of the call, which what follows from it is a child of.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.trace
     }
 
     /// The user, and how much it may have at once where that is not what any owner may.
@@ -127,7 +164,7 @@ impl Caller {
     /// Whether the credentials allow this.
     #[must_use]
     pub fn has(&self, scope: Scope) -> bool {
-        self.scopes.contains(&scope)
+        self.scopes.iter().any(|had| had.covers(scope))
     }
 
     /// The scopes, as [`Caller::new`] takes them.

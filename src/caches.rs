@@ -1,4 +1,4 @@
-//! Caches that last a moment: users, and how campaigns stand. Whoever changes a campaign's messages here
+//! Caches that last a moment: users, how campaigns stand, and how full the queue is. Whoever changes a campaign's messages here
 //! says so, and the next reader counts them anew; what other replicas change is seen a moment later.
 
 use std::collections::HashSet;
@@ -6,15 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::domain::campaign::Stats;
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::message::Message;
 use crate::error::{Error, Resource};
-use crate::store::{Moved, Store, User};
+use crate::store::{Depths, Moved, Store, User};
 
 /// How long a campaign's counters may be answered from memory, unless something here changed them.
 const STATS_TTL: Duration = Duration::from_millis(900);
+/// How long it may be answered from memory how full the queue is: counting a deep one takes a while.
+const DEPTHS_TTL: Duration = Duration::from_secs(5);
 /// How many users, and how many campaigns, are remembered.
 const CAPACITY: u64 = 10_000;
 
@@ -84,5 +88,38 @@ impl CampaignStats {
     /// Forgets how the campaigns stood that these moves changed.
     pub async fn forget_moved(&self, moved: &[Moved]) {
         self.forget_of(moved.iter().filter(|m| m.result.is_ok()).map(|m| &m.message)).await;
+    }
+}
+
+/// How full the queue is. Clones remember together.
+#[derive(Clone)]
+pub struct QueueDepths {
+    store: Store,
+    known: Arc<watch::Sender<Option<(Instant, Depths)>>>,
+}
+
+impl QueueDepths {
+    /// The queue of this database.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self { store, known: Arc::default() }
+    }
+
+    /// How full it is, as of five seconds ago at most.
+    pub async fn get(&self) -> Result<Depths, Error> {
+        if let Some((counted, depths)) = self.known.borrow().as_ref()
+            && counted.elapsed() < DEPTHS_TTL
+        {
+            return Ok(depths.clone());
+        }
+        let depths = self.store.depths().await?;
+        self.known.send_replace(Some((Instant::now(), depths.clone())));
+        Ok(depths)
+    }
+
+    /// How full it was when it was counted last, however long ago; as if it were empty if it never was.
+    #[must_use]
+    pub fn last(&self) -> Depths {
+        self.known.borrow().as_ref().map(|(_, depths)| depths.clone()).unwrap_or_default()
     }
 }

@@ -4,21 +4,17 @@
 //! standard error.
 
 mod admin;
-mod audit;
 pub mod client;
+mod console_address;
+mod console_link;
 mod credentials;
-mod erase;
 mod import;
 mod manual;
-mod operate;
-mod opt_outs;
+mod phone;
 mod probe;
 mod proto;
-mod queue;
-mod reports;
 mod sandbox;
 mod serve;
-mod users;
 mod worker;
 
 use std::io::Write;
@@ -46,37 +42,12 @@ enum Command {
     Migrate(admin::DatabaseArgs),
     /// Check the configuration, the database and the files it names, and change nothing
     CheckConfig(admin::CheckConfig),
-    /// Users, who own messages and campaigns
-    #[command(subcommand)]
-    User(users::User),
-    /// API keys
-    #[command(subcommand)]
-    Key(credentials::Key),
     /// Print a token for a user
     Token(credentials::Token),
+    ConsoleLink(console_link::ConsoleLink),
     /// Send what is queued, without a gRPC listener
     Worker,
     Probe(probe::Probe),
-    /// Route accounts: their limits, and what holds them
-    #[command(subcommand)]
-    Account(operate::Account),
-    /// Messages that were given up
-    #[command(subcommand)]
-    Dead(operate::Dead),
-    /// Messages that wait to be sent
-    #[command(subcommand)]
-    Queue(queue::Queue),
-    /// Numbers that do not want a user's messages
-    #[command(subcommand)]
-    OptOut(opt_outs::OptOut),
-    Audit(audit::Audit),
-    /// Erase a number from everything that is at rest, and the texts that were sent to it
-    Erase(erase::Erase),
-    /// Read all delivery reports again, and tell which messages' states lack something that was reported
-    ReplayReports(reports::Replay),
-    /// Messages from recipients that a person has to look at
-    #[command(subcommand)]
-    Inbound(reports::Inbound),
     /// Take over the users, opt-outs, campaigns and messages of the system before this one; sends nothing, and takes nothing
     /// twice
     ImportLegacy(import::Import),
@@ -158,20 +129,11 @@ pub async fn run(
         Command::Sandbox(sandbox) => sandbox.run(&env, out).await,
         Command::Migrate(database) => database.migrate(env, out).await,
         Command::CheckConfig(check) => check.run(&env, out).await,
-        Command::User(command) => command.run(env, out).await,
-        Command::Key(command) => command.run(env, out).await,
         Command::Token(command) => command.run(env, out).await,
+        Command::ConsoleLink(link) => link.run(env, out).await,
         Command::Probe(probe) => probe.run(&env, out).await,
         Command::Worker => Box::pin(worker::run(env, out)).await,
-        Command::Account(command) => command.run(env, out).await,
-        Command::Dead(command) => command.run(env, out).await,
-        Command::Queue(command) => command.run(env, out).await,
-        Command::OptOut(command) => command.run(env, out, err).await,
-        Command::Audit(audit) => audit.run(env, out).await,
-        Command::Erase(erase) => erase.run(env, out).await,
-        Command::ReplayReports(replay) => replay.run(env, out).await,
-        Command::Inbound(command) => command.run(env, out).await,
-        Command::ImportLegacy(import) => import.run(env, out, err).await,
+        Command::ImportLegacy(import) => Box::pin(import.run(env, out, err)).await,
         Command::Client(command) => {
             return client::run(command, &env, out, err).await.into();
         }

@@ -1,12 +1,14 @@
 //! The configuration: read once, from the environment that is passed in, and checked whole before anything starts.
 
 mod addresses;
+mod collecting;
 mod declared;
 mod env;
 mod error;
 mod fallback;
 mod identities;
 mod load;
+mod pairs;
 mod reference;
 pub(crate) mod secrets;
 mod serving;
@@ -16,6 +18,6 @@ pub(crate) mod variables;
 
 pub use env::Env;
 pub use error::Error;
-pub(crate) use load::{data_dir, database, tokens};
+pub(crate) use load::{console, data_dir, database, tokens};
 pub use reference::{example, page};
-pub use serving::{Config, Grpc, Http, Provider, Spooling, TlsFiles, Work};
+pub use serving::{Config, Console, Grpc, Http, Provider, Spooling, TlsFiles, Work};

@@ -4,12 +4,17 @@
 pub mod admin;
 pub mod campaigns;
 mod convert;
+pub mod fleet;
 pub mod inbound;
 pub mod messages;
+pub mod numbers;
+pub mod users;
 pub mod webhooks;
 
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _};
+
+pub(crate) use convert::timestamp;
 
 use crate::error::Error;
 

@@ -33,4 +33,5 @@ pub mod supersede;
 pub mod tags;
 pub mod template;
 pub mod text;
+pub mod trace;
 pub mod webhook;

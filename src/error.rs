@@ -37,6 +37,8 @@ pub enum Resource {
     Inbound,
     /// A webhook endpoint.
     Endpoint,
+    /// An API key.
+    Key,
 }
 
 /// Why the service does not do what it was asked.
@@ -139,6 +141,7 @@ impl Error {
             Self::NotFound(Resource::User, _) => "USER_NOT_FOUND",
             Self::NotFound(Resource::Inbound, _) => "INBOUND_NOT_FOUND",
             Self::NotFound(Resource::Endpoint, _) => "ENDPOINT_NOT_FOUND",
+            Self::NotFound(Resource::Key, _) => "KEY_NOT_FOUND",
             Self::Precondition { reason, .. }
             | Self::Unavailable { reason, .. }
             | Self::Exhausted { reason, .. }
@@ -174,6 +177,7 @@ impl Error {
             Self::NotFound(Resource::User, id) => format!("User not found: {id}"),
             Self::NotFound(Resource::Inbound, id) => format!("Inbound message not found: {id}"),
             Self::NotFound(Resource::Endpoint, id) => format!("Webhook endpoint not found: {id}"),
+            Self::NotFound(Resource::Key, id) => format!("API key not found: {id}"),
             Self::Precondition { message, .. } => message.clone(),
             Self::KeyReused => "The idempotency key was used with other content".to_owned(),
             Self::TokenExpired => "Token expired".to_owned(),

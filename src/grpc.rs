@@ -18,6 +18,7 @@ use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
+pub use admin::InProcess;
 pub use admit::AdmitLayer;
 pub use observe::ObserveLayer;
 pub use status::render;
@@ -74,6 +75,7 @@ impl Health {
 
 /// All routes of the API: the services, health and, if it `reflects`, reflection in both its versions.
 pub async fn routes(service: Service, reflects: bool) -> Result<(Routes, Health), tonic_reflection::server::Error> {
+    let admin = admin::AdminApi { operations: service.operations() };
     let api = GrpcApi { service };
     let (reporter, health) = tonic_health::server::health_reporter();
     let health_of = Health { reporter };
@@ -89,8 +91,8 @@ pub async fn routes(service: Service, reflects: bool) -> Result<(Routes, Health)
     let routes = Routes::new(bounded!(MessagingServiceServer::new(api.clone())))
         .add_service(bounded!(CampaignServiceServer::new(api.clone())))
         .add_service(bounded!(InboundServiceServer::new(api.clone())))
-        .add_service(bounded!(WebhookServiceServer::new(api.clone())))
-        .add_service(bounded!(AdminServiceServer::new(api)))
+        .add_service(bounded!(WebhookServiceServer::new(api)))
+        .add_service(bounded!(AdminServiceServer::new(admin)))
         .add_service(health);
     if !reflects {
         return Ok((routes, health_of));

@@ -1,13 +1,16 @@
 //! The HTTP API: the API for browsers, what the provider posts, and whether the process lives and can work.
 
+mod api_keys;
 mod audit;
 mod bodies;
 mod campaigns;
+mod console;
 mod csv;
 mod delivery_report;
 mod endpoint;
 mod entry;
 mod events;
+mod fleet;
 mod guard;
 mod health;
 mod inbound;
@@ -16,18 +19,23 @@ mod manual;
 mod measured;
 mod messages;
 mod mitto;
+mod numbers;
 mod openapi;
+mod operated;
 mod opt_outs;
 mod problem;
 pub mod readers;
 mod recipients;
+mod route_accounts;
 mod routes;
 mod signature;
 mod stream_urls;
 mod transcode;
+mod users;
 mod webhook;
 mod webhook_endpoints;
 
+pub use console::{Arrived, Console, Handsets, act_paths, page_paths};
 pub use guard::cors;
 pub use problem::Problem;
 
@@ -49,6 +57,8 @@ pub struct Front {
     pub stop: CancellationToken,
     /// Whether probes and metrics are elsewhere (`ADMIN_ADDR`).
     pub probes_elsewhere: bool,
+    /// The console, unless it is off (`CONSOLE`).
+    pub console: Option<Console>,
 }
 
 /// All routes of the API. What it does not know it says so, in JSON.
@@ -60,11 +70,13 @@ pub fn routes(service: &Service, front: Front) -> Router {
     let admitted = middleware::from_fn_with_state(service.clone(), guard::admitted);
     let prompt = endpoint::router(routes::prompt()).layer(in_time());
     let called = prompt.merge(endpoint::router(recipients::endpoints())).layer(admitted);
+    let console = console::routes(&api, front.console);
     let by_token = endpoint::router(stream_urls::by_token()).layer(in_time());
     let api = called.merge(by_token).layer(middleware::from_fn(guard::permitted)).with_state(api);
     let probes = if front.probes_elsewhere { Router::new() } else { health::probes(service) };
     let open = probes.merge(health::webhooks(service));
-    finish(open.merge(api).merge(openapi::routes(routes::all)).merge(manual::routes()), service, &front.origins)
+    let manual = manual::routes();
+    finish(open.merge(api).merge(console).merge(openapi::routes(routes::all)).merge(manual), service, &front.origins)
 }
 
 /// The routes of a process that serves no callers: a worker's.
@@ -86,5 +98,6 @@ fn finish(router: Router, service: &Service, origins: &[HeaderValue]) -> Router 
         Some(cors) => router.layer(cors),
         None => router,
     };
-    router.layer(middleware::from_fn_with_state(service.metrics().clone(), guard::observe))
+    let counted = (service.metrics().clone(), service.traces().clone());
+    router.layer(middleware::from_fn_with_state(counted, guard::observe))
 }

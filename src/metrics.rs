@@ -33,7 +33,7 @@ use crate::domain::supersede::Fate;
 use crate::domain::webhook::health as webhook;
 use labels::{
     Answer, OfCall, OfConnection, OfErased, OfFate, OfFlight, OfGate, OfInbound, OfLane, OfLimit, OfLoop, OfPoll,
-    OfPost, OfProviderCall, OfQuota, OfReport, OfRequest, OfRoute, OfSend, OfState, OfStatus, OfWebhook,
+    OfPost, OfProviderCall, OfQuota, OfReport, OfRequest, OfRoute, OfSend, OfSpan, OfState, OfStatus, OfWebhook,
 };
 use process::Process;
 
@@ -70,6 +70,7 @@ struct Inner {
     over_limit: Family<OfLimit, Counter>,
     superseded: Family<OfFate, Counter>,
     erased: Family<OfErased, Counter>,
+    spans: Family<OfSpan, Counter>,
     in_flight: Family<OfFlight, Gauge>,
     watches: Gauge,
     shares: Family<OfQuota, Gauge>,
@@ -123,6 +124,7 @@ impl Default for Metrics {
             over_limit: Family::default(),
             superseded: Family::default(),
             erased: Family::default(),
+            spans: Family::default(),
             in_flight: Family::default(),
             watches: Gauge::default(),
             shares: Family::default(),

@@ -1,6 +1,7 @@
 //! The generated code of `proto/messaging/v1` and its descriptors, as reflection serves them.
 #![expect(clippy::pedantic, reason = "generated code")]
 
+mod counting;
 pub mod rpc;
 
 tonic::include_proto!("messaging.v1");

@@ -9,6 +9,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
 use crate::domain::text::MessageText;
+use crate::domain::trace::TraceContext;
 
 /// One message to hand to the provider.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct Submission {
     pub sender: SenderId,
     /// The text.
     pub text: MessageText,
+    /// The span of the call, if somebody keeps its trace.
+    pub trace: Option<TraceContext>,
 }
 
 /// The provider's live view of one message; what it left out is `None`.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use url::Url;
 
 use crate::domain::ids::OwnerId;
+use crate::domain::trace::TraceContext;
 use crate::domain::webhook::health::Called;
 
 /// A call to a receiver. Its URL may hold a secret, and its body a number: it has no `Debug`.
@@ -25,6 +26,8 @@ pub struct Post {
     pub signature: String,
     /// The body, JSON.
     pub body: Bytes,
+    /// `traceparent`: the span of this call, if somebody keeps its trace.
+    pub trace: Option<TraceContext>,
 }
 
 /// Whoever calls receivers.

@@ -12,6 +12,7 @@ mod config;
 mod control;
 mod first;
 mod gate;
+mod handsets;
 mod ids;
 mod inbound;
 mod journal;
@@ -31,4 +32,5 @@ mod state;
 mod webhook;
 
 pub use config::{AnswerShape, Config, Error, UnknownShape};
+pub use handsets::{Handsets, Received};
 pub use server::Sandbox;

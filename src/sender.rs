@@ -14,6 +14,7 @@ mod persist;
 mod queue;
 mod sharing;
 mod slots;
+mod spans;
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use crate::metrics::Metrics;
 use crate::provider::Provider;
 use crate::spool::Spool;
 use crate::store::{Store, Topic};
+use crate::traces::Traces;
 use gates::{Admission, Gates};
 use in_flight::InFlight;
 use partitions::CachedPartitions;
@@ -94,6 +96,8 @@ pub struct Parts {
     pub lifecycle: Lifecycle,
     /// Where answers wait for a database that is away, should the process not live to see it.
     pub spool: Option<Spool>,
+    /// Spans of calls to the provider.
+    pub traces: Traces,
 }
 
 /// The sender. Cheap to clone.
@@ -113,6 +117,7 @@ struct Inner {
     stats: CampaignStats,
     lifecycle: Lifecycle,
     spool: Option<Spool>,
+    traces: Traces,
     /// Who holds leases: this process, in this run of it.
     holder: Uuid,
     /// The slots of what may be in flight at once.
@@ -143,7 +148,7 @@ impl Sender {
     /// The sender over its parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, provider, clock, random, settings, metrics, users, stats, lifecycle, spool } = parts;
+        let Parts { store, provider, clock, random, settings, metrics, users, stats, lifecycle, spool, traces } = parts;
         let inner = Inner {
             holder: Uuid::new_v4(),
             slots: Slots::new(settings.send_concurrency, settings.bulk_concurrency),
@@ -164,6 +169,7 @@ impl Sender {
             stats,
             lifecycle,
             spool,
+            traces,
         };
         Self { inner: Arc::new(inner) }
     }

@@ -4,6 +4,7 @@ pub mod http1;
 pub mod tls;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -15,10 +16,12 @@ use tonic::transport::Server;
 use tonic_web::GrpcWebLayer;
 
 use crate::admission::{ConnectionLimits, Connections, descriptors};
-use crate::config::{Error, Grpc, Http, TlsFiles};
+use crate::config::{Console, Error, Grpc, Http, TlsFiles};
 use crate::grpc::{AdmitLayer, Health, ObserveLayer};
 use crate::service::Service;
 use crate::{grpc, http};
+
+pub use crate::http::{Arrived, Handsets};
 
 /// A client that does not answer pings for this long is gone.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -56,6 +59,7 @@ pub struct Listeners {
     connections: Connections,
     addresses: Addresses,
     reflects: bool,
+    console: Option<http::Console>,
 }
 
 /// The addresses that the listeners got.
@@ -78,16 +82,25 @@ impl Listeners {
             Some(addr) => Some(HttpListener::admin(addr).await?),
             None => None,
         };
+        let console = http.console.clone().map(Into::into);
         let (http, http_at) = listen("HTTP_ADDR", http.addr).await?;
         let connections = connections(config.max_connections);
         let addresses = Addresses { grpc: grpc_at, http: http_at, admin: admin.as_ref().map(HttpListener::address) };
-        Ok(Self { grpc, http, tls, http_tls, admin, connections, addresses, reflects: config.reflection })
+        let reflects = config.reflection;
+        Ok(Self { grpc, http, tls, http_tls, admin, connections, addresses, reflects, console })
     }
 
     /// The addresses that the listeners got.
     #[must_use]
     pub fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// The same, whose console shows the handsets of a sandbox inside.
+    #[must_use]
+    pub fn with_handsets(mut self, handsets: Arc<dyn Handsets>) -> Self {
+        self.console = self.console.map(|console| http::Console { handsets: Some(handsets), ..console });
+        self
     }
 
     /// Reads the certificates again at every SIGHUP from now on. Without TLS the signal is taken and means nothing.
@@ -124,14 +137,15 @@ impl Listeners {
             .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
             .layer(tower::util::option_layer(http::cors(&origins)))
             .layer(GrpcWebLayer::new())
-            .layer(ObserveLayer(service.metrics().clone()))
+            .layer(ObserveLayer(service.metrics().clone(), service.traces().clone()))
             .layer(AdmitLayer(service.clone()))
             .add_routes(routes)
             .serve_with_incoming_shutdown(
                 tls::incoming(self.grpc, self.tls, self.connections.clone()),
                 stop.clone().cancelled_owned(),
             );
-        let front = http::Front { origins, stop: stop.clone(), probes_elsewhere: self.admin.is_some() };
+        let (probes_elsewhere, console) = (self.admin.is_some(), self.console);
+        let front = http::Front { origins, stop: stop.clone(), probes_elsewhere, console };
         let routes = http::routes(&service, front);
         let http = http1::serve(self.http, self.http_tls, routes, self.connections.clone(), http1::HEAD, stop.clone());
         let both = async {
@@ -278,5 +292,11 @@ async fn listen(variable: &str, addr: SocketAddr) -> Result<(TcpListener, Socket
 impl From<TlsFiles> for tls::Files {
     fn from(files: TlsFiles) -> Self {
         Self { cert: files.cert, key: files.key, client_ca: files.client_ca }
+    }
+}
+
+impl From<Console> for http::Console {
+    fn from(console: Console) -> Self {
+        Self { origin: console.origin, secure: console.secure, handsets: None }
     }
 }

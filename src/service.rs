@@ -1,9 +1,12 @@
 //! The service layer: what the service does for its callers, whichever API they come through.
 
 mod access;
+mod admin;
 mod audit;
 mod campaigns;
 mod cancel;
+mod console;
+mod counting;
 mod explain;
 mod grants;
 mod health;
@@ -33,19 +36,26 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use audit::{AuditPage, ListAuditEvents};
+pub use admin::{
+    AuditPage, CancelWaiting, Cancelled, CreateKey, ExportOptOuts, Fresh, GivenCountries, GivenDead, GivenLimits,
+    GivenName, GivenOptOut, GivenPerNumber, GivenWaiting, Imported, KeyPage, KeyState, ListAuditEvents, ListDead,
+    ListKeys, ListReview, ListRouteAccounts, ListUsers, ListWaiting, MadeKey, OperatedPage, Operations, Replayed,
+    RequeueDead, Requeued, ReviewPage, RouteAccount, RouteAccountPage, SetLimit, ShownUser, UserPage,
+};
 pub use campaigns::{
     AddedRecipients, Adding, CampaignPage, CampaignWatch, CreateCampaign, GivenRecipient, InvalidRecipient,
     ListCampaigns,
 };
+pub use console::{BegunSession, LINK_LIFE, console_link};
+pub use counting::MessageCount;
 pub use explain::Explained;
 pub use health::NotReady;
 pub use inbox::{InboundPage, ListInbound};
-pub use lookup::{ListMessages, MessagePage};
+pub use lookup::{ListMessages, MessageFilter, MessagePage};
 pub use opt_outs::{ListOptOuts, OptOutPage};
 pub use refresh::{Refreshed, internal_status};
 pub use refresh_bulk::{BulkEvent, BulkFailure, BulkOutcome, BulkProgress, BulkRequest, BulkStream, BulkTarget};
-pub use send::{SendSingle, Sent, is_account};
+pub use send::{SendSingle, Sent, account_id};
 pub use send_many::{GivenSend, SendStream, ToldSend};
 pub use stream_urls::{OpenedStream, StreamGrant};
 pub use tags::GivenTags;
@@ -61,14 +71,15 @@ pub use webhooks::{
 pub use crate::provider::Snapshot;
 /// An entry of an owner's list, an act, a post and what came in, for the APIs, which never see the store.
 pub use crate::store::{
-    Audited, Endpoint, EndpointStanding, Exception, ExceptionState, OptOut, OptOutSource, Received, SignedPost,
+    ApiKey, Audited, ChoreStanding, Endpoint, EndpointStanding, Exception, ExceptionState, OptOut, OptOutSource,
+    Received, Replica, Requested, SignedPost, ToReview, User,
 };
 
 use secrecy::SecretString;
 
 use crate::admission::{self, Admission};
 use crate::auth::tokens::Tokens;
-use crate::caches::{CampaignStats, Users};
+use crate::caches::{CampaignStats, QueueDepths, Users};
 use crate::clock::Clock;
 use crate::domain::keyword::Keywords;
 use crate::domain::rate::Rate;
@@ -84,6 +95,7 @@ use crate::sender::{self, Random, Sender};
 use crate::spool::Spool;
 use crate::store::Store;
 use crate::tail::Tail;
+use crate::traces::Traces;
 use crate::webhooks::{self as delivering, Webhooks};
 
 /// How the service behaves.
@@ -180,12 +192,16 @@ pub struct Parts {
     pub clock: Clock,
     /// Chance.
     pub random: Random,
+    /// Chance, of which secrets are made.
+    pub fresh: Fresh,
     /// How it behaves.
     pub settings: Settings,
     /// Where answers wait for a database that is away, should the process not live to see it.
     pub spool: Option<Spool>,
     /// Calls owners' receivers.
     pub receiver: Arc<dyn Receiver>,
+    /// Spans of what it does.
+    pub traces: Traces,
 }
 
 /// The service. Cheap to clone.
@@ -199,6 +215,7 @@ struct Inner {
     provider: Arc<dyn Provider>,
     tokens: Tokens,
     clock: Clock,
+    fresh: Fresh,
     settings: Settings,
     users: Users,
     stats: CampaignStats,
@@ -208,10 +225,12 @@ struct Inner {
     lifecycle: Lifecycle,
     /// The counters.
     metrics: Metrics,
+    /// Spans of what it does.
+    traces: Traces,
     /// How much may still be asked about messages without a final report.
     polls: poll::PollBudget,
     /// How full the queue was when somebody last asked.
-    depths: health::Kept,
+    depths: QueueDepths,
     /// Whether the database took a write when somebody last asked.
     readiness: health::Readiness,
     /// Held by whoever reads inbound messages: they are read in their order, one at a time over all replicas.
@@ -242,9 +261,10 @@ impl Service {
     /// The service over its parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, provider, tokens, clock, random, settings, spool, receiver } = parts;
+        let Parts { store, provider, tokens, clock, random, fresh, settings, spool, receiver, traces } = parts;
         let (metrics, lifecycle) = (Metrics::default(), Lifecycle::default());
         let (users, stats) = (Users::new(store.clone(), settings.user_ttl), CampaignStats::new(store.clone()));
+        let depths = QueueDepths::new(store.clone());
         let sender = Sender::new(sender::Parts {
             store: store.clone(),
             provider: provider.clone(),
@@ -256,6 +276,7 @@ impl Service {
             stats: stats.clone(),
             lifecycle: lifecycle.clone(),
             spool,
+            traces: traces.clone(),
         });
         let tail = Tail::new(store.clone(), metrics.clone());
         let webhooks = Webhooks::new(delivering::Parts {
@@ -268,6 +289,7 @@ impl Service {
             metrics: metrics.clone(),
             lifecycle: lifecycle.clone(),
             holder: sender.holder(),
+            traces: traces.clone(),
         });
         let inner = Inner {
             admission: Admission::new(&settings.admission),
@@ -281,14 +303,16 @@ impl Service {
             provider,
             tokens,
             clock,
+            fresh,
             settings,
             users,
             stats,
             sender,
             lifecycle,
             metrics,
+            traces,
             polls: poll::PollBudget::default(),
-            depths: health::Kept::default(),
+            depths,
             readiness: health::Readiness::default(),
             reading: tokio::sync::Mutex::default(),
         };
@@ -305,6 +329,12 @@ impl Service {
     #[must_use]
     pub fn tokens(&self) -> &Tokens {
         &self.inner.tokens
+    }
+
+    /// The spans of what it does.
+    #[must_use]
+    pub fn traces(&self) -> &Traces {
+        &self.inner.traces
     }
 
     /// The shares of those who call.

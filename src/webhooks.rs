@@ -27,6 +27,7 @@ use crate::metrics::Metrics;
 use crate::receiver::Receiver;
 use crate::store::{Endpoint, Store};
 use crate::tail::Tail;
+use crate::traces::Traces;
 use crate::turns::Turns;
 use claims::Running;
 
@@ -56,6 +57,8 @@ pub struct Parts {
     pub lifecycle: Lifecycle,
     /// By what this process is known as a holder.
     pub holder: Uuid,
+    /// Spans of calls to endpoints.
+    pub traces: Traces,
 }
 
 /// See the module. Cheap to clone.

@@ -68,7 +68,7 @@ async fn one(kind: Kind, rows: u32, options: &Options, report: &mut Report) {
     let sandbox = installation.sandbox();
     let token = installation.token();
     let service = installation.serve(&sandbox.url("sandbox"));
-    installation.database.fill(&installation.url(), rows, FillAs::Delivered).await;
+    installation.database.fill(&installation.url(), rows, 0, FillAs::Delivered).await;
     let settings = reqwest::Client::new().put(format!("{}/sandbox/settings", sandbox.url("sandbox")));
     let changed = settings.json(&json!({"latency_ms": options.latency_ms})).send().await.unwrap();
     assert!(changed.status().is_success());

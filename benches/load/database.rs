@@ -101,17 +101,17 @@ impl Database {
         }
     }
 
-    /// Puts `rows` messages into the table that were sent long ago, by an owner who is nobody else.
-    pub async fn fill(&self, url: &str, rows: u32, filled: FillAs) {
+    /// Puts `rows` messages into the table that were sent long ago, to numbers of their own, by this owner: 0 is nobody.
+    pub async fn fill(&self, url: &str, rows: u32, owner: i64, filled: FillAs) {
         let state = filled.columns();
         let series = match self {
             Self::Sqlite => format!(
                 "WITH RECURSIVE g(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < {rows}) {FILL} \
-                 randomblob(16), 0, NULL, '+3069' || i, 'text', 's', 'a', 1, 1, 1, 0, 0, {state}, 0, 'p-' || i, 1, 0, 0, \
+                 randomblob(16), {owner}, NULL, '+3069' || (10000000 + i), 'text', 's', 'a', 1, 1, 1, 0, 0, {state}, 0, 'p-' || i, 1, 0, 0, \
                  0, 1, 0, 3 FROM g"
             ),
             Self::Postgres { .. } => format!(
-                "{FILL} gen_random_uuid(), 0, NULL, '+3069' || i, 'text', 's', 'a', 1, 1, 1, now(), now(), {state}, 0, \
+                "{FILL} gen_random_uuid(), {owner}, NULL, '+3069' || (10000000 + i), 'text', 's', 'a', 1, 1, 1, now(), now(), {state}, 0, \
                  'p-' || i, 1, 0, 0, false, 1, now(), 3 FROM generate_series(1, {rows}) AS i; ANALYZE messages"
             ),
         };

@@ -17,6 +17,7 @@ mod client;
 mod database;
 mod echo;
 mod floors;
+mod pages;
 mod posts;
 mod process;
 mod program;
@@ -69,6 +70,8 @@ enum Command {
     Reports(reports::Options),
     /// The same calls through the gRPC API and the HTTP API
     Rest(rest::Options),
+    /// The console's pages beside a table that is full
+    Pages(pages::Options),
     /// Start-up time, size of the binary, memory at rest
     Start(start::Options),
     /// All of them (the default)
@@ -124,6 +127,7 @@ async fn main() -> ExitCode {
         Command::Campaign(options) => campaign::run(&options, &mut report).await,
         Command::Reports(options) => reports::run(&options, &mut report).await,
         Command::Rest(options) => rest::run(&options, &mut report).await,
+        Command::Pages(options) => pages::run(&options, &mut report).await,
         Command::Start(options) => start::run(&options, &mut report).await,
         Command::All { database } => {
             start::run(&start::Options::new(database), &mut report).await;
@@ -132,6 +136,7 @@ async fn main() -> ExitCode {
             campaign::run(&campaign::Options::new(database), &mut report).await;
             reports::run(&reports::Options::new(database), &mut report).await;
             rest::run(&rest::Options::new(database), &mut report).await;
+            pages::run(&pages::Options::new(database), &mut report).await;
         }
         Command::Echo { .. } | Command::TakePosts => {}
     }

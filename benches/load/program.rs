@@ -145,6 +145,12 @@ impl Installation {
         self.ask(&["token", "--user", &user])
     }
 
+    /// The same with these scopes.
+    pub fn token_of(&self, scopes: &str) -> String {
+        let user = self.ask(&["user", "create", "--name", "bench"]);
+        self.ask(&["token", "--user", &user, "--scope", scopes])
+    }
+
     /// Removes the directory, and a database on a server that outlives this bench.
     pub async fn end(self) {
         self.database.remove().await;

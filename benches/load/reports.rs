@@ -66,7 +66,7 @@ async fn one(kind: Kind, rows: u32, options: &Options, report: &mut Report) {
     let installation = Installation::new(Database::create(kind).await);
     // Nothing is sent and nothing asked: the messages were taken long ago.
     let service = installation.serve_with("http://127.0.0.1:9", &[("WEBHOOK_SECRET", SECRET)]);
-    installation.database.fill(&installation.url(), rows, FillAs::Sent).await;
+    installation.database.fill(&installation.url(), rows, 0, FillAs::Sent).await;
     let mut posts = Posts::new(&service.url("http"), rows);
 
     posts.all(options.reports / 10, options.in_flight).await.check();

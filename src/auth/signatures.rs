@@ -29,6 +29,12 @@ impl Signatures {
         mac(&self.first, purpose, parts).finalize().into_bytes().into()
     }
 
+    /// A key for this purpose alone from each of the secrets, that of the first one first.
+    pub(super) fn keys(&self, purpose: &str) -> impl Iterator<Item = [u8; 32]> {
+        let keys = std::iter::once(&self.first).chain(&self.others);
+        keys.map(move |key| mac(key, purpose, &[]).finalize().into_bytes().into())
+    }
+
     /// Whether `shown` begins what [`Signatures::sign`] made of the same, under any of the secrets; 16 bytes of it or more.
     #[must_use]
     pub fn signed(&self, purpose: &str, parts: &[&[u8]], shown: &[u8]) -> bool {

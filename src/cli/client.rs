@@ -9,6 +9,7 @@ mod found;
 mod ids;
 mod inbox;
 mod messages;
+mod operator;
 mod output;
 mod pages;
 mod refresh;
@@ -23,6 +24,7 @@ pub use cancel::Cancel;
 pub use connection::Connection;
 pub use inbox::Inbox;
 pub use messages::{Explain, List, Message, Status};
+pub use operator::Operator;
 pub use output::rate;
 pub use refresh::{Patience, Refresh};
 pub use send::Send;
@@ -38,6 +40,9 @@ use crate::config::Env;
 /// The commands that call a running service. It holds credentials, numbers and texts, so it has no `Debug`.
 #[derive(clap::Subcommand)]
 pub enum Command {
+    /// Operators' commands
+    #[command(flatten)]
+    Operator(Box<Operator>),
     /// Send one message
     Send(Box<Send>),
     /// Send the messages of a file over one stream; it can be cut and run again
@@ -111,6 +116,7 @@ pub async fn run(command: Command, env: &Env, out: &mut dyn Write, err: &mut dyn
 /// Runs a command in surroundings of the caller's choice.
 pub async fn run_in(command: Command, console: &mut Console<'_>) -> Exit {
     let done = match command {
+        Command::Operator(operator) => Box::pin(operator.run(console)).await,
         Command::Send(send) => send.run(console).await,
         Command::SendMany(many) => many.run(console).await,
         Command::Status(status) => status.run(console).await,

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::num::NonZeroU64;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -14,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app;
 use crate::auth::Scope;
-use crate::cli::Failure;
+use crate::cli::phone::Phone;
+use crate::cli::{Failure, console_address};
 use crate::clock::Clock;
 use crate::config::{self, Config, Env, variables as var};
 use crate::domain::allowed::Allowed;
@@ -43,6 +45,9 @@ const DEMO_USER: &str = "demo";
 const DEMO_SENDER: &str = "Sandbox";
 /// How long the demo user's token is valid.
 const DEMO_TOKEN: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How one comes to the console once the link is over.
+const LATER: &str =
+    "Later sign in there with the token above, or have another link made: messaging console-link --user ID --sandbox";
 /// Where the provider is until the sandbox listens.
 const NOWHERE: &str = "http://127.0.0.1:9";
 /// How long stopping may take at most: promised are 25 s, and supervisors kill after 30.
@@ -58,7 +63,8 @@ impl Serve {
             let env = sandbox_env(env)?.with(&var::MITTO_API_BASE, NOWHERE.to_owned());
             let config = Config::load(&env)?;
             let listeners = Listeners::open(&config.grpc, &config.http).await?;
-            let sandbox = start_sandbox(&env, &config, listeners.addresses().http, &stop_sandbox).await?;
+            let (sandbox, phone) = start_sandbox(&env, &config, listeners.addresses().http, &stop_sandbox).await?;
+            let listeners = listeners.with_handsets(Arc::new(phone));
             (Config::load(&env.with(&var::MITTO_API_BASE, format!("http://{sandbox}")))?, listeners, Some(sandbox))
         } else {
             let config = Config::load(&env)?;
@@ -67,11 +73,12 @@ impl Serve {
         };
         let service = app::build(&config).await?;
         app::follow_keys(&config, &service)?;
+        let exporter = app::export(&config, &service)?;
         let stop = shutdown::signal().map_err(Failure::other)?;
         listeners.reload_on_hangup().map_err(Failure::other)?;
 
         // Before the addresses are told: whoever reads them finds everything in place.
-        let token = if self.sandbox { Some(demo(&config).await?) } else { None };
+        let demo = if self.sandbox { Some(demo(&config).await?) } else { None };
         let Addresses { grpc, http, admin } = listeners.addresses();
         let mut addresses = json!({"grpc": grpc.to_string(), "http": http.to_string()});
         for (name, address) in [("admin", admin), ("sandbox", sandbox)] {
@@ -80,9 +87,17 @@ impl Serve {
             }
         }
         writeln!(out, "{addresses}").map_err(Failure::other)?;
-        if let Some(token) = token {
+        if let Some((user, token)) = demo {
             let certificate = config.grpc.tls.as_ref().map(|files| files.cert.as_path());
             write!(out, "{}", welcome(grpc, certificate, &token)).map_err(Failure::other)?;
+            if let Some(console) = &config.http.console {
+                let own = format!("{}://{http}", if config.http.tls.is_some() { "https" } else { "http" });
+                let origin = console.origin.as_ref().map_or(own, ToString::to_string);
+                let scopes = format!("{} {}", Scope::ORDINARY, Scope::Reveal.name());
+                let link = console_address::link(service.tokens(), &origin, user, &scopes)?;
+                write!(out, "The console, by a link that can be opened once, for a minute:\n\n{link}\n\n{LATER}\n\n")
+                    .map_err(Failure::other)?;
+            }
         }
         out.flush().map_err(Failure::other)?;
         tracing::info!(%grpc, %http, workers = config.work.enabled, "serving");
@@ -92,7 +107,11 @@ impl Serve {
 
         let worker = Worker::start(&service, config.work.enabled);
         let serving = listeners.serve(service.clone(), config.origins.clone(), stop.clone());
-        Box::pin(until_stopped(serving, worker, service, stop, &supervisor)).await?;
+        let served = Box::pin(until_stopped(serving, worker, service, stop, &supervisor)).await;
+        if let Some(exporter) = exporter {
+            exporter.stop().await;
+        }
+        served?;
         stop_sandbox.cancel();
         Ok(())
     }
@@ -182,7 +201,7 @@ async fn start_sandbox(
     config: &Config,
     http: std::net::SocketAddr,
     stop: &CancellationToken,
-) -> Result<std::net::SocketAddr, Failure> {
+) -> Result<(std::net::SocketAddr, Phone), Failure> {
     let hook = |name: &str| Some(format!("http://{http}/webhooks/mitto/{name}"));
     let token = config.webhooks.secrets.first().filter(|_| config.sandbox_reports);
     let reports = token.map(|token| ("x-webhook-token".to_owned(), token.expose_secret().to_owned()));
@@ -197,15 +216,15 @@ async fn start_sandbox(
     };
     let sandbox = Sandbox::bind(&addr, config, Clock::system()).await;
     let sandbox = sandbox.map_err(|e| var::SANDBOX_ADDR.error(format_args!("cannot be used: {e}")))?;
-    let addr = sandbox.addr();
+    let (addr, phone) = (sandbox.addr(), Phone(sandbox.handsets()));
     tokio::spawn(sandbox.run(stop.clone()));
-    Ok(addr)
+    Ok((addr, phone))
 }
 
 /// A token for the demo user, who is made on the first start.
-async fn demo(config: &Config) -> Result<String, Failure> {
+async fn demo(config: &Config) -> Result<(OwnerId, String), Failure> {
     let store = app::open_store(&config.database).await?;
-    let users = store.users().await.map_err(Failure::other)?;
+    let users = store.users(None, i64::MAX).await.map_err(Failure::other)?;
     let user = if let Some(user) = users.into_iter().find(|u| u.name == DEMO_USER) {
         user.id
     } else {
@@ -220,7 +239,7 @@ async fn demo(config: &Config) -> Result<String, Failure> {
     };
     let token =
         app::tokens(config.tokens.clone())?.issue(OwnerId(user.0), Scope::ORDINARY, Clock::system().now(), DEMO_TOKEN);
-    Ok(token.map_err(Failure::other)?.expose_secret().to_owned())
+    Ok((user, token.map_err(Failure::other)?.expose_secret().to_owned()))
 }
 
 fn welcome(grpc: std::net::SocketAddr, certificate: Option<&Path>, token: &str) -> String {

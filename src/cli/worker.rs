@@ -26,11 +26,16 @@ pub(super) async fn run(env: Env, out: &mut (dyn Write + Send)) -> Result<(), Fa
     }
     let listener = HttpListener::open(&config.http, config.grpc.max_connections).await?;
     let service = app::build(&config).await?;
+    let exporter = app::export(&config, &service)?;
     let stop = shutdown::signal().map_err(Failure::other)?;
     writeln!(out, "{}", json!({"http": listener.address().to_string()})).map_err(Failure::other)?;
     out.flush().map_err(Failure::other)?;
     tracing::info!(http = %listener.address(), "working");
     let worker = Worker::start(&service, true);
     let serving = listener.serve(service.clone(), stop.clone()).map(Ok);
-    until_stopped(serving, worker, service, stop, &supervisor).await
+    let served = Box::pin(until_stopped(serving, worker, service, stop, &supervisor)).await;
+    if let Some(exporter) = exporter {
+        exporter.stop().await;
+    }
+    served
 }

@@ -8,7 +8,7 @@ use crate::auth::rules::Key;
 use crate::config::values::listed;
 use crate::config::variable::Values;
 use crate::domain::sender::SenderId;
-use crate::service::is_account;
+use crate::service::account_id;
 
 /// Secrets of so many characters or more, separated by commas; one that begins with `whsec_` is base64 of so many bytes.
 #[derive(Debug, Clone, Copy)]
@@ -89,11 +89,7 @@ impl Values for Account {
     }
 
     fn read(&self, text: &str) -> Result<String, String> {
-        if is_account(text) {
-            Ok(text.to_owned())
-        } else {
-            Err(format!("must be a route account's id, {}", self.shape()))
-        }
+        account_id(text).ok_or_else(|| format!("must be a route account's id, {}", self.shape()))
     }
 }
 

@@ -9,7 +9,7 @@ use url::{Host, Url};
 use crate::admission;
 use crate::auth::rules::{Key, Rules};
 use crate::config::variables as var;
-use crate::config::{Config, Env, Error, Grpc, Http, Provider, Spooling, TlsFiles, Work};
+use crate::config::{Config, Console, Env, Error, Grpc, Http, Provider, Spooling, TlsFiles, Work, collecting};
 use crate::domain::keyword::Keywords;
 use crate::domain::rate::Rate;
 use crate::domain::retention::Retention;
@@ -54,6 +54,7 @@ impl Config {
             sandbox_reports: var::SANDBOX_REPORTS.read(env)?,
             work,
             retention: retention(env)?,
+            collecting: collecting::load(env)?,
         })
     }
 }
@@ -239,7 +240,23 @@ fn http(env: &Env, tls: Option<&TlsFiles>) -> Result<Http, Error> {
             "is not loopback, and so would be the metrics: set ADMIN_ADDR, or PUBLIC_METRICS=1 where only your own reach the address",
         ));
     }
-    Ok(Http { addr, tls, admin })
+    let console = console(env, tls.is_some() || !addr.ip().is_loopback())?;
+    Ok(Http { addr, tls, admin, console })
+}
+
+/// The console, unless it is off. `elsewhere` says that the listener has TLS, or is not this machine's alone.
+pub(crate) fn console(env: &Env, elsewhere: bool) -> Result<Option<Console>, Error> {
+    let origin = var::PUBLIC_ORIGIN.read(env)?;
+    if let Some(url) = &origin {
+        if url.scheme() != "https" && !is_loopback(url) && url.host_str() != Some("localhost") {
+            return Err(var::PUBLIC_ORIGIN.error("must be an https URL: browsers send sessions there"));
+        }
+        if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+            return Err(var::PUBLIC_ORIGIN.error("must be scheme, host, port and path alone"));
+        }
+    }
+    let secure = origin.as_ref().map_or(elsewhere, |url| url.scheme() == "https");
+    Ok(var::CONSOLE.read(env)?.then_some(Console { origin, secure }))
 }
 
 /// The shares of those who call. Lists may keep a third of the database's connections busy, and no more.

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderValue;
+use url::Url;
 
 use crate::admission;
 use crate::auth::rules::Rules;
 use crate::domain::rate::Rate;
 use crate::domain::retention::Retention;
 use crate::domain::sender::SenderId;
+use crate::otlp;
 use crate::provider::mitto;
 use crate::service::{Hooks, ProviderPosts};
 use crate::store;
@@ -44,6 +46,8 @@ pub struct Config {
     pub spool: Option<Spooling>,
     /// `RETENTION_TEXT_DAYS`, `RETENTION_DAYS`: how long things are kept.
     pub retention: Retention,
+    /// `OTEL_…`: where traces and metrics go; `None` where there is no collector.
+    pub collecting: Option<otlp::Settings>,
 }
 
 /// The provider and how messages go out by default.
@@ -79,6 +83,17 @@ pub struct Http {
     pub tls: Option<TlsFiles>,
     /// `ADMIN_ADDR`: where probes and metrics are served instead.
     pub admin: Option<SocketAddr>,
+    /// `CONSOLE`: the console, unless it is off.
+    pub console: Option<Console>,
+}
+
+/// The console.
+#[derive(Debug, Clone, Default)]
+pub struct Console {
+    /// `PUBLIC_ORIGIN`: where browsers reach the listener, with the path that a proxy takes off.
+    pub origin: Option<Url>,
+    /// Whether browsers reach it by TLS alone: its cookies are for nothing else then.
+    pub secure: bool,
 }
 
 /// The files of the listeners' TLS.

@@ -8,6 +8,7 @@ use crate::config::addresses::{Address, Database, Origins, OwnNets, Web};
 use crate::config::declared::Declared;
 use crate::config::fallback::{Derived, Is, Required, System, Unset};
 use crate::config::identities::{Account, Secrets, Sender, TokenKeys};
+use crate::config::pairs::{Headers, Pairs, SAMPLERS, Share};
 use crate::config::values::{Days, List, Number, OneOf, Place, Seconds, Secret, Switch, Text};
 use crate::config::variable::Variable;
 use crate::domain::pseudonym::Pseudonyms;
@@ -102,6 +103,10 @@ variables! {
             "1 allows `/readyz` and `/metrics` on an HTTP_ADDR that is not loopback; else such an address needs ADMIN_ADDR";
         GRPC_REFLECTION: Switch = Is("1"),
             "0 turns the reflection of gRPC off: callers need the contract's files then";
+        CONSOLE: Switch = Is("1"),
+            "0 turns the console off, which is under `/console` of the HTTP listener";
+        PUBLIC_ORIGIN: Web = Unset,
+            "where browsers reach the HTTP listener if a proxy stands before it, for example `https://sms.example.com`, or with the path that the proxy takes off, `https://ops.example.com/sms`";
         CORS_ALLOWLIST: Origins = Unset,
             "the origins whose pages may call both APIs, for example `https://app.example.com`";
         MAX_IN_FLIGHT: Number<usize>(1, 1_000_000) = Is("1024"),
@@ -184,6 +189,38 @@ variables! {
             "how logs look on standard error";
         LOG_LEVEL: OneOf(&["error", "warn", "info", "debug"]) = Is("info"),
             "what is logged at least";
+    }
+    "OpenTelemetry" {
+        OTEL_EXPORTER_OTLP_ENDPOINT: Web = Unset,
+            "where a collector takes traces and metrics in by OTLP; none are exported without one";
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: Web = Unset,
+            "where it takes traces, if that is another place: the whole URL";
+        OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: Web = Unset,
+            "where it takes metrics, if that is another place: the whole URL";
+        OTEL_EXPORTER_OTLP_PROTOCOL: OneOf(&["grpc", "http/protobuf"]) = Is("http/protobuf"),
+            "how the collector is spoken to";
+        OTEL_EXPORTER_OTLP_HEADERS: Headers = Unset,
+            "headers of every export, such as a collector's key";
+        OTEL_EXPORTER_OTLP_TIMEOUT: Number<u64>(1, 60_000) = Is("10000"),
+            "how many milliseconds an export may take";
+        OTEL_TRACES_EXPORTER: OneOf(&["otlp", "none"]) = Is("otlp"),
+            "whether traces are exported where there is a collector";
+        OTEL_METRICS_EXPORTER: OneOf(&["otlp", "none"]) = Is("otlp"),
+            "whether metrics are exported where there is a collector; Prometheus finds them at `/metrics` in any case";
+        OTEL_TRACES_SAMPLER: OneOf(&SAMPLERS) = Is("parentbased_always_on"),
+            "which traces are kept; `parentbased_…` leaves it to the caller where the caller says so";
+        OTEL_TRACES_SAMPLER_ARG: Share = Is("1"),
+            "the share of traces that a sampler of a ratio keeps";
+        OTEL_METRIC_EXPORT_INTERVAL: Number<u64>(1_000, 3_600_000) = Is("60000"),
+            "how often metrics are exported, in milliseconds";
+        OTEL_BSP_SCHEDULE_DELAY: Number<u64>(100, 60_000) = Is("5000"),
+            "how long a span waits at most for others to be exported with, in milliseconds";
+        OTEL_SERVICE_NAME: Text = Is("messaging"),
+            "the name of the service in traces and metrics";
+        OTEL_RESOURCE_ATTRIBUTES: Pairs = Unset,
+            "what else traces and metrics say of the process";
+        OTEL_SDK_DISABLED: Switch = Is("0"),
+            "whether nothing is exported whatever else is set";
     }
     "The sandbox" {
         SANDBOX_ADDR: Address = Is("127.0.0.1:0"),

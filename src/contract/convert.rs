@@ -25,8 +25,11 @@ use crate::service::{
 /// The longest duration that protobuf knows, in seconds: 10,000 years.
 const LONGEST_SECONDS: u64 = 315_576_000_000;
 
+/// The earliest time that protobuf knows, in seconds: the begin of the year 1.
+const EARLIEST_SECONDS: i64 = -62_135_596_800;
+
 /// A time as the contract has it.
-pub(super) fn timestamp(at: Timestamp) -> pbjson_types::Timestamp {
+pub(crate) fn timestamp(at: Timestamp) -> pbjson_types::Timestamp {
     pbjson_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
 }
 
@@ -37,8 +40,8 @@ pub(super) fn given_time(
     violations: &mut Vec<Violation>,
 ) -> Option<Timestamp> {
     let at = at?;
-    let whole = Timestamp::new(at.seconds, at.nanos - at.nanos.rem_euclid(1000));
-    let read = whole.ok().filter(|_| (0..1_000_000_000).contains(&at.nanos));
+    let known = at.seconds >= EARLIEST_SECONDS && (0..1_000_000_000).contains(&at.nanos);
+    let read = known.then(|| Timestamp::new(at.seconds, at.nanos / 1000 * 1000).ok()).flatten();
     if read.is_none() {
         violations.push(Violation::new(field, "must be a valid time"));
     }
@@ -111,6 +114,7 @@ fn value(json: serde_json::Value) -> Value {
 impl From<Message> for proto::Message {
     fn from(m: Message) -> Self {
         let status = m.status() as i32;
+        let next_attempt_at = m.next_attempt_at().map(timestamp);
         let s = m.state;
         let encoding = match m.encoding {
             Encoding::Gsm7 => proto::Encoding::Gsm7,
@@ -146,6 +150,7 @@ impl From<Message> for proto::Message {
             supersede_key: m.supersede.key.map(|key| key.as_str().to_owned()),
             superseded_message_id: m.supersede.older.map(|older| older.id.to_string()),
             superseded: m.supersede.older.map_or(0, |older| i32::from(older.fate as i16)),
+            next_attempt_at,
         }
     }
 }

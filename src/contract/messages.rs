@@ -7,15 +7,20 @@ use tokio::time::Instant;
 use crate::auth::Caller;
 use crate::contract::answers;
 use crate::contract::convert::given_time;
-use crate::error::Error;
+use crate::domain::message::Status;
+use crate::error::{Error, Violation};
+use crate::proto::count_messages_response::StatusCount;
 use crate::proto::{
-    AddOptOutRequest, AddOptOutResponse, CancelMessageRequest, CancelMessageResponse, ExplainMessageRequest,
-    ExplainMessageResponse, GetMessageRequest, GetMessageResponse, GetMessageStatusRequest, GetMessageStatusResponse,
-    ListMessagesRequest, ListMessagesResponse, ListOptOutsRequest, ListOptOutsResponse, RefreshStatusBulkRequest,
-    RefreshStatusBulkResponse, RefreshStatusRequest, RefreshStatusResponse, RemoveOptOutRequest, RemoveOptOutResponse,
-    SendManyRequest, SendSingleRequest, SendSingleResponse, WatchMessagesRequest, WatchMessagesResponse,
+    AddOptOutRequest, AddOptOutResponse, CancelMessageRequest, CancelMessageResponse, CountMessagesRequest,
+    CountMessagesResponse, ExplainMessageRequest, ExplainMessageResponse, GetMessageRequest, GetMessageResponse,
+    GetMessageStatusRequest, GetMessageStatusResponse, ListMessagesRequest, ListMessagesResponse, ListOptOutsRequest,
+    ListOptOutsResponse, RefreshStatusBulkRequest, RefreshStatusBulkResponse, RefreshStatusRequest,
+    RefreshStatusResponse, RemoveOptOutRequest, RemoveOptOutResponse, SendManyRequest, SendSingleRequest,
+    SendSingleResponse, WatchMessagesRequest, WatchMessagesResponse,
 };
-use crate::service::{BulkEvent, BulkRequest, GivenSend, ListMessages, ListOptOuts, SendSingle, Service};
+use crate::service::{
+    BulkEvent, BulkRequest, GivenSend, ListMessages, ListOptOuts, MessageFilter, SendSingle, Service,
+};
 
 /// `SendSingle`; `deadline` is when the caller stops listening.
 pub async fn send_single(
@@ -124,18 +129,12 @@ pub async fn cancel_message(
     Ok(CancelMessageResponse { message: Some(message.into()) })
 }
 
-/// `ListMessages`.
-pub async fn list_messages(
-    service: &Service,
-    caller: &Caller,
-    request: ListMessagesRequest,
-) -> Result<ListMessagesResponse, Error> {
+/// Which messages to list, and what cannot be read of it.
+fn list(request: ListMessagesRequest) -> (ListMessages, Vec<Violation>) {
     let mut violations = Vec::new();
-    let request = ListMessages {
+    let of = MessageFilter {
         created_after: given_time("created_after", request.created_after, &mut violations),
         created_before: given_time("created_before", request.created_before, &mut violations),
-        page_size: request.page_size,
-        page_token: request.page_token,
         campaign_id: request.campaign_id,
         status: request.status,
         destination: request.destination,
@@ -144,9 +143,37 @@ pub async fn list_messages(
         error_code: request.error_code,
         owner_id: request.owner_id,
     };
+    (ListMessages { page_size: request.page_size, page_token: request.page_token, of }, violations)
+}
+
+/// `ListMessages`.
+pub async fn list_messages(
+    service: &Service,
+    caller: &Caller,
+    request: ListMessagesRequest,
+) -> Result<ListMessagesResponse, Error> {
+    let (request, violations) = list(request);
     let page = service.list_messages(caller, &request, violations).await?;
     let messages = page.messages.into_iter().map(Into::into).collect();
     Ok(ListMessagesResponse { messages, next_page_token: page.next_page_token })
+}
+
+/// `CountMessages`.
+pub async fn count_messages(
+    service: &Service,
+    caller: &Caller,
+    request: CountMessagesRequest,
+) -> Result<CountMessagesResponse, Error> {
+    let (request, violations) = list(request.into());
+    let counted = service.count_messages(caller, &request.of, violations).await?;
+    // No more than 10,000 are counted.
+    let of = |(status, n): (Status, usize)| StatusCount {
+        status: status as i32,
+        count: i32::try_from(n).unwrap_or(i32::MAX),
+    };
+    let statuses: Vec<StatusCount> = counted.statuses.into_iter().map(of).collect();
+    let count = statuses.iter().map(|of| of.count).sum();
+    Ok(CountMessagesResponse { count, exact: counted.exact, statuses })
 }
 
 /// `WatchMessages`: the changes, once what is wrong with the request has been told.
@@ -173,8 +200,8 @@ pub async fn list_opt_outs(
     caller: &Caller,
     request: ListOptOutsRequest,
 ) -> Result<ListOptOutsResponse, Error> {
-    let ListOptOutsRequest { page_size, page_token, owner_id } = request;
-    let page = service.list_opt_outs(caller, &ListOptOuts { page_size, page_token, owner_id }).await?;
+    let ListOptOutsRequest { page_size, page_token, owner_id, destination } = request;
+    let page = service.list_opt_outs(caller, &ListOptOuts { page_size, page_token, owner_id, destination }).await?;
     let opt_outs = page.opt_outs.into_iter().map(Into::into).collect();
     Ok(ListOptOutsResponse { opt_outs, next_page_token: page.next_page_token })
 }

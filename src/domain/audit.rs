@@ -50,11 +50,25 @@ pub enum Act {
     EndpointSecretRotated = 22,
     /// A webhook endpoint was taken away.
     EndpointDeleted = 23,
+    /// All messages that were given up and matched were put back into the queue.
+    MessagesRequeued = 24,
+    /// An API key was given an end.
+    KeyExpired = 25,
+    /// An operator put numbers on a list of opt-outs.
+    OptOutsImported = 26,
+    /// A message from a recipient was taken off the list of those to read.
+    InboundResolved = 27,
+    /// Messages were mended that lacked something that was reported.
+    ReportsReplayed = 28,
+    /// Somebody signed in to the console.
+    SignedIn = 31,
+    /// Somebody did something in the console that has no act of its own.
+    DoneInConsole = 32,
 }
 
 impl Act {
     /// Every kind.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 30] = [
         Self::UserCreated,
         Self::UserLimited,
         Self::Granted,
@@ -78,6 +92,13 @@ impl Act {
         Self::EndpointDisabled,
         Self::EndpointSecretRotated,
         Self::EndpointDeleted,
+        Self::MessagesRequeued,
+        Self::KeyExpired,
+        Self::OptOutsImported,
+        Self::InboundResolved,
+        Self::ReportsReplayed,
+        Self::SignedIn,
+        Self::DoneInConsole,
     ];
 
     /// The kind with this number; `None` of one that a later release wrote.
@@ -113,6 +134,13 @@ impl Act {
             Self::EndpointDisabled => "endpoint_disabled",
             Self::EndpointSecretRotated => "endpoint_secret_rotated",
             Self::EndpointDeleted => "endpoint_deleted",
+            Self::MessagesRequeued => "messages_requeued",
+            Self::KeyExpired => "key_expired",
+            Self::OptOutsImported => "opt_outs_imported",
+            Self::InboundResolved => "inbound_resolved",
+            Self::ReportsReplayed => "reports_replayed",
+            Self::SignedIn => "signed_in",
+            Self::DoneInConsole => "done_in_console",
         }
     }
 }

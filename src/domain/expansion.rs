@@ -72,6 +72,7 @@ impl<'a> Expansion<'a> {
             // They were found to fit together when the recipient was added.
             tags: tags.unwrap_or_else(|_| self.campaign.content.tags.clone()),
             supersede: Supersede::default(),
+            trace: None,
             state,
         }
     }

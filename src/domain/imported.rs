@@ -163,6 +163,7 @@ impl Past {
             lane: Lane::Single,
             tags: Tags::default(),
             supersede: Supersede::default(),
+            trace: None,
             state,
         })
     }

@@ -10,6 +10,7 @@ use crate::domain::sender::SenderId;
 use crate::domain::supersede::Supersede;
 use crate::domain::tags::Tags;
 use crate::domain::text::{Encoding, MessageText};
+use crate::domain::trace::TraceContext;
 
 /// Our own action on a message: the first of the two axes that its public status is derived from.
 /// The numbers are what the database holds.
@@ -222,6 +223,8 @@ pub struct Message {
     pub tags: Tags,
     /// Its relation to older messages.
     pub supersede: Supersede,
+    /// The span that it was accepted in, if somebody keeps that trace.
+    pub trace: Option<TraceContext>,
     /// Its state so far.
     pub state: State,
 }
@@ -318,6 +321,13 @@ impl Message {
     pub fn lease(&self) -> Option<Lease> {
         let held = matches!(self.state.dispatch, Dispatch::Claimed | Dispatch::Sending);
         self.state.held_by.filter(|_| held).map(|by| Lease { by, epoch: self.state.epoch })
+    }
+
+    /// When it is tried for the first time, or once more, if that is to come before it is not worth sending any more.
+    #[must_use]
+    pub fn next_attempt_at(&self) -> Option<Timestamp> {
+        let waits = matches!(self.state.dispatch, Dispatch::Scheduled | Dispatch::Queued | Dispatch::Unknown);
+        self.state.due_at.filter(|at| waits && *at < self.expires_at)
     }
 }
 

@@ -45,13 +45,13 @@ pub fn at_rest(dispatch: Dispatch, waits: bool) -> bool {
     }
 }
 
-/// The longest run of digits in a provider's word that cannot be a number.
-const SHORT_RUN: usize = 5;
+/// How many digits a provider's word may have and cannot be a number.
+const FEW: usize = 5;
 
-/// Whether a provider's word may hold a phone number.
+/// Whether a provider's word may hold a phone number, however its digits are written or set apart.
 #[must_use]
 pub fn may_quote(word: &str) -> bool {
-    word.split(|c: char| !c.is_ascii_digit()).any(|run| run.len() > SHORT_RUN)
+    word.chars().filter(|c| c.is_numeric()).count() > FEW
 }
 
 /// The rest of an event's evidence once everything that may quote a number or a text is gone; `None` if nothing of it may.

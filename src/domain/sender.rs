@@ -69,3 +69,9 @@ impl std::fmt::Debug for SenderId {
         f.write_str("SenderId(…)")
     }
 }
+
+/// A sender ID for the audit: of a number only its ends.
+#[must_use]
+pub fn shown(name: &str) -> String {
+    if name.starts_with('+') { Msisdn::from_stored(name.to_owned()).masked() } else { name.to_owned() }
+}

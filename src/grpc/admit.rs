@@ -72,7 +72,7 @@ where
             Peer::vouch(&head.extensions);
             let room = service.admission().bytes(Who::Owner(caller.user));
             let body = Bounded::new(body, &method, service.admission().clone(), room, call.permit.clone());
-            head.extensions.insert(caller);
+            head.extensions.insert(caller.within(call.trace));
             inner.call(Request::from_parts(head, Body::new(body))).await
         })
     }

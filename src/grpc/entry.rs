@@ -10,6 +10,7 @@ use tonic::{Request, Response, Status};
 
 use crate::admission::{Permit, Quota};
 use crate::auth::Caller;
+use crate::domain::trace::TraceContext;
 use crate::error::Error;
 use crate::grpc::{GrpcApi, status};
 
@@ -27,6 +28,8 @@ pub(super) struct Call {
     pub owner: Arc<OnceLock<i64>>,
     /// Its place among the calls in flight.
     pub permit: Permit,
+    /// Its span, which what follows from it is a child of.
+    pub trace: Option<TraceContext>,
 }
 
 impl GrpcApi {

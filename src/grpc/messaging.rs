@@ -9,12 +9,12 @@ use crate::grpc::entry::Answers;
 use crate::grpc::{GrpcApi, repeats, send_many};
 use crate::proto::messaging_service_server::MessagingService;
 use crate::proto::{
-    AddOptOutRequest, AddOptOutResponse, CancelMessageRequest, CancelMessageResponse, ExplainMessageRequest,
-    ExplainMessageResponse, GetMessageRequest, GetMessageResponse, GetMessageStatusRequest, GetMessageStatusResponse,
-    ListMessagesRequest, ListMessagesResponse, ListOptOutsRequest, ListOptOutsResponse, RefreshStatusBulkRequest,
-    RefreshStatusBulkResponse, RefreshStatusRequest, RefreshStatusResponse, RemoveOptOutRequest, RemoveOptOutResponse,
-    SendManyRequest, SendManyResponse, SendSingleRequest, SendSingleResponse, WatchMessagesRequest,
-    WatchMessagesResponse,
+    AddOptOutRequest, AddOptOutResponse, CancelMessageRequest, CancelMessageResponse, CountMessagesRequest,
+    CountMessagesResponse, ExplainMessageRequest, ExplainMessageResponse, GetMessageRequest, GetMessageResponse,
+    GetMessageStatusRequest, GetMessageStatusResponse, ListMessagesRequest, ListMessagesResponse, ListOptOutsRequest,
+    ListOptOutsResponse, RefreshStatusBulkRequest, RefreshStatusBulkResponse, RefreshStatusRequest,
+    RefreshStatusResponse, RemoveOptOutRequest, RemoveOptOutResponse, SendManyRequest, SendManyResponse,
+    SendSingleRequest, SendSingleResponse, WatchMessagesRequest, WatchMessagesResponse,
 };
 
 #[tonic::async_trait]
@@ -79,6 +79,14 @@ impl MessagingService for GrpcApi {
     ) -> Result<Response<ListMessagesResponse>, Status> {
         let (caller, call, request) = Self::enter(request)?;
         call.answer(messages::list_messages(&self.service, &caller, request).await)
+    }
+
+    async fn count_messages(
+        &self,
+        request: Request<CountMessagesRequest>,
+    ) -> Result<Response<CountMessagesResponse>, Status> {
+        let (caller, call, request) = Self::enter(request)?;
+        call.answer(messages::count_messages(&self.service, &caller, request).await)
     }
 
     type WatchMessagesStream = Answers<WatchMessagesResponse>;

@@ -15,21 +15,24 @@ use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use crate::admission::{Answer, Flight, Peer, Permit};
+use crate::domain::trace;
 use crate::error::Error;
 use crate::grpc::entry::Call;
 use crate::grpc::status;
 use crate::metrics::{self, Metrics};
+use crate::proto;
 use crate::request_id;
+use crate::traces::{From, Kind, Span, Traces, Value};
 
 /// Puts what the module says around the routes.
 #[derive(Debug, Clone)]
-pub struct ObserveLayer(pub Metrics);
+pub struct ObserveLayer(pub Metrics, pub Traces);
 
 impl<S> Layer<S> for ObserveLayer {
     type Service = Observe<S>;
 
     fn layer(&self, inner: S) -> Observe<S> {
-        Observe { inner, metrics: self.0.clone() }
+        Observe { inner, metrics: self.0.clone(), traces: self.1.clone() }
     }
 }
 
@@ -38,6 +41,7 @@ impl<S> Layer<S> for ObserveLayer {
 pub struct Observe<S> {
     inner: S,
     metrics: Metrics,
+    traces: Traces,
 }
 
 /// How long a call takes at most whose caller set no deadline: as long as over HTTP.
@@ -69,9 +73,12 @@ where
         let peer = request.extensions().get::<Peer>().cloned();
         let flight = peer.as_ref().map(|peer| peer.connection.begin());
         let request_id = request_id::of(request.headers());
-        let call = Call { request_id, deadline, owner: Arc::default(), permit: Permit::default() };
+        let span = self.span(&method, request.headers());
+        let trace = span.context();
+        let call = Call { request_id, deadline, owner: Arc::default(), permit: Permit::default(), trace };
         request.extensions_mut().insert(call.clone());
-        let record = Record { call, method, begun, code: None, metrics: self.metrics.clone(), peer, _flight: flight };
+        let metrics = self.metrics.clone();
+        let record = Record { call, method, begun, code: None, metrics, span, peer, _flight: flight };
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         Box::pin(async move {
@@ -87,6 +94,23 @@ where
             };
             Ok(record.finish(response))
         })
+    }
+}
+
+impl<S> Observe<S> {
+    /// The span of a call, within the caller's own. Methods that the contract does not have are told as one.
+    fn span(&self, method: &str, headers: &HeaderMap) -> Span {
+        if !counted(method) {
+            return Span::default();
+        }
+        let parent = self.traces.read(headers.get(trace::HEADER));
+        let known = || proto::METHODS.iter().find(|known| **known == method).copied().unwrap_or("other");
+        let mut span = self.traces.begin(Kind::Server, known, From::Parent(parent));
+        if span.context().is_some() {
+            span.tell("rpc.system", Value::Word("grpc"));
+            span.tell("rpc.method", Value::Word(known()));
+        }
+        span
     }
 }
 
@@ -128,6 +152,7 @@ struct Record {
     begun: Instant,
     code: Option<Code>,
     metrics: Metrics,
+    span: Span,
     /// The connection that the answer goes out by.
     peer: Option<Peer>,
     /// The connection is at work as long as this lives.
@@ -177,9 +202,38 @@ impl Drop for Record {
         let code = self.code.unwrap_or(Code::Cancelled);
         let micros = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let owner = self.call.owner.get();
+        if owner.is_none() {
+            self.span.forget();
+        }
+        self.span.tell("rpc.grpc.status_code", Value::Number(i32::from(code).into()));
+        if is_ours(code) {
+            self.span.fail();
+        }
+        let trace_id = self.call.trace.map(|trace| format!("{:032x}", trace.trace));
         self.metrics.call(metrics::Rpc::at(&self.method), metrics::Code(code), self.begun.elapsed());
-        tracing::info!(request_id = &*self.call.request_id, method = &*self.method, ?code, micros, owner, "call");
+        tracing::info!(
+            request_id = &*self.call.request_id,
+            method = &*self.method,
+            ?code,
+            micros,
+            owner,
+            trace_id,
+            "call"
+        );
     }
+}
+
+/// Whether a call that ended with this code is the service's own failure, as the semantic conventions have it.
+fn is_ours(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
+    )
 }
 
 /// A body that notes the status in its trailers.

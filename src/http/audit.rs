@@ -13,12 +13,12 @@ use crate::proto::{ListAuditEventsRequest, ListAuditEventsResponse};
 
 /// The routes.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    vec![Endpoint::admin(Method::GET, "/api/v1/audit-events", "ListAuditEvents", get(list))]
+    vec![Endpoint::admin(Method::GET, "/api/v1/audit-events", "ListAuditEvents", get(list_audit_events))]
 }
 
-async fn list(
+async fn list_audit_events(
     State(api): State<HttpApi>,
     asked: Asked<ListAuditEventsRequest>,
 ) -> Result<Answer<ListAuditEventsResponse>, Problem> {
-    Ok(Answer(admin::list_audit_events(&api.service, &asked.caller, asked.message).await?))
+    Ok(Answer(admin::list_audit_events(&api.service.operations(), &asked.caller, asked.message).await?))
 }

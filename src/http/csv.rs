@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use csv_async::{AsyncReader, StringRecord};
 use tokio::io::AsyncRead;
 
+use crate::domain::phone::Msisdn;
 use crate::http::measured::{MAX_RECORD, Measured};
 use crate::proto::add_recipients_request::Recipient;
 
@@ -81,6 +82,9 @@ impl<R: AsyncRead + Unpin + Send> Records<R> {
         let header = self.reader.headers().await.map_err(|e| unreadable(&e))?;
         if header.is_empty() {
             return Err("holds no header: give the columns' names in the first line".to_owned());
+        }
+        if header.get(0).is_some_and(|first| Msisdn::parse(first).is_ok()) {
+            return Err("begins with a number: give the columns' names in the first line".to_owned());
         }
         self.since.store(0, Ordering::Relaxed);
         let mut named = header.iter().map(str::trim).enumerate().skip(1);

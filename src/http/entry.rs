@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Admission, Permit, Quota, Who};
 use crate::auth::{Caller, Credentials};
+use crate::domain::trace::TraceContext;
 use crate::error::Error;
 use crate::http::problem::Problem;
 use crate::service::Service;
@@ -38,6 +39,8 @@ pub(super) struct Call {
     pub(super) owner: Arc<OnceLock<i64>>,
     /// Its place among the calls in flight, held until its answer has been sent.
     pub(super) permit: Permit,
+    /// Its span, which what follows from it is a child of.
+    pub(super) trace: Option<TraceContext>,
 }
 
 impl Call {
@@ -51,7 +54,7 @@ impl Call {
         let caller = service.authenticate(shown, address).await?;
         let _ = self.owner.set(caller.user.0);
         self.permit.take(service.admission(), Quota::Calls, caller.share())?;
-        Ok(caller)
+        Ok(caller.within(self.trace))
     }
 }
 

@@ -42,6 +42,14 @@ pub(super) struct Step {
     data: String,
 }
 
+impl Step {
+    /// A part of a page, as it is now. Whoever comes back is given all of it again.
+    pub(super) fn part(html: &str) -> Self {
+        // A stream's lines end where a carriage return stands.
+        Self { id: String::new(), name: "part", data: html.replace('\r', "&#13;") }
+    }
+}
+
 /// The events of a stream.
 pub(super) type Steps = BoxStream<'static, Result<Step, Error>>;
 

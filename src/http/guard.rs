@@ -17,17 +17,22 @@ use tracing::Instrument as _;
 
 use crate::admission::{Peer, Permit};
 use crate::auth::Credentials;
+use crate::domain::trace;
 use crate::error::Error;
 use crate::http::entry::Call;
 use crate::http::problem::Problem;
-use crate::metrics::{Metrics, Route};
+use crate::metrics::{Metrics, Route, Verb};
 use crate::request_id;
 use crate::service::Service;
+use crate::traces::{From, Kind, Span, Traces, Value};
 
 /// How long an answer may take to begin: longer than any provider call that is not set to take minutes.
 const ANSWER: Duration = Duration::from_secs(90);
 /// How long a browser may remember what a preflight allowed.
 const PREFLIGHT_AGE: Duration = Duration::from_mins(10);
+
+/// The routes that what watches over the process asks every few seconds, which would fill the log.
+const UNTOLD: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 /// The headers of every answer that says nothing else: this is data, for nobody's frames and caches.
 const HEADERS: [(HeaderName, &str); 5] = [
@@ -39,35 +44,57 @@ const HEADERS: [(HeaderName, &str); 5] = [
 ];
 
 /// Names the request, and writes its line into the log. Paths are told by their routes: a path can hold a number.
-pub(super) async fn observe(State(metrics): State<Metrics>, mut request: Request, next: Next) -> Response {
+pub(super) async fn observe(
+    State((metrics, traces)): State<(Metrics, Traces)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let begun = Instant::now();
     let id = request_id::of(request.headers());
     let route = Route::of(request.extensions().get::<MatchedPath>());
     let method = request.method().clone();
-    let call = Call::default();
+    let watched = !UNTOLD.contains(&route.path());
+    let mut span = if watched { begin(&traces, &route, &request) } else { Span::default() };
+    let call = Call { trace: span.context(), ..Call::default() };
     request.extensions_mut().insert(call.clone());
-    let span = tracing::info_span!("http", request_id = &*id);
-    let mut answer = next.run(request).instrument(span).await;
+    let logged = tracing::info_span!("http", request_id = &*id);
+    let mut answer = next.run(request).instrument(logged).await;
     for (name, value) in HEADERS {
         answer.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         answer.headers_mut().insert(request_id::HEADER, id);
     }
-    // What watches over the process asks every few seconds, and would fill the log.
-    if !["/healthz", "/readyz", "/metrics"].contains(&route.path()) {
+    span.tell("http.response.status_code", Value::Number(answer.status().as_u16().into()));
+    if answer.status().is_server_error() {
+        span.fail();
+    }
+    if call.owner.get().is_none() {
+        span.forget();
+    }
+    if watched {
         let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let (status, owner) = (answer.status(), call.owner.get());
         let code = status.as_u16();
+        let trace_id = span.context().map(|trace| format!("{:032x}", trace.trace));
         // A provider posts each report for itself, by the hundred thousand: the minute's summary tells of those that went well.
         if status.is_success() && route.path().starts_with("/webhooks/") {
             tracing::debug!(request_id = &*id, %method, route = route.path(), status = code, micros, "request");
         } else {
-            tracing::info!(request_id = &*id, %method, route = route.path(), status = code, micros, owner, "request");
+            tracing::info!(request_id = &*id, %method, route = route.path(), status = code, micros, owner, trace_id, "request");
         }
         metrics.request(route, (&method).into(), status, begun.elapsed());
     }
     answer
+}
+
+/// The span of a request, within the caller's own.
+fn begin(traces: &Traces, route: &Route, request: &Request) -> Span {
+    let parent = traces.read(request.headers().get(trace::HEADER));
+    let method = Verb::from(request.method()).name();
+    let mut span = traces.begin(Kind::Server, || format!("{method} {}", route.path()), From::Parent(parent));
+    span.tell("http.request.method", Value::Word(method));
+    span
 }
 
 /// Lets in whoever may call, by the headers alone: not a byte of the body is read for anybody else.

@@ -13,9 +13,9 @@ use crate::http::openapi::streams;
 use crate::http::problem::Problem;
 use crate::http::transcode::{Answer, Asked};
 use crate::proto::{
-    CancelMessageRequest, CancelMessageResponse, ExplainMessageRequest, ExplainMessageResponse, GetMessageRequest,
-    GetMessageResponse, ListMessagesRequest, ListMessagesResponse, SendSingleRequest, SendSingleResponse,
-    WatchMessagesRequest,
+    CancelMessageRequest, CancelMessageResponse, CountMessagesRequest, CountMessagesResponse, ExplainMessageRequest,
+    ExplainMessageResponse, GetMessageRequest, GetMessageResponse, ListMessagesRequest, ListMessagesResponse,
+    SendSingleRequest, SendSingleResponse, WatchMessagesRequest,
 };
 
 /// The routes.
@@ -23,6 +23,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::message(Method::POST, "/api/v1/messages", "SendSingle", post(send)),
         Endpoint::message(Method::GET, "/api/v1/messages", "ListMessages", get(list)),
+        Endpoint::message(Method::GET, "/api/v1/messages/count", "CountMessages", get(count)),
         Endpoint::message(Method::GET, "/api/v1/messages/{id}", "GetMessage", get(one)),
         Endpoint::message(Method::POST, "/api/v1/messages/{id}/cancel", "CancelMessage", post(cancel)),
         Endpoint::message(Method::GET, "/api/v1/messages/{id}/explain", "ExplainMessage", get(explain)),
@@ -49,6 +50,13 @@ async fn list(
     asked: Asked<ListMessagesRequest>,
 ) -> Result<Answer<ListMessagesResponse>, Problem> {
     Ok(Answer(messages::list_messages(&api.service, &asked.caller, asked.message).await?))
+}
+
+async fn count(
+    State(api): State<HttpApi>,
+    asked: Asked<CountMessagesRequest>,
+) -> Result<Answer<CountMessagesResponse>, Problem> {
+    Ok(Answer(messages::count_messages(&api.service, &asked.caller, asked.message).await?))
 }
 
 async fn one(

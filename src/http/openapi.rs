@@ -3,6 +3,7 @@
 //! A route that does what an RPC does is described by the contract's own comments, so that the manual is written once.
 
 mod answers;
+mod curl;
 mod examples;
 pub(super) mod operations;
 mod page;

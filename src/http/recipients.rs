@@ -26,7 +26,7 @@ use crate::http::transcode::{Answer, from_json};
 use crate::proto::{AddRecipientsRequest, AddRecipientsResponse};
 
 /// The media type of a form with files.
-const FORM: &str = "multipart/form-data";
+pub(super) const FORM: &str = "multipart/form-data";
 /// The longest CSV, in bytes: a million recipients and more.
 const MAX_CSV: usize = 64 << 20;
 /// The route.
@@ -66,7 +66,7 @@ async fn add(
 }
 
 /// Reads the CSV as it comes: no thread waits for whoever sends it, and what was read is stored before more is.
-async fn csv(
+pub(super) async fn csv(
     api: &HttpApi,
     caller: &Caller,
     campaign_id: i64,
@@ -107,7 +107,7 @@ async fn csv(
 type BodyChunks = std::pin::Pin<Box<dyn futures::Stream<Item = std::io::Result<Bytes>> + Send>>;
 
 /// The boundary of a form's parts.
-fn boundary(headers: &HeaderMap) -> Result<String, Problem> {
+pub(super) fn boundary(headers: &HeaderMap) -> Result<String, Problem> {
     let named = headers.get(CONTENT_TYPE).and_then(|kind| multer::parse_boundary(kind.to_str().ok()?).ok());
     named.ok_or_else(|| Problem::invalid("Content-Type", "names no boundary between the parts of the form"))
 }

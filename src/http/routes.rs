@@ -1,7 +1,10 @@
 //! The routes of the API: the one list that the router and the document are made of.
 
 use crate::http::endpoint::Endpoint;
-use crate::http::{audit, campaigns, inbox, messages, mitto, opt_outs, recipients, stream_urls, webhook_endpoints};
+use crate::http::{
+    api_keys, audit, campaigns, fleet, inbox, messages, mitto, numbers, operated, opt_outs, recipients, route_accounts,
+    stream_urls, users, webhook_endpoints,
+};
 
 /// Every route of the API.
 pub(super) fn all() -> Vec<Endpoint> {
@@ -21,6 +24,12 @@ pub(super) fn prompt() -> Vec<Endpoint> {
         inbox::endpoints(),
         webhook_endpoints::endpoints(),
         audit::endpoints(),
+        route_accounts::endpoints(),
+        operated::endpoints(),
+        users::endpoints(),
+        numbers::endpoints(),
+        fleet::endpoints(),
+        api_keys::endpoints(),
         stream_urls::endpoints(),
     ];
     groups.into_iter().flatten().collect()

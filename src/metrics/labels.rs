@@ -171,6 +171,16 @@ values! {
 }
 
 values! {
+    /// The fate of a span.
+    SpanOutcome {
+        /// A collector took it.
+        Exported => "exported",
+        /// Nobody did.
+        Dropped => "dropped",
+    }
+}
+
+values! {
     /// The kind of data that was erased because of its age.
     ErasedKind {
         /// A message's text.
@@ -373,6 +383,7 @@ labels! {
     OfLimit { limit: Limit }
     OfFate { fate: Fate }
     OfErased { what: ErasedKind }
+    OfSpan { outcome: SpanOutcome }
     OfWebhook { outcome: health::Outcome }
     OfQuota { quota: Quota }
     OfFlight { kind: Flight }

@@ -45,6 +45,7 @@ impl Inner {
         r.register("over_limit", "Sends that a limit of spending refused, by the limit", self.over_limit.clone());
         r.register("superseded", "Messages whose place a newer one took, by their fate", self.superseded.clone());
         r.register("erased", "What was erased because of its age, by what it was", self.erased.clone());
+        r.register("spans", "Spans that ended, by whether a collector took them", self.spans.clone());
         r.register("in_flight", "Messages (single) and calls (bulk) in this process's hands", self.in_flight.clone());
         r.register("admission_taken", "What callers have in hand here, by quota", self.shares.clone());
         r.register("open_connections", "Connections of both listeners", self.open_connections.clone());

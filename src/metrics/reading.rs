@@ -29,4 +29,6 @@ pub struct Reading {
     pub cursors: i64,
     /// How much of each quota callers have in hand.
     pub shares: Vec<(Quota, i64)>,
+    /// How many spans a collector took, and how many were dropped.
+    pub spans: (u64, u64),
 }

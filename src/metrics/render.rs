@@ -4,7 +4,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use prometheus_client::encoding::text::{encode, encode_registry};
 
-use crate::metrics::labels::{Flight, OfConnection, OfFlight, OfGate, OfLane, OfLoop, OfQuota, OfState, OfStatus, Use};
+use crate::metrics::labels::{
+    Flight, OfConnection, OfFlight, OfGate, OfLane, OfLoop, OfQuota, OfSpan, OfState, OfStatus, SpanOutcome, Use,
+};
 use crate::metrics::{Inner, Metrics, Reading};
 
 impl Metrics {
@@ -52,6 +54,9 @@ impl Inner {
         self.in_flight.get_or_create(&OfFlight { kind: Flight::Bulk }).set(reading.in_flight.1);
         self.watches.set(reading.watches);
         self.webhook_cursors.set(reading.cursors);
+        for (outcome, n) in [(SpanOutcome::Exported, reading.spans.0), (SpanOutcome::Dropped, reading.spans.1)] {
+            self.spans.get_or_create(&OfSpan { outcome }).inner().store(n, Relaxed);
+        }
         for (quota, taken) in &reading.shares {
             self.shares.get_or_create(&OfQuota { quota: *quota }).set(*taken);
         }

@@ -12,8 +12,8 @@ use crate::domain::webhook::health;
 use crate::metrics::Inner;
 use crate::metrics::labels::{
     Code, ErasedKind, Flight, Hook, InboundOutcome, Loop, OfCall, OfConnection, OfErased, OfFate, OfFlight, OfInbound,
-    OfLane, OfLimit, OfLoop, OfPoll, OfPost, OfProviderCall, OfReport, OfSend, OfStatus, OfWebhook, PollOutcome,
-    PostOutcome, ProviderCall, ReportOutcome, Rpc, SendOutcome, Use,
+    OfLane, OfLimit, OfLoop, OfPoll, OfPost, OfProviderCall, OfReport, OfSend, OfSpan, OfStatus, OfWebhook,
+    PollOutcome, PostOutcome, ProviderCall, ReportOutcome, Rpc, SendOutcome, SpanOutcome, Use,
 };
 
 /// The codes of a call that somebody watches: that it went well, and what is not its caller's doing.
@@ -66,6 +66,7 @@ impl Inner {
         begin!(self.polls, PollOutcome::ALL.iter().map(|outcome| OfPoll { outcome: *outcome }));
         begin!(self.over_limit, Limit::ALL.map(|limit| OfLimit { limit }));
         begin!(self.superseded, [Fate::Cancelled, Fate::AlreadySent].map(|fate| OfFate { fate }));
+        begin!(self.spans, SpanOutcome::ALL.iter().map(|outcome| OfSpan { outcome: *outcome }));
         begin!(self.erased, ErasedKind::ALL.iter().map(|what| OfErased { what: *what }));
         begin!(self.webhook_calls, health::Outcome::ALL.map(|outcome| OfWebhook { outcome }));
         begin!(self.in_flight, Flight::ALL.iter().map(|kind| OfFlight { kind: *kind }));

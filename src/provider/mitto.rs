@@ -108,7 +108,7 @@ impl Provider for Mitto {
         let Ok(body) = wire::single(message, self.send_reference) else {
             return self.failed(classify::Fault::Unsendable);
         };
-        match self.endpoint.send(body, self.max_answer_bytes).await {
+        match self.endpoint.send(body, message.trace, self.max_answer_bytes).await {
             Ok(answer) => hide(self.settle(&answer), message),
             Err(fault) => self.failed(fault),
         }
@@ -119,8 +119,8 @@ impl Provider for Mitto {
             return Ok(Vec::new());
         }
         let body = wire::bulk(messages, self.send_reference).map_err(|_| self.failed(classify::Fault::Unsendable))?;
-        let answer =
-            self.endpoint.send_bulk(body, self.max_bulk_answer_bytes).await.map_err(|fault| self.failed(fault))?;
+        let called = self.endpoint.send_bulk(body, self.max_bulk_answer_bytes).await;
+        let answer = called.map_err(|fault| self.failed(fault))?;
         // What meets all of them may quote any of them.
         let hide_all = |outcome| messages.iter().fold(outcome, hide);
         let outcomes = self.settle_bulk(&answer, messages.len()).map_err(hide_all)?;

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use reqwest::{Client, Response};
 
 use crate::domain::retry;
+use crate::domain::trace;
 use crate::domain::webhook::address::Nets;
 use crate::domain::webhook::health::{Called, Outcome};
 use crate::domain::webhook::target;
@@ -80,12 +81,15 @@ impl Http {
         }
         let client = if in_clear { &self.in_clear } else { &self.encrypted };
         let value = |text: &str| HeaderValue::from_str(text).map_err(|_| Outcome::Broken);
-        let headers = HeaderMap::from_iter([
+        let mut headers = HeaderMap::from_iter([
             (CONTENT_TYPE, JSON),
             (ID, value(&post.id)?),
             (TIMESTAMP, value(&post.seconds.to_string())?),
             (SIGNATURE, value(&post.signature)?),
         ]);
+        if let Some(trace) = post.trace {
+            headers.insert(trace::HEADER, value(&trace.to_string())?);
+        }
         let sent = on_behalf_of(post.owner, client.post(post.url).headers(headers).body(post.body).send()).await;
         let mut answer = sent.map_err(|e| outcome(&e))?;
         let status = answer.status().as_u16();

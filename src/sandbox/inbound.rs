@@ -40,20 +40,27 @@ pub(super) async fn inject(Shared(state): Shared<Arc<State>>, body: Bytes) -> Re
         let text = "There is nowhere to post to: start the sandbox with an inbound URL, or give one as \"url\".";
         return problem::message(StatusCode::CONFLICT, text);
     };
-    let now = state.clock.now();
-    let id = state.ledger.unused_id(now).to_string();
-    let message = json!({
-        "messageId": id,
-        "from": injection.from,
-        "to": injection.to,
-        "text": injection.text,
-        "receivedAt": seven_digits(now),
-    });
-    match state.reports.poster.post(url, message.to_string().into()).await {
+    let (id, body) = message(&state, &injection.from, &injection.to, &injection.text);
+    match state.reports.poster.post(url, body.into()).await {
         Ok(status) => {
             let code = if status.is_success() { StatusCode::OK } else { StatusCode::BAD_GATEWAY };
             (code, Json(json!({ "messageId": id, "webhookStatus": status.as_u16() }))).into_response()
         }
         Err(_) => problem::message(StatusCode::BAD_GATEWAY, "the webhook cannot be reached or does not answer"),
     }
+}
+
+/// Posts one to the configured webhook. True once that has taken it.
+pub(super) async fn post(state: &State, from: &str, to: &str, text: &str) -> bool {
+    let Some(url) = state.inbound_url.clone() else { return false };
+    let (_, body) = message(state, from, to, text);
+    state.reports.poster.post(url, body.into()).await.is_ok_and(|status| status.is_success())
+}
+
+/// A message's id, and the message as the webhook gets it.
+fn message(state: &State, from: &str, to: &str, text: &str) -> (String, String) {
+    let now = state.clock.now();
+    let id = state.ledger.unused_id(now).to_string();
+    let body = json!({ "messageId": id, "from": from, "to": to, "text": text, "receivedAt": seven_digits(now) });
+    (id, body.to_string())
 }

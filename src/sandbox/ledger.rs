@@ -129,6 +129,12 @@ impl Ledger {
         })
     }
 
+    /// The messages that were accepted last, the newest first, each as `of` makes it.
+    pub(super) fn latest<T>(&self, most: usize, of: impl Fn(&Message) -> T) -> Vec<T> {
+        let inner = self.lock();
+        inner.segments.iter().rev().flat_map(|segment| segment.iter().rev()).take(most).map(of).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

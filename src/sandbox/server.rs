@@ -21,6 +21,7 @@ use tower::ServiceExt;
 use super::config::{Config, Error};
 use super::first::FirstTries;
 use super::gate::{self, Line};
+use super::handsets::Handsets;
 use super::journal::Journal;
 use super::ledger::Ledger;
 use super::rate::Bucket;
@@ -97,6 +98,12 @@ impl Sandbox {
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Its handsets.
+    #[must_use]
+    pub fn handsets(&self) -> Handsets {
+        Handsets(Arc::clone(&self.state))
     }
 
     /// Serves until it is stopped. Calls under way then get a second to finish.

@@ -11,7 +11,7 @@ use crate::domain::status::Event;
 use crate::error::Error;
 use crate::metrics::ProviderCall;
 use crate::provider::Submission;
-use crate::sender::Sender;
+use crate::sender::{Sender, spans};
 use crate::store::{Job, Pick};
 
 /// How much of a lease has to be left for the fence: time for its commit and for noticing that it ran out.
@@ -32,6 +32,7 @@ impl Submission {
             destination: message.destination.clone(),
             sender: message.sender.clone(),
             text: message.text.clone(),
+            trace: None,
         }
     }
 }
@@ -53,13 +54,16 @@ impl Sender {
         let Some(lease) = message.lease() else {
             return Err(Error::Internal { cause: "a message without a lease was to be sent".to_owned() });
         };
-        let submission = Submission::of(&message);
+        let mut span = self.span_of(&message);
+        let submission = Submission { trace: span.context(), ..Submission::of(&message) };
         // The provider's own limits end sooner; this one holds the promise that no call outlives its lease.
         let call = tokio::time::timeout(self.inner.settings.lease, self.inner.provider.send(&submission));
         let begun = tokio::time::Instant::now();
         let outcome = call.await.unwrap_or_else(|_| no_answer());
         self.inner.metrics.provider(ProviderCall::Send, begun.elapsed());
         self.inner.metrics.outcome(message.lane, (&outcome).into());
+        spans::tell(&mut span, &outcome);
+        drop(span);
         self.observe(&message.traffic_account_id, message.owner, Signal::of(&outcome)).await;
         let settled = self.settle(message, lease, outcome.clone()).await?;
         Ok((settled, outcome))

@@ -114,7 +114,7 @@ impl Service {
                     since && until.is_none_or(|until| until > now)
                 }
                 // A key was looked up a moment ago.
-                Proof::None | Proof::Key(_) => true,
+                Proof::None | Proof::Key(_) | Proof::Database(_) => true,
             };
         if counts { Ok(user) } else { ended }
     }

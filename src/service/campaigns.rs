@@ -76,7 +76,7 @@ impl Service {
         request: CreateCampaign,
         mut violations: Vec<Violation>,
     ) -> Result<Campaign, Error> {
-        caller.require(Scope::Campaigns)?;
+        caller.require(Scope::CampaignsDraft)?;
         let new = check(caller, &request, &mut violations);
         let key = idempotency_key(&request.idempotency_key, || new.as_ref().map(fingerprint), &mut violations);
         let (Some(new), true) = (new, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
@@ -92,14 +92,14 @@ impl Service {
 
     /// One of the caller's campaigns.
     pub async fn campaign(&self, caller: &Caller, id: i64) -> Result<Campaign, Error> {
-        caller.require(Scope::Campaigns)?;
+        caller.require(Scope::CampaignsDraft)?;
         let found = self.inner.store.campaign(caller.user, CampaignId(id)).await?;
         found.ok_or_else(|| Error::NotFound(Resource::Campaign, id.to_string()))
     }
 
     /// A page of the owner's campaigns.
     pub async fn list_campaigns(&self, caller: &Caller, request: &ListCampaigns) -> Result<CampaignPage, Error> {
-        caller.require(Scope::Campaigns)?;
+        caller.require(Scope::CampaignsDraft)?;
         let owner = self.owner_of(caller, request.owner_id).await?;
         let filters = format!("campaigns/{owner}");
         let mut violations = Vec::new();
@@ -116,7 +116,7 @@ impl Service {
 
     /// How one of the caller's campaigns stands, at most a second ago.
     pub async fn campaign_stats(&self, caller: &Caller, id: i64) -> Result<Stats, Error> {
-        caller.require(Scope::Campaigns)?;
+        caller.require(Scope::CampaignsDraft)?;
         let stats = self.inner.stats.get(caller.user, CampaignId(id)).await?;
         stats.ok_or_else(|| Error::NotFound(Resource::Campaign, id.to_string()))
     }

@@ -10,12 +10,8 @@ use crate::domain::message::Lane;
 use crate::error::Error;
 use crate::metrics::{Loop, Metrics, Reading};
 use crate::service::Service;
-use crate::store::Depths;
 
-/// How long the depths are answered from memory: counting a deep queue takes a while.
-const DEPTHS_TTL: Duration = Duration::from_secs(5);
-
-/// How long they are waited for: whoever reads the metrics wants to know most when the database is busy.
+/// How long the depths are waited for: whoever reads the metrics wants to know most when the database is busy.
 const DEPTHS_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long it is answered from memory whether the database takes a write.
@@ -37,9 +33,6 @@ pub enum NotReady {
 /// When the last small write was tried, and the reason if the database did not take it.
 pub(super) type Readiness = tokio::sync::Mutex<Option<(Instant, Option<&'static str>)>>;
 
-/// The depths, as they were read last.
-pub(super) type Kept = tokio::sync::Mutex<Option<(Instant, Depths)>>;
-
 impl Service {
     /// The counters of this process.
     #[must_use]
@@ -50,14 +43,8 @@ impl Service {
     /// Everything that is counted, in the text format of `OpenMetrics`. While the database is away or busy, the depths are
     /// those of before.
     pub async fn render_metrics(&self) -> String {
-        let mut kept = self.inner.depths.lock().await;
-        if kept.as_ref().is_none_or(|(read, _)| read.elapsed() > DEPTHS_TTL)
-            && let Ok(Ok(depths)) = tokio::time::timeout(DEPTHS_PATIENCE, self.inner.store.depths()).await
-        {
-            *kept = Some((Instant::now(), depths));
-        }
-        let depths = kept.as_ref().map(|(_, depths)| depths.clone()).unwrap_or_default();
-        drop(kept);
+        let counted = tokio::time::timeout(DEPTHS_PATIENCE, self.inner.depths.get()).await;
+        let depths = counted.ok().and_then(Result::ok).unwrap_or_else(|| self.inner.depths.last());
         let now = self.inner.clock.now();
         let age =
             |oldest: Option<jiff::Timestamp>| oldest.map_or(0.0, |at| now.duration_since(at).as_secs_f64().max(0.0));
@@ -82,6 +69,7 @@ impl Service {
             watches: number(std::sync::Arc::strong_count(&self.inner.watches).saturating_sub(1)),
             shares: Quota::ALL.map(|quota| (quota, number(self.inner.admission.taken(quota)))).to_vec(),
             in_flight: (number(single), number(bulk)),
+            spans: self.inner.traces.counts(),
         })
     }
 
@@ -118,7 +106,8 @@ impl Service {
 
     /// Notes that this process serves the database.
     pub(super) async fn note_process(&self) -> Result<(), Error> {
-        Ok(self.inner.store.note_process(self.inner.sender.holder()).await?)
+        let (single, bulk) = self.inner.sender.in_flight();
+        Ok(self.inner.store.note_process(self.inner.sender.holder(), single + bulk).await?)
     }
 
     /// Notes that this process serves the database no longer.

@@ -23,6 +23,13 @@ pub struct ListMessages {
     pub page_size: i32,
     /// Where to go on.
     pub page_token: String,
+    /// Which ones.
+    pub of: MessageFilter,
+}
+
+/// Which messages, as a caller says it.
+#[derive(Debug, Clone, Default)]
+pub struct MessageFilter {
     /// Only those of this campaign.
     pub campaign_id: Option<i64>,
     /// Only those with the status of this number; 0 means any.
@@ -69,10 +76,10 @@ impl Service {
         mut violations: Vec<Violation>,
     ) -> Result<MessagePage, Error> {
         caller.require(Scope::MessagesRead)?;
-        let owner = self.owner_of(caller, request.owner_id).await?;
-        let filter = filter(request, &mut violations);
+        let owner = self.owner_of(caller, request.of.owner_id).await?;
+        let filter = request.of.read(&mut violations);
         let asked = (request.page_size, request.page_token.as_str());
-        let (page, behind) = self.page(request.name(owner), asked, page::id, &mut violations);
+        let (page, behind) = self.page(request.of.name(owner), asked, page::id, &mut violations);
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }
@@ -101,7 +108,7 @@ impl Service {
     }
 }
 
-impl ListMessages {
+impl MessageFilter {
     /// The list's name, to which its page tokens are bound. Without the filters that came later it is the one that the release
     /// before gave it.
     fn name(&self, owner: OwnerId) -> String {
@@ -113,41 +120,41 @@ impl ListMessages {
         }
         format!("{name}/{texts:?}/{times:?}")
     }
+
+    /// The same for the store; what is wrong with it is kept in `violations`.
+    pub(super) fn read(&self, violations: &mut Vec<Violation>) -> Filter {
+        let mut keep = |field: &str, e: &dyn std::fmt::Display| violations.push(Violation::new(field, e));
+        let given = |text: &'_ str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let status = Status::from_number(self.status);
+        if status.is_none() && self.status != 0 {
+            keep("status", &"is not a status that this service knows");
+        }
+        let destination = given(&self.destination).map(|number| Msisdn::parse(&number));
+        let destination = destination.transpose().map_err(|e| keep("destination", &e)).ok().flatten();
+        let reference = Reference::parse(&self.reference).map_err(|e| keep("reference", &e)).ok().flatten();
+        let provider_id =
+            given(&self.provider_message_id).map(|id| ProviderMessageId::from_caller(&id).ok_or(PROVIDER_ID));
+        let provider_id = provider_id.transpose().map_err(|e| keep("provider_message_id", &e)).ok().flatten();
+        let error_code = given(&self.error_code);
+        if error_code.as_deref().is_some_and(|code| !is_code(code)) {
+            keep("error_code", &"must be an error code, such as PROVIDER_REJECTED");
+        }
+        Filter {
+            campaign: self.campaign_id.map(CampaignId),
+            status,
+            destination,
+            reference,
+            provider_id,
+            error_code,
+            after: self.created_after,
+            before: self.created_before,
+            down_to: None,
+        }
+    }
 }
 
-/// The filters of a list; what is wrong with it is kept in `violations`.
-fn filter(request: &ListMessages, violations: &mut Vec<Violation>) -> Filter {
-    let mut keep = |field: &str, e: &dyn std::fmt::Display| violations.push(Violation::new(field, e));
-    let given = |text: &'_ str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    let status = Status::from_number(request.status);
-    if status.is_none() && request.status != 0 {
-        keep("status", &"is not a status that this service knows");
-    }
-    let destination = given(&request.destination).map(|number| Msisdn::parse(&number));
-    let destination = destination.transpose().map_err(|e| keep("destination", &e)).ok().flatten();
-    let reference = Reference::parse(&request.reference).map_err(|e| keep("reference", &e)).ok().flatten();
-    let provider_id =
-        given(&request.provider_message_id).map(|id| ProviderMessageId::from_caller(&id).ok_or(PROVIDER_ID));
-    let provider_id = provider_id.transpose().map_err(|e| keep("provider_message_id", &e)).ok().flatten();
-    let error_code = given(&request.error_code);
-    if error_code.as_deref().is_some_and(|code| !is_code(code)) {
-        keep("error_code", &"must be an error code, such as PROVIDER_REJECTED");
-    }
-    Filter {
-        campaign: request.campaign_id.map(CampaignId),
-        status,
-        destination,
-        reference,
-        provider_id,
-        error_code,
-        after: request.created_after,
-        before: request.created_before,
-        down_to: None,
-    }
-}
-
-/// Whether a text can be an error code: 1 to 64 capitals, digits and underscores.
-fn is_code(text: &str) -> bool {
+/// Whether a text can be an error code: up to 64 capitals, digits and underscores.
+pub(super) fn is_code(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
     text.len() <= 64 && text.bytes().all(plain)
 }

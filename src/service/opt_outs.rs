@@ -3,7 +3,7 @@
 use crate::auth::{Caller, Scope};
 use crate::domain::page;
 use crate::domain::phone::Msisdn;
-use crate::error::Error;
+use crate::error::{Error, Violation};
 use crate::service::Service;
 use crate::store::{OptOut, OptOutSource};
 
@@ -16,6 +16,8 @@ pub struct ListOptOuts {
     pub page_token: String,
     /// Whose list, if not the caller's.
     pub owner_id: Option<i64>,
+    /// Only this number; empty means any.
+    pub destination: String,
 }
 
 /// One page of numbers.
@@ -35,8 +37,17 @@ impl Service {
         let mut violations = Vec::new();
         let asked = (request.page_size, request.page_token.as_str());
         let (page, after) = self.page(format!("opt-outs/{owner}"), asked, page::text, &mut violations);
+        let only = Some(request.destination.as_str()).filter(|number| !number.is_empty()).map(Msisdn::parse);
+        let only = only.transpose().unwrap_or_else(|e| {
+            violations.push(Violation::new("destination", e));
+            None
+        });
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
+        }
+        if let Some(number) = only {
+            let opt_outs = self.inner.store.opt_out(owner, &number).await?.into_iter().collect();
+            return Ok(OptOutPage { opt_outs, next_page_token: String::new() });
         }
         let after = after.map(Msisdn::from_stored);
         let _turn = self.inner.admission.list(caller.user).await;

@@ -24,18 +24,7 @@ impl Service {
         place: impl FnOnce(&[u8]) -> Option<P>,
         violations: &mut Vec<Violation>,
     ) -> (Paging, Option<P>) {
-        let size = page::size(page_size).unwrap_or_else(|| {
-            violations.push(Violation::new("page_size", "must not be negative"));
-            0
-        });
-        let seal = self.seal(filters);
-        let open = |token| place(&seal.open(token)?).ok_or(Invalid);
-        let token = Some(page_token).filter(|token| !token.is_empty());
-        let place = token.map(open).transpose().unwrap_or_else(|e| {
-            violations.push(Violation::new("page_token", e));
-            None
-        });
-        (Paging { seal, size }, place)
+        Paging::asked(self.seal(filters), (page_size, page_token), place, violations)
     }
 
     /// The tokens of the list or stream of this name.
@@ -45,6 +34,27 @@ impl Service {
 }
 
 impl Paging {
+    /// The page that a caller asks for of the list whose tokens this seals, and the place that it begins behind; what is wrong is kept
+    /// in `violations`.
+    pub(super) fn asked<P>(
+        seal: Seal,
+        (page_size, page_token): (i32, &str),
+        place: impl FnOnce(&[u8]) -> Option<P>,
+        violations: &mut Vec<Violation>,
+    ) -> (Self, Option<P>) {
+        let size = page::size(page_size).unwrap_or_else(|| {
+            violations.push(Violation::new("page_size", "must not be negative"));
+            0
+        });
+        let open = |token| place(&seal.open(token)?).ok_or(Invalid);
+        let token = Some(page_token).filter(|token| !token.is_empty());
+        let place = token.map(open).transpose().unwrap_or_else(|e| {
+            violations.push(Violation::new("page_token", e));
+            None
+        });
+        (Self { seal, size }, place)
+    }
+
     /// How many records to read: one more than the page holds tells whether there is another one.
     pub(super) fn limit(&self) -> i64 {
         self.size + 1

@@ -102,7 +102,7 @@ impl Service {
         let print = || checked.as_ref().map(|checked| fingerprint(&request, checked));
         let key = idempotency_key(&request.idempotency_key, print, &mut violations);
         let (Some(checked), true) = (checked, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
-        let composed = self.compose(owner, &request, checked).await;
+        let composed = self.compose(caller, owner, &request, checked).await;
         let (message, limited) = match (composed, key.as_ref().filter(|_| !request.dry_run)) {
             (Ok(composed), _) => composed,
             (Err(e), None) => return Err(e),
@@ -153,7 +153,13 @@ impl Service {
     }
 
     /// The message that the request asks for, in its first state, and whether its owner has limits of spending.
-    async fn compose(&self, owner: OwnerId, request: &SendSingle, checked: Checked) -> Result<(Message, bool), Error> {
+    async fn compose(
+        &self,
+        caller: &Caller,
+        owner: OwnerId,
+        request: &SendSingle,
+        checked: Checked,
+    ) -> Result<(Message, bool), Error> {
         let user = self.inner.users.get(owner).await?;
         if let Some(campaign) = request.campaign_id {
             let found = self.inner.store.campaign(owner, CampaignId(campaign)).await?;
@@ -182,6 +188,7 @@ impl Service {
             lane: Lane::Single,
             tags: checked.tags,
             supersede: Supersede { key: checked.supersede_key, older: None },
+            trace: caller.trace(),
             state,
         };
         Ok((message, user.limits != Limits::default()))
@@ -275,8 +282,9 @@ fn check(request: &SendSingle, now: Timestamp, violations: &mut Vec<Violation>) 
     let text = MessageText::parse(&request.text).map_err(|e| keep("text", &e)).ok();
     let sender = request.sender.as_deref().filter(|s| !s.is_empty()).map(SenderId::parse);
     let sender = sender.transpose().map_err(|e| keep("sender", &e)).ok().flatten();
-    let traffic_account_id = request.traffic_account_id.clone().filter(|t| !t.is_empty());
-    if traffic_account_id.as_deref().is_some_and(|t| !is_account(t)) {
+    let account = request.traffic_account_id.as_deref().filter(|t| !t.is_empty());
+    let traffic_account_id = account.and_then(account_id);
+    if account.is_some() && traffic_account_id.is_none() {
         keep("traffic_account_id", &"must be a route account's id, a UUID");
     }
     let supersede_key =
@@ -294,10 +302,11 @@ fn check(request: &SendSingle, now: Timestamp, violations: &mut Vec<Violation>) 
     Some(Checked { destination, text, sender, traffic_account_id, guarantee, validity, tags, supersede_key })
 }
 
-/// Whether a text can be a route account's id: a UUID, with its dashes. The provider refuses everything else, message by message.
+/// The route account that a text names: a UUID with its dashes, in small letters, so that one account has one pace. `None` if it is
+/// something else, which the provider would refuse, message by message.
 #[must_use]
-pub fn is_account(text: &str) -> bool {
-    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
+pub fn account_id(text: &str) -> Option<String> {
+    (text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()).then(|| text.to_ascii_lowercase())
 }
 
 /// The guarantee with this number; 0 means the default.

@@ -72,7 +72,7 @@ impl Service {
         let now = self.inner.clock.now();
         // A stream ends with the credentials that opened it.
         let (issued, until, key) = match caller.proof() {
-            Proof::None => (None, None, None),
+            Proof::None | Proof::Database(_) => (None, None, None),
             Proof::Token { issued, until } => (*issued, *until, None),
             Proof::Key(id) => (None, None, Some(*id)),
         };

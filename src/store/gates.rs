@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use diesel::{
     AsChangeset, BoolExpressionMethods as _, ExpressionMethods as _, Insertable, NullableExpressionMethods as _,
-    QueryDsl as _, Queryable, Selectable,
+    OptionalExtension as _, QueryDsl as _, Queryable, Selectable,
 };
 use diesel_async::RunQueryDsl as _;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::audit::Act;
 use crate::domain::gate::{Gate, Holding};
 use crate::domain::rate::Rate;
 use crate::domain::webhook::event::EventType;
@@ -19,7 +20,7 @@ use crate::store::prepared::Prepare as _;
 use crate::store::schema::gates;
 use crate::store::transaction::{Tx, locked, on, transact};
 use crate::store::wake::{self, Topic};
-use crate::store::{Error, Store, run};
+use crate::store::{Error, Store, audit, run};
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = gates, treat_none_as_null = true)]
@@ -90,6 +91,19 @@ async fn lock(tx: &mut Tx, name: &str) -> Result<Gate, Failure> {
     }
     let made = locked!(tx, GateRow, gates::table.find(name)).pop();
     made.map(Gate::from).ok_or_else(|| diesel::result::Error::NotFound.into())
+}
+
+/// Writes down a gate that has changed, and tells the other replicas and, where an account is blocked or is not any more, the operators.
+async fn write(tx: &mut Tx, before: &Gate, gate: &Gate) -> Result<(), Failure> {
+    let row = GateRow::from(gate);
+    on!(tx, |c| diesel::update(gates::table.find(&gate.name)).set(&row).execute(c).await?);
+    wake::notify(tx, Topic::Gates).await?;
+    let is_blocked = gate.holding == Holding::Blocked;
+    if is_blocked != (before.holding == Holding::Blocked) {
+        let of = if is_blocked { EventType::OpsAccountBlocked } else { EventType::OpsAccountUnblocked };
+        owner_events::note_to_operators(tx, of, &gate.name).await?;
+    }
+    Ok(())
 }
 
 /// The allowance of a limited account in one transaction.
@@ -170,6 +184,31 @@ impl Store {
         })
     }
 
+    /// Lets an operator's `change` happen to a gate, tells the other replicas, and writes it down as `act` with the `subject` that
+    /// `change` returns; `None` changes nothing. Returns the gate as it is then, and whether it was done.
+    pub async fn act_on_gate<F>(&self, name: &str, act: Act, change: F) -> Result<(Gate, bool), Error>
+    where
+        F: Fn(&mut Gate) -> Option<String> + Send + Sync + 'static,
+    {
+        let (name, actor) = (name.to_owned(), self.actor.clone());
+        transact!(&self.transactions, |tx| {
+            // One that is not there is made for a change, and not for finding out that there is none.
+            let free = gates::table.find(&name).select(gates::name);
+            if on!(tx, |c| free.get_result::<String>(c).await.optional()?).is_none() {
+                let mut gate = Gate::free(&name);
+                if change(&mut gate).is_none() {
+                    return Ok((gate, false));
+                }
+            }
+            let mut gate = lock(tx, &name).await?;
+            let before = gate.clone();
+            let Some(subject) = change(&mut gate) else { return Ok((gate, false)) };
+            write(tx, &before, &gate).await?;
+            audit::note(tx, &actor, act, None, &subject).await?;
+            Ok((gate, true))
+        })
+    }
+
     /// Lets `change` happen to a gate, and tells the other replicas if it did anything. Returns the gate as it is then,
     /// and what `change` said.
     pub async fn change_gate<T, F>(&self, name: &str, change: F) -> Result<(Gate, T), Error>
@@ -183,14 +222,7 @@ impl Store {
             let before = gate.clone();
             let said = change(&mut gate, tx.now);
             if gate != before {
-                let row = GateRow::from(&gate);
-                on!(tx, |c| diesel::update(gates::table.find(&name)).set(&row).execute(c).await?);
-                wake::notify(tx, Topic::Gates).await?;
-                let is_blocked = gate.holding == Holding::Blocked;
-                if is_blocked != (before.holding == Holding::Blocked) {
-                    let of = if is_blocked { EventType::OpsAccountBlocked } else { EventType::OpsAccountUnblocked };
-                    owner_events::note_to_operators(tx, of, &name).await?;
-                }
+                write(tx, &before, &gate).await?;
             }
             Ok((gate, said))
         })

@@ -12,6 +12,7 @@ use diesel_async::RunQueryDsl as _;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::domain::audit::Act;
 use crate::domain::ids::{MessageId, OwnerId};
 use crate::domain::keyword::{Effect, Keywords, Verdict};
 use crate::domain::phone::Msisdn;
@@ -24,7 +25,7 @@ use crate::store::pseudonyms::Keyed;
 use crate::store::schema::{inbound, opt_outs};
 use crate::store::seen_posts::{self, SignedPost};
 use crate::store::transaction::{Tx, locked, on, transact};
-use crate::store::{Error, OptOutSource, Store, run};
+use crate::store::{Error, OptOutSource, Store, audit, run};
 
 /// How many rows one statement stores.
 const AT_ONCE: usize = 1000;
@@ -246,10 +247,18 @@ impl Store {
         transact!(&self.transactions, |tx| read_next(tx, &keywords, &keyed).await)
     }
 
-    /// Up to `limit` messages that a person has to look at, oldest first.
-    pub async fn inbound_to_review(&self, limit: i64) -> Result<Vec<ToReview>, Error> {
+    /// Up to `limit` messages that a person has to look at, oldest first, from right after the one that came then and has this id.
+    pub async fn inbound_to_review(
+        &self,
+        after: Option<(Timestamp, Uuid)>,
+        limit: i64,
+    ) -> Result<Vec<ToReview>, Error> {
+        let (at, id) = after.unwrap_or((Timestamp::UNIX_EPOCH, Uuid::nil()));
+        let (at, id) = (Instant(at), Guid(id));
         let review = diesel::dsl::sql::<diesel::sql_types::Bool>("state = 5");
-        let query = inbound::table.filter(review).order((inbound::received_at, inbound::id)).limit(limit);
+        let behind = inbound::received_at.gt(at).or(inbound::received_at.eq(at).and(inbound::id.gt(id)));
+        let query = inbound::table.filter(review).filter(behind);
+        let query = query.order((inbound::received_at, inbound::id)).limit(limit);
         let rows: Vec<InboundRow> = run!(&self.db, |c| query.select(columns_of::<InboundRow>()).load(c).await?);
         let entry = |row: InboundRow| ToReview {
             id: row.id.0,
@@ -261,11 +270,16 @@ impl Store {
     }
 
     /// Takes a message off the list of those to look at. True if it was on it.
-    pub async fn reviewed_inbound(&self, id: Uuid) -> Result<bool, Error> {
+    pub async fn resolve_inbound(&self, id: Uuid) -> Result<bool, Error> {
+        let actor = self.actor.clone();
         transact!(&self.transactions, |tx| {
-            let on_the_list = inbound::table.find(Guid(id)).filter(inbound::state.eq(Stage::Review as i16));
+            let on_the_list =
+                inbound::table.filter(inbound::id.eq(Guid(id)).and(inbound::state.eq(Stage::Review as i16)));
             let update = diesel::update(on_the_list).set(inbound::state.eq(Stage::Done as i16));
-            Ok(on!(tx, |c| update.execute(c).await?) == 1)
+            let update = update.returning(inbound::owner_id);
+            let Some(owner) = on!(tx, |c| update.load::<Option<i64>>(c).await?).pop() else { return Ok(false) };
+            audit::note(tx, &actor, Act::InboundResolved, owner.map(OwnerId), &id.to_string()).await?;
+            Ok(true)
         })
     }
 }

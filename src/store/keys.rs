@@ -8,7 +8,7 @@ use crate::domain::audit::Act;
 use crate::domain::ids::OwnerId;
 use crate::store::columns::{Instant, columns_of};
 use crate::store::schema::api_keys as keys;
-use crate::store::transaction::{on, transact};
+use crate::store::transaction::{locked, on, transact};
 use crate::store::{Error, Store, audit, run};
 
 /// An API key, without what it is made of.
@@ -125,28 +125,69 @@ impl Store {
         })
     }
 
-    /// Revokes a key; false if there is none with this id that was not revoked before.
-    pub async fn revoke_key(&self, id: i64) -> Result<bool, Error> {
+    /// Revokes a key. Returns it as it is then; `None` if there is none with this id that was not revoked before.
+    pub async fn revoke_key(&self, id: i64) -> Result<Option<ApiKey>, Error> {
+        self.end_key(id, Act::KeyRevoked, move |key, now| {
+            key.revoked_at = Some(Instant(now));
+            id.to_string()
+        })
+        .await
+    }
+
+    /// Lets a key end at this time, or at the one that it has if that is earlier; a time that is past means now. Returns it as it
+    /// is then; `None` if there is none with this id that was not revoked.
+    pub async fn expire_key(&self, id: i64, at: Timestamp) -> Result<Option<ApiKey>, Error> {
+        self.end_key(id, Act::KeyExpired, move |key, now| {
+            let end = key.expires_at.map_or(at, |end| end.0.min(at)).max(now);
+            let end = key.expires_at.filter(|old| old.0 <= now).map_or(end, |old| old.0);
+            key.expires_at = Some(Instant(end));
+            format!("{id}: {end}")
+        })
+        .await
+    }
+
+    /// Lets `change` happen to a key that was not revoked, and writes it down as `act` with the subject that it returns.
+    async fn end_key<F>(&self, id: i64, act: Act, change: F) -> Result<Option<ApiKey>, Error>
+    where
+        F: Fn(&mut KeyRow, Timestamp) -> String + Send + Sync + 'static,
+    {
         let actor = self.actor.clone();
         transact!(&self.transactions, |tx| {
             let live = keys::table.filter(keys::id.eq(id).and(keys::revoked_at.is_null()));
-            let update = diesel::update(live).set(keys::revoked_at.eq(Instant(tx.now))).returning(keys::user_id);
-            let Some(user) = on!(tx, |c| update.load::<i64>(c).await?).pop() else { return Ok(false) };
-            audit::note(tx, &actor, Act::KeyRevoked, Some(OwnerId(user)), &id.to_string()).await?;
-            Ok(true)
+            let Some(mut row) = locked!(tx, KeyRow, live).pop() else { return Ok(None) };
+            let subject = change(&mut row, tx.now);
+            let ends = (keys::revoked_at.eq(row.revoked_at), keys::expires_at.eq(row.expires_at));
+            on!(tx, |c| diesel::update(keys::table.find(id)).set(ends).execute(c).await?);
+            audit::note(tx, &actor, act, Some(OwnerId(row.user_id)), &subject).await?;
+            Ok(Some(row.into()))
         })
     }
 
-    /// All keys, or one user's, oldest first.
-    pub async fn keys(&self, user: Option<OwnerId>) -> Result<Vec<ApiKey>, Error> {
+    /// The key with this id.
+    pub async fn key(&self, id: i64) -> Result<Option<ApiKey>, Error> {
+        let query = keys::table.find(id);
+        let row: Option<KeyRow> =
+            run!(&self.db, |c| query.select(columns_of::<KeyRow>()).get_result(c).await.optional()?);
+        Ok(row.map(ApiKey::from))
+    }
+
+    /// Up to `limit` keys, all users' or one's, oldest first, from right after `after` on.
+    pub async fn keys(&self, user: Option<OwnerId>, after: Option<i64>, limit: i64) -> Result<Vec<ApiKey>, Error> {
         let rows: Vec<KeyRow> = run!(&self.db, |c| {
-            let mut query = keys::table.order(keys::id).select(columns_of::<KeyRow>()).into_boxed();
+            let page = keys::table.filter(keys::id.gt(after.unwrap_or(0))).order(keys::id).limit(limit);
+            let mut query = page.select(columns_of::<KeyRow>()).into_boxed();
             if let Some(user) = user {
                 query = query.filter(keys::user_id.eq(user.0));
             }
             query.load(c).await?
         });
-        let key = |row: KeyRow| ApiKey {
+        Ok(rows.into_iter().map(ApiKey::from).collect())
+    }
+}
+
+impl From<KeyRow> for ApiKey {
+    fn from(row: KeyRow) -> Self {
+        Self {
             id: row.id,
             user: OwnerId(row.user_id),
             hint: row.hint,
@@ -156,7 +197,6 @@ impl Store {
             name: row.name,
             expires_at: row.expires_at.map(|at| at.0),
             last_used_at: row.last_used_at.map(|at| at.0),
-        };
-        Ok(rows.into_iter().map(key).collect())
+        }
     }
 }

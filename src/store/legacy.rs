@@ -56,7 +56,7 @@ pub struct OldUser {
     pub name: String,
     /// The sender of its messages.
     pub sender: Option<SenderId>,
-    /// When it was made; `None` for now.
+    /// When it was made; `None` is now.
     pub created_at: Option<Timestamp>,
 }
 
@@ -75,7 +75,7 @@ pub struct OldCampaign {
     pub sender: Option<String>,
     /// How it ended.
     pub state: CampaignState,
-    /// When it was made; `None` for now.
+    /// When it was made; `None` is now.
     pub created_at: Option<Timestamp>,
     /// When it last changed.
     pub updated_at: Option<Timestamp>,

@@ -161,6 +161,19 @@ impl Store {
         Ok(found)
     }
 
+    /// The statuses of up to `limit` of the owner's messages, the newest first. Those to a number are also those in which it was erased.
+    pub async fn statuses(&self, owner: OwnerId, filter: &Filter, limit: i64) -> Result<Vec<i16>, Error> {
+        let (before, few, mut found) = (behind(None), self.few(), Vec::new());
+        for form in self.forms(filter) {
+            let statuses: Vec<i16> = run!(&self.db, |c| {
+                narrowed!(owner, before, form, few).limit(limit).select(dsl::status).load(c).await?
+            });
+            found.extend(statuses);
+        }
+        found.truncate(usize::try_from(limit).unwrap_or(0));
+        Ok(found)
+    }
+
     /// The message down to which a page looks that begins behind `before`: [`Filter::down_to`] has it look no further, and the next
     /// page begins behind it. `None` if it is to look at all that there are: an index leads to them, or they are fewer than `most`.
     pub async fn search_end(

@@ -5,13 +5,12 @@ use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
 
 use crate::domain::ids::{MessageId, OwnerId, ProviderMessageId};
-use crate::domain::message::{Dispatch, Message};
+use crate::domain::message::Message;
 use crate::domain::status::EventKind;
-use crate::store::columns::{Guid, Instant, columns_of};
+use crate::store::columns::{Guid, columns_of};
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::events;
-use crate::store::schema::messages::{self, dsl};
-use crate::store::transition::in_state;
+use crate::store::schema::messages::dsl;
 use crate::store::{Error, Store, run};
 
 /// One thing that happened to a message.
@@ -46,33 +45,6 @@ impl Store {
         let query = dsl::messages.find(Guid(id.0));
         let row = run!(&self.db, |c| query.select(columns_of::<MessageRow>()).get_result(c).await.optional()?);
         Ok(row.map(MessageRow::into_message))
-    }
-
-    /// Up to `limit` messages that were given up, whoever's they are, oldest first, from right after `after` on.
-    pub async fn dead(&self, after: Option<MessageId>, limit: i64) -> Result<Vec<Message>, Error> {
-        let after = Guid(after.map_or(uuid::Uuid::nil(), |id| id.0));
-        let query = messages::table.filter(in_state(Dispatch::Dead).and(dsl::id.gt(after))).order(dsl::id).limit(limit);
-        let rows: Vec<MessageRow> = run!(&self.db, |c| query.select(columns_of::<MessageRow>()).load(c).await?);
-        Ok(rows.into_iter().map(MessageRow::into_message).collect())
-    }
-
-    /// Up to `limit` messages in this state that were accepted until `before`, this owner's or everybody's.
-    pub async fn waiting(
-        &self,
-        dispatch: Dispatch,
-        owner: Option<OwnerId>,
-        before: Timestamp,
-        limit: i64,
-    ) -> Result<Vec<Message>, Error> {
-        let rows: Vec<MessageRow> = run!(&self.db, |c| {
-            let mut query =
-                messages::table.filter(in_state(dispatch).and(dsl::created_at.le(Instant(before)))).into_boxed();
-            if let Some(owner) = owner {
-                query = query.filter(dsl::owner_id.eq(owner.0));
-            }
-            query.limit(limit).select(columns_of::<MessageRow>()).load(c).await?
-        });
-        Ok(rows.into_iter().map(MessageRow::into_message).collect())
     }
 
     /// Whether the owner has a message with this id of the provider's.

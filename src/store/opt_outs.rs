@@ -52,7 +52,7 @@ pub struct NewOptOut {
     pub number: Msisdn,
     /// Who puts it there.
     pub source: OptOutSource,
-    /// When it was put there first; `None` for now.
+    /// When it was put there first; `None` is now.
     pub created_at: Option<Timestamp>,
 }
 
@@ -181,6 +181,21 @@ impl Store {
     pub async fn add_opt_out(&self, owner: OwnerId, number: &Msisdn, source: OptOutSource) -> Result<bool, Error> {
         let entry = NewOptOut { owner, number: number.clone(), source, created_at: None };
         Ok(self.add_opt_outs(vec![entry]).await? == 1)
+    }
+
+    /// Puts numbers on one owner's list for an operator, in one transaction, in which that is written down. Returns how many of them
+    /// were not there.
+    pub async fn put_on_list(&self, owner: OwnerId, entries: Vec<NewOptOut>) -> Result<usize, Error> {
+        let (keyed, actor) = (self.keyed.clone(), self.actor.clone());
+        transact!(&self.transactions, |tx| {
+            let mut added = 0;
+            for entry in &entries {
+                added += usize::from(entry.put(tx, &keyed).await?);
+            }
+            let subject = format!("{added} of {}", entries.len());
+            audit::note(tx, &actor, Act::OptOutsImported, Some(owner), &subject).await?;
+            Ok(added)
+        })
     }
 
     /// Puts numbers on lists, in one transaction. Returns how many of them were not there.

@@ -63,7 +63,7 @@ unnest! {
      delivery_guarantee, created_at, scheduled_at, expires_at, dispatch, delivery_rank, status, evidence_at, \
      evidence_hash, provider_message_id, provider_status, bulk_id, error_code, error, attempts, ambiguous, crashes, \
      possible_duplicate, held_by, epoch, due_at, sent_at, delivered_at, failed_at, updated_at, version, lane, \
-     reference, metadata, supersede_key, superseded_id, superseded) SELECT * FROM ",
+     reference, metadata, supersede_key, superseded_id, superseded, traceparent) SELECT * FROM ",
     ")",
     {
         id: Guid => GuidSql,
@@ -107,6 +107,7 @@ unnest! {
         supersede_key: Option<String> => Nullable<Text>,
         superseded_id: Option<Guid> => Nullable<GuidSql>,
         superseded: Option<i16> => Nullable<SmallInt>,
+        traceparent: Option<String> => Nullable<Text>,
     },
     or InsertMessage into messages
 }

@@ -22,6 +22,12 @@ const KEPT_FROM_READS: usize = 3;
 /// must not keep its locks: after five seconds the server ends it.
 const SETTINGS: &str = "SET timezone = 'UTC'; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; \
     SET jit = off; SET idle_in_transaction_session_timeout = '5s'";
+/// Whoever waits for a row gives up before the server ends a transaction that stands still ahead of it, and is told again. Of a process
+/// that stands still in several, the second one would be handed the row when the first one ends, and keep it for as long again: others
+/// would wait for all of them, one after the other. Less than half of those five seconds, because of all who wait in line one waits twice: when the
+/// first in line gives up, the next one takes its place and its time begins anew. Migrations wait for each other for longer, and have
+/// connections of their own.
+const LOCKS: &str = "SET lock_timeout = '2s'";
 /// How long a caller waits for a connection before the database counts as out of reach.
 const POOL_WAIT: Duration = CONNECT_WAIT;
 /// How long a read may take, its way there and back included.
@@ -77,7 +83,8 @@ impl Manager for Connections {
     async fn create(&self) -> Result<Pooled, ConnectionError> {
         let opened_at = self.suspicion.now();
         // Boxed: opening one is rare, and would make the future of whoever asks for one of those that are open ten times as large.
-        let (connection, faults) = Box::pin(open(&self.url)).await?;
+        let (mut connection, faults) = Box::pin(open(&self.url)).await?;
+        connection.batch_execute(LOCKS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(Pooled { connection, faults, opened_at })
     }
 

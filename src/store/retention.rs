@@ -21,7 +21,7 @@ use crate::store::processes;
 use crate::store::pseudonyms::Keyed;
 use crate::store::schema::{chores, pseudonym_key};
 use crate::store::transaction::{Tx, on, transact};
-use crate::store::{Error, Store};
+use crate::store::{Error, Store, run};
 
 /// The treatment of old data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +137,33 @@ async fn page(tx: &mut Tx, keyed: &Keyed, task: Task) -> Result<Option<Erased>, 
     Ok(Some(erased))
 }
 
+/// No chore was done before 2001, in seconds: a row that says so is as the migration made it.
+const NEVER: i64 = 978_307_200;
+
+/// How far a chore is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChoreStanding {
+    /// Its name.
+    pub name: String,
+    /// When its next page is due, a past time while it is at work; `None` of one that was never done.
+    pub due_at: Option<Timestamp>,
+    /// The message behind which it goes on; `None` at the beginning.
+    pub after: Option<Uuid>,
+}
+
 impl Store {
+    /// How far the chores are, by their names.
+    pub async fn chores(&self) -> Result<Vec<ChoreStanding>, Error> {
+        let query = chores::table.order(chores::name).select((chores::name, chores::due_at, chores::after_id));
+        let rows: Vec<(String, Instant, Guid)> = run!(&self.db, |c| query.load(c).await?);
+        let of = |(name, due_at, after): (String, Instant, Guid)| ChoreStanding {
+            name,
+            due_at: Some(due_at.0).filter(|at| at.as_second() > NEVER),
+            after: Some(after.0).filter(|after| !after.is_nil()),
+        };
+        Ok(rows.into_iter().map(of).collect())
+    }
+
     /// Does up to `limit` rows of a chore to what was there before `before`, in one short transaction. `None` if there is
     /// nothing to do now, or another replica is at it.
     pub async fn tidy(&self, chore: Chore, before: Timestamp, limit: i64) -> Result<Option<Erased>, Error> {

@@ -11,6 +11,7 @@ use crate::domain::status::Change;
 use crate::domain::supersede::{Fate, Supersede, SupersedeKey, Superseded};
 use crate::domain::tags::{Reference, Tags};
 use crate::domain::text::{Encoding, MessageText};
+use crate::domain::trace::TraceContext;
 use crate::store::columns::{Guid, Instant};
 use crate::store::schema::{events, idempotency_keys, messages};
 
@@ -60,6 +61,7 @@ pub(super) struct MessageRow {
     pub supersede_key: Option<String>,
     pub superseded_id: Option<Guid>,
     pub superseded: Option<i16>,
+    pub traceparent: Option<String>,
 }
 
 /// The columns of `messages` that change, and the id that names the row.
@@ -194,6 +196,7 @@ impl MessageRow {
             supersede_key: m.supersede.key.as_ref().map(|key| key.as_str().to_owned()),
             superseded_id: m.supersede.older.map(|older| Guid(older.id.0)),
             superseded: m.supersede.older.map(|older| older.fate as i16),
+            traceparent: m.trace.map(|trace| trace.to_string()),
         }
     }
 
@@ -217,6 +220,7 @@ impl MessageRow {
             lane: if self.lane == SINGLES { Lane::Single } else { Lane::Campaign },
             tags: Tags::from_stored(self.reference, self.metadata.as_deref()),
             supersede: supersede(self.supersede_key, self.superseded_id, self.superseded),
+            trace: self.traceparent.as_deref().and_then(TraceContext::parse),
             state: State {
                 dispatch: dispatch(self.dispatch),
                 rank: rank(self.delivery_rank),

@@ -148,6 +148,7 @@ table! {
         supersede_key -> Nullable<Text>,
         superseded_id -> Nullable<Guid>,
         superseded -> Nullable<SmallInt>,
+        traceparent -> Nullable<Text>,
     }
 }
 
@@ -307,6 +308,8 @@ table! {
         started_at -> Instant,
         seen_at -> Instant,
         key_check -> Nullable<Binary>,
+        version -> Nullable<Text>,
+        in_flight -> Nullable<Integer>,
     }
 }
 

@@ -12,6 +12,7 @@ use diesel::{QueryResult, SqliteConnection};
 use diesel_async::SimpleAsyncConnection as _;
 use futures::executor::block_on;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::store::db::Db;
@@ -25,7 +26,7 @@ use crate::store::sqlite_threads::{Lite, Slot};
 
 /// How long one attempt may take, from BEGIN to the answer to COMMIT.
 const ATTEMPT: Duration = Duration::from_secs(8);
-/// How often a transaction that lost a deadlock or a serialisation race is repeated.
+/// How often a transaction that lost a deadlock or a serialisation race, or waited for a row in vain, is repeated.
 const RACES: u32 = 5;
 /// How long the first repetition waits; the n-th waits n times as long.
 const RACE_WAIT: Duration = Duration::from_millis(5);
@@ -200,6 +201,8 @@ impl Runner {
         F: AsyncFn(&mut Tx) -> Result<T, Failure>,
     {
         let (mut races, mut outdated) = (0, false);
+        // Waiting for a row is a race, too, and takes seconds: all of it together takes no longer than one attempt may.
+        let begun = Instant::now();
         loop {
             let lent = pool.lend().await?;
             let mut tx = Tx::new(Conn::Pg(lent), self.clock.now(), outdated);
@@ -220,7 +223,7 @@ impl Runner {
             drop(tx);
             if matches!(failure, Failure::Outdated) && !outdated {
                 outdated = true;
-            } else if failure.is_race(state) && races < RACES {
+            } else if failure.is_race(state) && races < RACES && begun.elapsed() < self.limit {
                 races += 1;
                 tokio::time::sleep(RACE_WAIT * races).await;
             } else {

@@ -8,7 +8,7 @@ use crate::domain::allowed::Allowed;
 use crate::domain::at_once::AtOnce;
 use crate::domain::audit::Act;
 use crate::domain::ids::OwnerId;
-use crate::domain::sender::SenderId;
+use crate::domain::sender::{SenderId, shown};
 use crate::domain::spend::Limits;
 use crate::store::columns::{Instant, columns_of};
 use crate::store::schema::users;
@@ -122,7 +122,8 @@ impl Store {
             );
             let insert = diesel::insert_into(users::table).values(values).returning(users::id);
             let id = OwnerId(on!(tx, |c| insert.get_result(c).await?));
-            audit::note(tx, &actor, Act::UserCreated, Some(id), &name).await?;
+            let of_its_own = sender.as_ref().map_or_else(String::new, |sender| format!(", sender {}", shown(sender)));
+            audit::note(tx, &actor, Act::UserCreated, Some(id), &format!("{name}{of_its_own}")).await?;
             Ok(id)
         })
     }
@@ -161,14 +162,19 @@ impl Store {
     pub async fn disable_user(&self, id: OwnerId, disabled: bool) -> Result<bool, Error> {
         let actor = self.actor.clone();
         transact!(&self.transactions, |tx| {
-            let at = users::disabled_at.eq(disabled.then_some(Instant(tx.now)));
-            let update = diesel::update(users::table.find(id.0)).set(at);
-            let found = on!(tx, |c| update.execute(c).await?) == 1;
-            if found {
+            let before = users::table.find(id.0).select(users::disabled_at);
+            let Some(before) = on!(tx, |c| before.get_result::<Option<Instant>>(c).await.optional()?) else {
+                return Ok(false);
+            };
+            // Whoever is disabled already stays so since then.
+            if before.is_some() != disabled {
+                let at = users::disabled_at.eq(disabled.then_some(Instant(tx.now)));
+                let update = diesel::update(users::table.find(id.0)).set(at);
+                on!(tx, |c| update.execute(c).await?);
                 let act = if disabled { Act::UserDisabled } else { Act::UserEnabled };
                 audit::note(tx, &actor, act, Some(id), "").await?;
             }
-            Ok(found)
+            Ok(true)
         })
     }
 
@@ -185,9 +191,10 @@ impl Store {
         })
     }
 
-    /// All users, oldest first.
-    pub async fn users(&self) -> Result<Vec<User>, Error> {
-        let query = users::table.order(users::id);
+    /// Up to `limit` users, oldest first, from right after `after` on.
+    pub async fn users(&self, after: Option<OwnerId>, limit: i64) -> Result<Vec<User>, Error> {
+        let behind = users::id.gt(after.map_or(0, |id| id.0));
+        let query = users::table.filter(behind).order(users::id).limit(limit);
         let rows: Vec<UserRow> = run!(&self.db, |c| query.select(columns_of::<UserRow>()).load(c).await?);
         Ok(rows.into_iter().map(User::from).collect())
     }

@@ -69,7 +69,7 @@ fn envelope<'a>(event: &Happening, facts: &'a Facts, calling: &Calling) -> Optio
         | EventType::MessageFailed
         | EventType::MessageUnknown
         | EventType::MessageExpired
-        | EventType::MessageCancelled => Data::Message(message::change(event, &facts.messages, calling)?),
+        | EventType::MessageCancelled => Data::Message(message::change(event, facts.messages.get(&subject), calling)?),
         EventType::CampaignScheduled
         | EventType::CampaignStarted
         | EventType::CampaignPaused

@@ -9,9 +9,11 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::domain::ids;
+use crate::domain::trace::TraceContext;
 use crate::domain::webhook::health::{Called, Outcome};
 use crate::receiver::Post;
 use crate::store::{Endpoint, Error, Happening};
+use crate::traces::{From, Kind, Span, Value};
 use crate::webhooks::facts::Facts;
 use crate::webhooks::{Inner, Webhooks, body};
 
@@ -34,22 +36,24 @@ impl Inner {
         facts.boxed().shared()
     }
 
-    /// Calls the endpoint for these events, unless `until` comes before the call could be begun.
+    /// Calls the endpoint for these events, for the first time or `again`, unless `until` comes before the call could be begun.
     pub(super) async fn call(
         self: Arc<Self>,
         endpoint: Arc<Endpoint>,
         events: Vec<Happening>,
         facts: Awaited,
+        again: bool,
         until: Instant,
     ) -> Ended {
         let Some(facts) = facts.await else { return Ended::NotCalled };
         let body = body::of_events(&events, &facts, &endpoint.calling);
+        let links = facts.traces(&events);
         let _turn = self.in_flight.turn(endpoint.owner).await;
         if Instant::now() >= until {
             return Ended::NotCalled;
         }
         let began = Instant::now();
-        let called = self.post(&endpoint, body.id, body.bytes).await;
+        let called = self.post(&endpoint, body.id, body.bytes, self.span(&links, events.len(), again)).await;
         self.parts.metrics.webhook_call(called.outcome, began.elapsed());
         if called.outcome == Outcome::Taken {
             let now = self.parts.clock.now();
@@ -61,7 +65,19 @@ impl Inner {
         Ended::Called(called)
     }
 
-    async fn post(&self, endpoint: &Endpoint, id: String, body: Bytes) -> Called {
+    /// The span of a call. What is told of one message for the first time belongs to the trace in which it was accepted.
+    fn span(&self, links: &[TraceContext], events: usize, again: bool) -> Span {
+        let from = match links {
+            [] => return Span::default(),
+            [one] if events == 1 && !again => From::Parent(Some(*one)),
+            many => From::Links(many),
+        };
+        let mut span = self.parts.traces.begin(Kind::Client, || "webhook call", from);
+        span.tell("messaging.batch.message_count", Value::Number(i64::try_from(events).unwrap_or(i64::MAX)));
+        span
+    }
+
+    async fn post(&self, endpoint: &Endpoint, id: String, body: Bytes, mut span: Span) -> Called {
         let not_called = |outcome| Called { outcome, status: None, retry_after: None };
         let secrets = self.secrets(endpoint);
         if secrets.is_empty() {
@@ -70,8 +86,16 @@ impl Inner {
         let Ok(url) = Url::parse(&endpoint.url) else { return not_called(Outcome::Broken) };
         let seconds = self.parts.clock.now().as_second();
         let signatures: Vec<String> = secrets.iter().map(|secret| secret.sign(&id, seconds, &body)).collect();
-        let post = Post { owner: endpoint.owner, url, id, seconds, signature: signatures.join(" "), body };
-        self.parts.receiver.post(post).await
+        let (owner, signature, trace) = (endpoint.owner, signatures.join(" "), span.context());
+        let called = self.parts.receiver.post(Post { owner, url, id, seconds, signature, body, trace }).await;
+        span.tell("messaging.outcome", Value::Word(called.outcome.name()));
+        if let Some(status) = called.status {
+            span.tell("http.response.status_code", Value::Number(status.into()));
+        }
+        if called.outcome != Outcome::Taken {
+            span.fail();
+        }
+        called
     }
 }
 
@@ -84,7 +108,8 @@ impl Webhooks {
         let body = body::of_test(&id, endpoint.id.0, now);
         let _turn = inner.in_flight.turn(endpoint.owner).await;
         let began = Instant::now();
-        let called = inner.post(endpoint, id, body).await;
+        let span = inner.parts.traces.begin(Kind::Client, || "webhook test", From::Nothing);
+        let called = inner.post(endpoint, id, body, span).await;
         inner.parts.metrics.webhook_call(called.outcome, began.elapsed());
         called
     }

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use crate::domain::message::Status;
+use crate::domain::trace::TraceContext;
 use crate::store::{Error, EventFacts, Happening, OwnerFacts, Store};
 
 /// The facts that events tell.
 #[derive(Default)]
 pub(super) struct Facts {
     /// Of messages that changed.
-    pub messages: Vec<EventFacts>,
+    pub messages: HashMap<Uuid, EventFacts>,
     /// Of what else happened, by subject and version.
     pub others: HashMap<(Uuid, i32), OwnerFacts>,
 }
@@ -29,6 +30,12 @@ impl Facts {
         };
         let (changes, others) = (subjects(changes), subjects(others));
         let messages = if changes.is_empty() { Vec::new() } else { store.event_facts(&changes).await? };
+        let messages = messages.into_iter().map(|facts| (facts.message, facts)).collect();
         Ok(Self { messages, others: store.owner_facts(&others).await? })
+    }
+
+    /// The spans in which the messages of these events were accepted.
+    pub(super) fn traces(&self, events: &[Happening]) -> Vec<TraceContext> {
+        events.iter().filter_map(|event| self.messages.get(&event.position.subject)?.trace).collect()
     }
 }

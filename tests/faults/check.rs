@@ -5,6 +5,7 @@ mod histories;
 mod orders;
 pub mod own;
 pub mod pace;
+mod races;
 pub mod reports;
 mod said;
 mod verdict;
@@ -60,8 +61,9 @@ pub fn check(records: &Records<'_>) -> Verdict {
             verdict.lost.push(format!("{}: the provider has it, the tables have no such message", entry.message_id));
         }
     }
+    let of_message = by_reference(records.ledger);
     for row in &records.rows.messages {
-        let entries = accepted.get(row.destination.as_str()).map_or(&[][..], Vec::as_slice);
+        let entries = of_message.get(&row.id).map_or(&[][..], Vec::as_slice);
         states_agree(row, entries, records.said.get(&row.id), &mut verdict);
         reads_like(row, records.read, &mut verdict);
         histories::check(row, records.rows.events.get(&row.id).map_or(&[][..], Vec::as_slice), &mut verdict);
@@ -75,6 +77,16 @@ fn group<'a, T>(pairs: impl Iterator<Item = (&'a str, T)>) -> HashMap<&'a str, V
     let mut groups: HashMap<&str, Vec<T>> = HashMap::new();
     for (name, item) in pairs {
         groups.entry(name).or_default().push(item);
+    }
+    groups
+}
+
+/// The ledger's entries by the digits of our ids. One that names no message of ours is wrong for itself.
+fn by_reference(ledger: &[Entry]) -> HashMap<String, Vec<&Entry>> {
+    let mut groups: HashMap<String, Vec<&Entry>> = HashMap::new();
+    for entry in ledger {
+        let reference = entry.reference.as_ref().map(|reference| reference.replace('-', ""));
+        groups.entry(reference.unwrap_or_default()).or_default().push(entry);
     }
     groups
 }

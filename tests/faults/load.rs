@@ -5,6 +5,7 @@ mod later;
 mod orders;
 mod owners;
 mod probe;
+mod races;
 mod single;
 mod unkeyed;
 
@@ -20,6 +21,7 @@ pub use later::{LATER, schedule};
 pub use orders::Steered;
 pub use owners::Owners;
 pub use probe::probe;
+pub use races::{Raced, race};
 pub use single::Singles;
 pub use unkeyed::{Calling, Unkeyed};
 

@@ -24,7 +24,7 @@ pub struct Options {
     /// The program that is run; the one that was built with the harness unless another is named
     #[arg(long)]
     program: Option<PathBuf>,
-    /// How many messages `kills` sends, and `reports`
+    /// How many messages `kills` sends, and `reports`, and how many `races` takes back
     #[arg(long)]
     pub messages: Option<u32>,
     /// How often `kills` kills, two seconds apart or more, and `reports`
@@ -97,6 +97,8 @@ pub struct Size {
     pub reported: u32,
     pub reported_kills: u32,
     pub stops: u32,
+    /// How many messages `races` takes back.
+    pub raced: u32,
     /// How often each thing is done that a scenario does several times.
     pub rounds: u32,
     /// How long Postgres is away in `outage-long`, if that was said.
@@ -127,6 +129,7 @@ impl Options {
                 reported: 2500,
                 reported_kills: 3,
                 stops: 1,
+                raced: 1500,
                 rounds: 1,
                 outage: None,
                 trouble: Duration::from_millis(1500),
@@ -145,6 +148,7 @@ impl Options {
                 reported: 20_000,
                 reported_kills: 20,
                 stops: 3,
+                raced: 20_000,
                 rounds: 5,
                 outage: None,
                 trouble: Duration::from_secs(5),
@@ -161,6 +165,7 @@ impl Options {
             messages: self.messages.unwrap_or(size.messages),
             kills: self.kills.unwrap_or(size.kills),
             reported: self.messages.unwrap_or(size.reported),
+            raced: self.messages.unwrap_or(size.raced),
             reported_kills: self.kills.unwrap_or(size.reported_kills),
             outage: self.outage.map(Duration::from_secs),
             ..size

@@ -15,7 +15,7 @@ use crate::fleet::{ACCOUNT, Database, Fleet, LEASE, Moment, Replica, Then};
 use crate::halves;
 use crate::hooks;
 use crate::hostile;
-use crate::load::{Campaigns, Owners, Singles, Steered, Told};
+use crate::load::{self, Campaigns, Owners, Singles, Steered, Told};
 use crate::options::{Scenario, Size};
 use crate::reports::Reporter;
 
@@ -61,6 +61,7 @@ pub async fn disturb(scenario: Scenario, fleet: &Arc<Fleet>, size: Size, rng: &m
         Scenario::Orders => return orders(fleet, size, rng).await.into(),
         Scenario::Hostile => return hostile::hostile(fleet, size).await,
         Scenario::Hooks => return hooks::hooks(fleet, size, rng).await,
+        Scenario::Races => return races(fleet, size, rng).await,
         Scenario::Reports => return reports(fleet, size, rng).await,
         halved if halved.is_halves() => return halves::disturb(halved, fleet, size, rng).await,
         _ => {}
@@ -205,6 +206,12 @@ async fn orders(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Vec<Told> {
         replica.start(START).await;
     }
     load.finish().await
+}
+
+/// Clients take back what they scheduled, when it is due, half of it by sending another in its place.
+async fn races(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Done {
+    let (told, raced) = load::race(fleet, size.raced, rng.random()).await;
+    Done { own: Own { raced, races: size.raced as usize, ..Own::default() }, ..told.into() }
 }
 
 /// A storm of reports on campaigns in bulk calls and one by one and on single sends, while replicas are killed and Postgres

@@ -3,6 +3,9 @@
 mod conformance;
 mod contract;
 mod postman;
+/// The receiver of the document.
+#[path = "../../docs/clients/receive.rs"]
+mod receive;
 mod retries;
 /// The snippet of the document.
 #[path = "../../docs/clients/send.rs"]
@@ -160,10 +163,38 @@ fn the_receiver_in_python_takes_what_is_signed_and_nothing_else() {
 }
 
 #[test]
+fn the_receiver_in_rust_takes_what_is_signed_and_nothing_else() {
+    let (_directory, server, token) = server();
+    let grpc = format!("http://{}", server.address("grpc"));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let ask = |arguments: &[&str]| {
+        let at = ["--addr", &grpc, "--token", &token, "--json"];
+        let said = printed(&[&["webhooks"], arguments, &at].concat(), &[]);
+        serde_json::from_str::<serde_json::Value>(&said).unwrap()
+    };
+    let made = ask(&["create", &url, "--type", "message.sent", "--max-batch", "5"]);
+    let secret = made["secret"].as_str().unwrap().to_owned();
+    let (heard, hears) = std::sync::mpsc::channel();
+    runtime.spawn(
+        async move { receive::receive(listener, &secret, move |event| heard.send(event.clone()).unwrap()).await },
+    );
+    assert_eq!(ask(&["test", made["endpoint"]["id"].as_str().unwrap()])["outcome"], "CALL_OUTCOME_TAKEN");
+    assert_eq!(hears.recv().unwrap()["type"], "endpoint.test");
+    let forged = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "-d", "{}", "-H", "webhook-id: evt_1"];
+    let more = ["-H", "webhook-timestamp: 1", "-H", "webhook-signature: v1,AAAA", &url];
+    assert_eq!(succeed(Command::new("curl").args(forged).args(more)), "401");
+    printed(&["send", "--to", "+306900000001", "--text", "Hello", "--addr", &grpc, "--token", &token], &[]);
+    let event = hears.recv().unwrap();
+    assert!(event["type"] == "message.sent" && event["id"].as_str().unwrap().starts_with("evt_"), "{event}");
+}
+
+#[test]
 fn the_document_quotes_every_snippet_byte_for_byte() {
     let document = files::read("docs/clients.md");
     let files = files::under(&files::root().join("docs/clients"));
-    assert_eq!(files.len(), 7);
+    assert_eq!(files.len(), 8);
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();

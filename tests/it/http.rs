@@ -2,6 +2,7 @@
 
 mod api;
 pub mod call;
+mod console;
 mod delivery_report;
 pub mod document;
 mod front;

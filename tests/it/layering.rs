@@ -46,6 +46,9 @@ const RULES: &[(&str, &[&str])] = &[
     ("clock", &[]),
     // Its labels are the enums of the rules, and the names of the contract.
     ("metrics", &["admission", "domain", "proto"]),
+    // Spans of what the process does, and their way to a collector.
+    ("traces", &["domain"]),
+    ("otlp", &["domain", "traces"]),
     ("postgres", &[]),
     ("proto", &[]),
     ("request_id", &[]),
@@ -54,10 +57,10 @@ const RULES: &[(&str, &[&str])] = &[
     // A program of its own, which knows the service as little as the provider does.
     ("sandbox", &[]),
     // Composition: reads the configuration, puts everything together, and is named by nobody to its right.
-    ("config", &["auth", "domain", "provider", "service", "store"]),
+    ("config", &["auth", "domain", "otlp", "provider", "service", "store", "traces"]),
     ("telemetry", &["config"]),
     ("server", &["config", "grpc", "http", "service"]),
-    ("app", &["auth", "config", "domain", "provider", "receiver", "service", "spool", "store"]),
+    ("app", &["auth", "config", "domain", "otlp", "provider", "receiver", "service", "spool", "store"]),
     (
         "cli",
         &[
@@ -83,7 +86,13 @@ const RULES: &[(&str, &[&str])] = &[
 
 /// Who may name the clock, the errors and the identity besides.
 const FREE: &[(&str, &[&str])] = &[
-    ("clock", &["app", "cli", "grpc", "http", "sandbox", "sender", "service", "store", "webhooks", "worker"]),
+    (
+        "clock",
+        &[
+            "app", "cli", "grpc", "http", "otlp", "sandbox", "sender", "service", "store", "traces", "webhooks",
+            "worker",
+        ],
+    ),
     ("admission", &["app", "config", "grpc", "http", "server", "service"]),
     (
         "error",
@@ -91,6 +100,7 @@ const FREE: &[(&str, &[&str])] = &[
     ),
     ("metrics", &["grpc", "http", "sender", "service", "tail", "webhooks", "worker"]),
     ("caches", &["sender", "service"]),
+    ("traces", &["app", "grpc", "http", "sender", "service", "webhooks"]),
     ("lifecycle", &["sender", "service", "tail", "webhooks"]),
     ("request_id", &["grpc", "http"]),
     ("turns", &["admission", "receiver", "webhooks"]),
@@ -184,6 +194,47 @@ fn arrows_point_right_only() {
         wrong.extend(left.map(|to| format!("src/{file} names crate::{to}")));
     }
     assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// What the console may ask of the service beside the contract: who is there, where one is, and whether the provider takes anything.
+const CONSOLE_ASKS: &[&str] = &[
+    "admission",
+    "authenticate",
+    "begin_session",
+    "clock",
+    "cover_number",
+    "link_user",
+    "note_console",
+    "operations",
+    "open_link",
+    "provider_available",
+    "session",
+    "uncover_number",
+];
+
+#[test]
+fn the_console_asks_what_the_rpcs_ask() {
+    let console = sources().into_iter().filter(|(file, _)| file.starts_with("http/console"));
+    let (mut files, mut asked) = (0, BTreeSet::new());
+    for (file, code) in console {
+        files += 1;
+        let flat: String = code.split_whitespace().collect();
+        // Of the service it knows the type, and a session that begins: everything else has the contract's types.
+        for (at, path) in flat.match_indices("crate::service::") {
+            let after = &flat[at + path.len()..];
+            let known = ["Service", "BegunSession"].iter().any(|name| after.starts_with(name));
+            assert!(known, "src/{file} names a type of the service: {}", &after[..after.len().min(30)]);
+        }
+        for (at, call) in flat.match_indices("service") {
+            let after = flat[at + call.len()..].trim_start_matches("()");
+            let Some(name) = after.strip_prefix('.') else { continue };
+            let name: String = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            assert!(CONSOLE_ASKS.contains(&name.as_str()), "src/{file} asks the service: {name}");
+            asked.insert(name);
+        }
+    }
+    assert!(files > 20, "the test looks in the wrong place");
+    assert_eq!(asked.len(), CONSOLE_ASKS.len(), "nobody asks any more: {asked:?}");
 }
 
 #[test]

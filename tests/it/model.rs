@@ -50,7 +50,7 @@ async fn tell(kind: Kind, seed: u64) -> Result<(), String> {
     for _ in 0..STEPS {
         world.step().await;
     }
-    world.come_to_rest().await;
+    Box::pin(world.come_to_rest()).await;
     let wrong = oracle::judge(&world).await;
     if wrong.is_empty() {
         Ok(())

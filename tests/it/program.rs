@@ -1,6 +1,7 @@
 //! The program as its users run it: started, killed, stopped, and told wrong things.
 
 mod campaign;
+mod console;
 mod crash;
 mod erase;
 mod expect;
@@ -10,4 +11,5 @@ mod operate;
 mod privacy;
 mod start;
 mod supervisor;
+mod traces;
 mod watch;

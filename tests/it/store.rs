@@ -4,6 +4,7 @@ mod accept;
 mod audit;
 mod campaigns;
 mod expand;
+mod frozen;
 mod gates;
 mod inbound;
 mod journal;

@@ -197,6 +197,16 @@ pub async fn settled(rig: &Rig, owner: OwnerId, events: usize) {
     .await;
 }
 
+/// Waits until `done` says so, while the engine looks, as the worker has it do: a process that does not has no endpoints any more after
+/// three seconds.
+pub async fn told(service: &Service, done: impl AsyncFn() -> bool) {
+    eventually(async || {
+        look(service).await;
+        done().await
+    })
+    .await;
+}
+
 /// Messages that were accepted and cancelled: two events each.
 pub async fn cancelled(rig: &Rig, owner: OwnerId, n: usize) -> Vec<Message> {
     let messages = rig.many(owner, n).await;

@@ -61,7 +61,7 @@ pub struct Connection {
 }
 
 /// A connection that knows who asks.
-type Authenticated = InterceptedService<Explaining, Credentials>;
+pub(super) type Authenticated = InterceptedService<Explaining, Credentials>;
 
 /// The client for messages.
 pub(super) type Messages = MessagingServiceClient<Authenticated>;
@@ -80,6 +80,11 @@ pub(super) type Hooks = WebhookServiceClient<Authenticated>;
 pub(super) struct Session(Authenticated);
 
 impl Session {
+    /// The connection itself, for a client that is made elsewhere.
+    pub(super) fn channel(self) -> Authenticated {
+        self.0
+    }
+
     pub(super) fn messages(self) -> Messages {
         MessagingServiceClient::new(self.0).accept_compressed(CompressionEncoding::Gzip)
     }

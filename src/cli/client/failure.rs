@@ -24,6 +24,10 @@ pub(super) enum Failure {
     },
     /// The service said no.
     Refused(tonic::Status),
+    /// The service said that the arguments cannot be used.
+    Unusable(tonic::Status),
+    /// It was understood, and there was nothing to do, or not all of it could be done.
+    Undone(String),
     /// The service's answer makes no sense to this client.
     Answer(String),
     /// The result cannot be written.
@@ -33,8 +37,10 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) => Exit::Usage,
-            Self::Unreachable { .. } | Self::Refused(_) | Self::Answer(_) | Self::Output(_) => Exit::Failed,
+            Self::Usage(_) | Self::Unusable(_) => Exit::Usage,
+            Self::Unreachable { .. } | Self::Refused(_) | Self::Undone(_) | Self::Answer(_) | Self::Output(_) => {
+                Exit::Failed
+            }
         }
     }
 
@@ -65,11 +71,11 @@ impl From<io::Error> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(text) => write!(f, "error: {}", plain(text)),
+            Self::Usage(text) | Self::Undone(text) => write!(f, "error: {}", plain(text)),
             Self::Unreachable { addr, cause } => {
                 write!(f, "UNAVAILABLE: cannot connect to {}: {}", plain(addr), plain(cause))
             }
-            Self::Refused(status) => refused(status, f),
+            Self::Refused(status) | Self::Unusable(status) => refused(status, f),
             Self::Answer(text) => write!(f, "error: the service's answer cannot be used: {}", plain(text)),
             Self::Output(e) => write!(f, "error: the result cannot be written: {e}"),
         }

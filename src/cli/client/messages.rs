@@ -12,7 +12,7 @@ use super::send::moment;
 use super::text::plain;
 use super::{Console, Exit};
 use crate::proto::{
-    self, ExplainMessageRequest, GetCampaignRequest, GetMessageRequest, GetMessageStatusRequest,
+    self, CountMessagesRequest, ExplainMessageRequest, GetCampaignRequest, GetMessageRequest, GetMessageStatusRequest,
     GetMessageStatusResponse, ListMessagesRequest, MessageStatus,
 };
 
@@ -110,13 +110,15 @@ pub struct List {
     /// How many at most; all unless told
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
+    /// Only count them, by status: exactly up to 10,000
+    #[arg(long, conflicts_with = "limit")]
+    count: bool,
 }
 
 impl List {
     pub(super) async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
         let session = self.connection.open(console.env).await?;
-        let mut client = session.clone().messages();
-        let mut request = ListMessagesRequest {
+        let of = CountMessagesRequest {
             campaign_id: self.campaign,
             status: self.status.unwrap_or_default().into(),
             destination: self.to.unwrap_or_default(),
@@ -125,8 +127,12 @@ impl List {
             error_code: self.error.unwrap_or_default(),
             created_after: self.after,
             created_before: self.before,
-            ..ListMessagesRequest::default()
+            ..Default::default()
         };
+        if self.count {
+            return counted(console, session, of, self.connection.json).await;
+        }
+        let (mut client, mut request) = (session.clone().messages(), ListMessagesRequest::from(of));
         let pages = Pages { limit: self.limit, json: self.connection.json };
         let ask = async |page_size, page_token| {
             (request.page_size, request.page_token) = (page_size, page_token);
@@ -140,6 +146,30 @@ impl List {
         };
         pages.show(console, ask, line).await
     }
+}
+
+/// How many messages there are of each status, and in all.
+async fn counted(
+    console: &mut Console<'_>,
+    session: Session,
+    of: CountMessagesRequest,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let campaign = of.campaign_id;
+    let counted = session.clone().messages().count_messages(of).await?.into_inner();
+    if let Some(campaign) = campaign.filter(|_| counted.count == 0) {
+        has_campaign(session, campaign).await?;
+    }
+    if json {
+        output::json(console.out, &counted)?;
+        return Ok(Exit::Success);
+    }
+    for one in &counted.statuses {
+        writeln!(console.out, "{}\t{}", one.count, output::status(one.status()))?;
+    }
+    let least = if counted.exact { "" } else { "at least " };
+    writeln!(console.out, "{least}{}\tin all", counted.count)?;
+    Ok(Exit::Success)
 }
 
 /// Refuses where there is no such campaign: a list of nothing would look like a campaign without messages.

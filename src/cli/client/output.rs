@@ -41,6 +41,21 @@ fn in_utc(value: &mut Value) {
     }
 }
 
+/// Writes whole numbers without a fraction: in a `Struct` all are doubles.
+pub(super) fn whole(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(whole),
+        Value::Array(values) => values.iter_mut().for_each(whole),
+        Value::Number(number) => {
+            #[expect(clippy::cast_possible_truncation, reason = "whole, and below 2^53")]
+            if let Some(plain) = number.as_f64().filter(|f| number.is_f64() && f.fract() == 0.0 && f.abs() < 9e15) {
+                *value = (plain as i64).into();
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
 /// A label and its value on each line, without those that are empty.
 pub(super) fn rows(out: &mut dyn Write, rows: &[(&str, String)]) -> Result<(), Failure> {
     let width = rows.iter().filter(|(_, value)| !value.is_empty()).map(|(label, _)| label.len()).max().unwrap_or(0);
@@ -108,6 +123,7 @@ pub(super) fn message(out: &mut dyn Write, message: &proto::Message) -> Result<(
             ("error", error(message)),
             ("created", time(message.created_at.as_ref())),
             ("scheduled", time(message.scheduled_at.as_ref())),
+            ("next attempt", time(message.next_attempt_at.as_ref())),
             ("sent", time(message.sent_at.as_ref())),
             ("delivered", time(message.delivered_at.as_ref())),
             ("failed", time(message.failed_at.as_ref())),

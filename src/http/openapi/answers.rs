@@ -138,7 +138,10 @@ pub(super) fn tag_of(path: &str) -> &'static str {
         Some("opt-outs") => "opt-outs",
         Some("inbound") => "inbound",
         Some("webhook-endpoints") => "webhook endpoints",
-        Some("audit-events") => "admin",
+        Some(
+            "audit-events" | "route-accounts" | "dead-messages" | "waiting-messages" | "users" | "api-keys"
+            | "erasures" | "inbound-review" | "replicas" | "retention" | "report-replays",
+        ) => "admin",
         _ => "messages",
     }
 }

@@ -1,5 +1,6 @@
 //! One example for each schema that people look at.
 
+mod operating;
 mod webhooks;
 
 use serde_json::{Value, json};
@@ -18,6 +19,8 @@ pub(super) fn of(schema: &str) -> Option<Value> {
         "GetMessageResponse" => json!({"message": message()}),
         "CancelMessageResponse" => json!({"message": cancelled()}),
         "ListMessagesResponse" => json!({"messages": [message()], "nextPageToken": "3q2-7wHLnm0"}),
+        "CountMessagesResponse" => json!({"count": 1312, "exact": true, "statuses": [
+            {"status": "MESSAGE_STATUS_DELIVERED", "count": 1290}, {"status": "MESSAGE_STATUS_FAILED", "count": 22}]}),
         "ExplainMessageResponse" => json!({"message": {"id": "01a20762-62b4-7b8a-8a8e-907d10eb0561", "ownerId": "1",
             "destination": "+3069******01", "status": "MESSAGE_STATUS_SENT"},
             "entries": [{"at": "2026-11-23T07:50:18.036570Z", "kind": "HISTORY_KIND_ACCEPTED", "to": "MESSAGE_STATUS_SENDING"},
@@ -55,7 +58,7 @@ pub(super) fn of(schema: &str) -> Option<Value> {
             "eventId": "evt_01a2076262b47b8a8a8e907d10eb0561_2", "version": 2}}),
         "WatchInboundResponse" => json!({"resumeToken": "3q2-7wHLnm0", "message": inbound(),
             "eventId": "evt_01a2076262b47b8a8a8e907d10eb0561_1"}),
-        _ => return webhooks::of(schema),
+        _ => return webhooks::of(schema).or_else(|| operating::of(schema)),
     })
 }
 

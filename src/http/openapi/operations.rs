@@ -139,7 +139,7 @@ pub(in crate::http) fn refresh_bulk() -> Value {
 pub(in crate::http) fn stats() -> Value {
     json!({"operationId": "GetCampaignStats", "tags": ["campaigns", "existing clients"],
         "summary": "Counts a campaign's messages by state", "parameters": [campaign_id()],
-        "description": "Scope `campaigns`. Never older than a second. Numbers are numbers here, as the existing clients \
+        "description": "Scope `campaigns` or `campaigns:draft`. Never older than a second. Numbers are numbers here, as the existing clients \
             know them.\n\nThe same as the RPC `messaging.v1.CampaignService.GetCampaignStats`.",
         "responses": answers(&schema("Stats"), &["400", "401", "403", "404"])})
 }
@@ -152,7 +152,7 @@ pub(in crate::http) fn recipients() -> Value {
     let csv = "number,first_name,reference\n+306900000001,Maria,order-7\n";
     json!({"operationId": "AddRecipients", "tags": ["campaigns"], "summary": "Adds recipients to a draft",
         "parameters": [campaign_id()],
-        "description": "Scope `campaigns`. De-duplicated by number; invalid ones are reported, not fatal. CSV has a header: \
+        "description": "Scope `campaigns` or `campaigns:draft`. De-duplicated by number; invalid ones are reported, not fatal. CSV has a header: \
             the first column is the number, the others are variables by their names, and one named `reference` is the \
             recipient's own; of a form, the first file is \
             read. It is stored while it comes, up to 64 MiB; if it breaks off, send the whole again: what is there counts as `duplicates`.\n\nThe same as the RPC \

@@ -89,6 +89,7 @@ fn of_kind(kind: &Kind) -> Value {
     match kind {
         Kind::Bool => json!({"type": "boolean"}),
         Kind::Int32 => json!({"type": "integer", "format": "int32"}),
+        Kind::Uint32 => json!({"type": "integer", "minimum": 0, "maximum": u32::MAX}),
         Kind::Int64 => json!({"type": "string", "format": "int64", "pattern": "^-?[0-9]{1,19}$"}),
         Kind::Double => json!({"type": "number", "format": "double"}),
         Kind::Enum(kind) => reference(kind.full_name()),

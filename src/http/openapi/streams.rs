@@ -47,7 +47,7 @@ pub(in crate::http) fn watch_campaign() -> Value {
     let answers = events(text, "stats", &["WatchCampaignResponse", "Problem"], &["400", "401", "403", "404"]);
     json!({"operationId": "WatchCampaign", "tags": ["campaigns", "streams"],
         "summary": "Streams a campaign's counters until it is over", "parameters": [campaign_id(), last_event_id()],
-        "description": "Scope `campaigns`. At once, and then whenever they have changed, twice a second at most. A silent \
+        "description": "Scope `campaigns` or `campaigns:draft`. At once, and then whenever they have changed, twice a second at most. A silent \
             stream has a comment every 15 seconds. After `end` a reader who comes back is answered 204.\n\nThe same as the \
             RPC `messaging.v1.CampaignService.WatchCampaign`.",
         "responses": answers})

@@ -19,6 +19,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::domain::retry;
+use crate::domain::trace::{self, TraceContext};
 
 use super::classify::{Body, Fault};
 use super::config::{Config, Error};
@@ -74,12 +75,12 @@ impl Endpoint {
         })
     }
 
-    pub(super) async fn send(&self, body: Vec<u8>, max: usize) -> Result<Answer, Fault> {
-        self.post(self.send.clone(), body, max).await
+    pub(super) async fn send(&self, body: Vec<u8>, trace: Option<TraceContext>, max: usize) -> Result<Answer, Fault> {
+        self.post(self.send.clone(), body, trace, max).await
     }
 
     pub(super) async fn send_bulk(&self, body: Vec<u8>, max: usize) -> Result<Answer, Fault> {
-        self.post(self.send_bulk.clone(), body, max).await
+        self.post(self.send_bulk.clone(), body, None, max).await
     }
 
     /// Asks for one message. `None` if the id cannot be one segment of a path: `.` and `..` mean other resources, even
@@ -92,9 +93,12 @@ impl Endpoint {
         Some(self.call(Request::new(Method::GET, url), max).await)
     }
 
-    async fn post(&self, url: Url, body: Vec<u8>, max: usize) -> Result<Answer, Fault> {
+    async fn post(&self, url: Url, body: Vec<u8>, trace: Option<TraceContext>, max: usize) -> Result<Answer, Fault> {
         let mut request = Request::new(Method::POST, url);
         request.headers_mut().insert(CONTENT_TYPE, JSON);
+        if let Some(trace) = trace.and_then(|trace| HeaderValue::try_from(trace.to_string()).ok()) {
+            request.headers_mut().insert(trace::HEADER, trace);
+        }
         *request.body_mut() = Some(body.into());
         self.call(request, max).await
     }

@@ -16,6 +16,7 @@ const PAGE: i64 = 1000;
 impl Service {
     /// Starts one of the caller's campaigns, at once or at its time. Done again, it changes nothing.
     pub async fn start_campaign(&self, caller: &Caller, id: i64) -> Result<Campaign, Error> {
+        caller.require(needed(Action::Start))?;
         let (_, sender) = self.startable(caller, id).await?;
         self.move_campaign(caller, id, Action::Start, Some(sender)).await
     }
@@ -81,12 +82,20 @@ impl Service {
         action: Action,
         sender: Option<SenderId>,
     ) -> Result<Campaign, Error> {
-        caller.require(Scope::Campaigns)?;
+        caller.require(needed(action))?;
         let campaign = CampaignId(id);
         let moved = self.inner.store.move_campaign(Move { owner: caller.user, campaign, action, sender }).await?;
         self.inner.stats.forget(caller.user, campaign).await;
         let moved = moved.ok_or_else(|| Error::NotFound(Resource::Campaign, id.to_string()))?;
         moved.map_err(|e| refused(e, action))
+    }
+}
+
+/// The scope that an action needs: having messages sent takes more than keeping them from it.
+fn needed(action: Action) -> Scope {
+    match action {
+        Action::Start | Action::Resume | Action::Begin | Action::Finish => Scope::Campaigns,
+        Action::Pause | Action::Cancel => Scope::CampaignsDraft,
     }
 }
 

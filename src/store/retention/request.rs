@@ -170,7 +170,7 @@ impl Store {
         self.keyed.required()?;
         let owners = match owner {
             Some(owner) => vec![owner],
-            None => self.users().await?.into_iter().map(|user| user.id).collect(),
+            None => self.users(None, i64::MAX).await?.into_iter().map(|user| user.id).collect(),
         };
         let mut sum = Requested::default();
         for owner in owners {

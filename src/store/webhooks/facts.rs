@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::domain::ids::CampaignId;
 use crate::domain::phone::Msisdn;
 use crate::domain::tags::Tags;
+use crate::domain::trace::TraceContext;
 use crate::store::columns::{Guid, columns_of};
 use crate::store::prepared::Prepare as _;
 use crate::store::schema::messages;
@@ -35,6 +36,8 @@ pub struct EventFacts {
     pub possible_duplicate: bool,
     /// Its tags.
     pub tags: Tags,
+    /// The span that it was accepted in.
+    pub trace: Option<TraceContext>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -51,6 +54,7 @@ struct FactsRow {
     possible_duplicate: bool,
     reference: Option<String>,
     metadata: Option<String>,
+    traceparent: Option<String>,
 }
 
 impl From<FactsRow> for EventFacts {
@@ -65,6 +69,7 @@ impl From<FactsRow> for EventFacts {
             attempts: row.attempts,
             possible_duplicate: row.possible_duplicate,
             tags: Tags::from_stored(row.reference, row.metadata.as_deref()),
+            trace: row.traceparent.as_deref().and_then(TraceContext::parse),
         }
     }
 }

@@ -42,9 +42,8 @@ fn status(number: i16) -> Option<Status> {
 }
 
 /// The change, with what there is of the message's facts.
-pub(super) fn change<'a>(event: &Happening, facts: &'a [EventFacts], calling: &Calling) -> Option<Change<'a>> {
+pub(super) fn change<'a>(event: &Happening, facts: Option<&'a EventFacts>, calling: &Calling) -> Option<Change<'a>> {
     let (message, version) = (event.position.subject, event.position.version);
-    let facts = facts.iter().find(|facts| facts.message == message);
     let to = status(event.to)?;
     let number = facts.map(|facts| &facts.destination).filter(|number| !number.is_erased());
     // A number that was erased takes the text along.

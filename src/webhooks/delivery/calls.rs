@@ -75,7 +75,9 @@ impl Delivery {
         let facts = self.inner.clone().facts(events.iter().flatten().copied().collect());
         for (what, events) in calls.into_iter().zip(events) {
             let (inner, endpoint, facts) = (self.inner.clone(), endpoint.clone(), facts.clone());
-            self.calls.spawn(async move { Done { what, ended: inner.call(endpoint, events, facts, until).await } });
+            let again = matches!(what, What::Alone(_));
+            let call = inner.call(endpoint, events, facts, again, until);
+            self.calls.spawn(async move { Done { what, ended: call.await } });
         }
     }
 }

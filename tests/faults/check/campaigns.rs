@@ -37,7 +37,8 @@ pub fn check(records: &Records<'_>, verdict: &mut Verdict) {
             (_, true) => CampaignState::Running,
             (_, false) => CampaignState::Completed,
         };
-        if cancelled.contains(&id) && campaign.ended_at.is_none() {
+        // What nobody knows of it may wait to be sent again: it is over when that time has come, and it is not sent.
+        if cancelled.contains(&id) && campaign.ended_at.is_none() && !waits {
             wrong("cancelled, and not over".to_owned());
         }
         if campaign.state() != state {

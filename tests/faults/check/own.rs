@@ -2,8 +2,8 @@
 
 use messaging::domain::message::Status;
 
-use super::{Records, Verdict};
-use crate::load::Unkeyed;
+use super::{Records, Verdict, races};
+use crate::load::{Raced, Unkeyed};
 
 /// The checks of one scenario.
 #[derive(Debug, Default)]
@@ -19,6 +19,9 @@ pub struct Own {
     pub once_each: bool,
     /// The calls without a key.
     pub unkeyed: Vec<Unkeyed>,
+    /// The messages that were taken back when they were due, and how many there should be.
+    pub raced: Vec<Raced>,
+    pub races: usize,
 }
 
 /// Adds what is wrong to the verdict.
@@ -26,6 +29,7 @@ pub fn check(own: &Own, records: &Records<'_>, verdict: &mut Verdict) {
     verdict.measured.extend_from_slice(&own.measured);
     verdict.pace.extend_from_slice(&own.wrong);
     let copies = |destination: &str| records.ledger.iter().filter(|entry| entry.destination == destination).count();
+    races::check(&own.raced, own.races, records, verdict);
     if own.none_unknown {
         let unknown = records.rows.messages.iter().filter(|row| row.status == Status::Unknown as i16);
         verdict.pace.extend(unknown.map(|row| format!("{}: UNKNOWN, {:?}", row.id, row.error_code)));

@@ -55,6 +55,8 @@ pub enum Scenario {
     Hostile,
     /// Owners' endpoints of every temper are told of what happens, while replicas are killed
     Hooks,
+    /// Messages are cancelled, and others take their place, when they are due
+    Races,
 }
 
 impl Scenario {
@@ -120,7 +122,7 @@ impl Scenario {
 
     /// Whether something fails by halves in it.
     pub fn is_halves(self) -> bool {
-        self as u8 > Self::Fair as u8 && !matches!(self, Self::Hostile | Self::Hooks)
+        self as u8 > Self::Fair as u8 && !matches!(self, Self::Hostile | Self::Hooks | Self::Races)
     }
 
     pub fn name(self) -> String {

@@ -14,6 +14,7 @@ use messaging::admission::{Answer, ConnectionLimits, Connections, Peer, Ticket};
 use messaging::grpc::ObserveLayer;
 use messaging::metrics::Metrics;
 use messaging::server::http1;
+use messaging::traces::Traces;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -130,7 +131,7 @@ async fn over_grpc_whoever_reads_on_too_late_is_told_by_a_status() {
     });
     let mut request = Request::post("/messaging.v1.MessagingService/ListMessages").body(Body::empty()).unwrap();
     request.extensions_mut().insert(peer);
-    let observed = ObserveLayer(Metrics::default()).layer(service);
+    let observed = ObserveLayer(Metrics::default(), Traces::default()).layer(service);
     let mut answer = observed.oneshot(request).await.unwrap();
     answer.body_mut().frame().await.unwrap().unwrap();
     let before = Arc::strong_count(&held);

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use messaging::auth::{Credentials, keys};
 use messaging::domain::ids::OwnerId;
+use messaging::proto::add_recipients_request::Recipient;
 use messaging::proto::*;
 use messaging::store::NewApiKey;
 use secrecy::ExposeSecret as _;
@@ -84,13 +85,36 @@ on_both_databases! { TestApp::start =>
         assert!(denied.iter().all(|e| e.code() == Code::PermissionDenied), "{denied:?}");
     }
 
+    async fn whoever_drafts_campaigns_has_none_sent_and_stops_them(app) {
+        let mut drafts = app.campaigns("authorization", &format!("Bearer {}", app.token(app.alice, "campaigns:draft")));
+        let new = CreateCampaignRequest { name: "c".to_owned(), text: "t".to_owned(), ..Default::default() };
+        let campaign_id = drafts.create_campaign(new).await.unwrap().into_inner().campaign.unwrap().id;
+        let recipient = Recipient { destination: "+306900000001".to_owned(), ..Default::default() };
+        let all = AddRecipientsRequest { campaign_id, recipients: vec![recipient] };
+        assert_eq!(drafts.add_recipients(futures::stream::iter([all])).await.unwrap().into_inner().added, 1);
+        let plan = drafts.start_campaign(StartCampaignRequest { campaign_id, dry_run: true }).await.unwrap().into_inner().plan;
+        assert_eq!(plan.unwrap().messages, 1);
+        let start = StartCampaignRequest { campaign_id, dry_run: false };
+        let refused = drafts.start_campaign(start).await.unwrap_err();
+        assert_eq!((refused.code(), refused.get_details_error_info().unwrap().metadata["scope"].as_str()), (Code::PermissionDenied, "campaigns"));
+        let mut whole = app.campaigns_of(app.alice);
+        whole.start_campaign(start).await.unwrap();
+        drafts.pause_campaign(PauseCampaignRequest { campaign_id }).await.unwrap();
+        let refused = drafts.resume_campaign(ResumeCampaignRequest { campaign_id }).await.unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied);
+        whole.resume_campaign(ResumeCampaignRequest { campaign_id }).await.unwrap();
+        drafts.cancel_campaign(CancelCampaignRequest { campaign_id }).await.unwrap();
+        app.run_due().await;
+        assert_eq!(app.ledger("").await.len(), 0);
+    }
+
     async fn an_api_key_works_until_it_is_revoked(app) {
         let key = keys::create([7; 32]);
         let id = app.store.create_key(new_key(&key, app.alice, None)).await.unwrap();
         let mut client = app.client("x-api-key", key.secret.expose_secret().to_owned());
         client.send_single(to("+306900000001")).await.unwrap();
         assert_eq!(app.campaigns("x-api-key", key.secret.expose_secret()).list_campaigns(ListCampaignsRequest::default()).await.unwrap_err().code(), Code::PermissionDenied);
-        assert!(app.store.revoke_key(id).await.unwrap());
+        assert!(app.store.revoke_key(id).await.unwrap().is_some());
         assert_eq!(client.send_single(to("+306900000001")).await.unwrap_err().code(), Code::Unauthenticated);
         let wrong = app.client("x-api-key", "msk_wrong".to_owned()).send_single(to("+306900000001")).await;
         assert_eq!(wrong.unwrap_err().code(), Code::Unauthenticated);
@@ -102,7 +126,7 @@ on_both_databases! { TestApp::start =>
         app.store.create_key(new_key(&key, app.alice, Some(end))).await.unwrap();
         let mut client = app.client("x-api-key", key.secret.expose_secret().to_owned());
         client.list_messages(ListMessagesRequest::default()).await.unwrap();
-        eventually(async || app.store.keys(None).await.unwrap()[0].last_used_at.is_some()).await;
+        eventually(async || app.store.keys(None, None, 10).await.unwrap()[0].last_used_at.is_some()).await;
         app.advance(24 * 3600);
         let refused = client.list_messages(ListMessagesRequest::default()).await.unwrap_err();
         assert_eq!((refused.code(), refused.message()), (Code::Unauthenticated, "Invalid token"));
@@ -151,7 +175,7 @@ on_both_databases! { TestApp::start =>
         let by_key = watching(&mut app.client("x-api-key", key.secret.expose_secret().to_owned())).await;
         let by_token = watching(&mut app.alice()).await;
         let mut of_bob = watching(&mut app.bob()).await;
-        assert!(app.store.revoke_key(id).await.unwrap());
+        assert!(app.store.revoke_key(id).await.unwrap().is_some());
         assert_eq!(end(by_key).await, (Code::Unauthenticated, "The credentials have ended".to_owned()));
         assert!(app.store.disable_user(app.alice, true).await.unwrap());
         assert_eq!(end(by_token).await.0, Code::Unauthenticated);

@@ -63,7 +63,7 @@ on_both_databases! { TestApp::start =>
         let (mut admin, mut subjects, mut page_token) = (app.admin(app.bob, "ops"), Vec::new(), String::new());
         loop {
             let act = AuditAct::QueueCancelled.into();
-            let request = ListAuditEventsRequest { page_size: 2, page_token, owner_id: None, act };
+            let request = ListAuditEventsRequest { page_size: 2, page_token, owner_id: None, act, before_id: None };
             let page = admin.list_audit_events(request).await.unwrap().into_inner();
             subjects.extend(page.audit_events.into_iter().map(|event| event.subject));
             page_token = page.next_page_token;
@@ -77,7 +77,7 @@ on_both_databases! { TestApp::start =>
     async fn who_does_not_operate_the_service_reads_nothing(app) {
         let refused = app.admin(app.alice, ORDINARY).list_audit_events(ListAuditEventsRequest::default()).await.unwrap_err();
         assert_eq!(refused.code(), Code::PermissionDenied);
-        let wrong = ListAuditEventsRequest { page_size: -1, page_token: "x".to_owned(), owner_id: None, act: 99 };
+        let wrong = ListAuditEventsRequest { page_size: -1, page_token: "x".to_owned(), owner_id: None, act: 99, before_id: None };
         let refused = app.admin(app.bob, "ops").list_audit_events(wrong).await.unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument);
     }

@@ -136,8 +136,8 @@ on_both_databases! { TestApp::start =>
         }
         assert!(entries.windows(2).all(|pair| pair[0].id > pair[1].id), "newest first");
         // Somebody has looked at it.
-        let reviewed = app.store.inbound_to_review(10).await.unwrap().remove(0).id;
-        assert!(app.store.reviewed_inbound(reviewed).await.unwrap());
+        let reviewed = app.store.inbound_to_review(None, 10).await.unwrap().remove(0).id;
+        assert!(app.store.resolve_inbound(reviewed).await.unwrap());
         let read = inbox.get_inbound(GetInboundRequest { id: reviewed.to_string() }).await.unwrap().into_inner();
         assert!(!read.message.unwrap().in_review);
     }

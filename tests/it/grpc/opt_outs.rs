@@ -38,7 +38,7 @@ on_both_databases! { TestApp::start =>
         }
         let (mut numbers, mut page_token) = (Vec::new(), String::new());
         loop {
-            let request = ListOptOutsRequest { page_size: 2, page_token, owner_id: None };
+            let request = ListOptOutsRequest { page_size: 2, page_token, ..Default::default() };
             let page = alice.list_opt_outs(request).await.unwrap().into_inner();
             numbers.extend(page.opt_outs.into_iter().map(|entry| entry.destination));
             page_token = page.next_page_token;
@@ -60,7 +60,7 @@ on_both_databases! { TestApp::start =>
         let refused = app.alice().add_opt_out(add("4455")).await.unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument);
         assert!(refused.message().starts_with("destination ") && !refused.message().contains("4455"), "{refused}");
-        let request = ListOptOutsRequest { page_size: -1, page_token: "x".to_owned(), owner_id: None };
+        let request = ListOptOutsRequest { page_size: -1, page_token: "x".to_owned(), ..Default::default() };
         assert_eq!(app.alice().list_opt_outs(request).await.unwrap_err().code(), Code::InvalidArgument);
         let mut reader = app.client_of(app.alice, "messages:read");
         assert_eq!(reader.add_opt_out(add("+306900000001")).await.unwrap_err().code(), Code::PermissionDenied);

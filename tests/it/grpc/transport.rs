@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use messaging::grpc::ObserveLayer;
 use messaging::metrics::{Metrics, Reading};
 use messaging::proto::{ListMessagesRequest, SendSingleRequest};
+use messaging::traces::Traces;
 use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Channel;
@@ -95,7 +96,7 @@ on_both_databases! { TestApp::start =>
 async fn a_deadline_that_passes_is_told_as_such() {
     let never =
         tower::service_fn(|_: http::Request<Body>| std::future::pending::<Result<http::Response<Body>, Infallible>>());
-    let mut observed = ObserveLayer(Metrics::default()).layer(never);
+    let mut observed = ObserveLayer(Metrics::default(), Traces::default()).layer(never);
     let request =
         http::Request::builder().uri("/messaging.v1.MessagingService/SendSingle").header("grpc-timeout", "20m");
     let answer = observed.call(request.body(Body::empty()).unwrap()).await.unwrap();
@@ -108,7 +109,7 @@ async fn methods_that_callers_make_up_are_one_label() {
         Ok::<_, Infallible>(Status::unauthenticated("Missing token").into_http::<Body>())
     });
     let metrics = Metrics::default();
-    let mut observed = ObserveLayer(metrics.clone()).layer(refuses);
+    let mut observed = ObserveLayer(metrics.clone(), Traces::default()).layer(refuses);
     let request = |path: &str| http::Request::builder().uri(path).body(Body::empty()).unwrap();
     for path in ["/messaging.v1.MessagingService/Invented", "/messaging.invented/SendSingle", "/messaging.Invented"] {
         drop(observed.call(request(path)).await.unwrap());
@@ -129,7 +130,7 @@ async fn methods_that_callers_make_up_are_one_label() {
 async fn a_call_without_a_deadline_has_ours_and_a_stream_has_none() {
     let never =
         tower::service_fn(|_: http::Request<Body>| std::future::pending::<Result<http::Response<Body>, Infallible>>());
-    let mut observed = ObserveLayer(Metrics::default()).layer(never);
+    let mut observed = ObserveLayer(Metrics::default(), Traces::default()).layer(never);
     let request = |path: &str| http::Request::builder().uri(path).body(Body::empty()).unwrap();
     let answer = observed.call(request("/messaging.v1.MessagingService/SendSingle")).await.unwrap();
     assert_eq!(answer.headers()["grpc-status"], "4");

@@ -34,11 +34,16 @@ fn client() -> reqwest::Client {
 
 /// One call with one message.
 pub async fn call(app: &TestApp, user: OwnerId, path: &str, message: &[u8]) -> Answer {
+    call_with(app, user, ORDINARY, path, message).await
+}
+
+/// The same by a user with these scopes.
+pub async fn call_with(app: &TestApp, user: OwnerId, scopes: &str, path: &str, message: &[u8]) -> Answer {
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();
     let frame = [&[0], &length[..], message].concat();
     let request = client().post(format!("http://{}/{path}", app.grpc)).body(frame);
     let request = request.header("content-type", "application/grpc-web+proto").header("origin", ORIGIN);
-    let request = request.header("authorization", format!("Bearer {}", app.token(user, ORDINARY)));
+    let request = request.header("authorization", format!("Bearer {}", app.token(user, scopes)));
     let answer = request.header("x-request-id", "same").send().await.unwrap();
     assert_eq!(answer.status(), 200);
     let headers = answer.headers().clone();

@@ -62,6 +62,7 @@ impl Live {
             ("TOKEN", printed(&token, &place)),
             ("READ_TOKEN", printed(&[&token[..], &["--scope", "messages:read"]].concat(), &place)),
             ("OPS_TOKEN", printed(&[&token[..], &["--scope", "ops"]].concat(), &place)),
+            ("ACTING_TOKEN", printed(&[&token[..], &["--scope", "ops act-as"]].concat(), &place)),
             ("API_KEY", printed(&["key", "create", "--sandbox", "--user", "1"], &place)),
             ("GRPCURL", grpcurl().display().to_string()),
         ];

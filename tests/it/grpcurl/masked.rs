@@ -2,8 +2,15 @@
 
 /// How secrets of webhook endpoints begin; 32 bytes in Base64 follow.
 const SECRET: &str = "whsec_";
+/// How API keys begin; 43 characters and a checksum of six follow.
+const KEY: &str = "msk_";
+/// How many of its characters are shown to tell it from others.
+const HINT: usize = 10;
+/// How many hexadecimal digits a SHA-256 has.
+const DIGEST: usize = 64;
 
-/// Ids, times, tokens and secrets as `<uuid>`, `<ulid>`, `<event>`, `<time>`, `<token>`, `<jwt>`, `<secret>`.
+/// Ids, times, tokens and secrets as `<uuid>`, `<ulid>`, `<event>`, `<time>`, `<token>`, `<jwt>`, `<secret>`, `<key>`, `<hint>`,
+/// `<digest>`.
 pub(super) fn masked(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut word = String::new();
@@ -42,6 +49,12 @@ fn shape(word: &str) -> Option<&'static str> {
         Some("<event>")
     } else if word.starts_with(SECRET) && word.len() == SECRET.len() + 44 {
         Some("<secret>")
+    } else if word.starts_with(KEY) && word.len() == KEY.len() + 49 {
+        Some("<key>")
+    } else if word.starts_with(KEY) && word.len() == HINT {
+        Some("<hint>")
+    } else if hex(word, DIGEST) {
+        Some("<digest>")
     } else {
         None
     }
@@ -52,10 +65,12 @@ fn ids_times_and_tokens_are_hidden_by_their_shape_and_nothing_else_is() {
     let text = r#"{"a": "01a20741-0904-7507-8317-5d61490b23df", "b": "01M83M2284AM3N65TXC54GP8YZ",
 "at": "2026-11-23T07:13:52.388134Z", "resumeToken": "bm90IGEgdG9rZW4=", "n": "17", "text": "Hello-there",
 "secret": "whsec_AAE+AwQ/BgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "other": "whsec_short",
-"eventId": "evt_01a2076262b47b8a8a8e907d10eb0561_2", "test": "evt_1_2"}"#;
+"eventId": "evt_01a2076262b47b8a8a8e907d10eb0561_2", "test": "evt_1_2",
+"key": "msk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8abcdef", "hint": "msk_AAECAw", "no": "msk_A"}"#;
     let hidden = r#"{"a": "<uuid>", "b": "<ulid>",
 "at": "<time>", "resumeToken": "<token>", "n": "17", "text": "Hello-there",
 "secret": "<secret>", "other": "whsec_short",
-"eventId": "<event>", "test": "evt_1_2"}"#;
+"eventId": "<event>", "test": "evt_1_2",
+"key": "<key>", "hint": "<hint>", "no": "msk_A"}"#;
     assert_eq!(masked(text), hidden);
 }

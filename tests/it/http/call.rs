@@ -54,7 +54,12 @@ pub async fn send(app: &TestApp, request: Builder, body: impl Into<Body>) -> Ans
 
 /// A request of this user's.
 pub fn of(app: &TestApp, user: OwnerId, method: &str, path: &str) -> Builder {
-    let token = format!("Bearer {}", app.token(user, ORDINARY));
+    with_scopes(app, user, ORDINARY, method, path)
+}
+
+/// The same with these scopes.
+pub fn with_scopes(app: &TestApp, user: OwnerId, scopes: &str, method: &str, path: &str) -> Builder {
+    let token = format!("Bearer {}", app.token(user, scopes));
     Request::builder().method(method).uri(path).header("authorization", token)
 }
 

@@ -38,7 +38,7 @@ on_both_databases! { TestApp::start =>
         send(&app, app.bob).await;
         wrote(&app, json!({"from": NUMBER, "to": "ALICE", "text": "Stop. Thank you"})).await;
         assert_eq!(opted_out(&app).await, [app.alice]);
-        assert_eq!(app.store.inbound_to_review(10).await.unwrap().len(), 0);
+        assert_eq!(app.store.inbound_to_review(None, 10).await.unwrap().len(), 0);
     }
 
     async fn stop_to_nobodys_sender_is_a_wish_to_whoever_wrote_last(app) {
@@ -70,11 +70,11 @@ on_both_databases! { TestApp::start =>
         post(&app, INBOUND, "{").await;
         app.run_due().await;
         assert_eq!(opted_out(&app).await, []);
-        let review = app.store.inbound_to_review(10).await.unwrap();
+        let review = app.store.inbound_to_review(None, 10).await.unwrap();
         let texts: Vec<_> = review.iter().map(|one| one.message.clone().unwrap().text).collect();
         assert_eq!(texts, ["stop by tomorrow?", "STOP"]);
-        assert!(app.store.reviewed_inbound(review[0].id).await.unwrap());
-        assert_eq!(app.store.inbound_to_review(10).await.unwrap().len(), 1);
+        assert!(app.store.resolve_inbound(review[0].id).await.unwrap());
+        assert_eq!(app.store.inbound_to_review(None, 10).await.unwrap().len(), 1);
         assert_eq!(app.count("inbound WHERE state = 4").await, 2, "what cannot be read is kept");
         assert_eq!(app.count("inbound WHERE due_at IS NOT NULL").await, 0);
     }

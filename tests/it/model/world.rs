@@ -92,13 +92,13 @@ impl World {
     pub async fn step(&mut self) {
         let step = story::next(&mut self.rng);
         let _ = writeln!(self.told, "  {step:?}");
-        self.happen(step).await;
+        Box::pin(self.happen(step)).await;
     }
 
     async fn happen(&mut self, step: Step) {
         match step {
             Step::Send { owner, number, at_most_once, key, later, brief } => {
-                self.send(self.owners[owner], number, at_most_once, key, later, brief).await;
+                Box::pin(self.send(self.owners[owner], number, at_most_once, key, later, brief)).await;
             }
             Step::Campaign { owner, recipients, at_most_once } => {
                 // What fails on the way leaves a draft, which nothing is promised of.

@@ -40,6 +40,7 @@ fn submission() -> Submission {
         destination: Msisdn::parse(NUMBER).unwrap(),
         sender: SenderId::parse("MyCompany").unwrap(),
         text: MessageText::parse(TEXT).unwrap(),
+        trace: None,
     }
 }
 

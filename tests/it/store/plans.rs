@@ -5,12 +5,12 @@ use messaging::clock::Clock;
 use messaging::domain::evidence::Evidence;
 use messaging::domain::ids::{CampaignId, OwnerId};
 use messaging::domain::keyword::Keywords;
-use messaging::domain::message::{Guarantee, Status};
+use messaging::domain::message::{Dispatch, Guarantee, Status};
 use messaging::domain::phone::Msisdn;
 use messaging::domain::report::Form;
 use messaging::domain::status::Event;
 use messaging::domain::tags::Reference;
-use messaging::store::{Config, Filter, Job, Pace, Pick, Store, Url};
+use messaging::store::{Config, DeadFilter, Filter, Job, Pace, Pick, Store, Url, WaitingFilter};
 
 use crate::support::messages::{queued, start};
 use crate::support::postgres::connect;
@@ -88,6 +88,17 @@ async fn the_hot_paths_read_by_an_index_and_little() {
         let pace = Pace { page: 10, ceiling: 10, traffic_account_id: "a".to_owned() };
         assert_eq!(s.reconcile(CampaignId(1), pace).await.unwrap(), 0, "one of it is queued");
     };
+    let given_up = async |s: &Store| {
+        let filter = DeadFilter { owner: Some(owner), ..DeadFilter::default() };
+        s.dead(&filter, None, 50).await.unwrap();
+        s.dead_ids(&filter, 50).await.unwrap();
+        s.count_dead(&filter).await.unwrap();
+    };
+    let waiting = async |s: &Store| {
+        let filter = WaitingFilter { owner: Some(owner), until: start() };
+        s.waiting(Dispatch::Scheduled, filter, None, 50).await.unwrap();
+        s.count_waiting(Dispatch::Scheduled, filter).await.unwrap();
+    };
     let targets = async |s: &Store| {
         assert_eq!(s.refresh_targets(owner, CampaignId(3), false, "", 50).await.unwrap().len(), 50);
     };
@@ -99,6 +110,8 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     assert!(rows_read(&url, "list of a number", async |s| list(number.clone(), s).await).await <= 100);
     // These few have an index of their own: whoever looks for them would read all others.
     assert!(rows_read(&url, "list of a status", async |s| list(by_status.clone(), s).await).await <= 100);
+    assert!(rows_read(&url, "given up", given_up).await <= 10);
+    assert!(rows_read(&url, "waiting", waiting).await <= 10);
     assert!(rows_read(&url, "refresh targets", targets).await <= 1100);
     // What the claims before have left behind in the index is read, too, until a vacuum comes.
     assert!(rows_read(&url, "reconcile", reconcile).await <= 60);

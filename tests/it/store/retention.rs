@@ -359,8 +359,8 @@ async fn a_number_is_erased_on_request_from_everything_at_rest(rig: Rig) {
     );
 
     rig.apply(waits.id, Event::Cancel).await.result.unwrap();
-    let review = rig.store.inbound_to_review(10).await.unwrap();
-    assert!(rig.store.reviewed_inbound(review[0].id).await.unwrap());
+    let review = rig.store.inbound_to_review(None, 10).await.unwrap();
+    assert!(rig.store.resolve_inbound(review[0].id).await.unwrap());
     let done = rig.store.erase_number(&number(), None).await.unwrap();
     assert_eq!((done.messages, done.under_way, done.bodies, done.waiting), (1, 0, 1, 0));
     assert_eq!(rig.count("reports").await, 1);

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use messaging::domain::message::{Dispatch, Guarantee, Status};
 use messaging::domain::status::{Event, EventKind, Refused};
+use messaging::store::DeadFilter;
 
 use crate::support::database::on_both_databases;
 use crate::support::messages::queued;
@@ -96,9 +97,9 @@ async fn what_was_given_up_is_listed_and_can_be_put_back(rig: Rig) {
         rig.clock.advance(LEASE);
         rig.timer(Dispatch::Claimed).await;
     }
-    let dead = rig.store.dead(None, 10).await.unwrap();
+    let dead = rig.store.dead(&DeadFilter::default(), None, 10).await.unwrap();
     assert_eq!(dead.iter().map(|m| m.id).collect::<Vec<_>>(), [message.id]);
-    assert!(rig.store.dead(Some(message.id), 10).await.unwrap().is_empty());
+    assert!(rig.store.dead(&DeadFilter::default(), Some(message.id), 10).await.unwrap().is_empty());
     let back = rig.apply(message.id, Event::Requeue { may_duplicate: false }).await;
     back.result.unwrap();
     assert_eq!((back.message.status(), back.message.state.error_code), (Status::Queued, None));

@@ -138,7 +138,7 @@ async fn a_write_waits_while_a_command_writes_the_sqlite_file() {
     let (store, waiting) = (rig.store.clone(), message.clone());
     let mut write = tokio::spawn(async move { accept(&store, &waiting).await });
     assert!(tokio::time::timeout(Duration::from_millis(100), &mut write).await.is_err(), "it did not wait");
-    assert_eq!(rig.store.users().await.unwrap().len(), 1, "readers do not wait");
+    assert_eq!(rig.store.users(None, 10).await.unwrap().len(), 1, "readers do not wait");
     command.batch_execute("COMMIT").unwrap();
     assert!(matches!(write.await.unwrap(), Ok(Accepted::New(_))));
     assert_eq!(rig.read(&message).await, message);

@@ -189,6 +189,11 @@ impl TestApp {
         Self::limited(kind, limits).await
     }
 
+    /// Four calls at a time, and twenty watches, of which one owner has ten: opened in a moment.
+    pub async fn with_few_watches(kind: Kind) -> Self {
+        Self::limited(kind, Limits { calls: 4, streams: 20, ..Limits::default() }).await
+    }
+
     async fn limited(kind: Kind, limits: Limits) -> Self {
         let now = Timestamp::from_second(1_790_000_000).expect("a time");
         Self::build(Home::new(kind).await, now, None, false, limits).await
@@ -211,8 +216,9 @@ impl TestApp {
         leftovers::note_panics();
         let any = "127.0.0.1:0".parse().expect("an address");
         let grpc = Grpc { addr: any, tls: None, max_connections: None, reflection: true };
-        let listeners =
-            Listeners::open(&grpc, &Http { addr: any, tls: None, admin: None }).await.expect("the listeners open");
+        let listeners = Listeners::open(&grpc, &Http { addr: any, tls: None, admin: None, console: None })
+            .await
+            .expect("the listeners open");
         let Addresses { grpc, http: http_at, .. } = listeners.addresses();
         let hook = |name: &str| reported.then(|| format!("http://{http_at}/webhooks/mitto/{name}"));
         let clock = Clock::manual(now);

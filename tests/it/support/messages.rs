@@ -35,6 +35,7 @@ pub fn queued(owner: OwnerId, guarantee: Guarantee, now: Timestamp) -> Message {
         lane: Lane::Single,
         tags: Tags::default(),
         supersede: Supersede::default(),
+        trace: None,
         state: State::waiting(false, now, now),
     }
 }

@@ -16,6 +16,7 @@ use messaging::receiver::http::Http;
 use messaging::service::{Hooks, Parts, ProviderPosts, Service, Settings, Watching};
 use messaging::spool::Spool;
 use messaging::store::Store;
+use messaging::traces::Traces;
 use secrecy::SecretString;
 
 /// The key that signs every token of these tests.
@@ -92,9 +93,11 @@ pub fn parts(
         tokens: Tokens::new(&SecretString::from(JWT_SECRET)).expect("the secret is long enough"),
         clock: clock.clone(),
         random: Arc::new(|| 0.5),
+        fresh: Arc::new(rand::random),
         settings,
         spool,
         receiver: Arc::new(Http::new(nets).expect("a client")),
+        traces: Traces::default(),
     }
 }
 

@@ -8,10 +8,10 @@ use messaging::domain::tags::{Metadata, Reference, Tags};
 use messaging::domain::webhook::health::Outcome;
 use messaging::service::{CreateEndpoint, GivenCalling, GivenStart, ListEndpoints, ReplayEvents};
 
-use super::{Fake, answer, caller, cancelled, endpoint, in_order, look, service, settled};
+use super::{Fake, answer, caller, cancelled, endpoint, in_order, look, service, settled, told};
 use crate::support::database::on_both_databases;
 use crate::support::messages::queued;
-use crate::support::store::{Rig, eventually};
+use crate::support::store::Rig;
 use messaging::domain::message::Guarantee;
 
 on_both_databases! { Rig::on =>
@@ -23,7 +23,7 @@ on_both_databases! { Rig::on =>
         endpoint(&service, owner, CreateEndpoint::default()).await;
         look(&service).await;
         let messages = cancelled(&rig, owner, 20).await;
-        eventually(async || fake.taken().len() >= 40).await;
+        told(&service, async || fake.taken().len() >= 40).await;
         let heard = fake.heard();
         let ids: BTreeSet<&str> = heard.iter().map(|heard| heard.id.as_str()).collect();
         assert_eq!((heard.len(), ids.len()), (40, 40), "each event once");
@@ -47,7 +47,7 @@ on_both_databases! { Rig::on =>
         let pairs = Metadata::parse([("shop".to_owned(), "7".to_owned())]).unwrap();
         message.tags = Tags { reference: Reference::parse("order 9").unwrap(), metadata: pairs };
         let message = rig.stored(message).await;
-        eventually(async || fake.bodies().len() >= 2).await;
+        told(&service, async || fake.bodies().len() >= 2).await;
         let mut bodies = fake.bodies();
         bodies.sort_by_key(|body| body["data"].get("text").is_some());
         let at = rig.clock.now().to_string();
@@ -78,7 +78,7 @@ on_both_databases! { Rig::on =>
         message.tags.metadata = pairs.unwrap();
         let message = rig.stored(message).await;
         rig.apply(message.id, messaging::domain::status::Event::Cancel).await;
-        eventually(async || !fake.heard().is_empty()).await;
+        told(&service, async || !fake.heard().is_empty()).await;
         let heard = fake.heard();
         assert_eq!((heard.len(), heard[0].message.clone()), (1, message.id.to_string()));
     }
@@ -91,7 +91,7 @@ on_both_databases! { Rig::on =>
         endpoint(&service, owner, CreateEndpoint { calling, ..Default::default() }).await;
         look(&service).await;
         let messages = cancelled(&rig, owner, 50).await;
-        eventually(async || fake.taken().len() >= 100).await;
+        told(&service, async || fake.taken().len() >= 100).await;
         let (heard, calls) = (fake.heard(), fake.bodies().len());
         assert_eq!(heard.len(), 100);
         assert!(calls < 30, "{calls} calls");
@@ -105,9 +105,9 @@ on_both_databases! { Rig::on =>
         endpoint(&first, owner, CreateEndpoint::default()).await;
         look(&first).await;
         cancelled(&rig, owner, 10).await;
-        eventually(async || fake.taken().len() >= 20).await;
+        told(&first, async || fake.taken().len() >= 20).await;
         // It is written down how far it came.
-        eventually(async || {
+        told(&first, async || {
             let standing = first.list_endpoints(&caller(owner), &ListEndpoints::default()).await.unwrap();
             let (_, stands) = first.endpoint(&caller(owner), &standing.endpoints[0].id.to_string()).await.unwrap();
             stands.lag.is_none()
@@ -121,7 +121,7 @@ on_both_databases! { Rig::on =>
         look(&first).await;
         assert_eq!(first.webhooks().running(), 0, "it notices that it lost it");
         cancelled(&rig, owner, 10).await;
-        eventually(async || fake.taken().len() >= 40).await;
+        told(&second, async || fake.taken().len() >= 40).await;
         let ids: BTreeSet<String> = fake.taken().into_iter().collect();
         assert_eq!((ids.len(), fake.heard().len()), (40, 40), "nothing is lost, and nothing is told twice");
     }
@@ -133,12 +133,12 @@ on_both_databases! { Rig::on =>
         look(&first).await;
         fake.takes(Duration::from_millis(50));
         cancelled(&rig, owner, 10).await;
-        eventually(async || fake.taken().len() >= 3).await;
+        told(&first, async || fake.taken().len() >= 3).await;
         first.stop_sending();
         first.webhooks().leave().await;
         look(&second).await;
         assert_eq!(second.webhooks().running(), 1);
-        eventually(async || fake.taken().len() >= 20).await;
+        told(&second, async || fake.taken().len() >= 20).await;
         let ids: BTreeSet<String> = fake.taken().into_iter().collect();
         assert_eq!((ids.len(), fake.heard().len()), (20, 20), "what was in flight ended, and was written down");
     }
@@ -150,12 +150,12 @@ on_both_databases! { Rig::on =>
         look(&service).await;
         // It begins with one, and doubles with what is taken.
         rig.many(owner, 20).await;
-        eventually(async || fake.taken().len() >= 20).await;
+        told(&service, async || fake.taken().len() >= 20).await;
         fake.holds();
         rig.many(owner, 100).await;
-        eventually(async || fake.most_at_once() == 8).await;
+        told(&service, async || fake.most_at_once() == 8).await;
         fake.lets_go();
-        eventually(async || fake.taken().len() >= 120).await;
+        told(&service, async || fake.taken().len() >= 120).await;
         assert_eq!(fake.most_at_once(), 8);
     }
 
@@ -169,7 +169,7 @@ on_both_databases! { Rig::on =>
         rig.many(owner, 5).await;
         service.enable_endpoint(&caller(owner), &id, GivenStart::Resume, Vec::new()).await.unwrap();
         look(&service).await;
-        eventually(async || fake.taken().len() >= 5).await;
+        told(&service, async || fake.taken().len() >= 5).await;
         service.disable_endpoint(&caller(owner), &id).await.unwrap();
         look(&service).await;
         assert_eq!(service.webhooks().running(), 0, "it is let go of");
@@ -178,7 +178,7 @@ on_both_databases! { Rig::on =>
         service.enable_endpoint(&caller(owner), &id, GivenStart::Now, Vec::new()).await.unwrap();
         look(&service).await;
         let last = rig.queued(owner).await;
-        eventually(async || fake.taken().len() >= 6).await;
+        told(&service, async || fake.taken().len() >= 6).await;
         assert_eq!(fake.heard().last().unwrap().message, last.id.to_string());
         assert_eq!(fake.heard().len(), 6, "what came while it was disabled is left out");
     }
@@ -197,14 +197,14 @@ on_both_databases! { Rig::on =>
         let replay = ReplayEvents { id: made.id.to_string(), from: Some(from), to: None, types };
         service.replay_events(&caller(owner), replay, Vec::new()).await.unwrap();
         look(&service).await;
-        eventually(async || fake.taken().len() >= 4).await;
+        told(&service, async || fake.taken().len() >= 4).await;
         rig.queued(owner).await;
-        eventually(async || fake.taken().len() >= 5).await;
+        told(&service, async || fake.taken().len() >= 5).await;
         let of: Vec<String> = fake.heard().into_iter().map(|heard| heard.of).collect();
         assert_eq!(of.iter().filter(|of| *of == "message.cancelled").count(), 4);
         assert_eq!(of.len(), 5);
         // A replay that is over is gone.
-        eventually(async || rig.count("webhook_cursors").await == 1).await;
+        told(&service, async || rig.count("webhook_cursors").await == 1).await;
     }
 
     async fn a_time_in_which_nothing_happened_is_told_again_at_once(rig) {
@@ -218,7 +218,7 @@ on_both_databases! { Rig::on =>
         service.replay_events(&caller(owner), replay, Vec::new()).await.unwrap();
         assert_eq!(rig.count("webhook_cursors").await, 2);
         look(&service).await;
-        eventually(async || rig.count("webhook_cursors").await == 1).await;
+        told(&service, async || rig.count("webhook_cursors").await == 1).await;
         assert!(fake.heard().is_empty());
     }
 
@@ -228,13 +228,13 @@ on_both_databases! { Rig::on =>
         let made = endpoint(&service, owner, CreateEndpoint::default()).await;
         look(&service).await;
         rig.queued(owner).await;
-        eventually(async || fake.taken().len() == 1).await;
+        told(&service, async || fake.taken().len() == 1).await;
         let types = Some(vec!["message.cancelled".to_owned()]);
         let change = messaging::service::UpdateEndpoint { id: made.id.to_string(), types, ..Default::default() };
         service.update_endpoint(&caller(owner), change, Vec::new()).await.unwrap();
         look(&service).await;
         cancelled(&rig, owner, 1).await;
-        eventually(async || fake.taken().len() >= 2).await;
+        told(&service, async || fake.taken().len() >= 2).await;
         assert_eq!(fake.heard().last().unwrap().of, "message.cancelled");
         assert_eq!(fake.heard().len(), 2);
     }

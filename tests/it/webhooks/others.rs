@@ -16,7 +16,7 @@ use messaging::service::{CreateEndpoint, GivenCalling, UpdateEndpoint};
 use messaging::store::{Move, OptOutSource, Pace};
 use serde_json::{Value, json};
 
-use super::{Fake, answer, caller, endpoint, look, service};
+use super::{Fake, answer, caller, endpoint, look, service, told};
 use crate::support::database::on_both_databases;
 use crate::support::store::{Rig, eventually};
 
@@ -76,7 +76,7 @@ on_both_databases! { Rig::on =>
             step(&rig, owner, id, action).await;
         }
         let expected = ["campaign.started", "campaign.paused", "campaign.resumed", "campaign.cancelled"];
-        eventually(async || fake.taken().len() >= expected.len()).await;
+        told(&service, async || fake.taken().len() >= expected.len()).await;
         assert_eq!(types(&fake), expected, "what changes nothing is told to nobody");
         let versions: Vec<i64> = fake.heard().into_iter().map(|heard| heard.version).collect();
         assert_eq!(versions, [1, 2, 3, 4]);
@@ -94,7 +94,7 @@ on_both_databases! { Rig::on =>
         let id = campaign(&rig, owner).await;
         step(&rig, owner, id, Action::Start).await;
         let pace = Pace { page: 100, ceiling: 100, traffic_account_id: "default".to_owned() };
-        eventually(async || {
+        told(&service, async || {
             rig.store.reconcile(id, pace.clone()).await.unwrap();
             fake.taken().len() >= 2
         }).await;
@@ -110,7 +110,7 @@ on_both_databases! { Rig::on =>
         for text in ["STOP", "STOP", "START", "Thanks!"] {
             wrote(&rig, text).await;
         }
-        eventually(async || fake.taken().len() >= 6).await;
+        told(&service, async || fake.taken().len() >= 6).await;
         let told = data(&fake, "inbound.received");
         let mut by_time: BTreeMap<String, &Value> = BTreeMap::new();
         for one in &told {
@@ -147,7 +147,7 @@ on_both_databases! { Rig::on =>
         rig.store.add_opt_out(owner, &number, OptOutSource::Owner).await.unwrap();
         rig.store.add_opt_out(owner, &number, OptOutSource::Owner).await.unwrap();
         assert!(rig.store.remove_opt_out(owner, &number).await.unwrap());
-        eventually(async || fake.taken().len() >= 4).await;
+        told(&service, async || fake.taken().len() >= 4).await;
         let told = serde_json::to_string(&fake.bodies()).unwrap();
         assert!(!told.contains("3069000000") && !told.contains("\"text\""), "{told}");
         let sources: Vec<Value> = data(&fake, "opt_out.added").iter().map(|data| data["source"].clone()).collect();
@@ -164,7 +164,7 @@ on_both_databases! { Rig::on =>
         rig.store.erase_number(&Msisdn::parse(NUMBER).unwrap(), None).await.unwrap();
         assert_eq!(rig.count("owner_events WHERE number IS NOT NULL").await, 0);
         look(&service).await;
-        eventually(async || fake.taken().len() >= 2).await;
+        told(&service, async || fake.taken().len() >= 2).await;
         let told = serde_json::to_string(&fake.bodies()).unwrap();
         assert!(!told.contains("3069000000") && !told.contains("STOP") && told.contains("inbound.received"), "{told}");
     }
@@ -184,7 +184,7 @@ on_both_databases! { Rig::on =>
             step(&rig, owner, id, Action::Pause).await;
         }
         wrote(&rig, "Hello").await;
-        eventually(async || fake.taken().len() >= 6).await;
+        told(&service, async || fake.taken().len() >= 6).await;
         let mut told: Vec<(String, String)> = fake.bodies().into_iter().map(|body| {
             (body["type"].as_str().unwrap().to_owned(), body["data"]["campaign_id"].as_str().unwrap_or_default().to_owned())
         }).collect();
@@ -207,7 +207,7 @@ on_both_databases! { Rig::on =>
         step(&rig, owner, stuck, Action::Start).await;
         step(&rig, owner, stuck, Action::Pause).await;
         step(&rig, owner, free, Action::Cancel).await;
-        eventually(async || fake.taken().len() == 1).await;
+        told(&service, async || fake.taken().len() == 1).await;
         assert_eq!(rig.count("webhook_exceptions").await, 2);
         fake.answers(|_| answer(200));
         eventually(async || {
@@ -251,12 +251,12 @@ on_both_databases! { Rig::on =>
         signal(Signal::Blocked("PROVIDER_REFUSED")).await;
         signal(Signal::Blocked("PROVIDER_REFUSED")).await;
         rig.store.change_gate("vip", |gate, _| gate.reset()).await.unwrap();
-        eventually(async || fake.taken().len() >= 2).await;
+        told(&service, async || fake.taken().len() >= 2).await;
         assert_eq!(types(&fake), ["ops.account_blocked", "ops.account_unblocked"], "once each, and for who asks for it");
         assert_eq!(data(&fake, "ops.account_blocked")[0]["route_account_id"], "vip");
         fake.answers(|heard| answer(if heard[0].of == "message.queued" { 410 } else { 200 }));
         rig.queued(owner).await;
-        eventually(async || fake.taken().len() >= 3).await;
+        told(&service, async || fake.taken().len() >= 3).await;
         assert_eq!(data(&fake, "ops.endpoint_disabled")[0]["endpoint_id"], all.id.to_string());
     }
 }

@@ -56,6 +56,7 @@ fn post(url: &str) -> Post {
         seconds: 7,
         signature: "v1,x".to_owned(),
         body: Bytes::from_static(b"{}"),
+        trace: None,
     }
 }
 

@@ -41,6 +41,7 @@ pub(super) struct Script {
     pub(super) status: VecDeque<GetMessageStatusResponse>,
     pub(super) message: VecDeque<GetMessageResponse>,
     pub(super) pages: VecDeque<ListMessagesResponse>,
+    pub(super) counts: VecDeque<CountMessagesResponse>,
     pub(super) inbox: VecDeque<ListInboundResponse>,
     pub(super) written: VecDeque<Vec<Result<WatchInboundResponse, Status>>>,
     pub(super) refresh: VecDeque<RefreshStatusResponse>,
@@ -66,6 +67,7 @@ pub(super) struct Heard {
     /// The requests of each stream of sends.
     pub(super) many: Vec<Vec<SendManyRequest>>,
     pub(super) lists: Vec<ListMessagesRequest>,
+    pub(super) counts: Vec<CountMessagesRequest>,
     pub(super) inboxes: Vec<ListInboundRequest>,
     pub(super) follows: Vec<WatchInboundRequest>,
     pub(super) bulks: Vec<RefreshStatusBulkRequest>,
@@ -248,6 +250,12 @@ impl MessagingService for Service {
         let page = self.next(&request, |script| script.pages.pop_front())?;
         self.heard.lock().unwrap().lists.push(request.into_inner());
         Ok(Response::new(page))
+    }
+
+    async fn count_messages(&self, request: Request<CountMessagesRequest>) -> Answer<CountMessagesResponse> {
+        let count = self.next(&request, |script| script.counts.pop_front())?;
+        self.heard.lock().unwrap().counts.push(request.into_inner());
+        Ok(Response::new(count))
     }
 
     type WatchMessagesStream = Events<WatchMessagesResponse>;

@@ -1,9 +1,11 @@
 //! Sending, reading and listing, with JSON lines and for people.
 
 use messaging::cli::client::Exit;
+use messaging::proto::count_messages_response::StatusCount;
 use messaging::proto::{
-    DeliveryGuarantee, GetMessageResponse, InboundEffect, InboundMessage, InboundVerdict, ListInboundResponse,
-    ListMessagesResponse, Message, MessageStatus, SendSingleResponse, Superseded, WatchInboundResponse,
+    CountMessagesRequest, CountMessagesResponse, DeliveryGuarantee, GetMessageResponse, InboundEffect, InboundMessage,
+    InboundVerdict, ListInboundResponse, ListMessagesResponse, Message, MessageStatus, SendSingleResponse, Superseded,
+    WatchInboundResponse,
 };
 use serde_json::json;
 
@@ -132,6 +134,27 @@ async fn list_asks_for_no_more_than_its_limit() {
         let times = (list.created_after.unwrap().seconds, list.created_before.unwrap().seconds);
         assert_eq!(times, (1_801_378_800, 1_801_472_400));
     }
+}
+
+#[tokio::test]
+async fn list_only_counts_if_it_is_told_so_and_says_whether_that_is_all() {
+    let of = |status: MessageStatus, count| StatusCount { status: status.into(), count };
+    let all = CountMessagesResponse {
+        count: 12,
+        exact: true,
+        statuses: vec![of(MessageStatus::Delivered, 10), of(MessageStatus::Failed, 2)],
+    };
+    let some = CountMessagesResponse { count: 10_000, exact: false, statuses: vec![of(MessageStatus::Sent, 10_000)] };
+    let fake = Fake::start(Script { counts: [all.clone(), some, all].into(), ..Default::default() }).await;
+    let done = run(fake.addr, &["list", "--count", "--to", "+306900000001", "--error", "X"]).await;
+    assert_eq!((done.exit, done.out.as_str()), (Exit::Success, "10\tDELIVERED\n2\tFAILED\n12\tin all\n"));
+    assert!(run(fake.addr, &["list", "--count"]).await.out.ends_with("at least 10000\tin all\n"));
+    let json = run(fake.addr, &["list", "--count", "--json"]).await;
+    assert!(json.out.starts_with("{\"count\":12,\"exact\":true,"), "{}", json.out);
+    let heard = fake.heard();
+    let asked =
+        CountMessagesRequest { destination: "+306900000001".into(), error_code: "X".into(), ..Default::default() };
+    assert_eq!(heard.counts, [asked, CountMessagesRequest::default(), CountMessagesRequest::default()]);
 }
 
 #[tokio::test]

@@ -34,6 +34,19 @@ async fn look(app: &TestApp) {
     while app.service.webhooks().look().await.unwrap() {}
 }
 
+/// The next event that the receiver hears, while the engine looks, as the worker has it do.
+async fn heard(app: &TestApp, bodies: &mut tokio::sync::mpsc::UnboundedReceiver<String>) -> serde_json::Value {
+    let next = async {
+        loop {
+            look(app).await;
+            if let Ok(body) = tokio::time::timeout(Time::from_millis(100), bodies.recv()).await {
+                return body.unwrap();
+            }
+        }
+    };
+    serde_json::from_str(&tokio::time::timeout(Time::from_mins(1), next).await.expect("an event comes")).unwrap()
+}
+
 use CallOutcome::{Failed, Redirected, Refused, Taken};
 
 /// The id of a message that was sent, and waits for no report.
@@ -74,12 +87,15 @@ on_both_databases! { TestApp::start =>
         let (_, standing) = get(&mut hooks, &id).await;
         look(&app).await;
         let message = sent(&app).await;
-        let body: serde_json::Value = serde_json::from_str(&bodies.recv().await.unwrap()).unwrap();
+        let body = heard(&app, &mut bodies).await;
         let list = ListDeliveriesRequest { id: id.clone(), ..Default::default() };
         let deliveries = async || {
             app.hooks(app.alice, ORDINARY).list_deliveries(list.clone()).await.unwrap().into_inner().deliveries
         };
-        eventually(async || !deliveries().await.is_empty()).await;
+        eventually(async || {
+            look(&app).await;
+            !deliveries().await.is_empty()
+        }).await;
         let refused = deliveries().await.remove(0);
         assert_eq!((refused.message_id.as_str(), refused.r#type.as_str()), (message.as_str(), "message.sent"));
         assert_eq!(refused.state(), DeliveryState::Waiting);
@@ -126,7 +142,7 @@ on_both_databases! { TestApp::start =>
         drop(stream);
         enable(&mut hooks, &id, Some(Start::ResumeToken(place))).await.unwrap();
         look(&app).await;
-        let body: serde_json::Value = serde_json::from_str(&bodies.recv().await.unwrap()).unwrap();
+        let body = heard(&app, &mut bodies).await;
         assert_eq!(body["data"]["id"], second, "the first was before the place");
         // A place of another owner's is none here.
         let bobs = create(&mut app.hooks(app.bob, ORDINARY), new()).await.id;

@@ -56,7 +56,7 @@ impl World {
         self.provider.be(Mood::Accept, 0);
         // Whoever was about to do something when its process ended has done it now.
         self.service = serve(&self.rig, &self.provider);
-        self.send_the_last().await;
+        Box::pin(self.send_the_last()).await;
         self.owe().await;
         self.nothing_is_looked_after_in_vain().await;
         self.wait([0, 1, 1, 1, 2, 2, 5, 15, 15, 60, 60, 180]).await;
@@ -80,7 +80,8 @@ impl World {
             return;
         }
         for n in 0..4 {
-            self.send(self.owners[n % 2], n, n < 2, None, Some(SignedDuration::from_secs(30)), false).await;
+            let validity = Some(SignedDuration::from_secs(30));
+            Box::pin(self.send(self.owners[n % 2], n, n < 2, None, validity, false)).await;
         }
         let mut waiting = self.messages().await;
         waiting.retain(|message| matches!(message.state.dispatch, Dispatch::Scheduled | Dispatch::Queued));

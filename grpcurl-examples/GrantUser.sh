@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# Lets a user's messages have a sender ID: USER_ID or the first argument. Scope ops.
+export TOKEN="${OPS_TOKEN:?a token made by: messaging token --sandbox --user 1 --scope ops}"
+export USER_ID="${1:-${USER_ID:?the id of the user: user.id in the answer of CreateUser}}"
+exec "$(dirname "$0")/call.sh" AdminService/GrantUser GrantUser.json

@@ -1,0 +1,91 @@
+//! How much a person sees: without the scope `reveal` no page has a whole number, and no code that stands in a text.
+
+use maud::{Markup, html};
+
+use crate::domain::phone::Msisdn;
+use crate::domain::sender::shown;
+
+/// From so many digits on, a run of digits in a text is hidden: a one-time code has four or more.
+const CODE: usize = 4;
+/// From so many on, it may be a number, of which both ends are left. Codes are shorter, and hidden whole.
+const NUMBER: usize = 10;
+/// How many characters that are no letters may stand between two digits of one number.
+const APART: usize = 4;
+
+/// See the module.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sight {
+    /// Whether numbers are whole.
+    pub(super) whole: bool,
+}
+
+impl Sight {
+    /// A number as plain text.
+    pub(super) fn plain(self, number: &str) -> String {
+        let stored = Msisdn::from_stored(number.to_owned());
+        match () {
+            () if number.is_empty() => "–".to_owned(),
+            () if stored.is_erased() => "an erased number".to_owned(),
+            () if self.whole => number.to_owned(),
+            () => stored.masked(),
+        }
+    }
+
+    /// A number, kept apart from what is written from right to left.
+    pub(super) fn number(self, number: &str) -> Markup {
+        html! { bdi.number { (self.plain(number)) } }
+    }
+
+    /// A sender ID, which may be a number.
+    pub(super) fn sender(self, sender: &str) -> Markup {
+        html! { bdi { @if self.whole { (sender) } @else { (shown(sender)) } } }
+    }
+
+    /// A text that somebody else wrote, in the direction that it has.
+    pub(super) fn text(self, text: &str) -> Markup {
+        html! { bdi dir="auto" { (self.words(text)) } }
+    }
+
+    /// The same as plain text.
+    pub(super) fn words(self, text: &str) -> String {
+        if self.whole { text.to_owned() } else { hidden(text) }
+    }
+}
+
+/// The text with its codes and numbers hidden. What may stand between the digits of one number is a part of it:
+/// a dash, spaces, a line's end, whatever is no letter.
+fn hidden(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(&c) = chars.get(at) {
+        if !c.is_numeric() {
+            out.push(c);
+            at += 1;
+            continue;
+        }
+        let (mut end, mut digits) = (at, 0);
+        let mut next = at;
+        while let Some(&c) = chars.get(next) {
+            if c.is_numeric() {
+                digits += 1;
+                end = next + 1;
+            } else if c.is_alphabetic() || next - end >= APART {
+                break;
+            }
+            next += 1;
+        }
+        let run = chars.get(at..end).unwrap_or_default();
+        match digits {
+            ..CODE => out.extend(run),
+            CODE..NUMBER => out.push('…'),
+            _ => {
+                out.extend(run.iter().take(3));
+                out.push('…');
+                out.extend(run.iter().rev().take(2).rev());
+            }
+        }
+        at = end;
+    }
+    out
+}
