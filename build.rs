@@ -76,20 +76,31 @@ fn sources(set: &tonic_prost_build::FileDescriptorSet) -> std::io::Result<String
     Ok(format!("{doc}\npub const SOURCES: &[(&str, &str)] = &[{}];\n", files.collect::<Vec<_>>().join(", ")))
 }
 
-/// The pages of the manual, as a constant.
+/// The folders of the manual, and which files of each belong to it: the pages, and the programs that they tell to copy.
+const MANUAL: [(&str, &[&str]); 5] = [
+    ("docs", &["md"]),
+    ("docs/clients", &["py", "cjs", "rs", "sh", "js"]),
+    ("clients/python", &["py"]),
+    ("clients/node", &["mjs"]),
+    ("clients/rust", &["rs"]),
+];
+
+/// The files of the manual, as a constant.
 fn pages() -> std::io::Result<String> {
-    let root = PathBuf::from("docs").canonicalize()?;
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(&root)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-    files.retain(|file| file.extension().is_some_and(|e| e == "md"));
-    files.sort();
-    let named = |file: &PathBuf| {
-        let (name, path) = (file.file_name()?.to_str()?, file.to_str()?);
-        Some(format!("({name:?}, include_str!({path:?}))"))
-    };
-    let pages: Vec<String> = files.iter().filter_map(named).collect();
+    let mut pages = Vec::new();
+    for (folder, kinds) in MANUAL {
+        let mut files: Vec<PathBuf> =
+            std::fs::read_dir(folder)?.map(|entry| entry?.path().canonicalize()).collect::<std::io::Result<_>>()?;
+        files.retain(|file| file.extension().is_some_and(|kind| kinds.iter().any(|wanted| kind == *wanted)));
+        files.sort();
+        let named = |file: &PathBuf| {
+            let (name, path) = (format!("{folder}/{}", file.file_name()?.to_str()?), file.to_str()?);
+            Some(format!("({name:?}, include_str!({path:?}))"))
+        };
+        pages.extend(files.iter().filter_map(named));
+    }
     Ok(format!(
-        "/// The pages of `docs/`, each with its name and its text.\nconst PAGES: &[(&str, &str)] = &[{}];\n",
+        "/// The files of the manual, each with its path in the sources and its text.\nconst PAGES: &[(&str, &str)] = &[{}];\n",
         pages.join(", ")
     ))
 }

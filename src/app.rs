@@ -120,6 +120,11 @@ pub fn export(config: &Config, service: &Service) -> Result<Option<Exporter>, Er
     exporter.map(Some).map_err(|e| var::OTEL_EXPORTER_OTLP_ENDPOINT.error(e))
 }
 
+/// Whether the spool can be where it was put, for whoever checks the configuration.
+pub fn check_spool(config: &Config) -> Result<(), Error> {
+    config.spool.as_ref().map_or(Ok(()), |spooling| open_spool(spooling).map(drop))
+}
+
 /// The spool. One in a place that nobody chose and that cannot be written to is done without.
 fn open_spool(spooling: &Spooling) -> Result<Option<Spool>, Error> {
     match Spool::open(&spooling.directory) {
@@ -155,6 +160,7 @@ pub fn database_error(e: &store::Error) -> Error {
             .error(format_args!("cannot be used: {e}; stop that one, or give this one a database of its own")),
         store::Error::Key(problem) => var::PSEUDONYM_KEY.error(problem),
         e => var::DATABASE_URL
-            .error(format_args!("cannot be used: {e}; see that the database runs and may be written to")),
+            .error(format_args!("cannot be used: {e}; see that the database runs and may be written to"))
+            .that_passes(),
     }
 }

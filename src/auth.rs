@@ -109,6 +109,7 @@ pub struct Caller {
     proof: Proof,
     at_once: AtOnce,
     trace: Option<TraceContext>,
+    until: Option<Timestamp>,
 }
 
 impl Caller {
@@ -122,6 +123,7 @@ impl Caller {
             proof: Proof::None,
             at_once: AtOnce::default(),
             trace: None,
+            until: None,
         }
     }
 
@@ -141,6 +143,18 @@ impl Caller {
     #[must_use]
     pub fn within(self, trace: Option<TraceContext>) -> Self {
         Self { trace, ..self }
+    }
+
+    /// The same caller, who is one until then, whatever was shown: a session ends.
+    #[must_use]
+    pub fn until(self, until: Timestamp) -> Self {
+        Self { until: Some(until), ..self }
+    }
+
+    /// Whether the caller is one at this time no more.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= now)
     }
 
     /// The span of the call, which what follows from it is a child of.

@@ -93,8 +93,8 @@ impl Failure {
 
     fn code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Config(_) => 2,
-            Self::Other(_) => 1,
+            Self::Config(e) if !e.passes() => 2,
+            Self::Config(_) | Self::Other(_) => 1,
         })
     }
 }

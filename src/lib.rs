@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 mod contract;
+mod csv;
 pub mod domain;
 pub mod error;
 pub mod grpc;

@@ -283,6 +283,7 @@ async fn listen(variable: &str, addr: SocketAddr) -> Result<(TcpListener, Socket
             variable,
             format_args!("cannot be used: {addr}: {e}; choose another address, or port 0 for a free one"),
         )
+        .that_passes()
     };
     let listener = TcpListener::bind(addr).await.map_err(failed)?;
     let at = listener.local_addr().map_err(failed)?;

@@ -258,6 +258,15 @@ impl fmt::Debug for Service {
 }
 
 impl Service {
+    /// Runs work to its end whether or not this is waited for, and before the process ends.
+    pub async fn to_its_end<F>(&self, work: F) -> Result<F::Output, crate::error::Error>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.inner.lifecycle.spawn(work).await.map_err(|e| crate::error::Error::Internal { cause: e.to_string() })
+    }
+
     /// The service over its parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {

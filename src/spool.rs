@@ -137,7 +137,8 @@ impl Spool {
     pub(crate) async fn keep(&self, entries: Vec<Entry>) -> io::Result<Kept> {
         let own = self.own.clone();
         let write = move || {
-            let mut lines = Vec::new();
+            // A group before these may have stopped in the middle of a line, which its reader leaves out: not with one of these.
+            let mut lines = vec![b'\n'];
             for entry in &entries {
                 serde_json::to_writer(&mut lines, entry)?;
                 lines.push(b'\n');
@@ -219,3 +220,6 @@ impl Leftover {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

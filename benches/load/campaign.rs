@@ -155,7 +155,7 @@ async fn filled(
 /// Starts it, and waits until the provider has all of it.
 async fn sent(client: &mut CampaignServiceClient<Channel>, target: &Target, campaign_id: i64, messages: u32) {
     let begun = Instant::now();
-    let start = StartCampaignRequest { campaign_id, dry_run: false };
+    let start = StartCampaignRequest { campaign_id, dry_run: false, ..Default::default() };
     client.start_campaign(with_token(target, start)).await.expect("the campaign starts");
     loop {
         let ask = with_token(target, GetCampaignStatsRequest { campaign_id });

@@ -19,12 +19,20 @@ pub fn check(data: &[u8]) {
     assert!(recipients.iter().map(size).sum::<usize>() <= data.len(), "more than there was");
     match fault {
         Some(fault) => tells_nothing(&fault),
-        None => assert_eq!(read(write(&recipients).as_bytes()), (recipients, None), "it reads otherwise"),
+        None => {
+            let again = read(write(&recipients).as_bytes());
+            assert_eq!((without_lines(again.0), again.1), (without_lines(recipients), None), "it reads otherwise");
+        }
     }
 }
 
 fn read(data: &[u8]) -> (Vec<Recipient>, Option<String>) {
     futures::executor::block_on(readers::recipients(data, &WANTED))
+}
+
+/// What they say: another file has them on other lines.
+fn without_lines(recipients: Vec<Recipient>) -> Vec<Recipient> {
+    recipients.into_iter().map(|recipient| Recipient { line: None, ..recipient }).collect()
 }
 
 fn quoted(text: &str) -> String {

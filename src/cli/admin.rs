@@ -75,6 +75,7 @@ impl CheckConfig {
             tls::Tls::load(files.clone().into()).map_err(|e| Failure::Config(config::Error::new(e.to_string())))?;
         }
         app::tokens(config.tokens.clone())?;
+        app::check_spool(&config)?;
         let pending = crate::store::probe(&config.database).await.map_err(|e| app::database_error(&e))?;
         writeln!(out, "the configuration is good; the database {pending}").map_err(Failure::other)
     }

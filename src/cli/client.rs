@@ -95,7 +95,7 @@ pub struct Console<'a> {
     /// The environment.
     pub env: &'a Env,
     /// Read where a file is named `-`.
-    pub input: &'a mut dyn Read,
+    pub input: &'a mut (dyn Read + std::marker::Send),
     /// Takes the results, and nothing else.
     pub out: &'a mut dyn Write,
     /// Takes the errors.

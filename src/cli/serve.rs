@@ -215,7 +215,7 @@ async fn start_sandbox(
         ..sandbox::Config::default()
     };
     let sandbox = Sandbox::bind(&addr, config, Clock::system()).await;
-    let sandbox = sandbox.map_err(|e| var::SANDBOX_ADDR.error(format_args!("cannot be used: {e}")))?;
+    let sandbox = sandbox.map_err(|e| var::SANDBOX_ADDR.error(format_args!("cannot be used: {e}")).that_passes())?;
     let (addr, phone) = (sandbox.addr(), Phone(sandbox.handsets()));
     tokio::spawn(sandbox.run(stop.clone()));
     Ok((addr, phone))

@@ -85,7 +85,7 @@ pub async fn start_campaign(
         let (campaign, plan) = service.plan_campaign(caller, id).await?;
         (campaign, Some(plan.into()))
     } else {
-        (service.start_campaign(caller, id).await?, None)
+        (service.start_campaign(caller, id, request.expected_recipients).await?, None)
     };
     Ok(StartCampaignResponse { campaign: Some(campaign.into()), plan })
 }

@@ -189,6 +189,7 @@ impl GivenSend {
 
 impl From<Sent> for proto::SendSingleResponse {
     fn from(sent: Sent) -> Self {
+        let forcing = if sent.dry_run { sent.message.text.forcing_characters() } else { Vec::new() };
         let mut message = proto::Message::from(sent.message);
         if sent.dry_run {
             // Nothing was stored: there is no record to name, and no state that it is in.
@@ -204,6 +205,7 @@ impl From<Sent> for proto::SendSingleResponse {
             superseded: message.superseded,
             message: Some(message),
             spend_left: sent.left.map(Into::into),
+            forcing_characters: forcing.into_iter().map(String::from).collect(),
         }
     }
 }

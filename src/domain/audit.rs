@@ -60,6 +60,8 @@ pub enum Act {
     InboundResolved = 27,
     /// Messages were mended that lacked something that was reported.
     ReportsReplayed = 28,
+    /// A webhook endpoint is told again what happened.
+    EventsReplayed = 33,
     /// Somebody signed in to the console.
     SignedIn = 31,
     /// Somebody did something in the console that has no act of its own.
@@ -68,7 +70,7 @@ pub enum Act {
 
 impl Act {
     /// Every kind.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::UserCreated,
         Self::UserLimited,
         Self::Granted,
@@ -97,6 +99,7 @@ impl Act {
         Self::OptOutsImported,
         Self::InboundResolved,
         Self::ReportsReplayed,
+        Self::EventsReplayed,
         Self::SignedIn,
         Self::DoneInConsole,
     ];
@@ -139,6 +142,7 @@ impl Act {
             Self::OptOutsImported => "opt_outs_imported",
             Self::InboundResolved => "inbound_resolved",
             Self::ReportsReplayed => "reports_replayed",
+            Self::EventsReplayed => "events_replayed",
             Self::SignedIn => "signed_in",
             Self::DoneInConsole => "done_in_console",
         }
@@ -146,7 +150,7 @@ impl Act {
 }
 
 /// Who acted: `user:3`, `key:7`, `cli:alice`; or `service`, which acts for nobody.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Actor(String);
 
 impl Actor {

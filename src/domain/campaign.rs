@@ -99,6 +99,8 @@ pub enum Refused {
     State(CampaignState),
     /// It has no recipients.
     Empty,
+    /// It has so many recipients, which is not what was expected.
+    Recipients(i64),
 }
 
 /// The arguments of a new campaign.

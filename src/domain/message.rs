@@ -310,6 +310,12 @@ impl Message {
         self.state.sent_at.is_some() || self.state.dispatch == Dispatch::Accepted
     }
 
+    /// Whether its answer was lost and it is to be sent once more.
+    #[must_use]
+    pub fn waits_for_resend(&self) -> bool {
+        self.state.dispatch == Dispatch::Unknown && self.state.due_at.is_some()
+    }
+
     /// Whether a try of it may have reached the provider without our knowing: it must not read as never sent.
     #[must_use]
     pub fn may_be_at_provider(&self) -> bool {

@@ -150,19 +150,26 @@ pub(super) fn routes(api: &HttpApi, console: Option<Console>) -> Router {
     let home = console.to("/console");
     let site = Site { api: api.clone(), console: Arc::new(console) };
     let state = || site.clone();
-    let prompt = router(pages()).merge(router(acts())).layer(middleware::from_fn(guard::in_time));
-    let slow = router(drafts::uploads()).merge(router(live::streams()));
+    let whole = || middleware::from_fn_with_state(api.clone(), guard::to_its_end);
+    let prompt = router(pages()).merge(router(acts()).layer(whole())).layer(middleware::from_fn(guard::in_time));
+    let slow = router(drafts::uploads()).layer(whole()).merge(router(live::streams()));
     let own = prompt.merge(slow).layer(middleware::from_fn_with_state(state(), session::entered));
     let open = router(sign_in::pages()).merge(router(sign_in::acts()));
-    let open = open.route("/console/", any(nowhere)).route("/console/{*rest}", any(nowhere));
+    let open = open.route("/console/", get(home_of)).route("/console/{*rest}", any(nowhere));
     let open = open.layer(middleware::from_fn_with_state(state(), session::unsigned));
     // They are in memory and cost nothing: strangers who take every place of theirs do not take their looks from the others.
     own.merge(open)
         .merge(router(statics::files()))
+        .method_not_allowed_fallback(nowhere)
         .layer(middleware::from_fn(guard::permitted))
         .layer(middleware::from_fn_with_state(state(), safety::kept))
         .route("/", get(move || async move { Redirect::to(&home) }))
         .with_state(site)
+}
+
+/// The way to the first page for whoever typed a slash behind it.
+async fn home_of(State(site): State<Site>) -> Redirect {
+    Redirect::permanent(&site.console.to("/console"))
 }
 
 /// No page: a person is told so by one, and where there are some.

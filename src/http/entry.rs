@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
 use futures::{StreamExt as _, TryStreamExt as _};
 use tokio_util::sync::CancellationToken;
@@ -120,6 +120,9 @@ pub(super) async fn json(
     call.permit.keep(room);
     if bytes.is_empty() {
         return Ok(None);
+    }
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return Err(Problem::MediaType("as it is, without a Content-Encoding"));
     }
     let kind = media_type(headers);
     if kind != "application/json" && !(kind.starts_with("application/") && kind.ends_with("+json")) {

@@ -19,7 +19,7 @@ use crate::admission::{Peer, Permit};
 use crate::auth::Credentials;
 use crate::domain::trace;
 use crate::error::Error;
-use crate::http::entry::Call;
+use crate::http::entry::{Call, HttpApi};
 use crate::http::problem::Problem;
 use crate::metrics::{Metrics, Route, Verb};
 use crate::request_id;
@@ -42,6 +42,15 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (REFERRER_POLICY, "no-referrer"),
     (X_FRAME_OPTIONS, "DENY"),
 ];
+
+/// Lets an act come to its end whether or not its caller waits for the answer: what it did is written down behind it.
+pub(super) async fn to_its_end(State(api): State<HttpApi>, request: Request, next: Next) -> Response {
+    let act = next.run(request).in_current_span();
+    match api.service.to_its_end(act).await {
+        Ok(answer) => answer,
+        Err(e) => Problem::from(e).into_response(),
+    }
+}
 
 /// Names the request, and writes its line into the log. Paths are told by their routes: a path can hold a number.
 pub(super) async fn observe(

@@ -1,4 +1,5 @@
-//! `/llms.txt` and `/docs/{page}`: the pages of `docs/` as they are, in Markdown, and their list, for programs that read.
+//! `/llms.txt`, `/docs/…` and `/clients/…`: the pages of `docs/` in Markdown, the programs that they tell to copy, and the pages' list, for
+//! programs that read.
 
 use std::sync::OnceLock;
 
@@ -12,20 +13,65 @@ use crate::http::problem::Problem;
 
 include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
+/// The type of a page.
+const MARKDOWN: &str = "text/markdown; charset=utf-8";
+
 /// The page that lists the others, a line of a table each.
-const INDEX: &str = "README.md";
+const INDEX: &str = "docs/README.md";
 
 /// The list, made once, when somebody asks.
 static LIST: OnceLock<String> = OnceLock::new();
 
 pub(super) fn routes() -> Router {
-    let markdown = |text: &'static str| ([(CONTENT_TYPE, "text/markdown; charset=utf-8")], text);
-    let list = move || async move { markdown(LIST.get_or_init(list)) };
-    let page = move |Path(name): Path<String>| async move {
-        let found = text_of(&name).map(|text| markdown(text).into_response());
-        found.unwrap_or_else(|| -> Response { Problem::NoRoute.into_response() })
+    let list = || async { ([(CONTENT_TYPE, MARKDOWN)], LIST.get_or_init(list).as_str()) };
+    let of =
+        |folder: &'static str| get(move |Path(name): Path<String>| async move { answer(&format!("{folder}/{name}")) });
+    let client =
+        |Path((language, file)): Path<(String, String)>| async move { answer(&format!("clients/{language}/{file}")) };
+    Router::new()
+        .route("/llms.txt", get(list))
+        .route("/docs/{page}", of("docs"))
+        .route("/docs/clients/{file}", of("docs/clients"))
+        .route("/clients/{language}/{file}", get(client))
+}
+
+fn answer(name: &str) -> Response {
+    let Some(text) = text_of(name) else { return Problem::NoRoute.into_response() };
+    if name.ends_with(".md") {
+        ([(CONTENT_TYPE, MARKDOWN)], linked(name, text)).into_response()
+    } else {
+        ([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+    }
+}
+
+/// A page whose links lead somewhere here: what is in the sources alone is named without one.
+fn linked(page: &str, text: &str) -> String {
+    let folder = page.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, link)) = rest.split_once("](") {
+        let (target, after) = link.split_once(')').unwrap_or((link, ""));
+        match before.rfind('[').filter(|_| !is_here(folder, target)) {
+            Some(begin) => {
+                out.push_str(before.get(..begin).unwrap_or_default());
+                out.push_str(before.get(begin + 1..).unwrap_or_default());
+            }
+            None => out.extend([before, "](", target, ")"]),
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Whether a link of a page in this folder leads elsewhere in the world, within the page, or to a file that is served.
+fn is_here(folder: &str, target: &str) -> bool {
+    let path = target.split('#').next().unwrap_or_default();
+    let served = match path.strip_prefix("../") {
+        Some(above) => text_of(above).is_some(),
+        None => text_of(&format!("{folder}/{path}")).is_some(),
     };
-    Router::new().route("/llms.txt", get(list)).route("/docs/{page}", get(page))
+    path.is_empty() || path.starts_with('/') || path.contains(':') || served
 }
 
 fn text_of(name: &str) -> Option<&'static str> {
@@ -46,7 +92,7 @@ fn list() -> String {
         let about = about.trim_end_matches(" |");
         match name.strip_prefix('[').and_then(|name| name.split_once("](")) {
             // Those of other folders are not here.
-            Some((page, _)) if text_of(page).is_some() => {
+            Some((page, _)) if text_of(&format!("docs/{page}")).is_some() => {
                 list.extend(["- [", page, "](/docs/", page, "): ", about, "\n"]);
             }
             None if about.is_empty() => list.extend(["\n## ", name, "\n\n"]),

@@ -4,20 +4,26 @@ use axum::http::HeaderMap;
 use jiff::Timestamp;
 use prost::{Message, Name};
 use secrecy::SecretString;
+use tokio::io::AsyncRead;
 
+use crate::csv::{Records, Variables};
 use crate::error::Error;
-use crate::http::csv::Records;
 use crate::http::problem::Problem;
+use crate::http::recipients::BATCH;
 use crate::http::signature::Keys;
 use crate::http::transcode;
 use crate::proto::add_recipients_request::Recipient;
 
 /// The recipients of a CSV file whose text needs these variables, until it ends or why it cannot be read on.
-pub async fn recipients(csv: &[u8], wanted: &[&str]) -> (Vec<Recipient>, Option<String>) {
-    let mut records = Records::new(csv, wanted.iter().map(|name| (*name).to_owned()).collect());
+pub async fn recipients(csv: impl AsyncRead + Unpin + Send, wanted: &[&str]) -> (Vec<Recipient>, Option<String>) {
+    let wanted = Variables::Named(wanted.iter().map(|name| (*name).to_owned()).collect());
     let mut all = Vec::new();
+    let mut records = match Records::open(csv, &wanted).await {
+        Ok(records) => records,
+        Err(why) => return (all, Some(why)),
+    };
     loop {
-        match records.next().await {
+        match records.next(BATCH).await {
             Ok(batch) if batch.is_empty() => return (all, None),
             Ok(batch) => all.extend(batch),
             Err(why) => return (all, Some(why)),

@@ -17,7 +17,7 @@ use tokio_util::io::StreamReader;
 use crate::admission::Quota;
 use crate::auth::Caller;
 use crate::contract::campaigns::Recipients;
-use crate::http::csv::Records;
+use crate::csv::{Records, Variables};
 use crate::http::endpoint::{About, Endpoint};
 use crate::http::entry::{self, HttpApi, Named};
 use crate::http::openapi::operations;
@@ -29,6 +29,8 @@ use crate::proto::{AddRecipientsRequest, AddRecipientsResponse};
 pub(super) const FORM: &str = "multipart/form-data";
 /// The longest CSV, in bytes: a million recipients and more.
 const MAX_CSV: usize = 64 << 20;
+/// How many recipients of a CSV are handed on at once.
+pub(super) const BATCH: usize = 500;
 /// The route.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let about = About::Operation(operations::recipients);
@@ -76,7 +78,7 @@ pub(super) async fn csv(
     let mut recipients = Recipients::new(&api.service, caller);
     // What is wrong with the campaign is told before the body is read.
     recipients.take(AddRecipientsRequest { campaign_id, recipients: Vec::new() }).await?;
-    let wanted = recipients.names();
+    let wanted = Variables::Named(recipients.names());
     // The reader knows I/O errors alone; what was wrong with the body is kept beside it.
     let (broken, mut why) = mpsc::channel::<Problem>(1);
     let chunks = entry::chunks(body, MAX_CSV).map_err(move |problem| {
@@ -87,9 +89,13 @@ pub(super) async fn csv(
         Some(boundary) => Box::pin(file(chunks, boundary)),
         None => Box::pin(chunks),
     };
-    let mut records = Records::new(StreamReader::new(chunks), wanted);
+    let mut records = Records::open(StreamReader::new(chunks), &wanted).await;
     loop {
-        let batch = match records.next().await {
+        let batch = match &mut records {
+            Ok(records) => records.next(BATCH).await,
+            Err(e) => Err(std::mem::take(e)),
+        };
+        let batch = match batch {
             Ok(batch) => batch,
             Err(e) => {
                 // What came before it was added, as the words say.
@@ -117,21 +123,21 @@ fn file(
     form: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
     boundary: String,
 ) -> impl Stream<Item = std::io::Result<Bytes>> + Send {
-    let unreadable = |e: multer::Error| std::io::Error::new(ErrorKind::InvalidData, e);
+    let no_form = |_: multer::Error| std::io::Error::new(ErrorKind::InvalidData, "is not a form with a file");
     async_stream::try_stream! {
         let mut form = Multipart::new(form, boundary);
         loop {
-            let part = form.next_field().await.map_err(unreadable)?;
-            let Some(mut part) = part else { Err(std::io::Error::new(ErrorKind::InvalidData, "it holds no file"))? };
+            let part = form.next_field().await.map_err(no_form)?;
+            let Some(mut part) = part else { Err(std::io::Error::new(ErrorKind::InvalidData, "is a form without a file"))? };
             if part.file_name().is_none() {
                 continue;
             }
-            while let Some(chunk) = part.chunk().await.map_err(unreadable)? {
+            while let Some(chunk) = part.chunk().await.map_err(no_form)? {
                 yield chunk;
             }
             break;
         }
         // To its end, which a form that broke off does not have.
-        while form.next_field().await.map_err(unreadable)?.is_some() {}
+        while form.next_field().await.map_err(no_form)?.is_some() {}
     }
 }

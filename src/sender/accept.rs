@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::message::{Dispatch, Message};
+use crate::domain::message::{Dispatch, Lease, Message};
 use crate::domain::status::Event;
 use crate::error::Error;
 use crate::sender::Sender;
@@ -55,7 +55,7 @@ impl Sender {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LAST_PAUSE);
             match self.inner.store.accept_again(message.clone(), key.clone(), terms).await {
-                Ok(Accepted::New(stored)) => return self.in_time(*stored).await,
+                Ok(Accepted::New(stored)) => return self.in_time(*stored, message.lease()).await,
                 Ok(answer) => return Ok(answer),
                 // An id that is taken meanwhile is found at the next try.
                 Err(e) if begun.elapsed() > self.inner.settings.patience => {
@@ -67,8 +67,12 @@ impl Sender {
         }
     }
 
-    /// The message as it was stored; given back to the queue if its lease would not outlast the call.
-    async fn in_time(&self, stored: Message) -> Result<Accepted, Error> {
+    /// The message as it was stored under the lease that is `ours`; given back to the queue if its lease would not outlast the call. One
+    /// that meanwhile somebody else sends is as any call's that was repeated.
+    async fn in_time(&self, stored: Message, ours: Option<Lease>) -> Result<Accepted, Error> {
+        if stored.state.dispatch == Dispatch::Sending && stored.lease() != ours {
+            return Ok(Accepted::Repeat(Box::new(stored)));
+        }
         let Some(lease) = stored.lease().filter(|_| stored.state.dispatch == Dispatch::Sending) else {
             return Ok(Accepted::New(Box::new(stored)));
         };

@@ -56,8 +56,9 @@ impl Sender {
         };
         let mut span = self.span_of(&message);
         let submission = Submission { trace: span.context(), ..Submission::of(&message) };
-        // The provider's own limits end sooner; this one holds the promise that no call outlives its lease.
-        let call = tokio::time::timeout(self.inner.settings.lease, self.inner.provider.send(&submission));
+        // The provider's own limits end sooner. A call does not outlive its lease but by what the commit before it took of it.
+        let limit = self.time_for_call(&message).unwrap_or(self.inner.settings.provider_timeout);
+        let call = tokio::time::timeout(limit, self.inner.provider.send(&submission));
         let begun = tokio::time::Instant::now();
         let outcome = call.await.unwrap_or_else(|_| no_answer());
         self.inner.metrics.provider(ProviderCall::Send, begun.elapsed());
@@ -122,6 +123,10 @@ impl Sender {
             }
         };
         for fenced in moved {
+            // Too little of the lease is left for the fence, or none: nothing was sent under it.
+            if fenced.result.is_err() {
+                self.release(vec![(message.id, lease)]).await?;
+            }
             if fenced.result.is_ok() && fenced.message.state.dispatch == Dispatch::Sending {
                 let (message, _) = self.deliver(fenced.message).await?;
                 self.inner.stats.forget_of([&message]).await;

@@ -60,7 +60,7 @@ impl Sender {
     /// cannot.
     async fn insist(&self, jobs: &[Job]) -> Result<Vec<Vec<Moved>>, store::Error> {
         let mut pause = self.inner.settings.first_pause;
-        let mut kept: Option<Option<spool::Kept>> = None;
+        let (mut kept, mut waited): (Option<spool::Kept>, bool) = (None, false);
         loop {
             let done = match jobs {
                 [one] => self.inner.store.apply(one.clone()).await.map(|moved| vec![moved]),
@@ -69,15 +69,18 @@ impl Sender {
             let cause = match done {
                 Err(store::Error::Unavailable(cause) | store::Error::InDoubt(cause)) => cause,
                 known => {
-                    if let (Ok(_), Some(kept)) = (&known, kept.flatten()) {
+                    if let (Ok(_), Some(kept)) = (&known, kept) {
                         kept.told();
                     }
                     return known;
                 }
             };
-            if kept.is_none() {
+            if !std::mem::replace(&mut waited, true) {
                 tracing::warn!(messages = jobs.len(), %cause, "what is known of messages waits for the database");
-                kept = Some(self.keep(jobs).await);
+            }
+            // A disk that is full has room again at some time.
+            if kept.is_none() {
+                kept = self.keep(jobs).await;
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LAST_PAUSE);

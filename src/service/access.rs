@@ -107,6 +107,7 @@ impl Service {
         };
         let now = self.inner.clock.now();
         let counts = user.disabled_at.is_none()
+            && !caller.is_over(now)
             && match caller.proof() {
                 // A token that does not say when it was issued may be from before.
                 Proof::Token { issued, until } => {

@@ -16,8 +16,8 @@ const TELL_EVERY: Duration = Duration::from_hours(1);
 /// How many readings are remembered.
 const REMEMBERED: u64 = 10_000;
 
-/// A caller, an owner or all owners, and what was read of them.
-type Reading = (OwnerId, Option<OwnerId>, &'static str);
+/// Who read, of one owner or of all, and what.
+type Reading = (Actor, Option<OwnerId>, &'static str);
 
 /// The readings of which it was told lately. Cheap to clone.
 #[derive(Clone)]
@@ -31,10 +31,10 @@ impl Default for ToldOf {
 
 impl ToldOf {
     /// Whether it is to be told now; whoever asks next is not to tell it again.
-    async fn is_first(&self, reading: Reading) -> bool {
-        let first = self.0.get(&reading).await.is_none();
+    async fn is_first(&self, reading: &Reading) -> bool {
+        let first = self.0.get(reading).await.is_none();
         if first {
-            self.0.insert(reading, ()).await;
+            self.0.insert(reading.clone(), ()).await;
         }
         first
     }
@@ -47,8 +47,8 @@ impl ToldOf {
         owner: Option<OwnerId>,
         what: &'static str,
     ) -> Result<(), Error> {
-        let reading = (caller.user, owner, what);
-        if !self.is_first(reading).await {
+        let reading = (actor(caller), owner, what);
+        if !self.is_first(&reading).await {
             return Ok(());
         }
         let told = store.acting(actor(caller)).note_act(Act::ActedAs, owner, what).await;
@@ -78,8 +78,8 @@ impl Service {
     /// a database that takes no write is no reason not to read.
     pub(super) async fn owner_of(&self, caller: &Caller, named: Option<i64>) -> Result<OwnerId, Error> {
         let owner = caller.owner(named)?;
-        let acting = (caller.user, Some(owner), "");
-        if owner != caller.user && self.inner.told_of.is_first(acting).await {
+        let acting = (actor(caller), Some(owner), "");
+        if owner != caller.user && self.inner.told_of.is_first(&acting).await {
             let (service, store) = (self.clone(), self.store_of(caller));
             self.inner.lifecycle.spawn(async move {
                 let told = match service.inner.users.get(owner).await {

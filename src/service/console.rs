@@ -76,12 +76,10 @@ impl Service {
         let claims = self.envelopes(PURPOSE).open(b"", sealed).ok_or(ENDED)?;
         let claims: Claims = serde_json::from_slice(&claims).map_err(|_| ENDED)?;
         let now = self.inner.clock.now();
-        if claims.ends <= now.as_second() {
-            return Err(ENDED);
-        }
+        let ends = Timestamp::from_second(claims.ends).map_err(|_| ENDED)?;
         let at = |second: Option<i64>| second.and_then(|second| Timestamp::from_second(second).ok());
         let proof = claims.key.map_or(Proof::Token { issued: at(claims.issued), until: at(claims.until) }, Proof::Key);
-        let caller = Caller::new(OwnerId(claims.user), &claims.scopes).by(proof);
+        let caller = Caller::new(OwnerId(claims.user), &claims.scopes).by(proof).until(ends);
         let user = self.still_counts(&caller).await?;
         if let Proof::Key(id) = caller.proof()
             && !self.inner.store.key_counts(*id, now).await?

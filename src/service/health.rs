@@ -18,6 +18,9 @@ const DEPTHS_PATIENCE: Duration = Duration::from_secs(1);
 const READINESS_TTL: Duration = Duration::from_secs(1);
 /// A loop that has not come round for so long stands still: each pass is bounded by the limits of what it waits for.
 const STALLED: Duration = Duration::from_mins(5);
+/// How long a batch of writes may be on its way while a send could be accepted: as long as the server ends a transaction whose client is
+/// silent, and the next one is through.
+const STUCK: Duration = Duration::from_secs(6);
 
 /// Why the process could not accept a send.
 #[derive(Debug)]
@@ -84,7 +87,11 @@ impl Service {
                 if let Err(e) = &noted {
                     tracing::warn!(cause = e.cause(), "not ready: the database takes no write");
                 }
-                let refused = noted.err().map(|e| e.reason());
+                let stuck = self.inner.store.writing_for() > STUCK;
+                if stuck {
+                    tracing::warn!("not ready: a batch of writes has been on its way for seconds");
+                }
+                let refused = noted.err().map(|e| e.reason()).or_else(|| stuck.then_some("DATABASE_UNAVAILABLE"));
                 let refused = refused.or_else(|| self.inner.store.was_full().then_some(Error::STORAGE_FULL));
                 known.insert((Instant::now(), refused)).1
             }

@@ -72,6 +72,9 @@ const ANSWER_TIME: Duration = Duration::from_millis(50);
 /// The furthest time that a message can be scheduled for.
 const FURTHEST: SignedDuration = SignedDuration::from_hours(24 * 366);
 
+/// How late a message may be given that was for a certain time: it is sent at once. Another unit or time zone is later.
+const LATE: SignedDuration = SignedDuration::from_mins(15);
+
 /// A request that was found good.
 struct Checked {
     destination: Msisdn,
@@ -167,6 +170,10 @@ impl Service {
         }
         let sender = self.sender_of(&user, checked.sender)?;
         let now = self.inner.clock.now();
+        // Here, and not where the rest is checked: a repeat of a message that was accepted before its time is one after it, too.
+        if request.scheduled_at.is_some_and(|at| at < now.checked_sub(LATE).unwrap_or(now)) {
+            return Err(Error::invalid("scheduled_at", "is over: leave it out to send at once"));
+        }
         let scheduled_at = request.scheduled_at.filter(|at| *at > now);
         let account = self.account_of(&user, checked.traffic_account_id)?;
         let state = self.inner.sender.first_state(&account, scheduled_at, now);

@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 
 use crate::store::Error;
 
@@ -14,7 +15,15 @@ pub struct ServingLock {
 impl ServingLock {
     /// Takes the lock beside the SQLite file at `path`, or says who has it.
     pub(super) fn take(path: &str) -> Result<Self, Error> {
-        let name = format!("{path}.lock");
+        // By the file itself: another name of it is the same database. A second hard link has a journal of its own, which SQLite knows
+        // nothing of.
+        let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
+        if std::fs::metadata(&real).is_ok_and(|file| file.nlink() > 1) {
+            return Err(Error::setup(format_args!(
+                "{path} has another hard link: remove one, SQLite would lose what is written by the other"
+            )));
+        }
+        let name = format!("{}.lock", real.display());
         let mut file =
             File::options().create(true).truncate(false).read(true).write(true).open(&name).map_err(Error::setup)?;
         match file.try_lock() {

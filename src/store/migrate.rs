@@ -95,6 +95,13 @@ async fn missing(connection: &mut AsyncPgConnection) -> Result<usize, Error> {
 
 const KEY: &str = "SELECT check_value FROM pseudonym_key";
 
+/// SQLite's word on the file.
+#[derive(QueryableByName)]
+struct Verdict {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    quick_check: String,
+}
+
 #[derive(QueryableByName)]
 struct KnownKey {
     #[diesel(sql_type = diesel::sql_types::Binary)]
@@ -137,12 +144,31 @@ pub async fn probe(config: &Config) -> Result<String, Error> {
             writable_folder(Path::new(path)).map_err(Error::setup)?;
             let mut connection = SqliteConnection::establish(path).map_err(Error::setup)?;
             let query = diesel::sql_query(KEY);
-            let known = diesel::RunQueryDsl::get_result::<KnownKey>(query, &mut connection).ok();
+            let found = diesel::RunQueryDsl::get_result::<KnownKey>(query, &mut connection);
+            let known = match found {
+                Ok(known) => Some(known),
+                // Before the first start there is no such table, and no key.
+                Err(diesel::result::Error::NotFound) => None,
+                Err(e) if e.to_string().contains("no such table") => None,
+                Err(e) => return Err(Error::setup(e)),
+            };
+            sound(&mut connection)?;
             keyed.judge(known.as_ref().map(|known| known.check_value.as_slice()))?;
             pending(&mut connection, &SQLITE)?
         }
     };
     Ok(if missing == 0 { "is up to date".to_owned() } else { format!("is reached and lacks {missing} migrations") })
+}
+
+/// Refuses a file of which SQLite itself says that it is damaged.
+fn sound(connection: &mut SqliteConnection) -> Result<(), Error> {
+    let check = diesel::sql_query("PRAGMA quick_check(1)");
+    let found: Verdict = diesel::RunQueryDsl::get_result(check, connection).map_err(Error::setup)?;
+    if found.quick_check == "ok" {
+        Ok(())
+    } else {
+        Err(Error::setup(format_args!("it is damaged: {}", found.quick_check)))
+    }
 }
 
 fn pending<DB: diesel::backend::Backend>(

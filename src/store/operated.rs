@@ -4,10 +4,12 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
 
+use crate::domain::campaign::CampaignState;
 use crate::domain::ids::{CampaignId, MessageId, OwnerId};
 use crate::domain::message::{Dispatch, Message};
 use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::rows::MessageRow;
+use crate::store::schema::campaigns;
 use crate::store::schema::messages::{self, dsl};
 use crate::store::transition::in_state;
 use crate::store::{Error, Store, run};
@@ -36,6 +38,17 @@ pub struct WaitingFilter {
     pub owner: Option<OwnerId>,
     /// Only those accepted until then.
     pub until: Timestamp,
+}
+
+/// A campaign that was started, and of whose recipients some are still to become messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToCome {
+    /// Whose it is.
+    pub owner: OwnerId,
+    /// Which one.
+    pub campaign: CampaignId,
+    /// How many recipients are left.
+    pub recipients: i64,
 }
 
 /// The messages that were given up and that a filter lets through. They are few, and have an index of their own.
@@ -136,6 +149,30 @@ impl Store {
     /// How many of them there are.
     pub async fn count_waiting(&self, dispatch: Dispatch, filter: WaitingFilter) -> Result<i64, Error> {
         Ok(run!(&self.db, |c| waits!(dispatch, filter).count().get_result(c).await?))
+    }
+}
+
+impl Store {
+    /// The campaigns that were started until then, if their messages are not all made. They are few.
+    pub async fn to_come(&self, filter: WaitingFilter) -> Result<Vec<ToCome>, Error> {
+        let goes_on =
+            [CampaignState::Scheduled, CampaignState::Running, CampaignState::Paused].map(|state| state as i16);
+        let rows: Vec<(i64, i64, i64, i64)> = run!(&self.db, |c| {
+            let started = campaigns::state.eq_any(goes_on).and(campaigns::started_at.le(Instant(filter.until)));
+            let mut query =
+                campaigns::table.filter(started.and(campaigns::expanded.lt(campaigns::recipients))).into_boxed();
+            if let Some(owner) = filter.owner {
+                query = query.filter(campaigns::owner_id.eq(owner.0));
+            }
+            let columns = (campaigns::owner_id, campaigns::id, campaigns::recipients, campaigns::expanded);
+            query.select(columns).order(campaigns::id).load(c).await?
+        });
+        let to_come = |(owner, campaign, recipients, expanded)| ToCome {
+            owner: OwnerId(owner),
+            campaign: CampaignId(campaign),
+            recipients: recipients - expanded,
+        };
+        Ok(rows.into_iter().map(to_come).collect())
     }
 }
 

@@ -56,6 +56,15 @@ pub struct NewOptOut {
     pub created_at: Option<Timestamp>,
 }
 
+/// Puts numbers on lists. Returns how many of them were not there.
+async fn put_all(tx: &mut Tx, keyed: &Keyed, entries: &[NewOptOut]) -> Result<usize, Failure> {
+    let mut added = 0;
+    for entry in entries {
+        added += usize::from(entry.put(tx, keyed).await?);
+    }
+    Ok(added)
+}
+
 impl NewOptOut {
     /// Puts it on the list. True if it was not there, under the number or under its pseudonym.
     pub(super) async fn put(&self, tx: &mut Tx, keyed: &Keyed) -> Result<bool, Failure> {
@@ -188,10 +197,7 @@ impl Store {
     pub async fn put_on_list(&self, owner: OwnerId, entries: Vec<NewOptOut>) -> Result<usize, Error> {
         let (keyed, actor) = (self.keyed.clone(), self.actor.clone());
         transact!(&self.transactions, |tx| {
-            let mut added = 0;
-            for entry in &entries {
-                added += usize::from(entry.put(tx, &keyed).await?);
-            }
+            let added = put_all(tx, &keyed, &entries).await?;
             let subject = format!("{added} of {}", entries.len());
             audit::note(tx, &actor, Act::OptOutsImported, Some(owner), &subject).await?;
             Ok(added)
@@ -201,13 +207,7 @@ impl Store {
     /// Puts numbers on lists, in one transaction. Returns how many of them were not there.
     pub async fn add_opt_outs(&self, entries: Vec<NewOptOut>) -> Result<usize, Error> {
         let keyed = self.keyed.clone();
-        transact!(&self.transactions, |tx| {
-            let mut added = 0;
-            for entry in &entries {
-                added += usize::from(entry.put(tx, &keyed).await?);
-            }
-            Ok(added)
-        })
+        transact!(&self.transactions, |tx| put_all(tx, &keyed, &entries).await)
     }
 
     /// Takes a number off the owner's list. True if it was there.

@@ -21,19 +21,22 @@ use crate::store::columns::sql::Guid as GuidSql;
 use crate::store::counters::Before;
 use crate::store::error::Failure;
 use crate::store::prepared::Prepare as _;
+use crate::store::resend::{PENDING, SENT, WAITS};
 use crate::store::rows::EventRow;
 use crate::store::schema::messages::{self, dsl};
 use crate::store::transaction::{Tx, on};
 use crate::store::transition;
 use crate::store::writes::Writes;
 
-/// Those that are waiting, and the newest that is not, of each owner, number and key. The states are spelt out as the indexes have
+/// Those that are waiting, the newest that is not, and those that wait to be sent again, of each owner, number and key. The states are spelt out as the indexes have
 /// them; a list of three would cost each write of a message on SQLite a table of its own.
 const FIND: &str = "SELECT m.id FROM UNNEST($1, $2, $3) AS k(owner_id, destination, supersede_key) CROSS JOIN LATERAL (\
     (SELECT w.id FROM messages AS w WHERE w.owner_id = k.owner_id AND w.destination = k.destination \
-    AND w.supersede_key = k.supersede_key AND w.dispatch < 3) UNION ALL \
+    AND w.supersede_key = k.supersede_key AND w.dispatch < 3) UNION \
     (SELECT s.id FROM messages AS s WHERE s.owner_id = k.owner_id AND s.destination = k.destination \
-    AND s.supersede_key = k.supersede_key AND s.dispatch >= 3 AND s.dispatch <= 6 AND s.dispatch <> 5 ORDER BY s.id DESC LIMIT 1)) AS m";
+    AND s.supersede_key = k.supersede_key AND s.dispatch >= 3 AND s.dispatch <= 6 AND s.dispatch <> 5 ORDER BY s.id DESC LIMIT 1) UNION \
+    (SELECT u.id FROM messages AS u WHERE u.owner_id = k.owner_id AND u.destination = k.destination AND u.supersede_key = k.supersede_key \
+    AND u.dispatch >= 3 AND u.dispatch <= 6 AND u.dispatch <> 5 AND u.dispatch = 6 AND u.due_at IS NOT NULL)) AS m";
 
 /// In the order of the numbers, so that two batches cannot wait for each other.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(n) FROM UNNEST($1) AS n";
@@ -145,15 +148,18 @@ async fn find(pg: &mut AsyncPgConnection, slots: Vec<Slot>) -> QueryResult<Vec<G
 /// As [`find`], slot by slot: whoever writes is alone.
 fn find_each(c: &mut SqliteConnection, slots: &[Slot]) -> QueryResult<Vec<Guid>> {
     use diesel::RunQueryDsl;
-    let mut ids = Vec::new();
+    let mut ids: Vec<Guid> = Vec::new();
     for Slot { owner, destination, key } in slots {
         let mine = || dsl::owner_id.eq(owner).and(dsl::destination.eq(destination)).and(dsl::supersede_key.eq(key));
-        let waits = messages::table.filter(mine().and(sql::<Bool>("dispatch < 3"))).select(dsl::id);
+        let waits = messages::table.filter(mine().and(sql::<Bool>(WAITS))).select(dsl::id);
         ids.extend(RunQueryDsl::load::<Guid>(waits.prepared(), c)?);
-        let sent = messages::table
-            .filter(mine().and(sql::<Bool>("dispatch >= 3 AND dispatch <= 6 AND dispatch <> 5")))
-            .select(dsl::id);
+        let sent = messages::table.filter(mine().and(sql::<Bool>(SENT))).select(dsl::id);
         ids.extend(RunQueryDsl::load::<Guid>(sent.order(dsl::id.desc()).limit(1).prepared(), c)?);
+        let pending = messages::table.filter(mine().and(sql::<Bool>(PENDING))).select(dsl::id);
+        ids.extend(RunQueryDsl::load::<Guid>(pending.prepared(), c)?);
     }
+    // One may be the newest, and wait to be sent again.
+    ids.sort_unstable_by_key(|id| id.0);
+    ids.dedup();
     Ok(ids)
 }

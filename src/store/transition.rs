@@ -14,6 +14,7 @@ use crate::domain::status::{self, Change, Event, Refused};
 use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::counters::Before;
 use crate::store::error::Failure;
+use crate::store::resend;
 use crate::store::rows::{EventRow, MessageRow};
 use crate::store::schema::messages::{self, dsl};
 use crate::store::transaction::{Tx, locked, on};
@@ -75,6 +76,8 @@ type ByProvider = HashMap<(i64, String), Vec<MessageId>>;
 pub(super) struct Loaded {
     messages: HashMap<MessageId, Message>,
     picked: Vec<Vec<MessageId>>,
+    /// The newer messages that have the keys of those whose resend is due.
+    newer: HashMap<MessageId, MessageId>,
     /// Those that a job picked because they are due, and those that are set aside: a job that looks for such gets others.
     due: Vec<Guid>,
 }
@@ -92,7 +95,7 @@ impl Pick {
 impl Loaded {
     /// Messages that were loaded already, and which of them each job picked.
     pub(super) fn of(messages: HashMap<MessageId, Message>, picked: Vec<Vec<MessageId>>) -> Self {
-        Self { messages, picked, due: Vec::new() }
+        Self { messages, picked, ..Self::default() }
     }
 
     /// The same, with those that changed earlier in this transaction as they are since.
@@ -192,7 +195,11 @@ pub(super) async fn load(tx: &mut Tx, jobs: &[Job], aside: &[Guid]) -> Result<Lo
             Pick::Due { dispatch, limit } => {
                 let due = messages::table.filter(in_state(*dispatch).and(dsl::due_at.le(Instant(tx.now))));
                 let query = due.filter(dsl::id.ne_all(loaded.due.clone())).order(dsl::due_at).limit(*limit);
-                loaded.add_due(locked!(free tx, MessageRow, query))
+                let rows = locked!(free tx, MessageRow, query);
+                if *dispatch == Dispatch::Unknown {
+                    loaded.newer.extend(resend::newer(tx, &rows).await?);
+                }
+                loaded.add_due(rows)
             }
             Pick::Expired { limit } => {
                 let waits = sql::<Bool>("dispatch IN (0, 1) AND lane = 0");
@@ -251,7 +258,10 @@ pub(super) fn decide(
         for id in picked {
             let Some(message) = loaded.messages.get_mut(&id) else { continue };
             let before = Before::of(message);
-            let result = status::apply(message, &job.event, now);
+            // Sent again now, it would come behind the one that was to take its place.
+            let taken = loaded.newer.get(&id).map(|by| Event::Supersede { by: *by });
+            let event = taken.as_ref().filter(|_| job.event == Event::Timer).unwrap_or(&job.event);
+            let result = status::apply(message, event, now);
             match &result {
                 Ok(change) => writes.change(message, before, EventRow::of(message, change, now)),
                 Err(_) if !tx.outdated && matches!(job.pick, Pick::Known(_)) => return Err(Failure::Outdated),

@@ -16,6 +16,9 @@ use crate::store::transaction::{locked, on, transact};
 use crate::store::user_limits::{AtOnceRow, LimitsRow};
 use crate::store::{Error, Store, audit, run};
 
+/// The advisory lock of those who make users, on Postgres.
+const LOCK: i64 = 0x7573_6572_7300_0001;
+
 /// A user.
 #[derive(Debug, Clone, PartialEq)]
 pub struct User {
@@ -110,6 +113,8 @@ impl Store {
         let (name, sender) = (name.to_owned(), sender.map(|sender| sender.as_str().to_owned()));
         let actor = self.actor.clone();
         transact!(&self.transactions, |tx| {
+            // Of two at once one is the first.
+            tx.alone(LOCK).await?;
             let any = diesel::select(diesel::dsl::exists(users::table.select(users::id)));
             let may_use = if on!(tx, |c| any.get_result::<bool>(c).await?) { Allowed::none() } else { Allowed::Any };
             let names = may_use.stored();

@@ -66,14 +66,14 @@ impl Store {
 
     async fn listen_once(&self, url: &str, heard: &impl Fn(Topic)) -> Result<(), Error> {
         let config = postgres::configuration(url).map_err(Error::setup)?;
-        let (client, mut words) = postgres::listener(&config).await.map_err(Error::setup)?;
+        let (client, mut words) = postgres::listener(&config).await.map_err(|e| told(&e))?;
         let listen = client.batch_execute("LISTEN messaging");
         tokio::pin!(listen);
         let mut listening = false;
         loop {
             tokio::select! {
                 done = &mut listen, if !listening => {
-                    done.map_err(Error::setup)?;
+                    done.map_err(|e| told(&e))?;
                     listening = true;
                     for (topic, _) in Topic::ALL {
                         heard(topic);
@@ -87,10 +87,21 @@ impl Store {
                         }
                     }
                     Some(Ok(_)) => {}
-                    Some(Err(e)) => return Err(Error::setup(e)),
+                    Some(Err(e)) => return Err(told(&e)),
                     None => return Ok(()),
                 },
             }
         }
     }
+}
+
+/// The error with its causes: the client's own words are "db error", whatever the server said.
+fn told(e: &dyn std::error::Error) -> Error {
+    let mut words = e.to_string();
+    let mut cause = e.source();
+    while let Some(e) = cause {
+        words = format!("{words}: {e}");
+        cause = e.source();
+    }
+    Error::setup(words)
 }

@@ -2,10 +2,12 @@
 //!
 //! It runs in a task of its own, so that a caller that goes away never leaves a transaction half done.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::ids::MessageId;
@@ -43,6 +45,14 @@ pub(super) struct Writer {
 struct Written {
     batches: AtomicU64,
     writes: AtomicU64,
+    /// Since when a batch is on its way.
+    since: Mutex<Option<Instant>>,
+}
+
+impl Written {
+    fn is_at_work(&self, since: Option<Instant>) {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
 }
 
 /// Everything that a batch's transaction needs.
@@ -70,6 +80,15 @@ impl Writer {
     }
 }
 
+impl Store {
+    /// For how long the batch that is being written has been on its way: what is accepted now waits behind it.
+    #[must_use]
+    pub fn writing_for(&self) -> Duration {
+        let since = *self.writer.written.since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
 async fn write(context: Context, commands: Commands<Command>, written: Arc<Written>) {
     let mut commands = commands.lock().await;
     loop {
@@ -79,7 +98,9 @@ async fn write(context: Context, commands: Commands<Command>, written: Arc<Writt
         }
         written.batches.fetch_add(1, Ordering::Relaxed);
         written.writes.fetch_add(u64::try_from(gathered.len()).unwrap_or(0), Ordering::Relaxed);
+        written.is_at_work(Some(Instant::now()));
         context.commit(gathered).await;
+        written.is_at_work(None);
     }
 }
 

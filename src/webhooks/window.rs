@@ -121,6 +121,11 @@ impl Window {
 
     /// The journal was read up to `to`, where there is this event, or none that is wanted.
     pub fn read(&mut self, to: Position, event: Option<Happening>, now: Instant) {
+        let is_known = event.is_some_and(|event| self.known.contains(&event.position));
+        // What was done with and is not wanted any more, or has gone from the journal, is not read again: it is done with for good.
+        if !self.known.is_empty() {
+            self.known.retain(|known| *known > to);
+        }
         let Some(event) = event else {
             match self.items.back_mut() {
                 Some(last) => last.covers = to,
@@ -128,7 +133,7 @@ impl Window {
             }
             return;
         };
-        let state = if self.known.remove(&event.position) {
+        let state = if is_known {
             if self.items.is_empty() {
                 self.at = to;
                 return;

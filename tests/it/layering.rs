@@ -11,7 +11,7 @@ use crate::support::files;
 const RULES: &[(&str, &[&str])] = &[
     // APIs and worker: when something happens. Never the store, never the provider.
     ("grpc", &["contract", "service", "domain", "proto"]),
-    ("http", &["contract", "service", "domain", "proto"]),
+    ("http", &["contract", "csv", "service", "domain", "proto"]),
     ("worker", &["service", "sender", "domain"]),
     // What both APIs for callers share: the contract's messages, to and from the service.
     ("contract", &["service", "domain", "proto"]),
@@ -31,6 +31,7 @@ const RULES: &[(&str, &[&str])] = &[
     // Whose turn it is, where work waits.
     ("turns", &["domain"]),
     // The rules: whether it happens.
+    ("csv", &["domain", "proto"]),
     ("domain", &[]),
     // Ports, and the adapters behind them.
     ("store", &["domain"]),
@@ -67,6 +68,7 @@ const RULES: &[(&str, &[&str])] = &[
             "app",
             "auth",
             "config",
+            "csv",
             "domain",
             "grpc",
             "legacy",

@@ -16,6 +16,7 @@ mod cli;
 mod clients;
 mod clock;
 mod config;
+mod csv;
 mod documents;
 mod domain;
 mod fuzz;

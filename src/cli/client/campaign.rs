@@ -1,7 +1,6 @@
 //! `campaign …`: making a campaign, filling it, sending it, and seeing how it stands.
 
 mod add;
-mod header;
 mod watch;
 
 use std::io::Write;
@@ -111,6 +110,9 @@ pub enum CampaignCommand {
         /// Only tell what it would come to
         #[arg(long)]
         dry_run: bool,
+        /// Start it only if it has so many recipients, as a dry run or the console showed
+        #[arg(long, value_name = "N")]
+        recipients: Option<i64>,
     },
     /// Stop handing a campaign's messages to the provider until it is resumed
     Pause(Named),
@@ -143,9 +145,10 @@ impl Campaign {
                 let (client, id, json) = named.open(console).await?;
                 return add::run(client, id, &file, json, console).await;
             }
-            CampaignCommand::Start { named, dry_run } => {
+            CampaignCommand::Start { named, dry_run, recipients } => {
                 let (mut client, campaign_id, json) = named.open(console).await?;
-                let answer = client.start_campaign(StartCampaignRequest { campaign_id, dry_run }).await?.into_inner();
+                let request = StartCampaignRequest { campaign_id, dry_run, expected_recipients: recipients };
+                let answer = client.start_campaign(request).await?.into_inner();
                 if dry_run {
                     let plan = held(answer.plan, "plan")?;
                     if json {

@@ -81,6 +81,9 @@ impl Send {
         let message = held(answer.message, "message")?;
         if message.id.is_empty() {
             rows(console.out, &[("dry run", "nothing was stored or sent".to_owned())])?;
+            if !answer.forcing_characters.is_empty() {
+                rows(console.out, &[("forced by", answer.forcing_characters.join(" "))])?;
+            }
         }
         output::message(console.out, &message)?;
         Ok(Exit::Success)

@@ -76,7 +76,11 @@ impl Expect {
     /// How many messages the ledger has now.
     async fn found(&self, client: &reqwest::Client) -> Result<u64, Failure> {
         let unusable = |e| Failure::other(format!("--addr: {}: {e}", self.addr));
-        let mut url = url::Url::parse(&format!("http://{}/sandbox/ledger", self.addr)).map_err(unusable)?;
+        let mut url = url::Url::parse(&format!(
+            "http://{}/sandbox/ledger",
+            self.addr.trim_start_matches("http://").trim_end_matches('/')
+        ))
+        .map_err(unusable)?;
         url.query_pairs_mut().append_pair("format", "ndjson");
         for (name, value) in [("destination", &self.to), ("reference", &self.reference)] {
             if let Some(value) = value {

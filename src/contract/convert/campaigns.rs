@@ -78,6 +78,7 @@ impl From<proto::add_recipients_request::Recipient> for GivenRecipient {
             destination: r.destination,
             variables: r.variables.into_iter().collect(),
             tags: given_tags(r.reference, r.metadata),
+            line: r.line,
         }
     }
 }
@@ -85,7 +86,7 @@ impl From<proto::add_recipients_request::Recipient> for GivenRecipient {
 impl From<AddedRecipients> for proto::AddRecipientsResponse {
     fn from(a: AddedRecipients) -> Self {
         use proto::add_recipients_response::Invalid;
-        let invalid = |InvalidRecipient { index, reason }| Invalid { index, reason };
+        let invalid = |InvalidRecipient { index, reason, line }| Invalid { index, reason, line };
         Self {
             added: a.added,
             duplicates: a.duplicates,

@@ -22,9 +22,11 @@ pub fn supersede(older: &mut Message, by: MessageId, now: Timestamp) -> (Option<
     (change, fate)
 }
 
-/// One that is claimed waits, too: its holder is refused at the fence.
+/// One that is claimed waits, too: its holder is refused at the fence. So does one whose answer was lost: sent again, it would come behind
+/// the newer one.
 pub(super) fn take_place(m: &mut Message, by: MessageId) -> Done {
-    if !matches!(m.state.dispatch, Dispatch::Scheduled | Dispatch::Queued | Dispatch::Claimed) {
+    let waits = matches!(m.state.dispatch, Dispatch::Scheduled | Dispatch::Queued | Dispatch::Claimed);
+    if !waits && !m.waits_for_resend() {
         return Err(Refused::State);
     }
     // One that may be at the provider already must not read as "never sent".

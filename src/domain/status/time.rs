@@ -88,7 +88,7 @@ fn bury(m: &mut Message, now: Timestamp) -> Value {
 }
 
 pub(super) fn cancel(m: &mut Message) -> Done {
-    if !matches!(m.state.dispatch, Dispatch::Scheduled | Dispatch::Queued) {
+    if !matches!(m.state.dispatch, Dispatch::Scheduled | Dispatch::Queued) && !m.waits_for_resend() {
         return Err(Refused::State);
     }
     // One that may be at the provider already must not read as "never sent".

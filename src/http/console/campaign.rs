@@ -61,7 +61,7 @@ async fn page(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
         reasons::table(&desk, campaign.id, &stats).await?
     };
     let body = html! {
-        h1 { (desk.sight().text(&campaign.name)) }
+        h1 { (desk.sight().name(&campaign.name)) }
         div #live data-stream=[stream] { (moving(&desk, &campaign, &stats)) }
         (acts_of(&desk, &campaign))
         (reasons)
@@ -78,7 +78,7 @@ async fn page(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
         }
         (facts(&campaign, desk.sight()))
     };
-    Ok(layout::page(&desk, Here::Campaigns, &desk.sight().words(&campaign.name), &body))
+    Ok(layout::page(&desk, Here::Campaigns, &desk.sight().title(&campaign.name), &body))
 }
 
 /// The part that moves: a sentence and the counters.
@@ -89,7 +89,7 @@ pub(super) fn moving(desk: &Desk, campaign: &Campaign, stats: &CampaignStats) ->
     let row = |name: &str, count: i64, status: Option<MessageStatus>| {
         html! {
             div {
-                dt { @if let (Some(status), true) = (status, count > 0) { a href=(of(status)) { (name) } } @else { (name) } }
+                dt { @if let (Some(status), true) = (status, count > 0 && desk.may(Scope::MessagesRead)) { a href=(of(status)) { (name) } } @else { (name) } }
                 dd { (count) }
             }
         }
@@ -102,7 +102,8 @@ pub(super) fn moving(desk: &Desk, campaign: &Campaign, stats: &CampaignStats) ->
                 (row("Wait", stats.queued, None))
                 (row("Sent, no report yet", stats.sent, Some(MessageStatus::Sent)))
                 (row("Delivered", stats.delivered, Some(MessageStatus::Delivered)))
-                (row("Failed or expired", stats.failed, Some(MessageStatus::Failed)))
+                // Two states, of which a list has one: the table of reasons leads to each.
+                (row("Failed or expired", stats.failed, None))
                 (row("Not known whether sent", stats.unknown, Some(MessageStatus::Unknown)))
                 (row("Cancelled or opted out", stats.cancelled, Some(MessageStatus::Cancelled)))
             }
@@ -117,7 +118,10 @@ fn sentence(campaign: &Campaign, stats: &CampaignStats) -> Markup {
         @match state(campaign) {
             CampaignState::Draft => { (campaign.recipients) " recipients, not started." }
             CampaignState::Scheduled => { "It starts by itself at " (times::when(campaign.scheduled_at)) "." }
-            CampaignState::Paused => { (stats.queued) " of " (stats.total) " wait until it goes on." }
+            CampaignState::Paused => {
+                (stats.queued) " of " (stats.total) " wait until it goes on."
+                @if stats.total == 0 && campaign.scheduled_at.is_some() { " Its time is " (times::when(campaign.scheduled_at)) "." }
+            }
             CampaignState::Running => { (stats.total - stats.queued) " of " (stats.total) " were handed over." }
             _ => {
                 (stats.delivered) " of " (stats.total) " delivered, " (stats.failed) " failed or expired, " (stats.cancelled) " cancelled or opted out"
@@ -163,7 +167,7 @@ fn facts(campaign: &Campaign, sight: Sight) -> Markup {
                 dt { "Sender" } dd { @if campaign.sender.is_empty() { "your own" } @else { (sight.sender(&campaign.sender)) } }
                 dt { "Made" } dd { (times::when(campaign.created_at)) }
                 dt { "Scheduled for" } dd { (times::when(campaign.scheduled_at)) }
-                dt { "Started" } dd { (times::when(campaign.started_at)) }
+                dt { "Start was pressed" } dd { (times::when(campaign.started_at)) }
                 dt { "Over" } dd { (times::when(campaign.ended_at)) }
                 @if let Some(reference) = &campaign.reference { dt { "Reference" } dd { bdi dir="auto" { (reference) } } }
                 dt { "Id" } dd { code { (campaign.id) } }
@@ -224,7 +228,16 @@ async fn again(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
         idempotency_key: format!("console-again-{}-{all}", old.id),
         ..Default::default()
     };
-    let made = campaigns::create_campaign(desk.service(), &desk.caller, request).await?.campaign.unwrap_or_default();
+    let mut request = request;
+    let made = loop {
+        let made = campaigns::create_campaign(desk.service(), &desk.caller, request.clone()).await?;
+        let made = made.campaign.unwrap_or_default();
+        if state(&made) != CampaignState::Cancelled {
+            break made;
+        }
+        // That draft was given up: this press means another one.
+        request.idempotency_key = format!("console-again-{}-{all}-{}", old.id, made.id);
+    };
     if state(&made) != CampaignState::Draft {
         return Ok(desk.done(&format!("/campaigns/{}", made.id), "again-started"));
     }
@@ -262,5 +275,6 @@ fn recipient(message: &Message, plain: bool) -> Recipient {
         variables: text.into_iter().collect(),
         reference: message.reference.clone(),
         metadata: message.metadata.clone(),
+        line: None,
     }
 }

@@ -11,7 +11,7 @@ use crate::http::console::form::Asked;
 use crate::http::console::layout::{self, Here};
 use crate::http::console::refusal::Refusal;
 use crate::http::console::{Routes, times, words};
-use crate::proto::{Campaign, GetCampaignRequest, ListCampaignsRequest};
+use crate::proto::{Campaign, CampaignState, GetCampaignRequest, ListCampaignsRequest};
 
 /// How many a page has.
 const PAGE: i32 = 50;
@@ -45,8 +45,8 @@ pub(super) fn table<'a>(desk: &Desk, campaigns: impl IntoIterator<Item = &'a Cam
                     @for campaign in campaigns {
                         @let (word, tone) = words::campaign(campaign.state);
                         tr {
-                            th scope="row" { a href=(place(desk, campaign.id)) { (desk.sight().text(&campaign.name)) } }
-                            td { span.state.(tone.class()) { (word) } @if campaign.started_at.is_none() && campaign.scheduled_at.is_some() { " " span.why { "for " (times::when(campaign.scheduled_at)) } } }
+                            th scope="row" { a href=(place(desk, campaign.id)) { (desk.sight().name(&campaign.name)) } }
+                            td { span.state.(tone.class()) { (word) } @if waits(campaign) && campaign.scheduled_at.is_some() { " " span.why { "for " (times::when(campaign.scheduled_at)) } } }
                             td.count { (campaign.recipients) }
                             td { (times::when(campaign.created_at)) }
                         }
@@ -55,6 +55,12 @@ pub(super) fn table<'a>(desk: &Desk, campaigns: impl IntoIterator<Item = &'a Cam
             }
         }
     }
+}
+
+/// Whether it has a time before which nothing of it is sent, or had one when it was paused.
+fn waits(campaign: &Campaign) -> bool {
+    let state = CampaignState::try_from(campaign.state).unwrap_or_default();
+    matches!(state, CampaignState::Draft | CampaignState::Scheduled | CampaignState::Paused)
 }
 
 /// A campaign's page.

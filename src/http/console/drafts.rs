@@ -9,6 +9,7 @@ use maud::{Markup, html};
 use crate::admission::Quota;
 use crate::auth::Scope;
 use crate::contract::campaigns;
+use crate::csv;
 use crate::domain::template::Template;
 use crate::error::Error;
 use crate::http::console::desk::Desk;
@@ -50,7 +51,7 @@ fn form(desk: &Desk, campaign: &Campaign, lines: &str, result: &Markup) -> Marku
     let columns = if names.is_empty() { "number".to_owned() } else { format!("number,{}", names.join(",")) };
     let place = desk.to(&format!("/campaigns/{}/recipients", campaign.id));
     html! {
-        h1 { "Recipients of " (desk.sight().text(&campaign.name)) }
+        h1 { "Recipients of " (desk.sight().name(&campaign.name)) }
         p.hint { "Step 2 of 3: who gets it. A number that is given twice counts once." }
         (result)
         p.lead { (words::many(campaign.recipients, "recipient")) " so far." }
@@ -82,13 +83,13 @@ async fn add(State(site): State<Site>, Named(id): Named, request: Request) -> Re
     desk.call.permit.take(desk.service().admission(), Quota::Uploads, desk.caller.share())?;
     let campaign = list::named(&desk, &id).await?;
     let mut typed = String::new();
-    let (boundary, body, skipped) = if entry::media_type(&head.headers) == FORM {
-        (Some(recipients::boundary(&head.headers)?), body, 2)
+    let (boundary, body, moved) = if entry::media_type(&head.headers) == FORM {
+        (Some(recipients::boundary(&head.headers)?), body, 0)
     } else {
         let form = Form::from_request(Request::from_parts(head, body), &site).await?;
         form.fields.raw("lines").clone_into(&mut typed);
-        let (lines, headed) = headed(&typed);
-        (None, Body::from(lines), if headed { 2 } else { 1 })
+        let (lines, moved) = headed(&typed);
+        (None, Body::from(lines), moved)
     };
     let added = recipients::csv(&site.api, &desk.caller, campaign.id, body, boundary).await;
     let result = match added {
@@ -97,26 +98,34 @@ async fn add(State(site): State<Site>, Named(id): Named, request: Request) -> Re
             if added.invalid_count == 0 {
                 typed.clear();
             }
-            told(&added, skipped)
+            told(&added, moved)
         }
-        Err(Problem::Service(Error::Invalid(wrong))) => html! {
-            div.mistakes role="alert" { h2 { "The file could not be read to its end" } ul { @for v in &wrong { li { (v.description) } } } }
-        },
+        Err(Problem::Service(Error::Invalid(wrong))) => {
+            desk.note(&format!("added what could be read of a file to campaign {}", campaign.id)).await;
+            html! {
+                div.mistakes role="alert" { h2 { "The file could not be read to its end" } ul { @for v in &wrong { li { (v.description) } } } }
+            }
+        }
         Err(e) => return Err(e.into()),
     };
     let campaign = list::named(&desk, &id).await?;
     Ok(layout::page(&desk, Here::Campaigns, "Recipients", &form(&desk, &campaign, &typed, &result)))
 }
 
-/// Lines as a CSV: numbers alone get the line that names their column. Says whether they had one.
-fn headed(lines: &str) -> (String, bool) {
-    let first = lines.trim_start().chars().next().unwrap_or_default();
-    let number = first.is_numeric() || "+\"(".contains(first) || first == '\u{FF0B}';
-    if number { (format!("number\n{}", lines.trim_start()), false) } else { (lines.trim_start().to_owned(), true) }
+/// Lines as a CSV: numbers alone get the line that names their column. Says how many lines further down what was typed stands in the field.
+fn headed(lines: &str) -> (String, i64) {
+    let begun = lines.trim_start();
+    let above = lines.len() - begun.len();
+    let empty = lines.bytes().take(above).filter(|byte| *byte == b'\n').count();
+    let empty = i64::try_from(empty).unwrap_or_default();
+    let first = begun.chars().next().unwrap_or_default();
+    let line = begun.lines().next().unwrap_or_default();
+    let number = first.is_numeric() || "+\"(".contains(first) || first == '\u{FF0B}' || csv::holds_a_number(line);
+    if number { (format!("number\n{begun}"), empty - 1) } else { (begun.to_owned(), empty) }
 }
 
-/// The count of what was added, and the rows that could not be, by their lines. `first` is the line of the first recipient.
-fn told(added: &AddRecipientsResponse, first: i64) -> Markup {
+/// The count of what was added, and the rows that could not be, by their lines in what was given, which is `moved` lines further down.
+fn told(added: &AddRecipientsResponse, moved: i64) -> Markup {
     html! {
         div.notice role="status" {
             p { (added.added) " added, " (added.duplicates) " were there already, " (added.invalid_count) " cannot be used." }
@@ -126,7 +135,7 @@ fn told(added: &AddRecipientsResponse, first: i64) -> Markup {
             div.wide tabindex="0" role="region" aria-label="Rows to mend" {
                 table {
                     thead { tr { th scope="col" { "Line" } th scope="col" { "Why" } } }
-                    tbody { @for row in added.invalid.iter().take(ROWS) { tr { th scope="row" { (row.index + first) } td { (row.reason) } } } }
+                    tbody { @for row in added.invalid.iter().take(ROWS) { tr { th scope="row" { (row.line.unwrap_or_default() + moved) } td { (row.reason) } } } }
                 }
             }
             @if added.invalid_count > i64::try_from(ROWS).unwrap_or(i64::MAX) {
@@ -139,16 +148,17 @@ fn told(added: &AddRecipientsResponse, first: i64) -> Markup {
 
 async fn check(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
     let campaign = list::named(&desk, &id).await?;
-    let request = StartCampaignRequest { campaign_id: campaign.id, dry_run: true };
+    let request = StartCampaignRequest { campaign_id: campaign.id, dry_run: true, ..Default::default() };
     let plan = campaigns::start_campaign(desk.service(), &desk.caller, request).await?.plan.unwrap_or_default();
     let start = desk.to(&format!("/campaigns/{}/start", campaign.id));
     let body = html! {
-        h1 { "Check " (desk.sight().text(&campaign.name)) }
+        h1 { "Check " (desk.sight().name(&campaign.name)) }
         p.hint { "Step 3 of 3: nothing was sent yet." }
         blockquote { (desk.sight().text(&campaign.text)) }
         (planned(&plan))
         @if !desk.may(Scope::Campaigns) { p.warning { "It is ready. Somebody who may send campaigns has to start it." } }
         @else { form.stack method="post" action=(start) {
+            input type="hidden" name="recipients" value=(campaign.recipients);
             @if times::read(campaign.scheduled_at).is_some_and(|at| at > desk.service().clock().now()) {
                 p { "It starts by itself at " (times::when(campaign.scheduled_at)) "." }
                 button.main { "Schedule " (words::many(plan.messages, "message")) }
@@ -182,9 +192,14 @@ fn planned(plan: &CampaignPlan) -> Markup {
     }
 }
 
-async fn start(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
+/// Starts what was shown: recipients that were added since are checked first.
+async fn start(Named(id): Named, form: Form) -> Result<Response, Refusal> {
+    let Form { desk, fields } = form;
     let campaign_id = list::named(&desk, &id).await?.id;
-    let request = StartCampaignRequest { campaign_id, dry_run: false };
+    let shown = Some(fields.get("recipients")).filter(|shown| !shown.is_empty());
+    let shown =
+        shown.map(str::parse).transpose().map_err(|_| Error::invalid("recipients", "must be a whole number"))?;
+    let request = StartCampaignRequest { campaign_id, dry_run: false, expected_recipients: shown };
     let started = campaigns::start_campaign(desk.service(), &desk.caller, request).await?.campaign.unwrap_or_default();
     desk.note(&format!("started campaign {campaign_id} of {} recipients", started.recipients)).await;
     let waits = started.state == i32::from(CampaignState::Scheduled);

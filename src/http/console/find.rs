@@ -13,7 +13,10 @@ use crate::http::console::desk::Desk;
 use crate::http::console::form::{Fields, Form};
 use crate::http::console::layout::{self, Here};
 use crate::http::console::refusal::Refusal;
-use crate::proto::{GetCampaignRequest, GetEndpointRequest, GetInboundRequest, GetMessageRequest, ListMessagesRequest};
+use crate::proto::{
+    GetCampaignRequest, GetEndpointRequest, GetInboundRequest, GetMessageRequest, ListInboundRequest,
+    ListMessagesRequest,
+};
 
 /// The shortest run of digits that is taken for a number without its plus; shorter ones are campaigns.
 const DIGITS: usize = 8;
@@ -78,9 +81,23 @@ async fn place(desk: &Desk, asked: &str) -> Result<Option<String>, Error> {
         }
     }
     match Msisdn::parse(&format!("+{asked}")) {
-        Ok(number) if digits && asked.len() >= DIGITS => desk.number_place(number.as_str()).map(Some),
+        // Without its country code it would be read as another country's number.
+        Ok(number) if digits && asked.len() >= DIGITS && is_known(desk, number.as_str()).await? => {
+            desk.number_place(number.as_str()).map(Some)
+        }
         _ => Ok(None),
     }
+}
+
+/// Whether something went to this number or came from it.
+async fn is_known(desk: &Desk, number: &str) -> Result<bool, Error> {
+    let sent = ListMessagesRequest { page_size: 1, destination: number.to_owned(), ..Default::default() };
+    if !messages::list_messages(desk.service(), &desk.caller, sent).await?.messages.is_empty() {
+        return Ok(true);
+    }
+    let wrote = ListInboundRequest { page_size: 1, number: number.to_owned(), ..Default::default() };
+    Ok(missing(inbound::list_inbound(desk.service(), &desk.caller, wrote).await)?
+        .is_some_and(|found| !found.messages.is_empty()))
 }
 
 /// Where the thing with this id of ours is.

@@ -6,7 +6,7 @@ use axum::routing::{get, post};
 use maud::{Markup, html};
 
 use crate::auth::Scope;
-use crate::contract::messages;
+use crate::contract::{campaigns, messages};
 use crate::error::Error;
 use crate::http::console::desk::Desk;
 use crate::http::console::form::Form;
@@ -16,14 +16,16 @@ use crate::http::console::{Routes, timeline, times, words};
 use crate::http::entry::Named;
 use crate::proto::explain_message_response::Entry;
 use crate::proto::{
-    CancelMessageRequest, Encoding, ExplainMessageRequest, GetMessageRequest, Message, MessageStatus,
-    RefreshStatusRequest, SendSingleRequest,
+    CampaignState, CancelMessageRequest, Encoding, ExplainMessageRequest, GetCampaignRequest, GetMessageRequest,
+    Message, MessageStatus, RefreshStatusRequest, SendSingleRequest,
 };
 
 /// A message and its history.
 pub(super) struct Read {
     pub(super) message: Message,
     entries: Vec<Entry>,
+    /// It waits for its campaign to go on.
+    paused: bool,
 }
 
 /// The page.
@@ -45,7 +47,18 @@ pub(super) async fn read(desk: &Desk, id: &str) -> Result<Read, Error> {
     let (service, caller, id) = (desk.service(), &desk.caller, id.to_owned());
     let message = messages::get_message(service, caller, GetMessageRequest { id: id.clone() }).await?.message;
     let entries = messages::explain_message(service, caller, ExplainMessageRequest { id }).await?.entries;
-    Ok(Read { message: message.unwrap_or_default(), entries })
+    let message = message.unwrap_or_default();
+    let waits = message.status == i32::from(MessageStatus::Queued);
+    let paused = match message.campaign_id.filter(|_| waits) {
+        Some(campaign_id) => {
+            let asked = campaigns::get_campaign(service, caller, GetCampaignRequest { campaign_id }).await;
+            let paused = i32::from(CampaignState::Paused);
+            // Whoever may not see campaigns sees the message without this.
+            asked.is_ok_and(|told| told.campaign.is_some_and(|campaign| campaign.state == paused))
+        }
+        None => false,
+    };
+    Ok(Read { message, entries, paused })
 }
 
 async fn page(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
@@ -95,7 +108,8 @@ pub(super) fn moving(desk: &Desk, read: &Read) -> Markup {
     let (_, tone) = words::status(read.message.status);
     html! {
         p.lead.(tone.class()) { (sentence(&read.message)) }
-        @if let Some(next) = timeline::next(&read.entries) { p { (next) } }
+        @if read.paused { p { "Its campaign is paused: it waits until that goes on." } }
+        @else if let Some(next) = timeline::next(&read.entries) { p { (next) } }
         section aria-labelledby="history" {
             h2 #history { "What happened" }
             (timeline::list(&read.entries, desk.sight()))

@@ -114,7 +114,7 @@ async fn of_endpoints(desk: &Desk, needs: &mut Vec<Need>) -> Result<(), Error> {
             let (endpoint, standing) = endpoints::parts(one);
             if endpoints::fails(&endpoint, &standing) {
                 let behind = endpoints::behind(&standing);
-                let what = format!("The endpoint {} takes nothing; it is behind by {behind}.", endpoint.url);
+                let what = format!("The endpoint {} does not take its events: behind by {behind}.", endpoint.url);
                 needs.push(Need { what, place: desk.to(&format!("/endpoints/{}", endpoint.id)), act: "See why" });
             }
         }

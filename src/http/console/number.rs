@@ -105,7 +105,7 @@ fn row(desk: &Desk, item: &Item) -> Markup {
                 }
                 Item::Wrote(m) => {
                     @let (word, tone) = words::verdict(m.verdict);
-                    p { "It wrote" @if !m.to.is_empty() { " to " (desk.sight().number(&m.to)) } " " span.state.(tone.class()) { (word) } " " (words::effect(m.effect)) }
+                    p { "It wrote" @if !m.to.is_empty() { " to " (desk.sight().sender(&m.to)) } " " span.state.(tone.class()) { (word) } " " (words::effect(m.effect)) }
                     blockquote.theirs { (desk.sight().text(&m.text)) }
                 }
                 Item::OptedOut(entry) => {

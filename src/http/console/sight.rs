@@ -7,7 +7,7 @@ use crate::domain::sender::shown;
 
 /// From so many digits on, a run of digits in a text is hidden: a one-time code has four or more.
 const CODE: usize = 4;
-/// From so many on, it may be a number, of which both ends are left. Codes are shorter, and hidden whole.
+/// From so many on without anything between them, it is a number, of which both ends are left. Codes are shorter.
 const NUMBER: usize = 10;
 /// How many characters that are no letters may stand between two digits of one number.
 const APART: usize = 4;
@@ -48,13 +48,24 @@ impl Sight {
 
     /// The same as plain text.
     pub(super) fn words(self, text: &str) -> String {
-        if self.whole { text.to_owned() } else { hidden(text) }
+        if self.whole { text.to_owned() } else { hidden(text, CODE) }
+    }
+
+    /// The name that a thing of the owner's has: a date in it is no code.
+    pub(super) fn name(self, name: &str) -> Markup {
+        html! { bdi dir="auto" { (self.title(name)) } }
+    }
+
+    /// The same as plain text.
+    pub(super) fn title(self, name: &str) -> String {
+        if self.whole { name.to_owned() } else { hidden(name, NUMBER) }
     }
 }
 
 /// The text with its codes and numbers hidden. What may stand between the digits of one number is a part of it:
-/// a dash, spaces, a line's end, whatever is no letter.
-fn hidden(text: &str) -> String {
+/// a dash, spaces, a line's end, whatever is no letter. Such a run is hidden whole: a code may stand at either of its ends. So are runs of
+/// `least` digits or more.
+fn hidden(text: &str, least: usize) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
@@ -77,8 +88,8 @@ fn hidden(text: &str) -> String {
         }
         let run = chars.get(at..end).unwrap_or_default();
         match digits {
-            ..CODE => out.extend(run),
-            CODE..NUMBER => out.push('…'),
+            _ if digits < least => out.extend(run),
+            _ if digits < NUMBER || run.len() > digits => out.push('…'),
             _ => {
                 out.extend(run.iter().take(3));
                 out.push('…');

@@ -115,6 +115,9 @@ fn settled(entry: &Entry, try_of: &str, sight: Sight) -> (String, String) {
             format!("{try_of}the provider took it, as {}.", sight.words(told(evidence, "provider_message_id")))
         }
         "rejected" => format!("{try_of}the provider refused it{because}."),
+        "not sent" if told(evidence, "code") == "PROVIDER_ERROR" => {
+            format!("{try_of}the provider failed, and may have it all the same.")
+        }
         "not sent" => format!("{try_of}it did not leave{because}."),
         "ambiguous" => format!("{try_of}nobody knows whether the provider took it{because}."),
         "" => format!("{try_of}it was settled."),
@@ -129,7 +132,12 @@ fn next_attempt(entry: &Entry, wait: f64) -> String {
     let wait = jiff::SignedDuration::from_secs(wait as i64);
     let at = times::read(entry.at).and_then(|at| at.checked_add(wait).ok());
     at.map_or_else(String::new, |at| {
-        format!("Next try at {}, {} later.", at.strftime("%H:%M:%S UTC"), times::span(wait))
+        let at = at.strftime("%H:%M:%S UTC");
+        if wait.is_zero() {
+            format!("Next try from {at} on.")
+        } else {
+            format!("Next try at {at}, {} later.", times::span(wait))
+        }
     })
 }
 

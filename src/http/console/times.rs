@@ -20,7 +20,7 @@ pub(super) fn shown(at: Timestamp) -> Markup {
 
 /// A time, to the millisecond, for what follows on itself.
 pub(super) fn exact(at: Timestamp) -> Markup {
-    html! { time datetime=(format!("{at:.3}")) { (at.strftime("%-d %b, %H:%M:%S%.3f")) } }
+    html! { time datetime=(format!("{at:.3}")) { (at.strftime("%-d %b, %H:%M:%S%.3f UTC")) } }
 }
 
 /// A span in the two units that matter.

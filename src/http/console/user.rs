@@ -5,6 +5,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use maud::{Markup, html};
 
+use crate::auth::Scope;
 use crate::contract::users;
 use crate::error::{Error, Violation};
 use crate::http::console::desk::Desk;
@@ -80,7 +81,7 @@ async fn body(desk: &Desk, name: &str, told: &Markup, wrong: &[(String, String)]
             h2 #keys { "Keys" }
             @if keys.keys.is_empty() { p.empty { "It has no key." } } @else { (table(desk, id, &keys.keys)) }
             @if !keys.next_page_token.is_empty() { p.hint { "It has more: messaging key list shows all." } }
-            (new_key(desk, id))
+            @if desk.may(Scope::ActAs) { (new_key(desk, id)) } @else { p.hint { "Making a key takes the right to act as others." } }
         }
     })
 }
@@ -101,13 +102,19 @@ fn granted(desk: &Desk, id: i64, (kind, title, one): (&str, &str, &str), names: 
     }
 }
 
+/// The name as a form carries it: a number is covered.
+fn covered(desk: &Desk, name: &str) -> String {
+    let number = name.starts_with('+').then(|| desk.service().cover_number(&desk.caller, name).ok()).flatten();
+    number.unwrap_or_else(|| name.to_owned())
+}
+
 /// A name that can be taken away.
 fn granted_name(desk: &Desk, id: i64, kind: &str, name: &str) -> Markup {
     html! {
         li {
             form.answer method="post" action=(desk.to(&format!("/users/{id}/ungrant"))) {
                 @if name == "*" { "Every one" } @else { (desk.sight().sender(name)) }
-                input type="hidden" name=(kind) value=(name);
+                input type="hidden" name=(kind) value=(covered(desk, name));
                 button.plain { "Take away" }
             }
         }
@@ -266,7 +273,8 @@ async fn grant(Named(name): Named, form: Form) -> Result<Response, Refusal> {
 
 async fn ungrant(Named(name): Named, form: Form) -> Result<Response, Refusal> {
     let Form { desk, fields } = form;
-    let (sender, route_account) = (fields.get("sender").to_owned(), fields.get("route_account").to_owned());
+    let (sender, route_account) = (fields.get("sender"), fields.get("route_account").to_owned());
+    let sender = desk.service().uncover_number(&desk.caller, sender).unwrap_or_else(|_| sender.to_owned());
     let request = UngrantUserRequest { id: id_of(&name)?, sender, route_account };
     let done = users::ungrant_user(&desk.service().operations(), &desk.caller, request).await;
     answered(desk, &name, done.map(|_| "ungranted")).await
@@ -295,6 +303,12 @@ fn limiting(id: i64, fields: &Fields) -> Result<LimitUserRequest, Error> {
     let named =
         || Names { every: given == "*", names: split.filter(|name| *name != "*").map(str::to_uppercase).collect() };
     let countries = (!given.is_empty()).then(named);
+    if minutes.is_some() && per_number.is_none() {
+        violations.push(Violation::new("per_number", "is required with a window"));
+    }
+    if countries.as_ref().is_some_and(|countries| given.contains('*') && !countries.every) {
+        violations.push(Violation::new("countries", "must be * alone, or countries"));
+    }
     if !violations.is_empty() {
         return Err(Error::Invalid(violations));
     }

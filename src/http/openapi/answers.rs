@@ -115,7 +115,7 @@ pub(super) fn answers(schema: &Value, errors: &[&str]) -> Value {
 /// This answer, these errors, and those that every route can meet.
 pub(super) fn with_errors(ok: Value, errors: &[&str]) -> Value {
     let mut all = Map::from_iter([("200".to_owned(), ok)]);
-    for status in errors.iter().chain(&["500", "503", "504"]) {
+    for status in errors.iter().chain(&["429", "500", "503", "504"]) {
         if let Some((status, name, ..)) = PROBLEMS.iter().find(|(s, ..)| s == status) {
             all.insert((*status).to_owned(), json!({"$ref": format!("#/components/responses/{name}")}));
         }

@@ -184,14 +184,23 @@ pub(super) fn watched() -> Vec<(&'static str, &'static str, Value)> {
                 "type": "object"}, "example": {"ok": true}}}}, "401": refused("Not the provider's: `{\"ok\":false}`."),
                 "408": refused("Too slow."), "413": refused("Longer than 1 MiB."), "503": refused("To be repeated.")}})
     };
-    let mut page = plain("page", "A page of the manual, such as `reference.md`", "text/markdown");
-    if let Some(fields) = page.as_object_mut() {
-        let named = json!([{"name": "page", "in": "path", "required": true, "schema": {"type": "string"}, "example": "reference.md"}]);
-        fields.insert("parameters".to_owned(), named);
-    }
-    if let Some(Value::Object(responses)) = page.get_mut("responses") {
-        responses.insert("404".to_owned(), json!({"$ref": "#/components/responses/NotFound"}));
-    }
+    let file = |id: &str, summary: &str, kind: &str, names: &[(&str, &str)]| {
+        let mut file = plain(id, summary, kind);
+        let named = names.iter().map(|(name, example)| {
+            json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}, "example": example})
+        });
+        if let Some(fields) = file.as_object_mut() {
+            fields.insert("parameters".to_owned(), named.collect());
+        }
+        if let Some(Value::Object(responses)) = file.get_mut("responses") {
+            responses.insert("404".to_owned(), json!({"$ref": "#/components/responses/NotFound"}));
+        }
+        file
+    };
+    let page = file("page", "A page of the manual", "text/markdown", &[("page", "reference.md")]);
+    let program = file("program", "A program of the manual's pages", "text/plain", &[("file", "send.py")]);
+    let names = [("language", "python"), ("file", "messaging_client.py")];
+    let client = file("client", "A client to copy", "text/plain", &names);
     let (reports, inbound) = ("Delivery reports: one, or an array", "A message from a recipient");
     vec![
         ("/webhooks/mitto/dlr", "post", hook("deliveryReport", "post", reports)),
@@ -205,5 +214,7 @@ pub(super) fn watched() -> Vec<(&'static str, &'static str, Value)> {
         ("/docs", "get", plain("docs", "This document, for people", "text/html")),
         ("/llms.txt", "get", plain("llms", "The manual's pages, for programs that read", "text/markdown")),
         ("/docs/{page}", "get", page),
+        ("/docs/clients/{file}", "get", program),
+        ("/clients/{language}/{file}", "get", client),
     ]
 }

@@ -79,7 +79,10 @@ fn not_done(adds: bool) -> Error {
     let (reason, message) = if adds {
         ("TOO_MANY_GRANTS", format!("The name is one too many: a user has at most {} of a kind", Allowed::MOST))
     } else {
-        ("NOT_GRANTED", "The name was not granted by itself".to_owned())
+        (
+            "NOT_GRANTED",
+            "The name itself was not granted: what it has is on its page, and in messaging user show".to_owned(),
+        )
     };
     Error::Precondition { reason, message, metadata: Vec::new() }
 }

@@ -1,5 +1,5 @@
-//! Messages that wait to be sent: listing them, and taking all back that match, once their number was stated: after a restore, for
-//! example, when they were sent since.
+//! Messages that wait to be sent, and campaigns whose messages are still to be made: listing the former, and taking all back that match, once
+//! their number was stated: after a restore, for example, when they were sent since.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -8,14 +8,15 @@ use super::inspect::OperatedPage;
 use super::{AT_ONCE, MOST, Operations, count_changed, few_enough};
 use crate::auth::{Caller, Scope};
 use crate::domain::audit::Act;
+use crate::domain::campaign::Action;
 use crate::domain::ids::MessageId;
 use crate::domain::message::Dispatch;
 use crate::domain::status::Event;
 use crate::error::{Error, Violation};
-use crate::store::{Depths, Job, Pick, Store, WaitingFilter};
+use crate::store::{Depths, Job, Move, Pick, Store, ToCome, WaitingFilter};
 
-/// The states that wait, in the order in which they are listed.
-const WAITING: [Dispatch; 2] = [Dispatch::Scheduled, Dispatch::Queued];
+/// The states that wait, in the order in which they are listed: unknown are those whose answer was lost and that are to be sent again.
+const WAITING: [Dispatch; 3] = [Dispatch::Scheduled, Dispatch::Queued, Dispatch::Unknown];
 
 /// Which messages, as a caller says it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,6 +58,11 @@ pub struct Cancelled {
     pub cancelled: i64,
     /// How many may be at the provider, and are unknown now.
     pub unknown: i64,
+}
+
+/// How many messages are still to be made of them.
+fn recipients(campaigns: &[ToCome]) -> i64 {
+    campaigns.iter().map(|campaign| campaign.recipients).sum()
 }
 
 /// The place behind which a page begins: a state, and a message in it.
@@ -119,7 +125,7 @@ impl Operations {
         let filter = self.waiting(&request.of, violations).await?;
         let turn = self.admission.list(caller.user).await;
         let Some(at_most) = request.at_most.filter(|_| !request.dry_run) else {
-            let mut count = 0;
+            let mut count = recipients(&store.to_come(filter).await?);
             for dispatch in WAITING {
                 count += store.count_waiting(dispatch, filter).await?;
             }
@@ -129,7 +135,8 @@ impl Operations {
         for dispatch in WAITING {
             ids.extend(store.waiting_ids(dispatch, filter, MOST + 1).await?);
         }
-        let count = few_enough(ids.len())?;
+        let campaigns = store.to_come(filter).await?;
+        let count = few_enough(ids.len())? + recipients(&campaigns);
         if count > at_most {
             return Err(count_changed(count));
         }
@@ -139,15 +146,28 @@ impl Operations {
         let (operations, subject) = (self.clone(), format!("accepted until {}: {count}", filter.until));
         self.to_the_end(async move {
             store.note_act(Act::QueueCancelled, filter.owner, &subject).await?;
-            let done = operations.cancel(&store, &ids, count).await;
+            let done = operations.cancel(&store, &campaigns, &ids, count).await;
             drop(turn);
             done
         })
         .await
     }
 
-    async fn cancel(&self, store: &Store, ids: &[MessageId], count: i64) -> Result<Cancelled, Error> {
+    /// The campaigns first: no message of theirs is made from then on.
+    async fn cancel(
+        &self,
+        store: &Store,
+        campaigns: &[ToCome],
+        ids: &[MessageId],
+        count: i64,
+    ) -> Result<Cancelled, Error> {
         let mut done = Cancelled { count, ..Cancelled::default() };
+        for &ToCome { owner, campaign, recipients } in campaigns {
+            let step = Move { owner, campaign, action: Action::Cancel, sender: None, recipients: None };
+            let moved = store.move_campaign(step).await?;
+            self.stats.forget(owner, campaign).await;
+            done.cancelled += if matches!(moved, Some(Ok(_))) { recipients } else { 0 };
+        }
         for ids in ids.chunks(AT_ONCE) {
             let job = |id: &MessageId| Job { pick: Pick::Id(*id), event: Event::Cancel };
             let moved = store.apply_all(ids.iter().map(job).collect()).await?;

@@ -15,10 +15,10 @@ const PAGE: i64 = 1000;
 
 impl Service {
     /// Starts one of the caller's campaigns, at once or at its time. Done again, it changes nothing.
-    pub async fn start_campaign(&self, caller: &Caller, id: i64) -> Result<Campaign, Error> {
+    pub async fn start_campaign(&self, caller: &Caller, id: i64, recipients: Option<i64>) -> Result<Campaign, Error> {
         caller.require(needed(Action::Start))?;
         let (_, sender) = self.startable(caller, id).await?;
-        self.move_campaign(caller, id, Action::Start, Some(sender)).await
+        self.move_campaign(caller, id, Action::Start, (Some(sender), recipients)).await
     }
 
     /// The plan of starting one of the caller's campaigns, recipient by recipient. Changes nothing.
@@ -53,17 +53,17 @@ impl Service {
 
     /// Keeps one of the caller's campaigns from sending until it is resumed.
     pub async fn pause_campaign(&self, caller: &Caller, id: i64) -> Result<Campaign, Error> {
-        self.move_campaign(caller, id, Action::Pause, None).await
+        self.move_campaign(caller, id, Action::Pause, (None, None)).await
     }
 
     /// Goes on with one of the caller's campaigns.
     pub async fn resume_campaign(&self, caller: &Caller, id: i64) -> Result<Campaign, Error> {
-        self.move_campaign(caller, id, Action::Resume, None).await
+        self.move_campaign(caller, id, Action::Resume, (None, None)).await
     }
 
     /// Ends one of the caller's campaigns: what is not in flight is not sent.
     pub async fn cancel_campaign(&self, caller: &Caller, id: i64) -> Result<Campaign, Error> {
-        self.move_campaign(caller, id, Action::Cancel, None).await
+        self.move_campaign(caller, id, Action::Cancel, (None, None)).await
     }
 
     /// A campaign that can be started as it is now, and the sender that its messages would get.
@@ -80,11 +80,12 @@ impl Service {
         caller: &Caller,
         id: i64,
         action: Action,
-        sender: Option<SenderId>,
+        (sender, recipients): (Option<SenderId>, Option<i64>),
     ) -> Result<Campaign, Error> {
         caller.require(needed(action))?;
         let campaign = CampaignId(id);
-        let moved = self.inner.store.move_campaign(Move { owner: caller.user, campaign, action, sender }).await?;
+        let moved =
+            self.inner.store.move_campaign(Move { owner: caller.user, campaign, action, sender, recipients }).await?;
         self.inner.stats.forget(caller.user, campaign).await;
         let moved = moved.ok_or_else(|| Error::NotFound(Resource::Campaign, id.to_string()))?;
         moved.map_err(|e| refused(e, action))
@@ -105,6 +106,13 @@ fn refused(why: Refused, action: Action) -> Error {
             reason: "CAMPAIGN_EMPTY",
             message: "The campaign has no recipients: add some before it is started".to_owned(),
             metadata: Vec::new(),
+        },
+        Refused::Recipients(count) => Error::Precondition {
+            reason: "COUNT_CHANGED",
+            message: format!(
+                "The campaign has {count} recipients now, which is not what was expected: it was not started"
+            ),
+            metadata: vec![("count", count.to_string())],
         },
         Refused::State(state) => {
             let done = match action {

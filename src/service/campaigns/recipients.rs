@@ -22,7 +22,7 @@ const YIELD: i64 = 1000;
 const LISTED: usize = 1000;
 
 /// One recipient as the caller gave it.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct GivenRecipient {
     /// The number.
     pub destination: String,
@@ -30,6 +30,8 @@ pub struct GivenRecipient {
     pub variables: Vec<(String, String)>,
     /// The tags of its own.
     pub tags: GivenTags,
+    /// The line of the file that it stands on, from 1.
+    pub line: Option<i64>,
 }
 
 /// One that could not be added.
@@ -39,6 +41,8 @@ pub struct InvalidRecipient {
     pub index: i64,
     /// Why, without the number.
     pub reason: String,
+    /// The line that it was given with.
+    pub line: Option<i64>,
 }
 
 /// The result of a stream of recipients.
@@ -107,7 +111,7 @@ impl Adding {
 
     /// Takes some recipients. When this answers, all but those of an unfinished batch are stored.
     pub async fn push(&mut self, given: Vec<GivenRecipient>) -> Result<(), Error> {
-        for GivenRecipient { destination, variables, tags } in given {
+        for GivenRecipient { destination, variables, tags, line } in given {
             let recipient = Recipient::parse(&self.template, &destination, variables);
             match recipient.and_then(|recipient| recipient.tagged(&self.tags, &tags.reference, tags.metadata)) {
                 Ok(recipient) => self.batch.push(recipient),
@@ -115,7 +119,7 @@ impl Adding {
                     self.invalid += 1;
                     self.told.invalid_count += 1;
                     if self.told.invalid.len() < LISTED {
-                        self.told.invalid.push(InvalidRecipient { index: self.seen, reason: e.to_string() });
+                        self.told.invalid.push(InvalidRecipient { index: self.seen, reason: e.to_string(), line });
                     }
                 }
             }

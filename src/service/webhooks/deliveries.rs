@@ -95,7 +95,7 @@ impl Service {
             None => now,
         };
         let range = (start, until.place);
-        let replay = store.replay_to_endpoint(caller.user, endpoint.id, range, types, REPLAYS).await?;
+        let replay = self.store_of(caller).replay_to_endpoint(caller.user, endpoint.id, range, types, REPLAYS).await?;
         if let Some(replay) = replay {
             return Ok(replay);
         }

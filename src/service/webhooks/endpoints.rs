@@ -170,12 +170,14 @@ impl Service {
     pub async fn endpoint(&self, caller: &Caller, id: &str) -> Result<(Endpoint, Stands), Error> {
         caller.require(Scope::MessagesRead)?;
         let endpoint = self.own_endpoint(caller, id).await?;
-        let stands = self.stands(&endpoint).await?;
+        let stands = self.stands(caller, &endpoint).await?;
         Ok((endpoint, stands))
     }
 
-    async fn stands(&self, endpoint: &Endpoint) -> Result<Stands, Error> {
+    async fn stands(&self, caller: &Caller, endpoint: &Endpoint) -> Result<Stands, Error> {
         let store = &self.inner.store;
+        // As much is read as for a page of a list.
+        let _turn = self.inner.admission.list(caller.user).await;
         let standing = store.standing(endpoint.id).await?.ok_or_else(|| missing(endpoint.id))?;
         let settled = store.journal_horizon().await?.settled;
         let behind = store.journal(&[endpoint.owner], standing.at, settled, LOOKED_THROUGH).await?;

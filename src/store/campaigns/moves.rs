@@ -27,6 +27,8 @@ pub struct Move {
     /// The sender that its messages get, if this starts it: one campaign has one sender, whatever becomes of the
     /// owner's or the service's meanwhile.
     pub sender: Option<SenderId>,
+    /// How many recipients it has to have, if that was said.
+    pub recipients: Option<i64>,
 }
 
 type Moved = Option<Result<Campaign, Refused>>;
@@ -53,6 +55,9 @@ pub(super) async fn write(tx: &mut Tx, from: CampaignState, campaign: &Campaign)
 fn decide(row: CampaignRow, step: &Move, now: jiff::Timestamp) -> Result<(Campaign, Option<CampaignState>), Refused> {
     let mut campaign = Campaign::from(row);
     let from = campaign.state;
+    if step.recipients.is_some_and(|expected| expected != campaign.recipients) {
+        return Err(Refused::Recipients(campaign.recipients));
+    }
     let changed = campaign.apply(step.action, now)?;
     if let Some(sender) = step.sender.as_ref().filter(|_| changed && step.action == Action::Start) {
         campaign.content.sender = Some(sender.as_str().to_owned());

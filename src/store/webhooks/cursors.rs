@@ -179,10 +179,10 @@ pub(in crate::store) async fn end_holds(tx: &mut Tx) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Takes an endpoint's cursor from whoever holds it, and forgets what speaks against the endpoint, which is called at once.
+/// Takes an endpoint's cursors from whoever holds them, and forgets what speaks against the endpoint, which is called at once. Where it goes
+/// on is of the live one alone: a replay goes on where it was.
 pub(super) async fn set_off(tx: &mut Tx, endpoint: Guid, start: Start) -> Result<(), Failure> {
-    let live = webhook_cursors::endpoint_id.eq(endpoint).and(webhook_cursors::kind.eq(Kind::Live as i16));
-    let cursors = locked!(tx, CursorRow, webhook_cursors::table.filter(live));
+    let cursors = locked!(tx, CursorRow, webhook_cursors::table.filter(webhook_cursors::endpoint_id.eq(endpoint)));
     for cursor in cursors {
         let fresh = diesel::update(webhook_cursors::table.find(cursor.id)).set((
             webhook_cursors::epoch.eq(cursor.epoch.wrapping_add(1)),
@@ -193,7 +193,8 @@ pub(super) async fn set_off(tx: &mut Tx, endpoint: Guid, start: Start) -> Result
             webhook_cursors::next_try_at.eq(None::<Instant>),
         ));
         on!(tx, |c| fresh.execute(c).await?);
-        let Start::At(at) = start else { continue };
+        // A replay alone ends somewhere.
+        let (Start::At(at), None) = (start, cursor.until_place) else { continue };
         let there = diesel::update(webhook_cursors::table.find(cursor.id)).set((
             webhook_cursors::place.eq(at.place),
             webhook_cursors::message_id.eq(Guid(at.subject)),

@@ -19,6 +19,9 @@ use crate::store::webhooks::endpoint::{Endpoint, EndpointRow};
 use crate::store::webhooks::state;
 use crate::store::{Error, Store, audit, run};
 
+/// Its advisory lock on Postgres, together with the owner.
+const LOCK: i64 = 0x656e_6470_6f69_6e74;
+
 /// An endpoint to make.
 #[derive(Clone)]
 pub struct NewEndpoint {
@@ -56,7 +59,7 @@ pub struct EndpointChange {
 }
 
 /// The owner's endpoint, locked against other changes.
-async fn lock(tx: &mut Tx, owner: OwnerId, id: EndpointId) -> Result<Option<EndpointRow>, Failure> {
+pub(super) async fn lock(tx: &mut Tx, owner: OwnerId, id: EndpointId) -> Result<Option<EndpointRow>, Failure> {
     let query = webhook_endpoints::table.find(Guid(id.0)).filter(webhook_endpoints::owner_id.eq(owner.0));
     Ok(locked!(tx, EndpointRow, query).pop())
 }
@@ -64,7 +67,7 @@ async fn lock(tx: &mut Tx, owner: OwnerId, id: EndpointId) -> Result<Option<Endp
 /// Writes a changed row down.
 async fn save(tx: &mut Tx, mut row: EndpointRow) -> Result<Endpoint, Failure> {
     (row.revision, row.updated_at) = (row.revision.wrapping_add(1), Instant(tx.now));
-    let delete = diesel::update(webhook_endpoints::table.find(row.id)).set((
+    let update = diesel::update(webhook_endpoints::table.find(row.id)).set((
         (
             webhook_endpoints::url.eq(&row.url),
             webhook_endpoints::description.eq(&row.description),
@@ -89,7 +92,7 @@ async fn save(tx: &mut Tx, mut row: EndpointRow) -> Result<Endpoint, Failure> {
             webhook_endpoints::updated_at.eq(row.updated_at),
         ),
     ));
-    on!(tx, |c| delete.execute(c).await?);
+    on!(tx, |c| update.execute(c).await?);
     Ok(row.into_endpoint())
 }
 
@@ -98,6 +101,8 @@ impl Store {
     pub async fn create_endpoint(&self, new: NewEndpoint) -> Result<Option<Endpoint>, Error> {
         let actor = self.actor.clone();
         transact!(&self.transactions, |tx| {
+            // One owner's one after the other: each counts those that the others made.
+            tx.alone(LOCK ^ new.owner.0).await?;
             let owned = webhook_endpoints::table.filter(webhook_endpoints::owner_id.eq(new.owner.0)).count();
             let owned: i64 = on!(tx, |c| owned.get_result(c).await?);
             if owned >= PER_OWNER {

@@ -4,15 +4,17 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+use crate::domain::audit::Act;
 use crate::domain::ids::OwnerId;
 use crate::domain::webhook::event::EventType;
 use crate::domain::webhook::{EndpointId, EndpointState};
 use crate::store::columns::Guid;
 use crate::store::journal::Position;
-use crate::store::schema::{webhook_cursors, webhook_endpoints};
+use crate::store::schema::webhook_cursors;
 use crate::store::transaction::{on, transact};
 use crate::store::webhooks::cursors::{self, Kind};
-use crate::store::{Error, Store};
+use crate::store::webhooks::endpoints;
+use crate::store::{Error, Store, audit};
 
 impl Store {
     /// Lets the owner's endpoint be told again what happened from `start` to before the place `until`. Returns the replay's id; `None`
@@ -25,10 +27,11 @@ impl Store {
         types: Vec<EventType>,
         most: i64,
     ) -> Result<Option<Uuid>, Error> {
+        let actor = self.actor.clone();
         transact!(&self.transactions, |tx| {
-            let endpoint = webhook_endpoints::table.find(Guid(id.0)).filter(webhook_endpoints::owner_id.eq(owner.0));
-            let endpoint = endpoint.select(webhook_endpoints::state);
-            let state: Option<i16> = on!(tx, |c| endpoint.get_result(c).await.optional()?);
+            // Locked, so that two at once are counted one after the other.
+            let endpoint = endpoints::lock(tx, owner, id).await?;
+            let state = endpoint.map(|endpoint| endpoint.state);
             let of_endpoint = webhook_cursors::endpoint_id.eq(Guid(id.0));
             let replays = of_endpoint.and(webhook_cursors::kind.eq(Kind::Replay as i16));
             let replays = webhook_cursors::table.filter(replays).count();
@@ -42,6 +45,7 @@ impl Store {
                 webhook_cursors::types.eq(EventType::join(&types)),
             ));
             on!(tx, |c| bound.execute(c).await?);
+            audit::note(tx, &actor, Act::EventsReplayed, Some(owner), &format!("{id}, replay {}", cursor.0)).await?;
             Ok(Some(cursor.0))
         })
     }

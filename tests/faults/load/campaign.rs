@@ -204,7 +204,8 @@ async fn fill(fleet: &Fleet, wanted: &Wanted, campaign: i64) -> Result<(), Strin
 
 async fn start(fleet: &Fleet, wanted: &Wanted, campaign: i64) -> Result<(), String> {
     let call = |channel| {
-        let request = fleet.with_token(StartCampaignRequest { campaign_id: campaign, dry_run: false });
+        let request =
+            fleet.with_token(StartCampaignRequest { campaign_id: campaign, dry_run: false, ..Default::default() });
         async move { CampaignServiceClient::new(channel).start_campaign(request).await }.map_ok(drop).boxed()
     };
     // Started by a call whose answer was lost, it may be over by the next one.

@@ -92,9 +92,9 @@ on_both_databases! { TestApp::start =>
         let recipient = Recipient { destination: "+306900000001".to_owned(), ..Default::default() };
         let all = AddRecipientsRequest { campaign_id, recipients: vec![recipient] };
         assert_eq!(drafts.add_recipients(futures::stream::iter([all])).await.unwrap().into_inner().added, 1);
-        let plan = drafts.start_campaign(StartCampaignRequest { campaign_id, dry_run: true }).await.unwrap().into_inner().plan;
+        let plan = drafts.start_campaign(StartCampaignRequest { campaign_id, dry_run: true, ..Default::default() }).await.unwrap().into_inner().plan;
         assert_eq!(plan.unwrap().messages, 1);
-        let start = StartCampaignRequest { campaign_id, dry_run: false };
+        let start = StartCampaignRequest { campaign_id, dry_run: false, ..Default::default() };
         let refused = drafts.start_campaign(start).await.unwrap_err();
         assert_eq!((refused.code(), refused.get_details_error_info().unwrap().metadata["scope"].as_str()), (Code::PermissionDenied, "campaigns"));
         let mut whole = app.campaigns_of(app.alice);

@@ -35,6 +35,17 @@ on_both_databases! { TestApp::start =>
         assert!(app.ledger("").await.is_empty());
     }
 
+    async fn one_whose_answer_was_lost_is_not_sent_again(app) {
+        let mut alice = app.alice();
+        let lost = alice.send_single(to("+306900000010")).await.unwrap().into_inner().message.unwrap();
+        assert!(lost.status() == MessageStatus::Unknown && lost.next_attempt_at.is_some());
+        let cancelled = cancel(&mut alice, &lost.id).await.unwrap();
+        assert_eq!((cancelled.status(), cancelled.next_attempt_at), (MessageStatus::Unknown, None));
+        app.advance(121);
+        app.run_due().await;
+        assert_eq!(app.ledger("").await.len(), 1);
+    }
+
     async fn what_was_sent_is_not_and_anothers_is_nobodys(app) {
         let mut alice = app.alice();
         let sent = alice.send_single(to("+306900000001")).await.unwrap().into_inner().message.unwrap();

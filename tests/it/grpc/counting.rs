@@ -122,9 +122,9 @@ on_both_databases! { TestApp::start =>
 
     async fn the_queue_is_counted_once_in_five_seconds_whoever_asks_how_often(app) {
         let mut admin = app.admin(app.bob, "ops");
+        let asked = tokio::time::Instant::now();
         let empty = admin.get_queue(GetQueueRequest {}).await.unwrap().into_inner();
         assert_eq!((empty.single.unwrap().oldest_due_at, empty.scheduled), (None, 0));
-        let asked = tokio::time::Instant::now();
         let later = Some(pbjson_types::Timestamp { seconds: app.clock.now().as_second() + 3600, nanos: 0 });
         app.alice().send_single(SendSingleRequest { scheduled_at: later, ..to("+306900000001") }).await.unwrap();
         let again = admin.get_queue(GetQueueRequest {}).await.unwrap().into_inner();

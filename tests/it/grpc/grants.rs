@@ -100,7 +100,7 @@ on_both_databases! { TestApp::start =>
         campaigns.add_recipients(tokio_stream::iter([add])).await.unwrap();
         change(&app, app.bob, |user| assert!(user.senders.remove("YourBank"))).await;
         // Another replica, which does not remember what was.
-        let refused = app.service_with(Vec::new()).start_campaign(&Caller::new(app.bob, ORDINARY), campaign_id).await.unwrap_err();
+        let refused = app.service_with(Vec::new()).start_campaign(&Caller::new(app.bob, ORDINARY), campaign_id, None).await.unwrap_err();
         assert_eq!(refused.reason(), "SENDER_NOT_GRANTED");
     }
 

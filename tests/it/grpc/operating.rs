@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use messaging::domain::gate::Signal;
 use messaging::domain::ids::OwnerId;
+use messaging::proto::add_recipients_request;
 use messaging::proto::{
-    AuditAct, CancelWaitingMessagesRequest, CreateEndpointRequest, DeadMessageFilter, HistoryKind, Holding,
-    InspectMessageRequest, ListAuditEventsRequest, ListDeadMessagesRequest, ListRouteAccountsRequest,
-    ListWaitingMessagesRequest, MessageStatus, RequeueDeadMessagesRequest, RequeueMessageRequest, SendSingleRequest,
-    SetRouteAccountLimitRequest, UnblockRouteAccountRequest,
+    AddRecipientsRequest, AuditAct, CancelWaitingMessagesRequest, CreateCampaignRequest, CreateEndpointRequest,
+    DeadMessageFilter, GetCampaignStatsRequest, HistoryKind, Holding, InspectMessageRequest, ListAuditEventsRequest,
+    ListDeadMessagesRequest, ListRouteAccountsRequest, ListWaitingMessagesRequest, MessageStatus,
+    RequeueDeadMessagesRequest, RequeueMessageRequest, SendSingleRequest, SetRouteAccountLimitRequest,
+    StartCampaignRequest, UnblockRouteAccountRequest,
 };
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -155,6 +157,37 @@ on_both_databases! { TestApp::start =>
         let done = admin.cancel_waiting_messages(all).await.unwrap().into_inner();
         assert_eq!((done.count, done.cancelled, done.unknown), (4, 3, 1));
         assert_eq!(app.count("messages WHERE dispatch = 0").await, 1, "the other owner's still waits");
+    }
+
+    async fn what_campaigns_are_still_to_make_and_what_is_to_be_sent_again_is_taken_back_too(app) {
+        let mut campaigns = app.campaigns_of(app.alice);
+        let at = app.clock.now().as_second() + 3600;
+        let new = CreateCampaignRequest {
+            name: "spring".to_owned(),
+            text: "Hi".to_owned(),
+            scheduled_at: Some(pbjson_types::Timestamp { seconds: at, nanos: 0 }),
+            ..Default::default()
+        };
+        let campaign_id = campaigns.create_campaign(new).await.unwrap().into_inner().campaign.unwrap().id;
+        let recipient = |n| add_recipients_request::Recipient { destination: format!("+30690000000{n}"), ..Default::default() };
+        let recipients = AddRecipientsRequest { campaign_id, recipients: (1..6).map(recipient).collect() };
+        campaigns.add_recipients(futures::stream::iter([recipients])).await.unwrap();
+        let mut admin = app.admin(app.bob, "ops");
+        let accepted_until = Some(pbjson_types::Timestamp { seconds: app.clock.now().as_second() + 60, nanos: 0 });
+        let counted = CancelWaitingMessagesRequest { accepted_until, dry_run: true, ..Default::default() };
+        assert_eq!(admin.cancel_waiting_messages(counted).await.unwrap().into_inner().count, 0, "a draft sends nothing");
+        campaigns.start_campaign(StartCampaignRequest { campaign_id, ..Default::default() }).await.unwrap();
+        let lost = SendSingleRequest { destination: "+306900000010".to_owned(), text: "Now".to_owned(), ..Default::default() };
+        app.alice().send_single(lost).await.unwrap();
+        assert_eq!(admin.cancel_waiting_messages(counted).await.unwrap().into_inner().count, 6);
+        let all = CancelWaitingMessagesRequest { at_most: Some(6), dry_run: false, ..counted };
+        let done = admin.cancel_waiting_messages(all).await.unwrap().into_inner();
+        assert_eq!((done.count, done.cancelled, done.unknown), (6, 5, 1));
+        app.advance(7200);
+        app.run_due().await;
+        assert_eq!(app.ledger("").await.len(), 1, "nothing was sent after that");
+        let stats = campaigns.get_campaign_stats(GetCampaignStatsRequest { campaign_id }).await.unwrap().into_inner().stats.unwrap();
+        assert_eq!((stats.total, stats.cancelled), (5, 5));
     }
 
     async fn a_held_account_is_let_go_and_a_limit_holds_for_all_replicas(app) {

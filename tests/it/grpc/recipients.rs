@@ -102,7 +102,7 @@ on_both_databases! { TestApp::start =>
         let bad = vec![recipient("x", &[]); 1500];
         let told = add(&mut campaigns, id, &bad, 400).await.unwrap();
         assert_eq!((told.invalid.len(), told.invalid_count), (1000, 1500));
-        let request = StartCampaignRequest { campaign_id: id, dry_run: true };
+        let request = StartCampaignRequest { campaign_id: id, dry_run: true, ..Default::default() };
         let plan = campaigns.start_campaign(request).await.unwrap().into_inner().plan.unwrap();
         assert_eq!((plan.messages, plan.invalid), (2, 1504));
     }
@@ -146,7 +146,7 @@ on_both_databases! { TestApp::start =>
         let mut campaigns = app.campaigns_of(app.alice);
         let id = made(&mut campaigns, "Hi").await;
         add(&mut campaigns, id, &named(0..2), 2).await.unwrap();
-        campaigns.start_campaign(StartCampaignRequest { campaign_id: id, dry_run: false }).await.unwrap();
+        campaigns.start_campaign(StartCampaignRequest { campaign_id: id, dry_run: false, ..Default::default() }).await.unwrap();
         let error = add(&mut campaigns, id, &named(2..4), 1).await.unwrap_err();
         assert_eq!((error.code(), reason(&error).as_str()), (Code::FailedPrecondition, "CAMPAIGN_STARTED"));
         assert_eq!(error.get_details_error_info().unwrap().metadata["state"], "RUNNING");
@@ -163,7 +163,7 @@ on_both_databases! { TestApp::start =>
         });
         sender.send(AddRecipientsRequest { campaign_id: id, recipients: named(0..1000) }).await.unwrap();
         eventually(async || app.count("recipients").await == 1000).await;
-        campaigns.start_campaign(StartCampaignRequest { campaign_id: id, dry_run: false }).await.unwrap();
+        campaigns.start_campaign(StartCampaignRequest { campaign_id: id, dry_run: false, ..Default::default() }).await.unwrap();
         sender.send(AddRecipientsRequest { campaign_id: id, recipients: named(1000..2000) }).await.unwrap();
         drop(sender);
         assert_eq!(reason(&call.await.unwrap().unwrap_err()), "CAMPAIGN_STARTED");

@@ -232,6 +232,26 @@ on_both_databases! { TestApp::start =>
         assert!(app.ledger("").await.is_empty());
         let list = app.alice().list_messages(ListMessagesRequest::default()).await.unwrap().into_inner();
         assert!(list.messages.is_empty());
+        let request = SendSingleRequest { dry_run: true, text: "don’t ’n’ wait…".to_owned(), ..to("+306900000001") };
+        let answer = app.alice().send_single(request.clone()).await.unwrap().into_inner();
+        assert_eq!(answer.forcing_characters, ["’", "…"]);
+        let sent = app.alice().send_single(SendSingleRequest { dry_run: false, ..request }).await.unwrap().into_inner();
+        assert!(sent.forcing_characters.is_empty());
+    }
+
+    async fn a_time_long_over_is_refused_but_for_a_repeat_and_one_just_over_is_now(app) {
+        let at = |back: i64| Some(pbjson_types::Timestamp { seconds: app.clock.now().as_second() + back, nanos: 0 });
+        let slip = SendSingleRequest { scheduled_at: at(-15 * 60 - 1), ..to("+306900000001") };
+        let refused = app.alice().send_single(slip).await.unwrap_err();
+        let violations = refused.get_error_details().bad_request().unwrap().field_violations.clone();
+        assert_eq!((refused.code(), violations[0].field.as_str()), (tonic::Code::InvalidArgument, "scheduled_at"));
+        let late = SendSingleRequest { scheduled_at: at(-15 * 60), ..to("+306900000001") };
+        assert_eq!(app.alice().send_single(late).await.unwrap().into_inner().message.unwrap().status(), MessageStatus::Sent);
+        let timed = SendSingleRequest { scheduled_at: at(60), ..keyed("+306900000001", "timed") };
+        let first = app.alice().send_single(timed.clone()).await.unwrap().into_inner().message.unwrap();
+        app.advance(3600);
+        app.run_due().await;
+        assert_eq!(app.alice().send_single(timed).await.unwrap().into_inner().message.unwrap().id, first.id);
     }
 
     async fn sixty_four_equal_calls_with_one_key_are_one_message_and_equal_answers(app) {

@@ -204,14 +204,14 @@ on_both_databases! { TestApp::start =>
         let mut alice = app.alice();
         let (items, given) = tokio::sync::mpsc::unbounded_channel();
         let mut stream = alice.send_many(UnboundedReceiverStream::new(given)).await.unwrap().into_inner();
-        (0..1_000).for_each(|n| items.send(later(&app, n)).unwrap());
+        (0..5_000).for_each(|n| items.send(later(&app, n)).unwrap());
         let mut told = vec![stream.message().await.unwrap().unwrap()];
         app.service.stop_sending();
         let end = rest(&mut stream, &mut told).await.unwrap_err();
         assert_eq!((end.code(), end.get_details_error_info().unwrap().reason.as_str()), (Code::Unavailable, "STOPPING"));
-        assert!(end.get_details_retry_info().is_some() && told.len() < 1_000, "{}", told.len());
+        assert!(end.get_details_retry_info().is_some() && told.len() < 5_000, "{}", told.len());
         let ids: BTreeSet<String> = told.iter().map(|told| sent(told).unwrap().0).collect();
-        let stored = app.store.messages(app.alice, &Filter::default(), None, 2_000).await.unwrap();
+        let stored = app.store.messages(app.alice, &Filter::default(), None, 10_000).await.unwrap();
         assert_eq!(ids, stored.into_iter().map(|message| message.id.to_string()).collect());
     }
 

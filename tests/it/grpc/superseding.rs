@@ -32,6 +32,33 @@ async fn status_of(client: &mut Client, id: &str) -> MessageStatus {
 }
 
 on_both_databases! { TestApp::start =>
+    async fn an_older_one_whose_answer_was_lost_is_not_sent_again_behind_the_newer(app) {
+        let mut alice = app.alice();
+        let lost = || SendSingleRequest { destination: "+306900000010".to_owned(), ..keyed("login") };
+        let (first, _) = send(&mut alice, lost()).await;
+        assert_eq!(status_of(&mut alice, &first).await, MessageStatus::Unknown);
+        let (second, answer) = send(&mut alice, lost()).await;
+        assert_eq!((answer.superseded_message_id.as_ref(), answer.superseded()), (Some(&first), Superseded::AlreadySent));
+        assert_eq!(app.ledger("").await.len(), 2);
+        let explained = alice.explain_message(ExplainMessageRequest { id: first.clone() }).await.unwrap().into_inner();
+        assert_eq!(explained.entries.last().unwrap().kind(), HistoryKind::Cancelled);
+        app.advance(121);
+        app.run_due().await;
+        let sent: Vec<_> = app.ledger("").await.iter().map(|sent| sent["reference"].clone()).collect();
+        assert_eq!(sent.iter().filter(|id| **id == first.as_str()).count(), 1, "{sent:?}");
+        assert_eq!(sent.iter().filter(|id| **id == second.as_str()).count(), 2, "{sent:?}");
+        assert_eq!(status_of(&mut alice, &first).await, MessageStatus::Unknown);
+
+        // One whose fate nobody knew when the newer one came finds that when its resend is due.
+        let (third, _) = send(&mut alice, lost()).await;
+        let (_, _) = send(&mut alice, SendSingleRequest { destination: "+306900000010".to_owned(), ..keyed("login") }).await;
+        app.execute(&format!("UPDATE messages SET due_at = created_at WHERE dispatch = 6 AND superseded_id IS NOT NULL AND due_at IS NULL AND created_at = (SELECT MAX(created_at) FROM messages)")).await;
+        app.service.run_timers().await.unwrap();
+        app.run_due().await;
+        let sent = app.ledger("").await.iter().filter(|sent| sent["reference"] == third.as_str()).count();
+        assert_eq!(sent, 1);
+    }
+
     async fn the_answer_names_the_message_whose_place_it_took_and_so_do_the_record_and_the_history(app) {
         let mut alice = app.alice();
         let (first, answer) = send(&mut alice, later(&app, "login")).await;

@@ -132,7 +132,7 @@ on_both_databases! { TestApp::start =>
         let added = add(&mut campaigns, id, &recipients, 2).await.unwrap();
         let reasons: Vec<_> = added.invalid.iter().map(|i| (i.index, i.reason.split(' ').next().unwrap())).collect();
         assert_eq!((added.added, reasons), (3, vec![(3, "reference"), (4, "metadata")]));
-        campaigns.start_campaign(StartCampaignRequest { campaign_id: id, dry_run: false }).await.unwrap();
+        campaigns.start_campaign(StartCampaignRequest { campaign_id: id, dry_run: false, ..Default::default() }).await.unwrap();
         app.run_due().await;
         let read = campaigns.get_campaign(GetCampaignRequest { campaign_id: id }).await.unwrap().into_inner().campaign.unwrap();
         assert_eq!((read.reference.as_deref(), read.metadata), (Some("spring"), pairs(&[("shop", "athens"), ("wave", "1")])));

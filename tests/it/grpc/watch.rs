@@ -25,7 +25,7 @@ on_both_databases! { TestApp::start =>
         let mut stream = watch(&mut campaigns, id).await;
         assert_eq!(next(&mut stream).await, Some((CampaignState::Draft, 0, 0, 0)));
         add(&mut campaigns, id, &named(0..3), 3).await.unwrap();
-        campaigns.start_campaign(StartCampaignRequest { campaign_id: id, dry_run: false }).await.unwrap();
+        campaigns.start_campaign(StartCampaignRequest { campaign_id: id, dry_run: false, ..Default::default() }).await.unwrap();
         assert_eq!(next(&mut stream).await, Some((CampaignState::Running, 3, 3, 0)));
         app.run_due().await;
         let mut last = None;

@@ -175,6 +175,13 @@ on_both_databases! { TestApp::start =>
         for start in [None, Some(Start::FromNow(true)), Some(Start::FromNow(false)), Some(Start::FromTime(at))] {
             assert_eq!(enable(&mut hooks, &id, start).await.unwrap().state(), EndpointState::Enabled);
         }
+        let replay = ReplayEventsRequest { id: id.clone(), from: Some(at), ..Default::default() };
+        hooks.replay_events(replay).await.unwrap();
+        // It failed for as long as a replay ran: mended, it is not given up for that.
+        hooks.disable_endpoint(DisableEndpointRequest { id: id.clone() }).await.unwrap();
+        app.execute("UPDATE webhook_cursors SET failing_since = created_at, next_try_at = created_at, probes = 9").await;
+        enable(&mut hooks, &id, None).await.unwrap();
+        assert_eq!(app.count("webhook_cursors WHERE failing_since IS NULL AND probes = 0").await, 2);
         hooks.delete_endpoint(DeleteEndpointRequest { id: id.clone() }).await.unwrap();
         let gone = hooks.get_endpoint(GetEndpointRequest { id: id.clone() }).await.unwrap_err();
         assert_eq!(reason(&gone), (Code::NotFound, "ENDPOINT_NOT_FOUND".to_owned()));
@@ -186,6 +193,7 @@ on_both_databases! { TestApp::start =>
         let acts: Vec<AuditAct> = acts.iter().rev().map(AuditEvent::act).filter(|act| *act != AuditAct::UserCreated).collect();
         let mut expected = vec![AuditAct::EndpointCreated, AuditAct::EndpointDisabled];
         expected.extend([AuditAct::EndpointEnabled; 4]);
+        expected.extend([AuditAct::EventsReplayed, AuditAct::EndpointDisabled, AuditAct::EndpointEnabled]);
         expected.push(AuditAct::EndpointDeleted);
         assert_eq!(acts, expected);
     }

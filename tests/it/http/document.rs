@@ -34,8 +34,17 @@ fn routed() -> BTreeSet<String> {
         let text = std::fs::read_to_string(file).unwrap();
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
         for literal in code.split('"').skip(1).step_by(2) {
-            let path =
-                ["/api/", "/webhooks/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/llms.txt"];
+            let path = [
+                "/api/",
+                "/webhooks/",
+                "/healthz",
+                "/readyz",
+                "/metrics",
+                "/openapi.json",
+                "/docs",
+                "/clients",
+                "/llms.txt",
+            ];
             let is_start = literal.ends_with('/') || literal == "/api/v1";
             if path.iter().any(|start| literal.starts_with(start)) && !literal.contains("{}") && !is_start {
                 paths.insert(literal.to_owned());
@@ -95,7 +104,7 @@ async fn the_document_is_whole() {
             continue;
         }
         let responses = operation["responses"].as_object().unwrap();
-        for status in ["200", "400", "401", "403", "500", "503", "504"] {
+        for status in ["200", "400", "401", "403", "429", "500", "503", "504"] {
             assert!(responses.contains_key(status), "{id} lacks {status}");
         }
         let in_path = operation["parameters"].as_array().into_iter().flatten().filter(|p| p["in"] == "path");
@@ -159,7 +168,7 @@ async fn the_examples_of_requests_are_understood() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_page_of_the_manual_is_listed_and_served_as_it_is() {
+async fn every_page_of_the_manual_is_listed_and_served_with_links_that_lead_somewhere() {
     let app = TestApp::start(Kind::Sqlite).await;
     let list = send(&app, http::Request::get("/llms.txt"), "").await;
     assert_eq!(list.headers["content-type"], "text/markdown; charset=utf-8");
@@ -172,8 +181,23 @@ async fn every_page_of_the_manual_is_listed_and_served_as_it_is() {
         let name = path.file_name().unwrap().to_str().unwrap();
         assert!(name == "README.md" || list.contains(&format!("\n- [{name}](/docs/{name}): ")), "{name}: {list}");
         let page = send(&app, http::Request::get(format!("/docs/{name}")), "").await;
-        assert!(page.text() == std::fs::read_to_string(&path).unwrap(), "{name}");
+        let (served, written) = (page.text(), std::fs::read_to_string(&path).unwrap());
+        assert_eq!(served.lines().count(), written.lines().count(), "{name}");
+        // Whoever has the program alone can follow every link.
+        for link in served.split("](").skip(1).map(|rest| rest.split([')', '#']).next().unwrap()) {
+            if !link.is_empty() && !link.contains(':') {
+                let place =
+                    link.strip_prefix("../").map_or_else(|| format!("/docs/{link}"), |above| format!("/{above}"));
+                let place = if link.starts_with('/') { link.to_owned() } else { place };
+                assert_eq!(send(&app, http::Request::get(&place), "").await.status, 200, "{name} leads to {link}");
+            }
+        }
     }
+    let client = send(&app, http::Request::get("/clients/python/messaging_client.py"), "").await;
+    assert!(
+        client.text() == std::fs::read_to_string(files::root().join("clients/python/messaging_client.py")).unwrap()
+    );
+    assert_eq!(client.headers["content-type"], "text/plain; charset=utf-8");
     assert_eq!(send(&app, http::Request::get("/docs/nonsense.md"), "").await.status, 404);
 }
 

@@ -43,7 +43,10 @@ async fn a_server_killed_while_it_expands_makes_every_message_once(kind: Kind) {
     let number = |i| Recipient { destination: format!("+3069{:08}", 12_340_000 + i), ..Default::default() };
     let request = AddRecipientsRequest { campaign_id: id, recipients: (0..RECIPIENTS).map(number).collect() };
     client.add_recipients(tokio_stream::once(request)).await.unwrap();
-    client.start_campaign(StartCampaignRequest { campaign_id: id, dry_run: false }).await.unwrap();
+    client
+        .start_campaign(StartCampaignRequest { campaign_id: id, dry_run: false, ..Default::default() })
+        .await
+        .unwrap();
 
     let (mut kills, mut server) = (0, Some(server));
     let mut seen = BTreeSet::new();

@@ -48,7 +48,8 @@ async fn a_hanging_call_is_dropped_when_the_outage_is_lifted() {
     let rig = Rig::start().await;
     rig.settings(json!({ "outage": "hang" })).await;
     let lift = async {
-        tokio::time::sleep(Duration::from_millis(30)).await;
+        // Nothing outside tells that the call has come.
+        tokio::time::sleep(Duration::from_secs(1)).await;
         rig.settings(json!({ "outage": "none" })).await
     };
     let (answer, _) = tokio::join!(rig.try_send("+306900000001"), lift);

@@ -55,7 +55,7 @@ async fn ask(stream: &mut TcpStream) -> String {
 
 #[tokio::test]
 async fn a_head_that_does_not_come_ends_its_connection() {
-    let listener = open(10, Duration::from_millis(50)).await;
+    let listener = open(10, Duration::from_secs(1)).await;
     for beginning in ["", "GET / HT", "GET / HTTP/1.1\r\nhost: x\r\n"] {
         let mut stream = listener.connect().await;
         stream.write_all(beginning.as_bytes()).await.unwrap();

@@ -56,14 +56,10 @@ impl Case {
         };
         let id = self.service.create_campaign(&caller, new, Vec::new()).await.unwrap().id.0;
         let mut adding = self.service.add_recipients(&caller, id).await.unwrap();
-        let one = |i| GivenRecipient {
-            destination: format!("+30690{i:07}"),
-            variables: Vec::new(),
-            tags: GivenTags::default(),
-        };
+        let one = |i| GivenRecipient { destination: format!("+30690{i:07}"), ..Default::default() };
         adding.push((0..recipients).map(one).collect()).await.unwrap();
         adding.finish().await.unwrap();
-        self.service.start_campaign(&caller, id).await.unwrap();
+        self.service.start_campaign(&caller, id, None).await.unwrap();
         while self.service.reconcile_campaigns().await.unwrap() > 0 {}
     }
 

@@ -31,8 +31,7 @@ async fn filled(service: &Service, caller: &Caller) -> i64 {
     };
     let id = service.create_campaign(caller, new, Vec::new()).await.unwrap().id.0;
     let mut adding = service.add_recipients(caller, id).await.unwrap();
-    let one =
-        GivenRecipient { destination: "+306900000001".to_owned(), variables: Vec::new(), tags: GivenTags::default() };
+    let one = GivenRecipient { destination: "+306900000001".to_owned(), ..Default::default() };
     adding.push(vec![one]).await.unwrap();
     assert_eq!(adding.finish().await.unwrap().added, 1);
     id
@@ -46,7 +45,7 @@ async fn without_any_sender_a_campaign_is_not_started(rig: Rig) {
     let caller = caller(rig.owner().await);
     let service = service(&rig, None);
     let id = filled(&service, &caller).await;
-    assert_eq!(service.start_campaign(&caller, id).await.unwrap_err().reason(), "NO_SENDER");
+    assert_eq!(service.start_campaign(&caller, id, None).await.unwrap_err().reason(), "NO_SENDER");
     assert_eq!(service.plan_campaign(&caller, id).await.unwrap_err().reason(), "NO_SENDER");
     assert_eq!(service.campaign(&caller, id).await.unwrap().state, CampaignState::Draft);
 }
@@ -55,7 +54,7 @@ async fn a_started_campaign_keeps_its_sender_whatever_becomes_of_its_owners(rig:
     let owner = rig.store.create_user("carol", SenderId::parse("Carol").ok().as_ref()).await.unwrap();
     let caller = caller(owner);
     let id = filled(&service(&rig, Some("Default")), &caller).await;
-    service(&rig, Some("Default")).start_campaign(&caller, id).await.unwrap();
+    service(&rig, Some("Default")).start_campaign(&caller, id, None).await.unwrap();
     rig.execute("UPDATE users SET sender_name = 'Other'").await;
     service(&rig, Some("Another")).reconcile_campaigns().await.unwrap();
     assert_eq!(rig.count("messages WHERE sender = 'Carol'").await, 1);

@@ -2,28 +2,30 @@
 //! as its guarantee allows, and nobody is told anything else.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use messaging::auth::Caller;
+use messaging::domain::gate::Gate;
 use messaging::domain::ids::{MessageId, OwnerId};
 use messaging::domain::message::{Dispatch, Message, Status};
 use messaging::provider::Submission;
 use messaging::service::{CreateCampaign, GivenRecipient, GivenTags, SendSingle, Sent, Service, Settings};
 use messaging::spool::Spool;
-use messaging::store::{Filter, Interruption, Point};
+use messaging::store::{Filter, Interruption, Point, Store};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::support::database::on_both_databases;
 use crate::support::scripted::{Scripted, all};
-use crate::support::settings::{self, ForTests as _};
+use crate::support::settings::{self, ACCOUNT, ForTests as _};
 use crate::support::store::{Rig, eventually};
 
 on_both_databases![Rig::on =>
     a_commit_whose_answer_is_lost_is_seen_by_nobody,
+    what_another_worker_sends_meanwhile_is_not_sent_by_whoever_accepted_it,
     an_answer_in_hand_outlives_a_long_outage,
     an_answer_in_hand_outlives_its_process,
     a_send_whose_commit_cannot_be_found_is_not_sent_after_its_caller_was_told_so,
@@ -87,14 +89,10 @@ async fn campaign(service: &Service, caller: &Caller) {
     };
     let id = service.create_campaign(caller, new, Vec::new()).await.unwrap().id.0;
     let mut adding = service.add_recipients(caller, id).await.unwrap();
-    let one = |i| GivenRecipient {
-        destination: format!("+30690000010{i}"),
-        variables: Vec::new(),
-        tags: GivenTags::default(),
-    };
+    let one = |i| GivenRecipient { destination: format!("+30690000010{i}"), ..Default::default() };
     adding.push((0..3).map(one).collect()).await.unwrap();
     adding.finish().await.unwrap();
-    service.start_campaign(caller, id).await.unwrap();
+    service.start_campaign(caller, id, None).await.unwrap();
     while service.reconcile_campaigns().await.unwrap() > 0 {}
 }
 
@@ -146,6 +144,55 @@ async fn a_commit_whose_answer_is_lost_is_seen_by_nobody(rig: Rig) {
             }
         }
     }
+}
+
+async fn what_another_worker_sends_meanwhile_is_not_sent_by_whoever_accepted_it(rig: Rig) {
+    let (provider, copies) = counting();
+    let patient = || Settings { repeat_patience: Duration::from_mins(1), ..Settings::for_tests() };
+    let here = settings::service(&rig.store, &rig.clock, provider, patient());
+    let (answer, held) = std::sync::mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let theirs = copies.clone();
+    let slow = Scripted::new(move |messages: &[Submission]| {
+        *theirs.lock().unwrap().entry(messages[0].reference).or_insert(0) += 1;
+        held.lock().unwrap().recv().unwrap();
+        all(messages)
+    });
+    // A store of its own on SQLite, too: what is interrupted here goes well there.
+    let other = Store::open(&rig.config, rig.clock.clone(), false).await.unwrap();
+    let there = settings::service(&other, &rig.clock, slow, Settings::for_tests());
+    let narrow = |gate: &mut Gate, _| (gate.rate, gate.burst) = (Some(1), Some(1));
+    rig.store.change_gate(ACCOUNT, narrow).await.unwrap();
+    for service in [&here, &there] {
+        service.sender().refresh_gates().await.unwrap();
+    }
+    let caller = Caller::new(rig.owner().await, "messages:send");
+    here.send_single(&caller, send(2, None, ""), Vec::new(), None).await.unwrap();
+    // The second one finds no room and is queued, and its caller's process does not hear so.
+    let (begun, back, told) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (is_back, tells) = (back.clone(), told.clone());
+    rig.store.interrupt(move |point| match point {
+        _ if is_back.load(Ordering::Relaxed) => {
+            tells.fetch_or(point == Point::Committed, Ordering::Relaxed);
+            None
+        }
+        Point::Begin if begun.fetch_add(1, Ordering::Relaxed) == 0 => None,
+        Point::Begin | Point::Committed => Some(Interruption::Unavailable),
+        _ => None,
+    });
+    let (service, by) = (here.clone(), caller.clone());
+    let sending = tokio::spawn(async move { service.send_single(&by, send(2, None, ""), Vec::new(), None).await });
+    eventually(async || rig.count("messages").await == 2).await;
+    rig.clock.advance(SignedDuration::from_secs(2));
+    assert_eq!(there.sender().send_due().await.unwrap().done, 1);
+    eventually(async || copies.lock().unwrap().len() == 2).await;
+    back.store(true, Ordering::Relaxed);
+    eventually(async || told.load(Ordering::Relaxed)).await;
+    answer.send(()).unwrap();
+    there.drain().await;
+    let sent = sending.await.unwrap().unwrap();
+    assert_eq!(sent.message.status(), Status::Sent);
+    assert!(copies.lock().unwrap().values().all(|n| *n == 1), "each once: {copies:?}");
 }
 
 /// Sends in a task while every commit from the second on fails: the answer is in hand, and cannot be written down.

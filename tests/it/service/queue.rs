@@ -178,7 +178,8 @@ on_both_databases! { TestApp::start =>
         queued(&app, app.bob, 5).await;
         app.advance(2);
         app.service.run_timers().await.unwrap();
-        assert_eq!(app.service.sender().send_due().await.unwrap().done, 32);
+        // As many as there are slots, and more for each call that ends before the pass does.
+        assert!(app.service.sender().send_due().await.unwrap().done >= 32);
         app.service.drain().await;
         let mut bob = app.bob();
         let mine = bob.list_messages(messaging::proto::ListMessagesRequest::default()).await.unwrap().into_inner().messages;
@@ -194,7 +195,7 @@ on_both_databases! { TestApp::start =>
         };
         assert_eq!(app.store.change_user(app.alice, Act::UserLimited, three).await.unwrap(), Some(true));
         queued(&app, app.alice, 10).await;
-        app.sandbox_settings(serde_json::json!({"latency_ms": 300})).await;
+        app.sandbox_settings(serde_json::json!({"latency_ms": 2000})).await;
         app.advance(10);
         app.service.run_timers().await.unwrap();
         assert_eq!(app.service.sender().send_due().await.unwrap().done, 3);

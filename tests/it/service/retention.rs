@@ -42,7 +42,12 @@ async fn what_is_erased_answers_without_its_number_and_its_text_until_it_goes(ap
     let message = async || get().await.unwrap().into_inner().message.unwrap();
     assert_eq!(message().await.text, "canary", "it is not old enough");
     app.advance(2 * DAY);
-    erase_old(&app).await;
+    // On Postgres anybody's open transaction holds back what is settled.
+    crate::support::store::eventually(async || {
+        erase_old(&app).await;
+        message().await.text.is_empty()
+    })
+    .await;
     let erased = message().await;
     assert!(erased.text.is_empty() && erased.destination.starts_with('~') && erased.destination.len() == 33);
     assert_eq!((erased.segments, erased.attempts), (1, 1));

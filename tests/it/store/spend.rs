@@ -152,7 +152,12 @@ async fn started(rig: &Rig, owner: OwnerId, numbers: &[&str]) -> CampaignId {
     let recipients = numbers.iter().map(|number| Recipient::parse(&template, number, []).unwrap()).collect();
     rig.store.add_recipients(RecipientBatch { owner, campaign, recipients, invalid: 0 }).await.unwrap().unwrap();
     let sender = SenderId::parse("Shop").ok();
-    rig.store.move_campaign(Move { owner, campaign, action: Action::Start, sender }).await.unwrap().unwrap().unwrap();
+    rig.store
+        .move_campaign(Move { owner, campaign, action: Action::Start, sender, recipients: None })
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
     campaign
 }
 

@@ -122,7 +122,7 @@ async fn an_attempt_that_gets_no_answer_ends_in_time_and_takes_its_connection_wi
     rig.execute("CREATE TABLE marker AS SELECT clock_timestamp() AS at").await;
     let waited = rig.store.change_gate("account", |gate, _| gate.rate = Some(5)).await;
     assert!(matches!(waited, Err(Error::Unavailable(_))));
-    assert!(begun.elapsed().as_secs() < 20);
+    assert!(begun.elapsed().as_secs() < 40);
     // Whoever is not at that row is served meanwhile.
     rig.queued(rig.owner().await).await;
     rig.execute("INSERT INTO let_go VALUES (1)").await;

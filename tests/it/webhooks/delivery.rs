@@ -89,7 +89,6 @@ on_both_databases! { Rig::on =>
         let wait = SignedDuration::from_millis(200);
         let calling = GivenCalling { max_batch: Some(100), max_wait: Some(wait), ..Default::default() };
         endpoint(&service, owner, CreateEndpoint { calling, ..Default::default() }).await;
-        look(&service).await;
         let messages = cancelled(&rig, owner, 50).await;
         told(&service, async || fake.taken().len() >= 100).await;
         let (heard, calls) = (fake.heard(), fake.bodies().len());

@@ -23,7 +23,7 @@ use crate::support::store::{Rig, eventually};
 const NUMBER: &str = "+306900000001";
 
 async fn step(rig: &Rig, owner: OwnerId, campaign: CampaignId, action: Action) {
-    let step = Move { owner, campaign, action, sender: Some(SenderId::parse("Alice").unwrap()) };
+    let step = Move { owner, campaign, action, sender: Some(SenderId::parse("Alice").unwrap()), recipients: None };
     rig.store.move_campaign(step).await.unwrap().unwrap().unwrap();
 }
 

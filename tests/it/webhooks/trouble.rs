@@ -103,7 +103,7 @@ on_both_databases! { Rig::on =>
     async fn a_refused_batch_is_halved_down_to_the_guilty_one(rig) {
         let (owner, fake) = (rig.owner().await, Fake::new());
         let service = service(&rig.store, &rig, &fake);
-        let wait = SignedDuration::from_millis(100);
+        let wait = SignedDuration::from_secs(1);
         let calling = GivenCalling { max_batch: Some(64), max_wait: Some(wait), ..Default::default() };
         let made = endpoint(&service, owner, CreateEndpoint { calling, ..Default::default() }).await;
         let messages = rig.many(owner, 64).await;

@@ -26,7 +26,7 @@ enum Act {
     Take { most: usize },
     Finish(usize),
     Back { nth: usize, most: Option<usize> },
-    Reopen,
+    Reopen { unwanted: Option<u8> },
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
@@ -35,7 +35,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         3 => (1..5_usize).prop_map(|most| Act::Take { most }),
         4 => any::<usize>().prop_map(Act::Finish),
         1 => (any::<usize>(), prop::option::of(1..3_usize)).prop_map(|(nth, most)| Act::Back { nth, most }),
-        1 => Just(Act::Reopen),
+        1 => prop::option::of(0..6_u8).prop_map(|unwanted| Act::Reopen { unwanted }),
     ];
     prop::collection::vec(act, 1..80)
 }
@@ -84,9 +84,12 @@ proptest! {
                     window.back(one.number, None, most);
                 }
                 Act::Finish(_) | Act::Back { .. } => {}
-                Act::Reopen => {
-                    // A process was killed: what was out is forgotten, what was finished is not told again.
+                Act::Reopen { unwanted } => {
+                    // A process was killed: what was out is forgotten, what was finished is not told again. The owner wants less.
                     out.clear();
+                    for (event, wanted) in journal.iter().zip(&mut wanted) {
+                        *wanted &= unwanted.is_none_or(|message| event.position.subject.as_u128() != u128::from(message));
+                    }
                     let (at, ahead) = (window.at(), window.ahead());
                     window = Window::new(at, ahead);
                     for (event, wanted) in journal.iter().zip(&wanted).filter(|(event, _)| event.position > at) {
@@ -98,7 +101,8 @@ proptest! {
             for (event, _) in passed {
                 prop_assert!(finished.contains(&event.position), "the window passed what is not done");
             }
-            let beyond: BTreeSet<Position> = finished.iter().copied().filter(|at| *at > window.at()).collect();
+            let still = journal.iter().zip(&wanted).filter(|(_, wanted)| **wanted).map(|(event, _)| event.position);
+            let beyond: BTreeSet<Position> = still.filter(|at| *at > window.at() && finished.contains(at)).collect();
             prop_assert_eq!(window.ahead().into_iter().collect::<BTreeSet<_>>(), beyond);
             prop_assert_eq!(window.ahead_len(), window.ahead().len());
         }

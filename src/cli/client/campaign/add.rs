@@ -1,20 +1,21 @@
 //! `campaign add`: recipients from a CSV file, as they are read.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use csv::{Reader, ReaderBuilder, StringRecord};
+use futures::io::AllowStdIo;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::compat::FuturesAsyncReadCompatExt as _;
 
 use super::super::connection::Campaigns;
 use super::super::failure::Failure;
 use super::super::output::{self, rate, rows};
 use super::super::text::plain;
 use super::super::{Console, Exit};
-use super::header::Headed;
+use crate::csv::{Records, Variables};
 use crate::proto::add_recipients_request::Recipient;
 use crate::proto::{AddRecipientsRequest, AddRecipientsResponse};
 
@@ -22,8 +23,6 @@ use crate::proto::{AddRecipientsRequest, AddRecipientsResponse};
 const REQUEST: usize = 500;
 /// How many recipients one stream holds: it has its answer long before the connection's limit for one.
 const STREAM: usize = 50_000;
-/// The column of recipients' own references; a variable as well, if the text needs one of this name.
-const REFERENCE: &str = "reference";
 /// How many invalid recipients are told.
 const TOLD: usize = 1000;
 
@@ -36,17 +35,18 @@ pub(super) async fn run(
     console: &mut Console<'_>,
 ) -> Result<Exit, Failure> {
     let opened;
-    let input: &mut dyn Read = if file == Path::new("-") {
+    let input: &mut (dyn Read + Send) = if file == Path::new("-") {
         console.input
     } else {
         opened = std::fs::File::open(file);
         &mut opened.map_err(|e| Failure::Usage(format!("--file: cannot read {}: {e}", file.display())))?
     };
-    let mut headed = Headed::read(input)?;
-    if let Some(said) = headed.said() {
-        let _ = writeln!(console.err, "{said}");
+    let input = AllowStdIo::new(input).compat();
+    let records = Records::open(input, &Variables::All).await.map_err(|e| Failure::Usage(format!("--file: {e}")))?;
+    if let Some(separator) = records.separator().unusual() {
+        let _ = writeln!(console.err, "--file: its columns are separated by {separator}");
     }
-    let mut source = Source::open(&mut headed)?;
+    let mut source = Source { records, read: 0, ended: false };
     let bar = progress(console.progress);
     let mut all = AddRecipientsResponse::default();
     while !source.ended {
@@ -71,25 +71,14 @@ pub(super) async fn run(
     Ok(if all.invalid_count > 0 { Exit::Failed } else { Exit::Success })
 }
 
-/// The records of a CSV file: the first column is the number, the others are variables by the names in the header, and one is the reference.
-struct Source<'a, 'i> {
-    records: Reader<&'a mut Headed<'i>>,
-    names: Vec<String>,
+/// The records of a CSV file, of which several streams are made.
+struct Source<R> {
+    records: Records<R>,
     read: i64,
     ended: bool,
 }
 
-impl<'a, 'i> Source<'a, 'i> {
-    fn open(input: &'a mut Headed<'i>) -> Result<Self, Failure> {
-        let mut records = ReaderBuilder::new().delimiter(input.delimiter).from_reader(input);
-        let header = records.headers().map_err(|e| unreadable(&e))?;
-        if header.is_empty() {
-            return Err(Failure::Usage("--file: it holds no header: give the columns' names in the first line".into()));
-        }
-        let names = header.iter().skip(1).map(|name| name.trim().to_owned()).collect();
-        Ok(Self { records, names, read: 0, ended: false })
-    }
-
+impl<R: AsyncRead + Unpin + Send> Source<R> {
     /// Sends one stream's recipients; ends early if nobody takes them.
     async fn feed(
         &mut self,
@@ -101,7 +90,7 @@ impl<'a, 'i> Source<'a, 'i> {
         let mut request = AddRecipientsRequest { campaign_id: campaign, recipients: Vec::new() };
         loop {
             // What was read before a line that cannot be read is sent, as the words say.
-            let filled = self.fill(&mut request.recipients, REQUEST.min(left));
+            let filled = self.fill(&mut request.recipients, REQUEST.min(left)).await;
             let last = left == 0 || !matches!(filled, Ok(true));
             left -= request.recipients.len();
             bar.inc(u64::try_from(request.recipients.len()).unwrap_or(0));
@@ -118,36 +107,16 @@ impl<'a, 'i> Source<'a, 'i> {
     }
 
     /// Reads up to `n` recipients; whether there may be more.
-    fn fill(&mut self, recipients: &mut Vec<Recipient>, n: usize) -> Result<bool, Failure> {
-        let mut record = StringRecord::new();
-        while recipients.len() < n {
-            if !self.records.read_record(&mut record).map_err(|e| unreadable(&e))? {
-                self.ended = true;
-                return Ok(false);
-            }
-            self.read += 1;
-            let destination = record.get(0).unwrap_or_default().to_owned();
-            let variables: BTreeMap<String, String> =
-                self.names.iter().cloned().zip(record.iter().skip(1).map(str::to_owned)).collect();
-            let reference = variables.get(REFERENCE).cloned().filter(|reference| !reference.is_empty());
-            recipients.push(Recipient { destination, variables, reference, metadata: BTreeMap::new() });
+    async fn fill(&mut self, recipients: &mut Vec<Recipient>, n: usize) -> Result<bool, Failure> {
+        while recipients.len() < n && !self.ended {
+            let rest = n - recipients.len();
+            let next = self.records.next(rest).await.map_err(|e| Failure::Usage(format!("--file: {e}")))?;
+            self.ended = next.is_empty();
+            self.read += i64::try_from(next.len()).unwrap_or(i64::MAX);
+            recipients.extend(next);
         }
-        Ok(true)
+        Ok(!self.ended)
     }
-}
-
-/// Why a file cannot be read, by its line, without what is in it.
-fn unreadable(e: &csv::Error) -> Failure {
-    let line = e.position().map_or_else(String::new, |at| format!("line {}: ", at.line()));
-    let why = match e.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("it has {len} columns, and the header has {expected_len}")
-        }
-        csv::ErrorKind::Utf8 { .. } => "it is not UTF-8".to_owned(),
-        csv::ErrorKind::Io(e) => e.to_string(),
-        _ => "it is not CSV".to_owned(),
-    };
-    Failure::Usage(format!("--file: {line}{why}; what came before it was added"))
 }
 
 fn progress(drawn: bool) -> ProgressBar {
@@ -161,7 +130,9 @@ fn print(all: &AddRecipientsResponse, json: bool, console: &mut Console<'_>) -> 
         return output::json(console.out, all);
     }
     for invalid in &all.invalid {
-        writeln!(console.out, "recipient {}  {}", invalid.index + 1, plain(&invalid.reason))?;
+        let place =
+            invalid.line.map_or_else(|| format!("recipient {}", invalid.index + 1), |line| format!("line {line}"));
+        writeln!(console.out, "{place}  {}", plain(&invalid.reason))?;
     }
     rows(
         console.out,

@@ -20,9 +20,14 @@ async fn add(fake: &Fake, more: &[&str], input: &str) -> super::terminal::Done {
     run_input(&[("MESSAGING_ADDR", &fake.addr.to_string())], &args, input).await
 }
 
-fn recipient(destination: &str, variables: &[(&str, &str)]) -> Recipient {
+fn recipient(line: i64, destination: &str, variables: &[(&str, &str)]) -> Recipient {
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Recipient { destination: destination.to_owned(), variables: variables.collect(), ..Recipient::default() }
+    Recipient {
+        destination: destination.to_owned(),
+        variables: variables.collect(),
+        line: Some(line),
+        ..Recipient::default()
+    }
 }
 
 #[tokio::test]
@@ -41,8 +46,8 @@ async fn add_reads_the_number_from_the_first_column_and_variables_from_the_other
     let [stream] = streams.as_slice() else { panic!("one stream, not {}", streams.len()) };
     assert!(stream.iter().all(|request| request.campaign_id == 5));
     let recipients: Vec<_> = stream.iter().flat_map(|request| request.recipients.clone()).collect();
-    let first = recipient("+306900000001", &[("first_name", "Maria"), ("note", "two\nlines, \"quoted\"")]);
-    assert_eq!(recipients, [first, recipient("0030 690", &[("first_name", "Νίκος"), ("note", "")])]);
+    let first = recipient(2, "+306900000001", &[("first_name", "Maria"), ("note", "two\nlines, \"quoted\"")]);
+    assert_eq!(recipients, [first, recipient(4, "0030 690", &[("first_name", "Νίκος"), ("note", "")])]);
 }
 
 #[tokio::test]
@@ -57,7 +62,11 @@ async fn a_column_named_reference_is_each_recipients_own_and_may_be_empty() {
 
 #[tokio::test]
 async fn a_large_file_is_several_streams_and_its_invalid_ones_are_told_by_their_place_in_the_file() {
-    let invalid = |index: i64| Invalid { index, reason: "destination is required".to_owned() };
+    let invalid = |index: i64| Invalid {
+        index,
+        reason: "destination is required".to_owned(),
+        line: (index > 0).then_some(index + 2),
+    };
     let answer =
         |added, invalid| Ok(AddRecipientsResponse { added, invalid_count: 1, duplicates: 1, invalid: vec![invalid] });
     let fake = added([answer(49_998, invalid(7)), answer(9_998, invalid(0))]).await;
@@ -65,7 +74,7 @@ async fn a_large_file_is_several_streams_and_its_invalid_ones_are_told_by_their_
     let done = add(&fake, &[], &input).await;
     assert_eq!(done.exit, Exit::Failed, "some were not added");
     insta::assert_snapshot!(done.out, @r"
-    recipient 8  destination is required
+    line 9  destination is required
     recipient 50001  destination is required
     added       59996
     duplicates  2
@@ -80,8 +89,8 @@ async fn a_large_file_is_several_streams_and_its_invalid_ones_are_told_by_their_
 #[tokio::test]
 async fn what_is_wrong_with_a_file_is_told_by_its_line_without_what_is_in_it() {
     for (input, words) in [
-        ("phone,name\n+306900000001,secret\n+306900000002,secret,x\n", "--file: line 3: it has 3 columns"),
-        ("", "--file: it holds no header"),
+        ("phone,name\n+306900000001,secret\n+306900000002,secret,x\n", "--file: line 3: has 3 columns"),
+        ("", "--file: holds no header"),
     ] {
         let fake = added([Ok(AddRecipientsResponse::default())]).await;
         let done = add(&fake, &[], input).await;
@@ -92,7 +101,7 @@ async fn what_is_wrong_with_a_file_is_told_by_its_line_without_what_is_in_it() {
     let fake = added([Ok(AddRecipientsResponse::default())]).await;
     add(&fake, &[], "phone\n+306900000001\n+306900000002,x\n").await;
     let sent: Vec<_> = fake.heard().added.into_iter().flatten().flat_map(|request| request.recipients).collect();
-    assert_eq!(sent, [recipient("+306900000001", &[])]);
+    assert_eq!(sent, [recipient(2, "+306900000001", &[])]);
     let fake = added([]).await;
     let done = run(fake.addr, &["campaign", "add", "5", "--file", "/nonexistent.csv"]).await;
     assert_eq!(done.exit, Exit::Usage);
@@ -204,7 +213,7 @@ async fn columns_may_be_separated_as_spreadsheets_do_and_it_is_said() {
         assert_eq!((done.exit, done.err.as_str()), (Exit::Success, words));
         let recipients: Vec<_> =
             fake.heard().added.concat().into_iter().flat_map(|request| request.recipients).collect();
-        assert_eq!(recipients, [recipient("+306900000001", &[("name", "Maria, and Eleni")])]);
+        assert_eq!(recipients, [recipient(2, "+306900000001", &[("name", "Maria, and Eleni")])]);
     }
 }
 

@@ -95,7 +95,7 @@ impl Write for Watched<'_> {
 async fn start(
     env: &[(&str, &str)],
     args: &[&str],
-    input: &mut dyn io::Read,
+    input: &mut (dyn io::Read + Send),
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Exit {

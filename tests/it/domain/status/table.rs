@@ -75,7 +75,7 @@ fn the_holder_moves_a_message_forward_and_nobody_else_does() {
     Sending    (state)     (state)     (state)     Queued      (notholder) (state)     (state)     Unknown     Unknown
     Accepted   (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     (state)     (state)
     Rejected   (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     (state)     (state)
-    Unknown    (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     Queued      Unknown
+    Unknown    (state)     (state)     (state)     (notholder) (notholder) Unknown     Unknown     Queued      Unknown
     Cancelled  (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     (state)     (state)
     Expired    (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     (state)     (state)
     Dead       (state)     (state)     (state)     (notholder) (notholder) (state)     (state)     (state)     (state)

@@ -26,7 +26,7 @@ async fn dead(app: &TestApp, code: &str) {
     app.execute(&format!("UPDATE messages SET {set} WHERE dispatch = 0")).await;
 }
 
-fn hidden(page: &str, name: &str) -> String {
+pub fn hidden(page: &str, name: &str) -> String {
     let value =
         page.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap_or_else(|| panic!("no {name} in {page}"));
     value.split('"').next().unwrap().to_owned()

@@ -6,6 +6,7 @@ use http_body_util::BodyExt as _;
 use messaging::http::{Front, routes};
 use tower::ServiceExt as _;
 
+use super::attention::hidden;
 use super::{Browser, EVERYTHING, MASKED};
 use crate::support::app::TestApp;
 use crate::support::database::on_both_databases;
@@ -31,17 +32,23 @@ on_both_databases! { TestApp::start =>
         let campaign = draft(&browser, "Hello {{first_name}}").await;
         let page = browser.page(&format!("{campaign}/recipients")).await;
         assert!(page.contains("number,first_name") && !page.contains("On to the check"));
-        let csv = "number,first_name\n+306900000001,Ann\nnonsense,Ben\n+306900000002,Cleo\n+306900000001,Dora\n+306900000016,Eve\n+306900000005";
+        let csv = "number,first_name\n+306900000001,Ann\n\nnonsense,Ben\n+306900000002,Cleo\n+306900000001,Dora\n+306900000016,Eve\n+306900000005";
         let page = upload(&browser, &campaign, &csv.replace("\n+306900000005", "")).await;
         assert!(page.contains("3 added, 1 were there already, 1 cannot be used"), "{page}");
-        assert!(page.contains("<th scope=\"row\">3</th>"), "the line of the mistake: {page}");
+        assert!(page.contains("<th scope=\"row\">4</th>"), "the line of the mistake: {page}");
         assert!(page.contains("3 recipients so far") && !page.contains("&lt;script"), "a file's name is not told");
         let torn = upload(&browser, &campaign, csv).await;
-        assert!(torn.contains("line 7: has 1 columns"), "{torn}");
+        assert!(torn.contains("line 8: has 1 columns"), "{torn}");
         let check = browser.page(&format!("{campaign}/check")).await;
         assert!(check.contains("Send 3 messages now") && check.contains("nothing was sent yet"), "{check}");
         assert_eq!(app.count("messages").await, 0);
-        assert_eq!(browser.led(&format!("{campaign}/start"), &[]).await, format!("{campaign}?done=started"));
+        // Somebody else adds one meanwhile: what was stated is what is sent, or nothing.
+        let stated = hidden(&check, "recipients");
+        assert_eq!(stated, "3");
+        let stated = [("recipients", stated.as_str())];
+        let more = browser.post(&format!("{campaign}/start"), &[("recipients", "2")]).await;
+        assert!(more.status.is_client_error() && more.text().contains("was not started"), "{}", more.text());
+        assert_eq!(browser.led(&format!("{campaign}/start"), &stated).await, format!("{campaign}?done=started"));
         app.run_due().await;
         app.advance(5);
         app.run_due().await;
@@ -57,15 +64,21 @@ on_both_databases! { TestApp::start =>
         assert!(page.contains("Spring (again)") && page.contains("1 recipient so far"), "{page}");
         let check = browser.page(&again.replace("/recipients?done=created", "/check")).await;
         assert!(check.contains("Send 1 message now"), "{check}");
+        let first = again.split('/').nth(3).unwrap();
+        browser.led(&format!("/console/campaigns/{first}/cancel"), &[]).await;
+        let other = browser.led(&format!("{campaign}/again"), &[]).await;
+        assert!(other != again && other.contains("done=created"), "one that was given up is no dead end: {other}");
     }
 
     async fn lines_do_as_a_file_does_and_their_mistakes_are_at_their_lines(app) {
         let (browser, _) = Browser::signed_in(&app, app.alice, MASKED).await;
         let campaign = draft(&browser, "Same for all").await;
-        let answer = browser.post(&format!("{campaign}/recipients"), &[("lines", "+306900000001\r\n12\r\n+306900000002\r\n")]).await;
+        let answer = browser.post(&format!("{campaign}/recipients"), &[("lines", "\r\n+306900000001\r\n12\r\n+306900000002\r\n")]).await;
         let page = answer.text();
         assert!(page.contains("2 added, 0 were there already, 1 cannot be used"), "{page}");
-        assert!(page.contains("<th scope=\"row\">2</th>"), "{page}");
+        assert!(page.contains("<th scope=\"row\">3</th>"), "{page}");
+        let told = browser.post(&format!("{campaign}/recipients"), &[("lines", "tel:+306900000004\n")]).await.text();
+        assert!(told.contains("0 added") && told.contains("1 cannot be used"), "a number is no header: {told}");
         let headed = browser.post(&format!("{campaign}/recipients"), &[("lines", "number\n+306900000003\nx")]).await.text();
         assert!(headed.contains("1 added") && headed.contains("<th scope=\"row\">3</th>"), "{headed}");
     }

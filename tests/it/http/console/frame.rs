@@ -160,7 +160,7 @@ on_both_databases! { TestApp::start =>
 
     async fn an_address_that_leads_nowhere_is_told_by_a_page(app) {
         let (browser, _) = Browser::signed_in(&app, app.alice, MASKED).await;
-        for path in ["/console/", "/console/mesages", "/console/messages/1/2/3"] {
+        for path in ["/console/find", "/console/mesages", "/console/messages/1/2/3"] {
             let answer = browser.get(path).await;
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
             assert!(answer.text().contains("There is no such page") && answer.text().contains("href=\"/console\""), "{path}");

@@ -126,7 +126,7 @@ on_both_databases! { TestApp::reported =>
 
     async fn a_number_is_hidden_however_it_is_written(app) {
         let (browser, _) = Browser::signed_in(&app, app.alice, "messages:send messages:read campaigns").await;
-        let written = ["306 - 900 - 000 - 001", "306\n900\n000\n001", "306\u{202F}900\u{2014}000:001", "(306),900*000_001", "٣٠٦٩٠٠٠٠٠٠٠١", "1230000", "12300000", "1-2-3-0-0-0-0"];
+        let written = ["306 - 900 - 000 - 001", "306\n900\n000\n001", "306\u{202F}900\u{2014}000:001", "(306),900*000_001", "٣٠٦٩٠٠٠٠٠٠٠١", "1230000", "12300000", "1-2-3-0-0-0-0", "1230. 30/11/2026 20:45", "1230 2000-11-30", "123000. 2109876000", "123000\n306900000501", "123-000 123-000"];
         for text in written {
             sent(&app, SendSingleRequest { text: format!("call {text} now"), ..Default::default() }).await;
         }

@@ -1,6 +1,7 @@
 //! Endpoints, what needs somebody now, and the phone.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::Body;
 use futures::future::BoxFuture;
@@ -134,6 +135,11 @@ on_both_databases! { TestApp::start =>
         let (masked, _) = Browser::signed_in(&app, app.bob, MASKED).await;
         let page = masked.page("/console").await;
         assert!(!page.contains("The queue, of all owners") && page.contains("None was accepted."), "{page}");
+        // A tab that is left open does not outlive the session.
+        app.advance(12 * 3600);
+        let ended = async { while part().await.contains("event: part") {} };
+        tokio::time::timeout(Duration::from_mins(1), ended).await.unwrap();
+        app.leaves_work("the message is to be asked about");
     }
 
     async fn an_endpoint_that_takes_nothing_is_told_however_many_are_newer(app) {
@@ -145,7 +151,7 @@ on_both_databases! { TestApp::start =>
         // One that is on the last of their pages.
         app.execute("UPDATE webhook_endpoints SET state = 3 WHERE id = (SELECT id FROM webhook_endpoints ORDER BY id LIMIT 1)").await;
         let page = browser.page("/console").await;
-        assert_eq!(page.matches("takes nothing").count(), 1, "{page}");
+        assert_eq!(page.matches("does not take its events").count(), 1, "{page}");
     }
 
     async fn the_phone_is_there_with_a_sandbox_alone_and_answers(app) {

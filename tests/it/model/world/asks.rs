@@ -68,12 +68,12 @@ impl World {
         };
         let id = self.service.create_campaign(&caller, new, Vec::new()).await.map_err(drop)?.id;
         let mut adding = self.service.add_recipients(&caller, id.0).await.map_err(drop)?;
-        let one = |n| GivenRecipient { destination: number(n), variables: Vec::new(), tags: GivenTags::default() };
+        let one = |n| GivenRecipient { destination: number(n), ..Default::default() };
         adding.push((0..recipients).map(one).collect()).await.map_err(drop)?;
         adding.finish().await.map_err(drop)?;
         // Whether or not the answer comes: what began has to end.
         self.campaigns.push((owner, id));
-        self.service.start_campaign(&caller, id.0).await.map(drop).map_err(drop)
+        self.service.start_campaign(&caller, id.0, None).await.map(drop).map_err(drop)
     }
 
     pub(super) async fn report(&self, n: usize, word: &str, by_reference: bool) {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jiff::SignedDuration;
 use messaging::domain::campaign::CampaignState;
 use messaging::domain::ids::MessageId;
-use messaging::domain::message::{Dispatch, Lane};
+use messaging::domain::message::{Dispatch, Lane, Message};
 use rand::RngExt as _;
 use rand::seq::IndexedRandom as _;
 
@@ -151,8 +151,21 @@ impl World {
             let stats = self.rig.store.campaign_stats(*owner, *id).await.unwrap();
             served.extend(stats.filter(|stats| stats.state == CampaignState::Running).map(|_| *id));
         }
-        for message in self.messages().await {
+        let all = self.messages().await;
+        for message in &all {
             let state = &message.state;
+            // Sent again, it would come behind the one that took its place.
+            let follows = |newer: &Message| {
+                let slot = |m: &Message| (m.owner, m.destination.clone(), m.supersede.key.clone());
+                let names = newer.supersede.older.is_some_and(|older| older.id == message.id);
+                newer.id != message.id
+                    && slot(newer) == slot(message)
+                    && (names || newer.created_at > message.created_at)
+            };
+            let has_key = state.dispatch == Dispatch::Unknown && message.supersede.key.is_some();
+            if has_key && all.iter().any(follows) {
+                continue;
+            }
             let waits = match state.dispatch {
                 Dispatch::Queued | Dispatch::Scheduled | Dispatch::Unknown => true,
                 // The third process that ends with it is its last.

@@ -73,7 +73,7 @@ async fn an_idle_connection_that_the_server_closed_is_replaced() {
     let server = Scripted::play(vec![Step::Close(answer(200, r#"{"id":"01"}"#))]).await;
     let mitto = mitto(&server.base);
     assert_eq!(brief(&mitto.send(&submission()).await), "accepted 01");
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(brief(&mitto.send(&submission()).await), "accepted UNEXPECTED");
     assert_eq!((server.requests().await.len(), server.connections()), (2, 2));
 }

@@ -1,0 +1,19 @@
+//! What is in the file after a write that stopped half way.
+
+use super::{Entry, MessageId, OpenOptions, Spool, Uuid, What};
+use std::io::Write as _;
+
+#[tokio::test]
+async fn what_a_full_disk_has_torn_takes_no_other_entry_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = Spool::open(folder.path()).unwrap();
+    let entry = |n| Entry { message: Uuid::from_u128(n), by: None, epoch: None, what: What::Withdrawn };
+    let first = spool.keep(vec![entry(1)]).await.unwrap();
+    let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    OpenOptions::new().append(true).open(file).unwrap().write_all(b"{\"message\":\"0000").unwrap();
+    let second = spool.keep(vec![entry(2)]).await.unwrap();
+    drop((first, second, spool));
+    let left = Spool::open(folder.path()).unwrap().leftovers().remove(0);
+    let ids: Vec<MessageId> = left.entries().map(|(id, _)| id).collect();
+    assert_eq!(ids, [1, 2].map(|n| MessageId(Uuid::from_u128(n))));
+}
