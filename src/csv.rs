@@ -108,15 +108,15 @@ impl Columns {
         let named = header.iter().map(str::trim).enumerate().skip(1);
         let kept = |name: &str| match variables {
             Variables::All => true,
-            Variables::Named(names) => names.iter().any(|wanted| wanted == name),
+            Variables::Named(wanted) => wanted.iter().any(|one| one == name),
         };
         let reference = named.clone().find(|(_, name)| name.eq_ignore_ascii_case(REFERENCE)).map(|(at, _)| at);
         let variables: Vec<(usize, String)> =
             named.filter(|(_, name)| kept(name)).map(|(at, name)| (at, name.to_owned())).collect();
-        let mut names: Vec<&str> =
+        let mut titles: Vec<&str> =
             variables.iter().map(|(_, name)| name.as_str()).filter(|name| !name.is_empty()).collect();
-        names.sort_unstable();
-        if names.windows(2).any(|two| matches!(two, [one, other] if one == other)) {
+        titles.sort_unstable();
+        if titles.windows(2).any(|two| matches!(two, [one, other] if one == other)) {
             return Err("names two columns alike in its header".to_owned());
         }
         Ok(Self { variables, reference })

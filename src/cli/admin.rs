@@ -77,6 +77,10 @@ impl CheckConfig {
         app::tokens(config.tokens.clone())?;
         app::check_spool(&config)?;
         let pending = crate::store::probe(&config.database).await.map_err(|e| app::database_error(&e))?;
-        writeln!(out, "the configuration is good; the database {pending}").map_err(Failure::other)
+        writeln!(out, "the configuration is good; the database {pending}").map_err(Failure::other)?;
+        for (name, meant) in config::misspelt(env) {
+            writeln!(out, "{name} is no variable of this program; {meant} is").map_err(Failure::other)?;
+        }
+        Ok(())
     }
 }

@@ -49,6 +49,11 @@ impl Env {
 }
 
 impl Env {
+    /// The names of all that is set.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// The value of a variable of this name, whether or not it is declared; empty counts as not set.
     pub(super) fn named(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|v| v.trim()).filter(|v| !v.is_empty())

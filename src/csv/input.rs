@@ -50,7 +50,7 @@ impl Progress {
 /// See the module. A carriage return, alone or before a line feed, is read as a line feed: the CSV reader counts no lines by it, and in a
 /// text it would be refused.
 pub(super) struct Input<R> {
-    input: R,
+    inner: R,
     progress: Arc<Progress>,
     separator: u8,
     after_return: bool,
@@ -88,11 +88,11 @@ impl Place {
 
 impl<R> Input<R> {
     pub(super) fn new(input: R, progress: Arc<Progress>, separator: u8) -> Self {
-        Self { input, progress, separator, after_return: false, in_line: false, place: Place::Begin, line: 1 }
+        Self { inner: input, progress, separator, after_return: false, in_line: false, place: Place::Begin, line: 1 }
     }
 
     /// Makes every line end by a line feed, in place. Returns how many bytes are left.
-    fn to_line_feeds(&mut self, bytes: &mut [u8]) -> usize {
+    fn end_lines_alike(&mut self, bytes: &mut [u8]) -> usize {
         let mut kept = 0;
         for at in 0..bytes.len() {
             let Some(&byte) = bytes.get(at) else { break };
@@ -117,7 +117,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for Input<R> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
         let before = buf.filled().len();
         loop {
-            ready!(Pin::new(&mut self.input).poll_read(cx, buf))?;
+            ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
             let read = buf.filled().len().saturating_sub(before);
             if read == 0 {
                 self.progress.cut.store(self.in_line, Ordering::Relaxed);
@@ -127,7 +127,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for Input<R> {
             if self.progress.since.fetch_add(read, Ordering::Relaxed) + read > MAX_RECORD {
                 return Poll::Ready(Err(ErrorKind::FileTooLarge.into()));
             }
-            let kept = self.to_line_feeds(buf.filled_mut().get_mut(before..).unwrap_or_default());
+            let kept = self.end_lines_alike(buf.filled_mut().get_mut(before..).unwrap_or_default());
             buf.set_filled(before + kept);
             // Nothing would be read as the end: what came was the second half of a line's end.
             if kept > 0 {

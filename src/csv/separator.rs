@@ -26,7 +26,7 @@ impl Separator {
     /// The most frequent one of the first line that is not empty; of those that are as frequent, the usual one.
     pub(super) fn of(begun: &[u8]) -> Self {
         let begun = begun.strip_prefix(MARK).unwrap_or(begun);
-        let header = begun.split(is_end).find(|line| !line.is_empty()).unwrap_or_default();
+        let header = begun.split(|byte| is_end(*byte)).find(|line| !line.is_empty()).unwrap_or_default();
         let counted = SEPARATORS.iter().rev().max_by_key(|(byte, _)| count(header, *byte));
         let &(byte, name) = counted.unwrap_or(&(b',', "commas"));
         Self { byte, name }
@@ -38,7 +38,7 @@ pub(super) async fn begin(input: &mut (impl AsyncRead + Unpin)) -> std::io::Resu
     let mut begun = Vec::new();
     let whole = |begun: &[u8]| {
         let begun = begun.strip_prefix(MARK).unwrap_or(begun);
-        begun.iter().skip_while(|byte| is_end(byte)).any(is_end)
+        begun.iter().skip_while(|byte| is_end(**byte)).any(|byte| is_end(*byte))
     };
     while begun.len() < HEADER && !whole(&begun) {
         if input.read_buf(&mut begun).await? == 0 {
@@ -48,7 +48,7 @@ pub(super) async fn begin(input: &mut (impl AsyncRead + Unpin)) -> std::io::Resu
     Ok(begun)
 }
 
-fn is_end(byte: &u8) -> bool {
+fn is_end(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
 

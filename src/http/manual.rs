@@ -1,10 +1,11 @@
 //! `/llms.txt`, `/docs/…` and `/clients/…`: the pages of `docs/` in Markdown, the programs that they tell to copy, and the pages' list, for
 //! programs that read.
 
+use std::path::Path;
 use std::sync::OnceLock;
 
 use axum::Router;
-use axum::extract::Path;
+use axum::extract::Path as Named;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -24,10 +25,11 @@ static LIST: OnceLock<String> = OnceLock::new();
 
 pub(super) fn routes() -> Router {
     let list = || async { ([(CONTENT_TYPE, MARKDOWN)], LIST.get_or_init(list).as_str()) };
-    let of =
-        |folder: &'static str| get(move |Path(name): Path<String>| async move { answer(&format!("{folder}/{name}")) });
+    let of = |folder: &'static str| {
+        get(move |Named(name): Named<String>| async move { answer(&format!("{folder}/{name}")) })
+    };
     let client =
-        |Path((language, file)): Path<(String, String)>| async move { answer(&format!("clients/{language}/{file}")) };
+        |Named((language, file)): Named<(String, String)>| async move { answer(&format!("clients/{language}/{file}")) };
     Router::new()
         .route("/llms.txt", get(list))
         .route("/docs/{page}", of("docs"))
@@ -37,7 +39,7 @@ pub(super) fn routes() -> Router {
 
 fn answer(name: &str) -> Response {
     let Some(text) = text_of(name) else { return Problem::NoRoute.into_response() };
-    if name.ends_with(".md") {
+    if Path::new(name).extension().is_some_and(|kind| kind == "md") {
         ([(CONTENT_TYPE, MARKDOWN)], linked(name, text)).into_response()
     } else {
         ([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()

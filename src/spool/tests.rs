@@ -1,4 +1,4 @@
-//! What is in the file after a write that stopped half way.
+//! A write that stopped half way costs no other entry.
 
 use super::{Entry, MessageId, OpenOptions, Spool, Uuid, What};
 use std::io::Write as _;

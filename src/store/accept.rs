@@ -72,6 +72,8 @@ pub(super) struct Accept {
     pub terms: Terms,
     /// Whether it may be stored already: an earlier attempt's answer was lost.
     pub doubted: bool,
+    /// Whether it waits for its owner's row while another transaction has that.
+    pub patient: bool,
 }
 
 impl Accept {
@@ -167,7 +169,7 @@ pub(super) fn decide(
     booked: &mut Booked,
     now: Timestamp,
     writes: &mut Writes,
-) -> Vec<Accepted> {
+) -> Vec<Option<Accepted>> {
     let mut first: HashMap<(i64, &str), (&Accept, Option<Message>)> = HashMap::new();
     let mut answers = Vec::with_capacity(accepts.len());
     for accept in accepts {
@@ -177,7 +179,19 @@ pub(super) fn decide(
             (Some(Accepted::KeyReused), Some((earlier, message))) if earlier.key == accept.key => {
                 Accepted::Repeat(Box::new(message.as_ref().unwrap_or(&earlier.message).clone()))
             }
+            // The one of this batch that claimed the key first waits for its owner's row, and so does this one.
+            (Some(Accepted::KeyReused), None)
+                if accept.terms.limited && booked.accounts.is_busy(accept.message.owner) =>
+            {
+                answers.push(None);
+                continue;
+            }
             (Some(verdict), _) => verdict,
+            (None, _) if accept.terms.limited && booked.accounts.is_busy(accept.message.owner) => {
+                writes.free_keys.extend(accept.key_row().map(|row| (row.owner_id, row.call, row.key)));
+                answers.push(None);
+                continue;
+            }
             (None, _) => {
                 let refused = if opted_out.has(&accept.message) {
                     Some(Accepted::OptedOut)
@@ -200,9 +214,9 @@ pub(super) fn decide(
                 }
             }
         };
-        answers.push(answer);
+        answers.push(Some(answer));
     }
-    answers.into_iter().map(|answer| booked.at_last(answer)).collect()
+    answers.into_iter().map(|answer| answer.map(|answer| booked.at_last(answer))).collect()
 }
 
 /// The rows that a batch's messages are booked on, and those whose place they take; locked.
@@ -221,7 +235,8 @@ impl Booked {
         for Accept { message, .. } in accepts.iter().filter(new) {
             owners.entry(message.owner).or_default().insert(message.destination.as_str().to_owned());
         }
-        let accounts = Accounts::open(tx, &owners).await?;
+        // Those that wait for a row have a batch of their own.
+        let accounts = Accounts::open(tx, &owners, accepts.iter().all(|a| a.patient)).await?;
         let new = accepts.iter().map(|a| &a.message).filter(|message| !verdicts.contains_key(&message.id.0));
         let admissions = Admissions::lock(tx, &rates(accepts)).await?;
         Ok(Self { accounts, admissions, superseding: Superseding::open(tx, new).await? })

@@ -24,7 +24,8 @@ pub(super) struct Batch {
 
 /// The results of a batch, in the same order.
 pub(super) struct Answers {
-    pub accepts: Vec<Accepted>,
+    /// Nothing for those whose owner's row another transaction has: they are to be asked with patience.
+    pub accepts: Vec<Option<Accepted>>,
     pub jobs: Vec<Vec<Moved>>,
 }
 

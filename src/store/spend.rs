@@ -41,25 +41,49 @@ struct SpentRow {
 
 /// The accounts of the owners with limits in one transaction. Owners without are not in it.
 #[derive(Default)]
-pub(super) struct Accounts(BTreeMap<OwnerId, Account>);
+pub(super) struct Accounts {
+    open: BTreeMap<OwnerId, Account>,
+    /// The owners whose rows another transaction has, where it is not waited for them.
+    busy: HashSet<OwnerId>,
+}
 
 impl Accounts {
-    /// Opens the accounts of these owners, who write to these numbers; their rows stay locked, in the order of their ids.
-    pub(super) async fn open(tx: &mut Tx, asked: &BTreeMap<OwnerId, HashSet<String>>) -> Result<Self, Failure> {
-        let mut accounts = BTreeMap::new();
+    /// Opens the accounts of these owners, who write to these numbers; their rows stay locked, in the order of their ids. Without
+    /// `patience` those are left out that another transaction has: nobody is to wait for another owner's row.
+    pub(super) async fn open(
+        tx: &mut Tx,
+        asked: &BTreeMap<OwnerId, HashSet<String>>,
+        patience: bool,
+    ) -> Result<Self, Failure> {
+        let mut accounts = Self::default();
         for (owner, numbers) in asked {
-            let query = users::table.find(owner.0);
+            let query = users::table.find(owner.0).select(columns_of::<LimitsRow>());
             // A campaign that is made at the same time refers to the row, and need not wait.
-            let row: Option<LimitsRow> =
-                on!(tx, |pg| query.select(columns_of::<LimitsRow>()).for_no_key_update().load(pg).await?, |lite| query
-                    .select(columns_of::<LimitsRow>())
-                    .load(lite)
-                    .await?)
-                .pop();
-            let Some(limits) = row.map(|row| Limits::from(&row)).filter(|l| *l != Limits::default()) else { continue };
-            accounts.insert(*owner, account(tx, *owner, limits, numbers).await?);
+            let row: Option<LimitsRow> = on!(
+                tx,
+                |pg| if patience {
+                    query.for_no_key_update().load(pg).await?
+                } else {
+                    query.for_no_key_update().skip_locked().load(pg).await?
+                },
+                |lite| query.load(lite).await?
+            )
+            .pop();
+            match row.map(|row| Limits::from(&row)) {
+                Some(limits) if limits != Limits::default() => {
+                    accounts.open.insert(*owner, account(tx, *owner, limits, numbers).await?);
+                }
+                Some(_) => {}
+                None if patience => {}
+                None => drop(accounts.busy.insert(*owner)),
+            }
         }
-        Ok(Self(accounts))
+        Ok(accounts)
+    }
+
+    /// Whether another transaction has this owner's row.
+    pub(super) fn is_busy(&self, owner: OwnerId) -> bool {
+        self.busy.contains(&owner)
     }
 
     /// As [`Accounts::open`], for an owner of whom it is not known yet whether it has limits: one without is not locked.
@@ -67,19 +91,19 @@ impl Accounts {
         let query = users::table.find(owner.0);
         let limits: Option<LimitsRow> = on!(tx, |c| query.select(columns_of::<LimitsRow>()).load(c).await?).pop();
         match limits.filter(|row| Limits::from(row) != Limits::default()) {
-            Some(_) => Self::open(tx, &BTreeMap::from([(owner, numbers)])).await,
+            Some(_) => Self::open(tx, &BTreeMap::from([(owner, numbers)]), true).await,
             None => Ok(Self::default()),
         }
     }
 
     /// Whether one of the owners has no segment left.
     pub(super) fn any_is_spent(&self) -> bool {
-        self.0.values().any(Account::is_spent)
+        self.open.values().any(Account::is_spent)
     }
 
     /// Takes a message's segments from its owner's account, or says which limit it would break.
     pub(super) fn take(&mut self, message: &Message) -> Result<(), Over> {
-        match self.0.get_mut(&message.owner) {
+        match self.open.get_mut(&message.owner) {
             Some(account) => account.take(&message.destination, message.segments),
             None => Ok(()),
         }
@@ -88,7 +112,7 @@ impl Accounts {
     /// Writes down what was taken.
     pub(super) async fn book(&self, tx: &mut Tx) -> Result<(), Failure> {
         let (day, month) = spend::periods(tx.now);
-        for (owner, account) in self.0.iter().filter(|(_, account)| account.taken() > 0) {
+        for (owner, account) in self.open.iter().filter(|(_, account)| account.taken() > 0) {
             for (period, began) in [(DAY, day), (MONTH, month)] {
                 let row = SpentRow { owner_id: owner.0, period, began: Instant(began), segments: account.taken() };
                 let add = diesel::insert_into(spent::table)
@@ -163,8 +187,8 @@ impl Store {
         let to = to.clone();
         let asked = BTreeMap::from([(owner, HashSet::from([to.as_str().to_owned()]))]);
         transact!(&self.transactions, |tx| {
-            let accounts = Accounts::open(tx, &asked).await?;
-            let Some(account) = accounts.0.get(&owner) else { return Ok(Ok(Left::default())) };
+            let accounts = Accounts::open(tx, &asked, true).await?;
+            let Some(account) = accounts.open.get(&owner) else { return Ok(Ok(Left::default())) };
             let left = account.left(Some(&to));
             Ok(account.clone().take(&to, segments).map(|()| left))
         })
@@ -174,8 +198,12 @@ impl Store {
     pub async fn segments_left(&self, owner: OwnerId) -> Result<Left, Error> {
         let asked = BTreeMap::from([(owner, HashSet::new())]);
         transact!(&self.transactions, |tx| {
-            let accounts = Accounts::open(tx, &asked).await?;
-            Ok(accounts.0.get(&owner).map(|account| Left { to_number: None, ..account.left(None) }).unwrap_or_default())
+            let accounts = Accounts::open(tx, &asked, true).await?;
+            Ok(accounts
+                .open
+                .get(&owner)
+                .map(|account| Left { to_number: None, ..account.left(None) })
+                .unwrap_or_default())
         })
     }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -61,16 +62,24 @@ struct Context {
     transactions: Runner,
     keyed: Keyed,
     aside: Aside,
+    /// Where those go that have to wait for their owner's row; `None` where it is waited for.
+    patient: Option<mpsc::Sender<Command>>,
 }
 
 impl Writer {
     /// Starts the writer's task. One, on Postgres too: two would make the batches half as large, and most of what a
-    /// batch costs does not depend on its size.
+    /// batch costs does not depend on its size. Beside it there is one for those that wait for a row of their owner's which another
+    /// transaction has, so that no other owner waits for it.
     pub(super) fn start(transactions: &Runner, keyed: &Keyed, aside: &Aside) -> Self {
         let written = Arc::<Written>::default();
-        let context = Context { transactions: transactions.clone(), keyed: keyed.clone(), aside: aside.clone() };
+        let waits =
+            Context { transactions: transactions.clone(), keyed: keyed.clone(), aside: aside.clone(), patient: None };
+        let of_task = waits.clone();
+        let patient = task::start("patient writer", QUEUE, move |commands| write(of_task.clone(), commands, None));
+        let context = Context { patient: Some(patient), ..waits };
         let (of_task, counted) = (context.clone(), written.clone());
-        let queue = task::start("writer", QUEUE, move |commands| write(of_task.clone(), commands, counted.clone()));
+        let queue =
+            task::start("writer", QUEUE, move |commands| write(of_task.clone(), commands, Some(counted.clone())));
         Self { queue, written, context }
     }
 
@@ -89,18 +98,22 @@ impl Store {
     }
 }
 
-async fn write(context: Context, commands: Commands<Command>, written: Arc<Written>) {
+async fn write(context: Context, commands: Commands<Command>, written: Option<Arc<Written>>) {
     let mut commands = commands.lock().await;
     loop {
         let gathered = task::gather(&mut commands, MAX_BATCH).await;
         if gathered.is_empty() {
             return;
         }
-        written.batches.fetch_add(1, Ordering::Relaxed);
-        written.writes.fetch_add(u64::try_from(gathered.len()).unwrap_or(0), Ordering::Relaxed);
-        written.is_at_work(Some(Instant::now()));
+        if let Some(written) = &written {
+            written.batches.fetch_add(1, Ordering::Relaxed);
+            written.writes.fetch_add(u64::try_from(gathered.len()).unwrap_or(0), Ordering::Relaxed);
+            written.is_at_work(Some(Instant::now()));
+        }
         context.commit(gathered).await;
-        written.is_at_work(None);
+        if let Some(written) = &written {
+            written.is_at_work(None);
+        }
     }
 }
 
@@ -115,9 +128,9 @@ impl Context {
                 Command::Accept { cancel, reply, .. } if cancel.is_cancelled() => {
                     let _ = reply.send(Err(Error::Cancelled));
                 }
-                Command::Accept { accept, reply, .. } => {
-                    batch.accepts.push(*accept);
-                    accepts.push(reply);
+                Command::Accept { accept, cancel, reply } => {
+                    batch.accepts.push(Accept { patient: self.patient.is_none(), ..*accept });
+                    accepts.push((cancel, reply));
                 }
                 Command::Job { job, reply } => {
                     batch.jobs.push(*job);
@@ -132,18 +145,20 @@ impl Context {
         let batch = Arc::new(batch);
         match self.attempt(&batch).await {
             Ok(answers) => {
-                accepts.into_iter().zip(answers.accepts).for_each(|(reply, answer)| drop(reply.send(Ok(answer))));
+                for (place, (waiting, answer)) in accepts.into_iter().zip(answers.accepts).enumerate() {
+                    self.answer(waiting, batch.accepts.get(place), Ok(answer));
+                }
                 jobs.into_iter().zip(answers.jobs).for_each(|(reply, answer)| drop(reply.send(Ok(answer))));
             }
             Err(e @ Error::Query(_)) => {
                 let batch = Arc::unwrap_or_clone(batch);
                 let refused = (size == 1).then_some(e);
-                for (accept, reply) in batch.accepts.into_iter().zip(accepts) {
+                for (accept, waiting) in batch.accepts.into_iter().zip(accepts) {
                     let answer = match &refused {
                         Some(e) => Err(e.clone()),
-                        None => self.accept_alone(accept).await,
+                        None => self.accept_alone(accept.clone()).await,
                     };
-                    let _ = reply.send(answer);
+                    self.answer(waiting, Some(&accept), answer);
                 }
                 for (job, reply) in batch.jobs.into_iter().zip(jobs) {
                     let answer = match &refused {
@@ -155,12 +170,33 @@ impl Context {
             }
             Err(e) => {
                 tracing::warn!(error = %e, writes = size, "a batch of writes failed");
-                for reply in accepts {
+                for (_, reply) in accepts {
                     let _ = reply.send(Err(e.clone()));
                 }
                 for reply in jobs {
                     let _ = reply.send(Err(e.clone()));
                 }
+            }
+        }
+    }
+
+    /// Tells what became of a message; one that waits for its owner's row goes on to where it is waited for.
+    fn answer(
+        &self,
+        (cancel, reply): (CancellationToken, oneshot::Sender<Result<Accepted, Error>>),
+        accept: Option<&Accept>,
+        answer: Result<Option<Accepted>, Error>,
+    ) {
+        match (answer, accept.zip(self.patient.as_ref())) {
+            (Ok(None), Some((accept, patient))) => {
+                let waits = Command::Accept { accept: Box::new(accept.clone()), cancel, reply };
+                // Nobody else is to wait for a place there.
+                if let Err(TrySendError::Full(Command::Accept { reply, .. })) = patient.try_send(waits) {
+                    let _ = reply.send(Err(Error::unavailable("too many wait for their owner's row")));
+                }
+            }
+            (answer, _) => {
+                let _ = reply.send(answer.and_then(|answer| answer.ok_or_else(no_answer)));
             }
         }
     }
@@ -171,7 +207,7 @@ impl Context {
         Batch { accepts, jobs, aside, picked: Picked::default() }
     }
 
-    async fn accept_alone(&self, accept: Accept) -> Result<Accepted, Error> {
+    async fn accept_alone(&self, accept: Accept) -> Result<Option<Accepted>, Error> {
         let mut answers = self.attempt(&Arc::new(self.batch(vec![accept], Vec::new()))).await?;
         answers.accepts.pop().ok_or_else(no_answer)
     }
@@ -222,7 +258,7 @@ impl Store {
         terms: Terms,
         cancel: CancellationToken,
     ) -> Result<Accepted, Error> {
-        self.store_new(Accept { message, key, terms, doubted: false }, cancel).await
+        self.store_new(Accept { message, key, terms, doubted: false, patient: false }, cancel).await
     }
 
     /// As [`Store::accept`], of a message that may be stored already, because the answer to an earlier attempt was lost: if
@@ -233,7 +269,7 @@ impl Store {
         key: Option<IdempotencyKey>,
         terms: Terms,
     ) -> Result<Accepted, Error> {
-        self.store_new(Accept { message, key, terms, doubted: true }, CancellationToken::new()).await
+        self.store_new(Accept { message, key, terms, doubted: true, patient: false }, CancellationToken::new()).await
     }
 
     async fn store_new(&self, accept: Accept, cancel: CancellationToken) -> Result<Accepted, Error> {

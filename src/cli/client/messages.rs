@@ -107,6 +107,9 @@ pub struct List {
     /// Only messages accepted before this time
     #[arg(long, value_name = "RFC3339", value_parser = moment)]
     before: Option<Timestamp>,
+    /// The user whose messages to list, if it is not the caller; needs scope act-as
+    #[arg(long, value_name = "ID")]
+    user: Option<i64>,
     /// How many at most; all unless told
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
@@ -127,6 +130,7 @@ impl List {
             error_code: self.error.unwrap_or_default(),
             created_after: self.after,
             created_before: self.before,
+            owner_id: self.user,
             ..Default::default()
         };
         if self.count {
@@ -137,8 +141,9 @@ impl List {
         let ask = async |page_size, page_token| {
             (request.page_size, request.page_token) = (page_size, page_token);
             let page = client.list_messages(request.clone()).await?.into_inner();
-            if let Some(campaign) =
-                self.campaign.filter(|_| page.messages.is_empty() && page.next_page_token.is_empty())
+            if let Some(campaign) = self
+                .campaign
+                .filter(|_| self.user.is_none() && page.messages.is_empty() && page.next_page_token.is_empty())
             {
                 has_campaign(session.clone(), campaign).await?;
             }
@@ -155,7 +160,7 @@ async fn counted(
     of: CountMessagesRequest,
     json: bool,
 ) -> Result<Exit, Failure> {
-    let campaign = of.campaign_id;
+    let campaign = of.campaign_id.filter(|_| of.owner_id.is_none());
     let counted = session.clone().messages().count_messages(of).await?.into_inner();
     if let Some(campaign) = campaign.filter(|_| counted.count == 0) {
         has_campaign(session, campaign).await?;

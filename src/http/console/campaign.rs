@@ -228,16 +228,7 @@ async fn again(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
         idempotency_key: format!("console-again-{}-{all}", old.id),
         ..Default::default()
     };
-    let mut request = request;
-    let made = loop {
-        let made = campaigns::create_campaign(desk.service(), &desk.caller, request.clone()).await?;
-        let made = made.campaign.unwrap_or_default();
-        if state(&made) != CampaignState::Cancelled {
-            break made;
-        }
-        // That draft was given up: this press means another one.
-        request.idempotency_key = format!("console-again-{}-{all}-{}", old.id, made.id);
-    };
+    let made = draft(&desk, request).await?;
     if state(&made) != CampaignState::Draft {
         return Ok(desk.done(&format!("/campaigns/{}", made.id), "again-started"));
     }
@@ -266,6 +257,19 @@ async fn again(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
         p { a.button.main href=(desk.to(&format!("/campaigns/{}/recipients", made.id))) { "On to the draft" } }
     };
     Ok(layout::page(&desk, Here::Campaigns, "Draft", &body))
+}
+
+/// The draft of this request, which may have been made before. One that was given up since is none: this press means another one.
+async fn draft(desk: &Desk, mut request: CreateCampaignRequest) -> Result<Campaign, Error> {
+    let key = request.idempotency_key.clone();
+    loop {
+        let made = campaigns::create_campaign(desk.service(), &desk.caller, request.clone()).await?;
+        let made = made.campaign.unwrap_or_default();
+        if state(&made) != CampaignState::Cancelled {
+            return Ok(made);
+        }
+        request.idempotency_key = format!("{key}-{}", made.id);
+    }
 }
 
 fn recipient(message: &Message, plain: bool) -> Recipient {

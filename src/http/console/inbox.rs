@@ -28,6 +28,10 @@ async fn list(asked: Asked) -> Result<Response, Refusal> {
         page_size: PAGE,
         page_token: fields.get("page").to_owned(),
         verdict,
+        number: match fields.get("number") {
+            "" => String::new(),
+            cover => desk.service().uncover_number(&desk.caller, cover)?,
+        },
         ..Default::default()
     };
     let found = inbound::list_inbound(desk.service(), &desk.caller, request).await?;
@@ -44,8 +48,10 @@ async fn list(asked: Asked) -> Result<Response, Refusal> {
                     }
                 }
             }
+            @if !fields.get("number").is_empty() { input type="hidden" name="number" value=(fields.get("number")); }
             div.buttons { button { "Show" } }
         }
+        @if !fields.get("number").is_empty() { p.hint { "Only what one number wrote. " a href=(desk.to("/inbox")) { "What all wrote" } } }
         @if found.messages.is_empty() { p.empty { "Nobody wrote this." } } @else { (rows(&desk, &found.messages)?) }
         (layout::pager(&desk, "/inbox", &fields, &found.next_page_token))
     };

@@ -57,13 +57,14 @@ async fn page(desk: Desk, Named(cover): Named) -> Result<Response, Refusal> {
     let wrote = inbound::list_inbound(service, caller, wrote).await?;
     let entry = ListOptOutsRequest { destination: number.clone(), ..Default::default() };
     let entry = messages::list_opt_outs(service, caller, entry).await?.opt_outs.into_iter().next();
-    let more = !sent.next_page_token.is_empty() || !wrote.next_page_token.is_empty();
+    let (more_sent, more_wrote) = (!sent.next_page_token.is_empty(), !wrote.next_page_token.is_empty());
     let opted_out = entry.is_some();
     let mut items: Vec<Item> = sent.messages.into_iter().map(Box::new).map(Item::Sent).collect();
     items.extend(wrote.messages.into_iter().map(Item::Wrote));
     items.extend(entry.map(Item::OptedOut));
     items.sort_by_key(|item| std::cmp::Reverse(item.at()));
-    let all = format!("/messages?{}", Fields::default().with("number", &cover));
+    let of = Fields::default().with("number", &cover);
+    let (all, all_wrote) = (format!("/messages?{of}"), format!("/inbox?{of}"));
     let title = format!("Number {}", desk.sight().plain(&number));
     let body = html! {
         h1 { "Number " (desk.sight().number(&number)) }
@@ -72,7 +73,8 @@ async fn page(desk: Desk, Named(cover): Named) -> Result<Response, Refusal> {
         h2 { "What happened" }
         @if items.is_empty() { p.empty { "Nothing went to it or came from it." } }
         ol.timeline { @for item in &items { (row(&desk, item)) } }
-        @if more { p { "There is more: " a href=(desk.to(&all)) { "all messages to it" } "." } }
+        @if more_sent { p { "There is more: " a href=(desk.to(&all)) { "all messages to it" } "." } }
+        @if more_wrote { p { "There is more: " a href=(desk.to(&all_wrote)) { "all that it wrote" } "." } }
     };
     Ok(layout::page(&desk, Here::Messages, &title, &body))
 }

@@ -164,6 +164,9 @@ fn every_wrong_setting_stops_the_start_with_one_line_that_names_it() {
         assert!(output.stdout.is_empty());
     }
     assert!(printed(&["check-config"], &good).contains("good"));
+    let misspelt = [&good[..], &[("SEND_CONCURENCY", "5"), ("JWT_SECRET_FILE", ""), ("PATH_TO", "x")]].concat();
+    let checked = printed(&["check-config"], &misspelt);
+    assert!(checked.ends_with("\nSEND_CONCURENCY is no variable of this program; SEND_CONCURRENCY is"), "{checked}");
     let spool = [&good[..], &[("SPOOL_DIR", "/proc/nowhere")]].concat();
     let checked = run(&["check-config"], &spool);
     assert!(!checked.status.success() && String::from_utf8_lossy(&checked.stderr).contains("SPOOL_DIR"));

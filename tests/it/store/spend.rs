@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::database::on_both_databases;
 use crate::support::messages::queued;
+use crate::support::postgres::connect;
 use crate::support::store::Rig;
 
 on_both_databases![Rig::on =>
@@ -193,4 +194,29 @@ async fn a_campaigns_recipients_that_may_never_be_sent_to_fail_by_themselves(rig
         assert_eq!(rig.count(&failed).await, 1);
     }
     assert_eq!(rig.store.segments_left(owner).await.unwrap().today, Some(7), "what fails costs nothing");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_whose_row_another_transaction_has_keeps_no_other_owner_waiting() {
+    let rig = Rig::postgres().await;
+    let limits = || Limits { per_day: Some(100), ..Limits::default() };
+    let (held, other) = (owner(&rig, limits()).await, owner(&rig, limits()).await);
+    let stands = connect(&rig.address).await.unwrap();
+    stands.batch_execute(&format!("BEGIN; SELECT * FROM users WHERE id = {held} FOR UPDATE")).await.unwrap();
+    let key = || Some(IdempotencyKey { key: "order-7".to_owned(), fingerprint: [7; 32] });
+    let waiting: Vec<_> = (0..2)
+        .map(|n| {
+            let (store, message) = (rig.store.clone(), message(&rig, held, n));
+            tokio::spawn(async move { accept(&store, &message, key()).await })
+        })
+        .collect();
+    for n in 0..5 {
+        assert!(matches!(accept(&rig.store, &message(&rig, other, n), None).await, Accepted::New(_)));
+    }
+    assert!(waiting.iter().all(|waiting| !waiting.is_finished()));
+    stands.batch_execute("COMMIT").await.unwrap();
+    let answers = join_all(waiting).await.into_iter().map(Result::unwrap);
+    let (new, repeats): (Vec<_>, Vec<_>) = answers.partition(|answer| matches!(answer, Accepted::New(_)));
+    assert!(matches!((new.as_slice(), repeats.as_slice()), ([Accepted::New(_)], [Accepted::Repeat(_)])));
+    assert_eq!(rig.count("messages").await, 6);
 }

@@ -111,6 +111,8 @@ on_both_databases! { Rig::on =>
             let (_, stands) = first.endpoint(&caller(owner), &standing.endpoints[0].id.to_string()).await.unwrap();
             stands.lag.is_none()
         }).await;
+        // A hold is relied on for three seconds after the last look.
+        look(&first).await;
         look(&second).await;
         assert_eq!((first.webhooks().running(), second.webhooks().running()), (1, 0), "one holds it");
         // The first one is heard of no more.

@@ -121,7 +121,7 @@ async fn list_asks_for_no_more_than_its_limit() {
     #[rustfmt::skip]
     let args = [
         "list", "--limit", "3", "--json", "--reference", "order 7", "--provider-id", "p-1", "--error", "NO_REPORT",
-        "--after", "2027-01-31T09:00:00+02:00", "--before", "2027-02-01T09:00:00Z",
+        "--after", "2027-01-31T09:00:00+02:00", "--before", "2027-02-01T09:00:00Z", "--user", "3",
     ];
     let done = run(fake.addr, &args).await;
 
@@ -130,7 +130,7 @@ async fn list_asks_for_no_more_than_its_limit() {
     assert_eq!(lists.iter().map(|list| list.page_size).collect::<Vec<_>>(), [3, 1]);
     for list in lists {
         let named = (list.reference.as_str(), list.provider_message_id.as_str(), list.error_code.as_str());
-        assert_eq!(named, ("order 7", "p-1", "NO_REPORT"));
+        assert_eq!((named, list.owner_id), (("order 7", "p-1", "NO_REPORT"), Some(3)));
         let times = (list.created_after.unwrap().seconds, list.created_before.unwrap().seconds);
         assert_eq!(times, (1_801_378_800, 1_801_472_400));
     }

@@ -145,8 +145,12 @@ on_both_databases! { TestApp::start =>
         sound(&page);
         assert!(page.contains("CY, GR") && page.contains("5 messages in 60 min") && page.contains("Sale"), "{page}");
         assert_eq!(browser.led(&act("ungrant"), &[("sender", "Sale")]).await, done("ungranted"));
-        let made = browser.post(&act("keys"), &[("name", "till"), ("scope", "messages:read"), ("until", "")]).await.text();
+        let seen = hidden(&browser.page(&place).await, "seen");
+        let key = [("name", "till"), ("scope", "messages:read"), ("until", ""), ("seen", seen.as_str())];
+        let made = browser.post(&act("keys"), &key).await.text();
         sound(&made);
+        let again = browser.post(&act("keys"), &key).await;
+        assert!(again.status == StatusCode::UNPROCESSABLE_ENTITY && again.text().contains("was not done"), "{}", again.text());
         let secret = made.split("msk_").nth(1).unwrap().split('<').next().unwrap().to_owned();
         let page = browser.page(&place).await;
         assert!(!page.contains(&secret), "shown once");

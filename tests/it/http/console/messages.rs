@@ -152,6 +152,9 @@ mod by_number {
             let inbox = browser.page("/console/inbox?verdict=INBOUND_VERDICT_STOP").await;
             assert!(inbox.contains("STOP") && inbox.contains(&place));
             assert!(browser.page("/console/inbox?verdict=INBOUND_VERDICT_START").await.contains("Nobody wrote this"));
+            let cover = place.split('?').next().unwrap().rsplit('/').next().unwrap();
+            let theirs = browser.page(&format!("/console/inbox?number={cover}")).await;
+            assert!(theirs.contains("Only what one number wrote") && theirs.contains("STOP"), "{theirs}");
         }
 
         async fn a_reply_that_may_mean_stop_needs_somebody_now(app) {
