@@ -17,12 +17,11 @@ pub fn check(data: &[u8]) {
     };
     // A column may be named once for each variable only, so no byte of the file counts more than once.
     assert!(recipients.iter().map(size).sum::<usize>() <= data.len(), "more than there was");
-    match fault {
-        Some(fault) => tells_nothing(&fault),
-        None => {
-            let again = read(write(&recipients).as_bytes());
-            assert_eq!((without_lines(again.0), again.1), (without_lines(recipients), None), "it reads otherwise");
-        }
+    if let Some(fault) = fault {
+        tells_nothing(&fault);
+    } else {
+        let again = read(write(&recipients).as_bytes());
+        assert_eq!((without_lines(again.0), again.1), (without_lines(recipients), None), "it reads otherwise");
     }
 }
 

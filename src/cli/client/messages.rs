@@ -131,7 +131,6 @@ impl List {
             created_after: self.after,
             created_before: self.before,
             owner_id: self.user,
-            ..Default::default()
         };
         if self.count {
             return counted(console, session, of, self.connection.json).await;

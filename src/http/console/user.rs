@@ -251,7 +251,7 @@ async fn answered(desk: Desk, name: &str, done: Result<&'static str, Error>) -> 
     match taken(done)? {
         Ok(word) => Ok(desk.done(&format!("/users/{name}"), word)),
         Err(wrong) => {
-            let body = body(&desk, name, &html! {}, &wrong).await?;
+            let body = Box::pin(body(&desk, name, &html! {}, &wrong)).await?;
             Ok(layout::of_status(StatusCode::UNPROCESSABLE_ENTITY, &desk, Here::System, "User", &body))
         }
     }

@@ -52,7 +52,7 @@ on_both_databases! { TestApp::start =>
         // One whose fate nobody knew when the newer one came finds that when its resend is due.
         let (third, _) = send(&mut alice, lost()).await;
         let (_, _) = send(&mut alice, SendSingleRequest { destination: "+306900000010".to_owned(), ..keyed("login") }).await;
-        app.execute(&format!("UPDATE messages SET due_at = created_at WHERE dispatch = 6 AND superseded_id IS NOT NULL AND due_at IS NULL AND created_at = (SELECT MAX(created_at) FROM messages)")).await;
+        app.execute("UPDATE messages SET due_at = created_at WHERE dispatch = 6 AND superseded_id IS NOT NULL AND due_at IS NULL AND created_at = (SELECT MAX(created_at) FROM messages)").await;
         app.service.run_timers().await.unwrap();
         app.run_due().await;
         let sent = app.ledger("").await.iter().filter(|sent| sent["reference"] == third.as_str()).count();

@@ -178,7 +178,7 @@ async fn what_another_worker_sends_meanwhile_is_not_sent_by_whoever_accepted_it(
         }
         Point::Begin if begun.fetch_add(1, Ordering::Relaxed) == 0 => None,
         Point::Begin | Point::Committed => Some(Interruption::Unavailable),
-        _ => None,
+        Point::Commit => None,
     });
     let (service, by) = (here.clone(), caller.clone());
     let sending = tokio::spawn(async move { service.send_single(&by, send(2, None, ""), Vec::new(), None).await });
