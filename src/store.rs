@@ -28,6 +28,7 @@ mod operated;
 mod opt_outs;
 mod owner_events;
 mod partitions;
+mod patience;
 mod pg_bulk;
 mod pg_pool;
 mod pg_pooler;

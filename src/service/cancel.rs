@@ -2,7 +2,7 @@
 
 use crate::auth::{Caller, Scope};
 use crate::domain::message::{Dispatch, Message};
-use crate::domain::status::Event;
+use crate::domain::status::{Event, EventKind};
 use crate::error::{Error, Resource};
 use crate::service::Service;
 use crate::service::lookup::parse_message_id;
@@ -23,11 +23,21 @@ impl Service {
         match moved.result {
             Ok(_) => Ok(moved.message),
             Err(_) if moved.message.state.dispatch == Dispatch::Cancelled => Ok(moved.message),
+            Err(_) if self.was_cancelled(caller, &moved.message).await? => Ok(moved.message),
             Err(_) => Err(Error::Precondition {
                 reason: "MESSAGE_STATE",
                 message: format!("A message that is {} cannot be cancelled", moved.message.status().name()),
                 metadata: vec![("status", moved.message.status().name().to_owned())],
             }),
         }
+    }
+
+    /// Whether the last thing that happened to a message whose answer was lost was that it was cancelled: no further try is to come.
+    async fn was_cancelled(&self, caller: &Caller, message: &Message) -> Result<bool, Error> {
+        if message.state.dispatch != Dispatch::Unknown {
+            return Ok(false);
+        }
+        let history = self.inner.store.history(caller.user, message.id).await?;
+        Ok(history.last().is_some_and(|last| last.kind == Some(EventKind::Cancelled)))
     }
 }

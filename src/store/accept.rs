@@ -219,6 +219,28 @@ pub(super) fn decide(
     answers.into_iter().map(|answer| answer.map(|answer| booked.at_last(answer))).collect()
 }
 
+/// The accounts of a batch that waits for its owners' rows.
+pub(super) struct Waited(Option<Accounts>);
+
+impl Waited {
+    /// Waits for the rows, if these do.
+    pub(super) async fn open(tx: &mut Tx, accepts: &[Accept]) -> Result<Self, Failure> {
+        if accepts.is_empty() || !accepts.iter().all(|accept| accept.patient) {
+            return Ok(Self(None));
+        }
+        Ok(Self(Some(Accounts::open(tx, &owners(accepts.iter()), true).await?)))
+    }
+}
+
+/// The owners of these, and the numbers that they write to.
+fn owners<'a>(accepts: impl Iterator<Item = &'a Accept>) -> BTreeMap<OwnerId, HashSet<String>> {
+    let mut owners: BTreeMap<OwnerId, HashSet<String>> = BTreeMap::new();
+    for Accept { message, .. } in accepts {
+        owners.entry(message.owner).or_default().insert(message.destination.as_str().to_owned());
+    }
+    owners
+}
+
 /// The rows that a batch's messages are booked on, and those whose place they take; locked.
 pub(super) struct Booked {
     accounts: Accounts,
@@ -229,14 +251,19 @@ pub(super) struct Booked {
 impl Booked {
     /// Locks what these are booked on: the owners with limits, then the gates of the accounts with a rate. Messages that are
     /// stored already were booked when they were.
-    pub(super) async fn open(tx: &mut Tx, accepts: &[Accept], verdicts: &Verdicts) -> Result<Self, Failure> {
-        let mut owners: BTreeMap<OwnerId, HashSet<String>> = BTreeMap::new();
-        let new = |a: &&Accept| a.terms.limited && !verdicts.contains_key(&a.message.id.0);
-        for Accept { message, .. } in accepts.iter().filter(new) {
-            owners.entry(message.owner).or_default().insert(message.destination.as_str().to_owned());
-        }
-        // Those that wait for a row have a batch of their own.
-        let accounts = Accounts::open(tx, &owners, accepts.iter().all(|a| a.patient)).await?;
+    pub(super) async fn open(
+        tx: &mut Tx,
+        accepts: &[Accept],
+        verdicts: &Verdicts,
+        Waited(waited): Waited,
+    ) -> Result<Self, Failure> {
+        let accounts = match waited {
+            Some(accounts) => accounts,
+            None => {
+                let new = |a: &&Accept| a.terms.limited && !verdicts.contains_key(&a.message.id.0);
+                Accounts::open(tx, &owners(accepts.iter().filter(new)), false).await?
+            }
+        };
         let new = accepts.iter().map(|a| &a.message).filter(|message| !verdicts.contains_key(&message.id.0));
         let admissions = Admissions::lock(tx, &rates(accepts)).await?;
         Ok(Self { accounts, admissions, superseding: Superseding::open(tx, new).await? })

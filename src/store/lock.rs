@@ -17,6 +17,8 @@ impl ServingLock {
     pub(super) fn take(path: &str) -> Result<Self, Error> {
         // By the file itself: another name of it is the same database. A second hard link has a journal of its own, which SQLite knows
         // nothing of.
+        // One that a symbolic link names is made first, so that it has its own name. It is a database without tables.
+        let _ = File::options().create(true).append(true).open(path);
         let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
         if std::fs::metadata(&real).is_ok_and(|file| file.nlink() > 1) {
             return Err(Error::setup(format_args!(

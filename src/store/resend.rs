@@ -31,7 +31,10 @@ pub(super) async fn newer(tx: &mut Tx, rows: &[MessageRow]) -> Result<HashMap<Me
         for states in [WAITS, SENT] {
             let mine = || {
                 let mine = dsl::owner_id.eq(row.owner_id).and(dsl::destination.eq(&row.destination));
-                mine.and(dsl::supersede_key.eq(key)).and(dsl::id.ne(row.id)).and(sql::<Bool>(states))
+                // One that it took the place of itself was stored before it, whenever that was composed.
+                let older = row.superseded_id.unwrap_or(row.id);
+                let others = dsl::id.ne(row.id).and(dsl::id.ne(older));
+                mine.and(dsl::supersede_key.eq(key)).and(others).and(sql::<Bool>(states))
             };
             let since = messages::table.filter(mine().and(dsl::created_at.gt(row.created_at)));
             let since = since.select(dsl::id).order(dsl::created_at.desc()).limit(1);

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +15,7 @@ use crate::domain::message::Message;
 use crate::store::accept::{Accept, Accepted, IdempotencyKey, Terms};
 use crate::store::aside::{Aside, Picked};
 use crate::store::batch::{Answers, Batch};
+use crate::store::patience::Patience;
 use crate::store::pseudonyms::Keyed;
 use crate::store::task::{self, Commands};
 use crate::store::transaction::{Runner, transact};
@@ -63,23 +63,18 @@ struct Context {
     keyed: Keyed,
     aside: Aside,
     /// Where those go that have to wait for their owner's row; `None` where it is waited for.
-    patient: Option<mpsc::Sender<Command>>,
+    patience: Option<Patience<Command>>,
 }
 
 impl Writer {
     /// Starts the writer's task. One, on Postgres too: two would make the batches half as large, and most of what a
-    /// batch costs does not depend on its size. Beside it there is one for those that wait for a row of their owner's which another
-    /// transaction has, so that no other owner waits for it.
+    /// batch costs does not depend on its size. It waits for no row of an owner's: [`Patience`] does.
     pub(super) fn start(transactions: &Runner, keyed: &Keyed, aside: &Aside) -> Self {
         let written = Arc::<Written>::default();
-        let waits =
-            Context { transactions: transactions.clone(), keyed: keyed.clone(), aside: aside.clone(), patient: None };
-        let of_task = waits.clone();
-        let patient = task::start("patient writer", QUEUE, move |commands| write(of_task.clone(), commands, None));
-        let context = Context { patient: Some(patient), ..waits };
+        let (transactions, keyed, aside) = (transactions.clone(), keyed.clone(), aside.clone());
+        let context = Context { transactions, keyed, aside, patience: Some(Patience::default()) };
         let (of_task, counted) = (context.clone(), written.clone());
-        let queue =
-            task::start("writer", QUEUE, move |commands| write(of_task.clone(), commands, Some(counted.clone())));
+        let queue = task::start("writer", QUEUE, move |commands| write(of_task.clone(), commands, counted.clone()));
         Self { queue, written, context }
     }
 
@@ -98,22 +93,18 @@ impl Store {
     }
 }
 
-async fn write(context: Context, commands: Commands<Command>, written: Option<Arc<Written>>) {
+async fn write(context: Context, commands: Commands<Command>, written: Arc<Written>) {
     let mut commands = commands.lock().await;
     loop {
         let gathered = task::gather(&mut commands, MAX_BATCH).await;
         if gathered.is_empty() {
             return;
         }
-        if let Some(written) = &written {
-            written.batches.fetch_add(1, Ordering::Relaxed);
-            written.writes.fetch_add(u64::try_from(gathered.len()).unwrap_or(0), Ordering::Relaxed);
-            written.is_at_work(Some(Instant::now()));
-        }
+        written.batches.fetch_add(1, Ordering::Relaxed);
+        written.writes.fetch_add(u64::try_from(gathered.len()).unwrap_or(0), Ordering::Relaxed);
+        written.is_at_work(Some(Instant::now()));
         context.commit(gathered).await;
-        if let Some(written) = &written {
-            written.is_at_work(None);
-        }
+        written.is_at_work(None);
     }
 }
 
@@ -129,7 +120,7 @@ impl Context {
                     let _ = reply.send(Err(Error::Cancelled));
                 }
                 Command::Accept { accept, cancel, reply } => {
-                    batch.accepts.push(Accept { patient: self.patient.is_none(), ..*accept });
+                    batch.accepts.push(Accept { patient: self.patience.is_none(), ..*accept });
                     accepts.push((cancel, reply));
                 }
                 Command::Job { job, reply } => {
@@ -187,11 +178,15 @@ impl Context {
         accept: Option<&Accept>,
         answer: Result<Option<Accepted>, Error>,
     ) {
-        match (answer, accept.zip(self.patient.as_ref())) {
-            (Ok(None), Some((accept, patient))) => {
+        match (answer, accept.zip(self.patience.as_ref())) {
+            (Ok(None), Some((accept, patience))) => {
+                let context = Self { patience: None, ..self.clone() };
+                let work = move |commands| {
+                    let context = context.clone();
+                    async move { context.commit(commands).await }
+                };
                 let waits = Command::Accept { accept: Box::new(accept.clone()), cancel, reply };
-                // Nobody else is to wait for a place there.
-                if let Err(TrySendError::Full(Command::Accept { reply, .. })) = patient.try_send(waits) {
+                if let Err(Command::Accept { reply, .. }) = patience.add(accept.message.owner, waits, work) {
                     let _ = reply.send(Err(Error::unavailable("too many wait for their owner's row")));
                 }
             }

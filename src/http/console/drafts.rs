@@ -120,7 +120,8 @@ fn headed(lines: &str) -> (String, i64) {
     let empty = i64::try_from(empty).unwrap_or_default();
     let first = begun.chars().next().unwrap_or_default();
     let line = begun.lines().next().unwrap_or_default();
-    let number = first.is_numeric() || "+\"(".contains(first) || first == '\u{FF0B}' || csv::holds_a_number(line);
+    let cell = line.split([',', ';', '\t']).next().unwrap_or_default();
+    let number = first.is_numeric() || "+\"(".contains(first) || first == '\u{FF0B}' || csv::holds_a_number(cell);
     if number { (format!("number\n{begun}"), empty - 1) } else { (begun.to_owned(), empty) }
 }
 

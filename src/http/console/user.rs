@@ -17,8 +17,8 @@ use crate::http::console::{Routes, messages, times, words};
 use crate::http::entry::Named;
 use crate::proto::{
     ApiKey, CreateKeyRequest, DisableUserRequest, EnableUserRequest, EndUserTokensRequest, GetUserRequest,
-    GetUserResponse, GrantUserRequest, KeyState, LimitUserRequest, ListKeysRequest, ListKeysResponse, Names,
-    NumberLimit, RevokeKeyRequest, UngrantUserRequest, User, UserLimits,
+    GetUserResponse, GrantUserRequest, KeyState, LimitUserRequest, ListKeysRequest, Names, NumberLimit,
+    RevokeKeyRequest, UngrantUserRequest, User, UserLimits,
 };
 
 /// How many keys are shown; the command line has all.
@@ -56,7 +56,9 @@ async fn page(desk: Desk, Named(name): Named) -> Result<Response, Refusal> {
 async fn body(desk: &Desk, name: &str, told: &Markup, wrong: &[(String, String)]) -> Result<Markup, Error> {
     let (operations, caller, id) = (desk.service().operations(), &desk.caller, id_of(name)?);
     let found = users::get_user(&operations, caller, GetUserRequest { id }).await?;
-    let keys = keys_of(desk, id).await?;
+    let request = ListKeysRequest { page_size: KEYS, page_token: String::new(), user_id: Some(id) };
+    let keys = users::list_keys(&operations, caller, request).await?;
+    let newest = newest(desk, id).await?;
     let user = found.user.clone().unwrap_or_default();
     let none = Names::default();
     Ok(html! {
@@ -80,7 +82,7 @@ async fn body(desk: &Desk, name: &str, told: &Markup, wrong: &[(String, String)]
             h2 #keys { "Keys" }
             @if keys.keys.is_empty() { p.empty { "It has no key." } } @else { (table(desk, id, &keys.keys)) }
             @if !keys.next_page_token.is_empty() { p.hint { "It has more: messaging key list shows all." } }
-            @if desk.may(Scope::ActAs) { (new_key(desk, id, newest(&keys.keys))) } @else { p.hint { "Making a key takes the right to act as others." } }
+            @if desk.may(Scope::ActAs) { (new_key(desk, id, newest)) } @else { p.hint { "Making a key takes the right to act as others." } }
         }
     })
 }
@@ -215,14 +217,18 @@ fn table(desk: &Desk, id: i64, keys: &[ApiKey]) -> Markup {
     }
 }
 
-async fn keys_of(desk: &Desk, id: i64) -> Result<ListKeysResponse, Error> {
-    let request = ListKeysRequest { page_size: KEYS, page_token: String::new(), user_id: Some(id) };
-    users::list_keys(&desk.service().operations(), &desk.caller, request).await
-}
-
 /// The id of the key that was made last, by which a form that is posted twice is found out.
-fn newest(keys: &[ApiKey]) -> i64 {
-    keys.iter().map(|key| key.id).max().unwrap_or_default()
+async fn newest(desk: &Desk, id: i64) -> Result<i64, Error> {
+    let (mut newest, mut page_token) = (0, String::new());
+    loop {
+        let request = ListKeysRequest { page_size: 1000, page_token, user_id: Some(id) };
+        let page = users::list_keys(&desk.service().operations(), &desk.caller, request).await?;
+        newest = page.keys.iter().map(|key| key.id).fold(newest, i64::max);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return Ok(newest);
+        }
+    }
 }
 
 fn new_key(desk: &Desk, id: i64, newest: i64) -> Markup {
@@ -354,7 +360,7 @@ async fn create_key(Named(name): Named, form: Form) -> Result<Response, Refusal>
     let seen = fields.get("seen");
     let made = match until {
         // The key of a page that is loaded again would be one that nobody has seen.
-        Ok(_) if !seen.is_empty() && seen != newest(&keys_of(&desk, id_of(&name)?).await?.keys).to_string() => {
+        Ok(_) if !seen.is_empty() && seen != newest(&desk, id_of(&name)?).await?.to_string() => {
             Err(Error::invalid("name", "was not done: a key was made since this page was loaded"))
         }
         Ok(expires_at) => {

@@ -131,11 +131,12 @@ impl Operations {
             }
             return Ok(Cancelled { count, ..Cancelled::default() });
         };
+        // Before the messages: what campaigns make meanwhile is accepted later than what is asked for.
+        let campaigns = store.to_come(filter).await?;
         let mut ids = Vec::new();
         for dispatch in WAITING {
             ids.extend(store.waiting_ids(dispatch, filter, MOST + 1).await?);
         }
-        let campaigns = store.to_come(filter).await?;
         let count = few_enough(ids.len())? + recipients(&campaigns);
         if count > at_most {
             return Err(count_changed(count));

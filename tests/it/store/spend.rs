@@ -200,9 +200,13 @@ async fn a_campaigns_recipients_that_may_never_be_sent_to_fail_by_themselves(rig
 async fn an_owner_whose_row_another_transaction_has_keeps_no_other_owner_waiting() {
     let rig = Rig::postgres().await;
     let limits = || Limits { per_day: Some(100), ..Limits::default() };
-    let (held, other) = (owner(&rig, limits()).await, owner(&rig, limits()).await);
-    let stands = connect(&rig.address).await.unwrap();
-    stands.batch_execute(&format!("BEGIN; SELECT * FROM users WHERE id = {held} FOR UPDATE")).await.unwrap();
+    let (held, busy, other) = (owner(&rig, limits()).await, owner(&rig, limits()).await, owner(&rig, limits()).await);
+    let hold = async |owner: OwnerId| {
+        let transaction = connect(&rig.address).await.unwrap();
+        transaction.batch_execute(&format!("BEGIN; SELECT * FROM users WHERE id = {owner} FOR UPDATE")).await.unwrap();
+        transaction
+    };
+    let (stands, works) = (hold(held).await, hold(busy).await);
     let key = || Some(IdempotencyKey { key: "order-7".to_owned(), fingerprint: [7; 32] });
     let waiting: Vec<_> = (0..2)
         .map(|n| {
@@ -210,13 +214,18 @@ async fn an_owner_whose_row_another_transaction_has_keeps_no_other_owner_waiting
             tokio::spawn(async move { accept(&store, &message, key()).await })
         })
         .collect();
+    let (store, first) = (rig.store.clone(), message(&rig, busy, 0));
+    let of_busy = tokio::spawn(async move { accept(&store, &first, None).await });
     for n in 0..5 {
         assert!(matches!(accept(&rig.store, &message(&rig, other, n), None).await, Accepted::New(_)));
     }
+    assert!(!of_busy.is_finished());
+    works.batch_execute("COMMIT").await.unwrap();
+    assert!(matches!(of_busy.await.unwrap(), Accepted::New(_)), "each owner's row is waited for by its owner");
     assert!(waiting.iter().all(|waiting| !waiting.is_finished()));
     stands.batch_execute("COMMIT").await.unwrap();
     let answers = join_all(waiting).await.into_iter().map(Result::unwrap);
     let (new, repeats): (Vec<_>, Vec<_>) = answers.partition(|answer| matches!(answer, Accepted::New(_)));
     assert!(matches!((new.as_slice(), repeats.as_slice()), ([Accepted::New(_)], [Accepted::Repeat(_)])));
-    assert_eq!(rig.count("messages").await, 6);
+    assert_eq!(rig.count("messages").await, 7);
 }

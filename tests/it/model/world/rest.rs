@@ -158,7 +158,9 @@ impl World {
             let follows = |newer: &Message| {
                 let slot = |m: &Message| (m.owner, m.destination.clone(), m.supersede.key.clone());
                 let names = newer.supersede.older.is_some_and(|older| older.id == message.id);
+                let is_named = message.supersede.older.is_some_and(|older| older.id == newer.id);
                 newer.id != message.id
+                    && !is_named
                     && slot(newer) == slot(message)
                     && (names || newer.created_at > message.created_at)
             };
