@@ -127,7 +127,12 @@ fn the_command_ends_at_an_interrupt_with_its_token_and_goes_on_from_there() {
     let first = change["event"]["id"].as_str().unwrap();
     let of_first = |line: &String| line.contains(first);
     let line = loop {
-        let line = lines.next().unwrap().unwrap();
+        let Some(line) = lines.next() else {
+            let mut said = String::new();
+            again.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            panic!("it ended: {said}, and the server said: {}", server.log());
+        };
+        let line = line.unwrap();
         if !of_first(&line) {
             break line;
         }
