@@ -46,7 +46,7 @@ pub struct Create {
     #[arg(long)]
     name: String,
     /// The text, with placeholders such as `{{first_name}}`
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     text: String,
     /// The sender ID: 3–11 letters and digits, or E.164; else the user's, else the service's
     #[arg(long)]

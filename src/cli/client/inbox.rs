@@ -38,7 +38,7 @@ pub struct Inbox {
     #[arg(long, conflicts_with_all = ["after", "before", "limit"])]
     follow: bool,
     /// Go on after this token of an earlier `--follow`
-    #[arg(long, value_name = "TOKEN", requires = "follow")]
+    #[arg(long, allow_hyphen_values = true, value_name = "TOKEN", requires = "follow")]
     resume_token: Option<String>,
 }
 

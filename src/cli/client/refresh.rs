@@ -37,7 +37,7 @@ pub struct Refresh {
     #[arg(long, conflicts_with_all = ["id", "ids"])]
     only_pending: bool,
     /// Go on after this token of an earlier refresh of the same
-    #[arg(long, value_name = "TOKEN", conflicts_with = "id")]
+    #[arg(long, allow_hyphen_values = true, value_name = "TOKEN", conflicts_with = "id")]
     resume_token: Option<String>,
 }
 

@@ -21,7 +21,7 @@ pub struct Send {
     #[arg(long, value_name = "NUMBER")]
     to: String,
     /// The text, at most 20 segments; - reads standard input
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     text: String,
     /// The sender ID: 3–11 letters and digits, or E.164; else the user's, else the service's
     #[arg(long)]

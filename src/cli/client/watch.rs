@@ -26,7 +26,7 @@ pub struct Watch {
     #[arg(long, value_parser = state)]
     status: Vec<MessageStatus>,
     /// Go on after this token of an earlier watch
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, allow_hyphen_values = true, value_name = "TOKEN")]
     resume_token: Option<String>,
 }
 

@@ -21,7 +21,7 @@ pub struct Enable {
     #[arg(long, value_name = "RFC3339", value_parser = moment, group = "start")]
     from: Option<Timestamp>,
     /// Go on after this token, of an endpoint or of `messaging watch`; what it had not taken is forgotten
-    #[arg(long, value_name = "TOKEN", group = "start")]
+    #[arg(long, allow_hyphen_values = true, value_name = "TOKEN", group = "start")]
     resume_token: Option<String>,
 }
 

@@ -235,6 +235,19 @@ async fn a_text_may_come_from_standard_input_and_a_route_account_may_be_named() 
 }
 
 #[test]
+fn a_text_and_a_token_may_begin_with_a_dash() {
+    let send = ["send", "--to", "+306900000001", "--text", "-20% today"];
+    let create = ["campaign", "create", "--name", "x", "--text", "- one"];
+    // Of 64 tokens one begins so.
+    let watch = ["watch", "--resume-token", "-abc"];
+    let inbox = ["inbox", "--follow", "--resume-token", "-abc"];
+    let refresh = ["refresh", "--campaign", "1", "--resume-token", "-abc"];
+    for args in [&send[..], &create, &watch, &inbox, &refresh] {
+        assert!(super::terminal::parse(args).is_ok(), "{args:?}");
+    }
+}
+
+#[test]
 fn a_time_that_is_over_is_refused_before_anything_is_asked() {
     let send = ["send", "--to", "+306900000001", "--text", "Hi", "--at", "2020-01-01T00:00:00Z"];
     let create = ["campaign", "create", "--name", "x", "--text", "Hi", "--at", "2020-01-01T00:00:00Z"];
