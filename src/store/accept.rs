@@ -257,12 +257,11 @@ impl Booked {
         verdicts: &Verdicts,
         Waited(waited): Waited,
     ) -> Result<Self, Failure> {
-        let accounts = match waited {
-            Some(accounts) => accounts,
-            None => {
-                let new = |a: &&Accept| a.terms.limited && !verdicts.contains_key(&a.message.id.0);
-                Accounts::open(tx, &owners(accepts.iter().filter(new)), false).await?
-            }
+        let accounts = if let Some(accounts) = waited {
+            accounts
+        } else {
+            let new = |a: &&Accept| a.terms.limited && !verdicts.contains_key(&a.message.id.0);
+            Accounts::open(tx, &owners(accepts.iter().filter(new)), false).await?
         };
         let new = accepts.iter().map(|a| &a.message).filter(|message| !verdicts.contains_key(&message.id.0));
         let admissions = Admissions::lock(tx, &rates(accepts)).await?;
