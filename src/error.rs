@@ -229,6 +229,13 @@ impl From<Over> for Error {
     }
 }
 
+/// A task of ours panicked: a fault of ours.
+impl From<tokio::task::JoinError> for Error {
+    fn from(e: tokio::task::JoinError) -> Self {
+        Self::Internal { cause: e.to_string() }
+    }
+}
+
 impl From<store::Error> for Error {
     fn from(e: store::Error) -> Self {
         let full = e.is_full();

@@ -87,6 +87,7 @@ use crate::domain::retention::Retention;
 use crate::domain::sender::SenderId;
 use crate::domain::webhook::address::Nets;
 use crate::domain::webhook::secret::HookKeys;
+use crate::error::Error;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::provider::Provider;
@@ -259,12 +260,12 @@ impl fmt::Debug for Service {
 
 impl Service {
     /// Runs work to its end whether or not this is waited for, and before the process ends.
-    pub async fn to_its_end<F>(&self, work: F) -> Result<F::Output, crate::error::Error>
+    pub async fn to_its_end<F>(&self, work: F) -> Result<F::Output, Error>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.inner.lifecycle.spawn(work).await.map_err(|e| crate::error::Error::Internal { cause: e.to_string() })
+        Ok(self.inner.lifecycle.spawn(work).await?)
     }
 
     /// The service over its parts.

@@ -144,7 +144,7 @@ impl Store {
         let interruptions = transaction::Interruptions::default();
         let transactions = transaction::Runner::new(db.clone(), clock.clone(), written.clone(), interruptions.clone());
         let aside = aside::Aside::default();
-        let writer = writer::Writer::start(&transactions, &keyed, &aside);
+        let writer = writer::Writer::start(&transactions, &keyed, &aside, config.pool_size);
         let intake = reports::Intake::start(&transactions);
         let settler = webhooks::Settler::start(&transactions);
         let (url, actor) = (config.url.clone(), Actor::default());

@@ -33,6 +33,7 @@ mod timeline;
 mod times;
 mod today;
 mod user;
+mod user_keys;
 mod users;
 mod words;
 

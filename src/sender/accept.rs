@@ -70,12 +70,12 @@ impl Sender {
     /// The message as it was stored under the lease that is `ours`; given back to the queue if its lease would not outlast the call. One
     /// that meanwhile somebody else sends is as any call's that was repeated.
     async fn in_time(&self, stored: Message, ours: Option<Lease>) -> Result<Accepted, Error> {
-        if stored.state.dispatch == Dispatch::Sending && stored.lease() != ours {
-            return Ok(Accepted::Repeat(Box::new(stored)));
-        }
         let Some(lease) = stored.lease().filter(|_| stored.state.dispatch == Dispatch::Sending) else {
             return Ok(Accepted::New(Box::new(stored)));
         };
+        if ours != Some(lease) {
+            return Ok(Accepted::Repeat(Box::new(stored)));
+        }
         if self.time_for_call(&stored).is_some() {
             return Ok(Accepted::New(Box::new(stored)));
         }

@@ -235,11 +235,13 @@ impl Sender {
             // The next one if there is nothing to claim in one: all that it has due may be set aside, or another replica's.
             let mut leased = Vec::new();
             for partition in in_turn(partitions, self.inner.gates.failed_probes(&gate)) {
-                let claimed = self.claim(vec![(partition.clone(), 1)], BTreeMap::new(), By::Probe).await;
-                if claimed.is_err() {
-                    self.return_probe(&gate).await?;
-                }
-                let claimed = claimed?;
+                let claimed = match self.claim(vec![(partition.clone(), 1)], BTreeMap::new(), By::Probe).await {
+                    Ok(claimed) => claimed,
+                    Err(e) => {
+                        self.return_probe(&gate).await?;
+                        return Err(e);
+                    }
+                };
                 done += claimed.leased.len() + claimed.dropped.len();
                 leased = claimed.leased;
                 if !leased.is_empty() {

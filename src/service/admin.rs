@@ -148,8 +148,7 @@ impl Operations {
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
-        let done = self.lifecycle.spawn(work).await;
-        done.unwrap_or_else(|e| Err(Error::Internal { cause: e.to_string() }))
+        self.lifecycle.spawn(work).await?
     }
 }
 

@@ -176,7 +176,7 @@ impl Service {
                     }
                 }
                 let Some(done) = calls.join_next().await else { break };
-                let (target, event) = done.map_err(|e| Error::Internal { cause: e.to_string() })?;
+                let (target, event) = done?;
                 if let BulkEvent::Result { outcome, .. } = &event {
                     progress.complete(&target.id, *outcome);
                 }

@@ -121,7 +121,7 @@ impl Service {
             .inner
             .lifecycle
             .spawn(async move { Box::pin(service.accept_and_deliver(message, key, limited, cancel)).await });
-        let done = work.await.map_err(|e| Error::Internal { cause: e.to_string() })??;
+        let done = work.await??;
         drop(guard);
         match done {
             Progress::Done(sent) => sent.answer(),

@@ -83,7 +83,7 @@ impl Service {
                     () = self.inner.lifecycle.stopping(), if !stopped => {
                         (stopped, ended, next) = (true, true, None);
                     }
-                    Some(done) = sends.join_next() => yield done.map_err(|e| Error::Internal { cause: e.to_string() })?,
+                    Some(done) = sends.join_next() => yield done?,
                     send = given.next(), if reads => {
                         ended = send.is_none();
                         next = send;

@@ -15,9 +15,8 @@ pub struct ServingLock {
 impl ServingLock {
     /// Takes the lock beside the SQLite file at `path`, or says who has it.
     pub(super) fn take(path: &str) -> Result<Self, Error> {
-        // By the file itself: another name of it is the same database. A second hard link has a journal of its own, which SQLite knows
-        // nothing of.
-        // One that a symbolic link names is made first, so that it has its own name. It is a database without tables.
+        // By the file itself: another name of it is the same database. It is made first, as a database without tables: what a symbolic link
+        // names has no name of its own before. A second hard link has a journal of its own, of which SQLite knows nothing.
         let _ = File::options().create(true).append(true).open(path);
         let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
         if std::fs::metadata(&real).is_ok_and(|file| file.nlink() > 1) {

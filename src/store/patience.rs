@@ -8,10 +8,14 @@ use tokio::sync::Semaphore;
 
 use crate::domain::ids::OwnerId;
 
-/// How many owners' writes are waited for at once: each has a connection meanwhile.
+/// How many owners' writes are waited for at once: each has a connection meanwhile, one of so many that there are.
+const OF_CONNECTIONS: usize = 4;
+/// How many at most.
 const AT_ONCE: usize = 4;
-/// How many writes of one owner wait at most.
-const MOST: usize = 256;
+/// How many writes of one owner wait at most; what an owner may have in flight is less.
+const MOST: usize = 4096;
+/// How many of them one transaction takes at most.
+const BATCH: usize = 256;
 
 /// The writes that wait, by their owners. An owner whose writes are looked after is in it, also with none. Clones are the same.
 pub(super) struct Patience<C> {
@@ -25,9 +29,11 @@ impl<C> Clone for Patience<C> {
     }
 }
 
-impl<C> Default for Patience<C> {
-    fn default() -> Self {
-        Self { waiting: Arc::default(), turns: Arc::new(Semaphore::new(AT_ONCE)) }
+impl<C> Patience<C> {
+    /// Nobody waits, beside so many connections.
+    pub(super) fn new(connections: usize) -> Self {
+        let at_once = (connections / OF_CONNECTIONS).clamp(1, AT_ONCE);
+        Self { waiting: Arc::default(), turns: Arc::new(Semaphore::new(at_once)) }
     }
 }
 
@@ -71,7 +77,8 @@ impl<C> Theirs<C> {
     /// Those that have gathered; with none it has ended, and whoever comes next begins anew.
     fn take(&mut self) -> Option<Vec<C>> {
         let mut all = lock(&self.all);
-        let gathered = all.get_mut(&self.owner).map(std::mem::take).unwrap_or_default();
+        let batch = |waiting: &mut Vec<C>| waiting.drain(..waiting.len().min(BATCH)).collect::<Vec<_>>();
+        let gathered = all.get_mut(&self.owner).map(batch).unwrap_or_default();
         if gathered.is_empty() {
             all.remove(&self.owner);
             self.ended = true;

@@ -69,10 +69,10 @@ struct Context {
 impl Writer {
     /// Starts the writer's task. One, on Postgres too: two would make the batches half as large, and most of what a
     /// batch costs does not depend on its size. It waits for no row of an owner's: [`Patience`] does.
-    pub(super) fn start(transactions: &Runner, keyed: &Keyed, aside: &Aside) -> Self {
+    pub(super) fn start(transactions: &Runner, keyed: &Keyed, aside: &Aside, connections: usize) -> Self {
         let written = Arc::<Written>::default();
         let (transactions, keyed, aside) = (transactions.clone(), keyed.clone(), aside.clone());
-        let context = Context { transactions, keyed, aside, patience: Some(Patience::default()) };
+        let context = Context { transactions, keyed, aside, patience: Some(Patience::new(connections)) };
         let (of_task, counted) = (context.clone(), written.clone());
         let queue = task::start("writer", QUEUE, move |commands| write(of_task.clone(), commands, counted.clone()));
         Self { queue, written, context }

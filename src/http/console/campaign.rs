@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use axum::routing::{get, post};
+use jiff::Timestamp;
 use maud::{Markup, html};
 
 use crate::admission::Quota;
@@ -95,7 +96,7 @@ pub(super) fn moving(desk: &Desk, campaign: &Campaign, stats: &CampaignStats) ->
         }
     };
     html! {
-        p.lead { span.state.(tone.class()) { (word) } " " (sentence(campaign, stats)) }
+        p.lead { span.state.(tone.class()) { (word) } " " (sentence(campaign, stats, desk.service().clock().now())) }
         @if stats.total > 0 {
             progress max=(stats.total) value=(stats.total - stats.queued) aria-label="Handed to the provider or over" {}
             dl.counters {
@@ -112,7 +113,7 @@ pub(super) fn moving(desk: &Desk, campaign: &Campaign, stats: &CampaignStats) ->
 }
 
 /// How it stands, with everybody accounted for.
-fn sentence(campaign: &Campaign, stats: &CampaignStats) -> Markup {
+fn sentence(campaign: &Campaign, stats: &CampaignStats, now: Timestamp) -> Markup {
     let left = stats.sent + stats.unknown;
     html! {
         @match state(campaign) {
@@ -120,7 +121,7 @@ fn sentence(campaign: &Campaign, stats: &CampaignStats) -> Markup {
             CampaignState::Scheduled => { "It starts by itself at " (times::when(campaign.scheduled_at)) "." }
             CampaignState::Paused => {
                 (stats.queued) " of " (stats.total) " wait until it goes on."
-                @if stats.total == 0 && campaign.scheduled_at.is_some() { " Its time is " (times::when(campaign.scheduled_at)) "." }
+                @if times::read(campaign.scheduled_at).is_some_and(|at| at > now) { " Its time is " (times::when(campaign.scheduled_at)) "." }
             }
             CampaignState::Running => { (stats.total - stats.queued) " of " (stats.total) " were handed over." }
             _ => {

@@ -13,12 +13,12 @@ use crate::http::console::form::{Fields, Form, taken};
 use crate::http::console::layout::{self, Here};
 use crate::http::console::refusal::Refusal;
 use crate::http::console::users::state;
-use crate::http::console::{Routes, messages, times, words};
+use crate::http::console::{Routes, messages, times, user_keys, words};
 use crate::http::entry::Named;
 use crate::proto::{
-    ApiKey, CreateKeyRequest, DisableUserRequest, EnableUserRequest, EndUserTokensRequest, GetUserRequest,
-    GetUserResponse, GrantUserRequest, KeyState, LimitUserRequest, ListKeysRequest, Names, NumberLimit,
-    RevokeKeyRequest, UngrantUserRequest, User, UserLimits,
+    CreateKeyRequest, DisableUserRequest, EnableUserRequest, EndUserTokensRequest, GetUserRequest, GetUserResponse,
+    GrantUserRequest, LimitUserRequest, ListKeysRequest, Names, NumberLimit, RevokeKeyRequest, UngrantUserRequest,
+    User, UserLimits,
 };
 
 /// How many keys are shown; the command line has all.
@@ -58,7 +58,7 @@ async fn body(desk: &Desk, name: &str, told: &Markup, wrong: &[(String, String)]
     let found = users::get_user(&operations, caller, GetUserRequest { id }).await?;
     let request = ListKeysRequest { page_size: KEYS, page_token: String::new(), user_id: Some(id) };
     let keys = users::list_keys(&operations, caller, request).await?;
-    let newest = newest(desk, id).await?;
+    let newest = user_keys::newest(desk, id).await?;
     let user = found.user.clone().unwrap_or_default();
     let none = Names::default();
     Ok(html! {
@@ -80,9 +80,9 @@ async fn body(desk: &Desk, name: &str, told: &Markup, wrong: &[(String, String)]
         (limits(desk, &found, &user))
         section aria-labelledby="keys" {
             h2 #keys { "Keys" }
-            @if keys.keys.is_empty() { p.empty { "It has no key." } } @else { (table(desk, id, &keys.keys)) }
+            @if keys.keys.is_empty() { p.empty { "It has no key." } } @else { (user_keys::table(desk, id, &keys.keys)) }
             @if !keys.next_page_token.is_empty() { p.hint { "It has more: messaging key list shows all." } }
-            @if desk.may(Scope::ActAs) { (new_key(desk, id, newest)) } @else { p.hint { "Making a key takes the right to act as others." } }
+            @if desk.may(Scope::ActAs) { (user_keys::form(desk, id, newest)) } @else { p.hint { "Making a key takes the right to act as others." } }
         }
     })
 }
@@ -185,71 +185,6 @@ fn per_number(limit: Option<&NumberLimit>) -> String {
         words::many(limit.messages.into(), "message"),
         times::span(jiff::SignedDuration::from_secs(window))
     )
-}
-
-fn table(desk: &Desk, id: i64, keys: &[ApiKey]) -> Markup {
-    html! {
-        div.wide tabindex="0" role="region" aria-label="Its keys" {
-            table {
-                thead { tr { th scope="col" { "Key" } th scope="col" { "Name" } th scope="col" { "Scopes" } th scope="col" { "State" } th scope="col" { "Last used" } th scope="col" { "Act" } } }
-                tbody {
-                    @for key in keys {
-                        @let (word, tone) = words::key(key.state);
-                        tr {
-                            th scope="row" { code { (key.hint) "…" } }
-                            td { bdi dir="auto" { (key.name) } }
-                            td { (key.scope) }
-                            td { span.state.(tone.class()) { (word) } @if key.expires_at.is_some() { " " span.why { "until " (times::when(key.expires_at)) } } }
-                            td { (times::when(key.used_at)) }
-                            td {
-                                @if key.state == i32::from(KeyState::Live) {
-                                    form.act method="post" action=(desk.to(&format!("/users/{id}/revoke"))) {
-                                        input type="hidden" name="key" value=(key.id);
-                                        button { "Revoke" span.aside { " " (key.hint) } }
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The id of the key that was made last, by which a form that is posted twice is found out.
-async fn newest(desk: &Desk, id: i64) -> Result<i64, Error> {
-    let (mut newest, mut page_token) = (0, String::new());
-    loop {
-        let request = ListKeysRequest { page_size: 1000, page_token, user_id: Some(id) };
-        let page = users::list_keys(&desk.service().operations(), &desk.caller, request).await?;
-        newest = page.keys.iter().map(|key| key.id).fold(newest, i64::max);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(newest);
-        }
-    }
-}
-
-fn new_key(desk: &Desk, id: i64, newest: i64) -> Markup {
-    html! {
-        details {
-            summary { "Make a key" }
-            form.stack method="post" action=(desk.to(&format!("/users/{id}/keys"))) {
-                input type="hidden" name="seen" value=(newest);
-                label for="name" { "Name" }
-                p.hint #name-hint { "Who or what uses it." }
-                input #name name="name" type="text" autocomplete="off" aria-describedby="name-hint";
-                label for="scope" { "Scopes" }
-                p.hint #scope-hint { "Empty: messages:send messages:read campaigns." }
-                input #scope name="scope" type="text" autocomplete="off" spellcheck="false" aria-describedby="scope-hint";
-                label for="until" { "Until, UTC" }
-                p.hint #until-hint { "Empty: for good." }
-                input #until name="until" type="datetime-local" aria-describedby="until-hint";
-                button { "Make it" }
-            }
-        }
-    }
 }
 
 /// Shows the page with what was wrong, if it was the form.
@@ -360,7 +295,7 @@ async fn create_key(Named(name): Named, form: Form) -> Result<Response, Refusal>
     let seen = fields.get("seen");
     let made = match until {
         // The key of a page that is loaded again would be one that nobody has seen.
-        Ok(_) if !seen.is_empty() && seen != newest(&desk, id_of(&name)?).await?.to_string() => {
+        Ok(_) if !seen.is_empty() && seen != user_keys::newest(&desk, id_of(&name)?).await?.to_string() => {
             Err(Error::invalid("name", "was not done: a key was made since this page was loaded"))
         }
         Ok(expires_at) => {

@@ -94,7 +94,7 @@ pub(in crate::http) fn message() -> Value {
     json!({"operationId": "mittoMessage", "tags": ["existing clients"], "summary": "The provider's live view of one message",
         "description": "Scope `messages:read`. 404 unless this service sent the message for the caller.",
         "parameters": [path_parameter("messageId", &kind, "The provider's id.")],
-        "responses": answers(&schema("ProviderView"), &["400", "401", "403", "404", "429"])})
+        "responses": answers(&schema("ProviderView"), &["400", "401", "403", "404"])})
 }
 
 /// `POST /api/mitto/refresh-status`
@@ -106,7 +106,7 @@ pub(in crate::http) fn refresh() -> Value {
         "description": "Scope `messages:read`. `updated` counts the records that carry the id.",
         "requestBody": {"required": true, "content": {"application/json": {"schema": body,
             "example": {"providerMessageId": "01M83P4RNSAM3N65TXC54GP8YZ"}}}},
-        "responses": answers(&schema("Refreshed"), &["400", "401", "403", "404", "408", "413", "415", "429"])})
+        "responses": answers(&schema("Refreshed"), &["400", "401", "403", "404", "408", "413", "415"])})
 }
 
 /// `POST /api/mitto/refresh-status-bulk`

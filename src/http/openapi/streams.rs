@@ -58,7 +58,7 @@ pub(in crate::http) fn watch_messages() -> Value {
     let text = "Events `change`, each a `WatchMessagesResponse`. It has no end of its own.";
     let watch =
         rpc::operation(&Method::GET, "/api/v1/messages/watch", "messaging.v1.MessagingService", "WatchMessages");
-    let answers = events(text, "change", &["WatchMessagesResponse", "Problem"], &["400", "401", "403", "404", "429"]);
+    let answers = events(text, "change", &["WatchMessagesResponse", "Problem"], &["400", "401", "403", "404"]);
     endless(watch, "messages", answers)
 }
 
@@ -66,7 +66,7 @@ pub(in crate::http) fn watch_messages() -> Value {
 pub(in crate::http) fn watch_inbound() -> Value {
     let text = "Events `inbound`, each a `WatchInboundResponse`. It has no end of its own.";
     let watch = rpc::operation(&Method::GET, "/api/v1/inbound/watch", "messaging.v1.InboundService", "WatchInbound");
-    let answers = events(text, "inbound", &["WatchInboundResponse", "Problem"], &["400", "401", "403", "429"]);
+    let answers = events(text, "inbound", &["WatchInboundResponse", "Problem"], &["400", "401", "403"]);
     endless(watch, "inbound", answers)
 }
 
@@ -99,7 +99,7 @@ pub(in crate::http) fn stream_url() -> Value {
             issue. Without the id of an event it is worth nothing after the minute, so it may stand in a log.",
         "requestBody": {"required": true, "content": {"application/json": {"schema": streams,
             "example": {"watchCampaign": {"campaignId": "7"}}}}},
-        "responses": answers(&url, &["400", "401", "403", "404", "408", "413", "415", "429"])})
+        "responses": answers(&url, &["400", "401", "403", "404", "408", "413", "415"])})
 }
 
 /// `GET /api/v1/streams/{token}`
@@ -107,5 +107,5 @@ pub(in crate::http) fn stream() -> Value {
     let token = path_parameter("token", &json!({"type": "string"}), "From `url` of `createStreamUrl`.");
     json!({"operationId": "openStream", "tags": ["streams"], "summary": "The stream behind a URL", "security": [],
         "parameters": [token, last_event_id()], "description": "After `end` a reader who comes back is answered 204.",
-        "responses": events("The events of the stream.", "stats", &DATA, &["400", "401", "403", "404", "429"])})
+        "responses": events("The events of the stream.", "stats", &DATA, &["400", "401", "403", "404"])})
 }

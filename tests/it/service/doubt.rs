@@ -155,7 +155,8 @@ async fn what_another_worker_sends_meanwhile_is_not_sent_by_whoever_accepted_it(
     let theirs = copies.clone();
     let slow = Scripted::new(move |messages: &[Submission]| {
         *theirs.lock().unwrap().entry(messages[0].reference).or_insert(0) += 1;
-        held.lock().unwrap().recv().unwrap();
+        // Not on a thread that others' tasks wait for.
+        tokio::task::block_in_place(|| held.lock().unwrap().recv().unwrap());
         all(messages)
     });
     // A store of its own on SQLite, too: what is interrupted here goes well there.

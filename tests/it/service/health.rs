@@ -18,6 +18,7 @@ use messaging::worker::Worker;
 
 use crate::support::database::on_both_databases;
 use crate::support::messages::queued;
+use crate::support::postgres::connect;
 use crate::support::scripted::{Scripted, all, id_of};
 use crate::support::settings::{self, ForTests as _};
 use crate::support::store::{Rig, accept, eventually};
@@ -133,4 +134,19 @@ async fn a_loop_that_panics_goes_on_and_is_counted(rig: Rig) {
     }
     assert!(service.metrics().loop_ages().iter().any(|(which, _)| *which == Loop::Polls));
     worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_whose_writes_stand_still_is_not_ready() {
+    let rig = Rig::postgres().await;
+    let service = settings::service(&rig.store, &rig.clock, Scripted::new(all), Settings::for_tests());
+    service.ready().await.unwrap();
+    let holder = connect(&rig.address).await.unwrap();
+    holder.batch_execute("BEGIN; LOCK TABLE messages IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let (store, message) = (rig.store.clone(), queued(rig.owner().await, Guarantee::AtLeastOnce, rig.clock.now()));
+    let sends = tokio::spawn(async move { while accept(&store, &message).await.is_err() {} });
+    eventually(async || matches!(service.ready().await, Err(NotReady::Database))).await;
+    holder.batch_execute("COMMIT").await.unwrap();
+    sends.await.unwrap();
+    eventually(async || service.ready().await.is_ok()).await;
 }

@@ -135,3 +135,21 @@ async fn a_role_that_may_make_no_tables_serves_a_database_that_lacks_no_migratio
     rig.execute(&format!("DROP OWNED BY {role}")).await;
     rig.execute(&format!("DROP ROLE {role}")).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_sqlite_file_is_served_once_by_whatever_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, link, other] = ["m.db", "link.db", "other.db"].map(|name| folder.path().join(name));
+    let url = |path: &std::path::Path| format!("sqlite://{}", path.display());
+    // A link to what is made by the first start.
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let first = open(&url(&link), true).await.unwrap();
+    assert!(matches!(open(&url(&file), true).await, Err(Error::Serving { .. })));
+    drop(first);
+    // By another hard link it would have another journal, of which SQLite knows nothing.
+    std::fs::hard_link(&file, &other).unwrap();
+    for path in [&file, &other] {
+        let refused = open(&url(path), true).await.err().unwrap().to_string();
+        assert!(refused.contains("hard link"), "{refused}");
+    }
+}

@@ -145,6 +145,15 @@ on_both_databases! { TestApp::start =>
         sound(&page);
         assert!(page.contains("CY, GR") && page.contains("5 messages in 60 min") && page.contains("Sale"), "{page}");
         assert_eq!(browser.led(&act("ungrant"), &[("sender", "Sale")]).await, done("ungranted"));
+        // A sender that is a number is in no field of a page for those who may not see it.
+        let number = "+306912345678";
+        assert_eq!(browser.led(&act("grant"), &[("sender", number)]).await, done("granted"));
+        let (masked, _) = Browser::signed_in(&app, app.alice, "ops").await;
+        let page = masked.page(&place).await;
+        assert!(!page.contains("306912345678") && page.contains("+306…78"), "{page}");
+        let covered = hidden(&page, "sender");
+        assert_eq!(masked.led(&act("ungrant"), &[("sender", &covered)]).await, done("ungranted"));
+        assert!(!browser.page(&place).await.contains("306912345678"));
         let seen = hidden(&browser.page(&place).await, "seen");
         let key = [("name", "till"), ("scope", "messages:read"), ("until", ""), ("seen", seen.as_str())];
         let made = browser.post(&act("keys"), &key).await.text();

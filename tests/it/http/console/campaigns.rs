@@ -83,6 +83,34 @@ on_both_databases! { TestApp::start =>
         assert!(headed.contains("1 added") && headed.contains("<th scope=\"row\">3</th>"), "{headed}");
     }
 
+    async fn a_scheduled_campaign_says_its_time_and_a_paused_one_that_its_messages_wait(app) {
+        let (browser, _) = Browser::signed_in(&app, app.alice, EVERYTHING).await;
+        let at = (app.clock.now() + jiff::SignedDuration::from_hours(2)).strftime("%Y-%m-%dT%H:%M").to_string();
+        let fields = [("name", "Sale 2026-11-30"), ("text", "t"), ("scheduled_at", at.as_str())];
+        let place = browser.led("/console/campaigns", &fields).await;
+        let campaign = place.trim_end_matches("/recipients?done=created");
+        browser.post(&format!("{campaign}/recipients"), &[("lines", "+306900000001")]).await;
+        assert_eq!(browser.led(&format!("{campaign}/start"), &[]).await, format!("{campaign}?done=scheduled"));
+        let (masked, _) = Browser::signed_in(&app, app.alice, MASKED).await;
+        let list = masked.page("/console/campaigns").await;
+        assert!(list.contains(">for <time") && list.contains("Sale 2026-11-30"), "{list}");
+        browser.led(&format!("{campaign}/pause"), &[]).await;
+        assert!(browser.page(campaign).await.contains("Its time is <time"));
+        assert!(browser.page("/console/campaigns").await.contains(">for <time"));
+        browser.led(&format!("{campaign}/resume"), &[]).await;
+        app.advance(7200);
+        while app.service.reconcile_campaigns().await.unwrap() > 0 {}
+        assert!(!browser.page("/console/campaigns").await.contains(">for <time"), "it has begun");
+        let list = browser.page("/console/messages").await;
+        let message = list.split("/console/messages/").find_map(|rest| rest.get(..36).filter(|id| uuid::Uuid::try_parse(id).is_ok()));
+        let message = format!("/console/messages/{}", message.unwrap());
+        assert!(!browser.page(&message).await.contains("Its campaign is paused"));
+        browser.led(&format!("{campaign}/pause"), &[]).await;
+        assert!(browser.page(&message).await.contains("Its campaign is paused"));
+        browser.led(&format!("{campaign}/cancel"), &[]).await;
+        app.run_due().await;
+    }
+
     async fn what_was_typed_is_kept_where_something_is_wrong_and_a_file_without_names_loses_nobody(app) {
         let (browser, _) = Browser::signed_in(&app, app.alice, MASKED).await;
         let campaign = draft(&browser, "Same for all").await;

@@ -1,16 +1,21 @@
 //! The frame: who gets in, how it ends, and what other sites can do, which is nothing.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use http::{Request, StatusCode};
 use messaging::http::{Console, act_paths, page_paths};
 use messaging::proto::{ListAuditEventsRequest, SendSingleRequest};
 use messaging::service::console_link;
+use messaging::store::Point;
+use tokio::sync::Notify;
 
 use super::markup::elements;
 use super::{Browser, EVERYTHING, MASKED, key, sent};
 use crate::http::call::{ask, send};
 use crate::support::app::TestApp;
 use crate::support::database::on_both_databases;
+use crate::support::store::eventually;
 
 fn link(app: &TestApp, scopes: &str) -> String {
     let link = console_link(app.service.tokens(), (app.alice, scopes), app.clock.now(), rand::random());
@@ -23,6 +28,26 @@ fn is_sign_in(answer: &crate::http::call::Answer) -> bool {
 }
 
 on_both_databases! { TestApp::start =>
+    async fn an_act_whose_browser_goes_away_is_written_down_all_the_same(app) {
+        let (browser, _) = Browser::signed_in(&app, app.alice, MASKED).await;
+        let done = Arc::new(Notify::new());
+        let tells = done.clone();
+        app.store.interrupt(move |point| {
+            if point == Point::Committed {
+                tells.notify_one();
+            }
+            None
+        });
+        tokio::select! {
+            biased;
+            () = done.notified() => {}
+            _ = browser.post("/console/campaigns", &[("name", "Away"), ("text", "t")]) => {}
+        }
+        app.store.interrupt(|_| None);
+        eventually(async || app.count("audit WHERE act = 32").await == 1).await;
+        assert_eq!(app.count("campaigns").await, 1);
+    }
+
     async fn a_key_signs_in_and_once_it_is_revoked_the_next_click_is_the_sign_in(app) {
         let (browser, id) = Browser::signed_in(&app, app.alice, MASKED).await;
         assert!(browser.page("/console").await.contains("Nothing needs you"));
