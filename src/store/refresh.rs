@@ -11,20 +11,23 @@ use crate::domain::ids::{CampaignId, OwnerId, ProviderMessageId};
 use crate::store::schema::messages::{self, dsl};
 use crate::store::{Error, Store, run};
 
-/// The ids of a campaign's messages that the provider took; with `only_pending` without those that are final.
-macro_rules! targets {
-    ($owner:expr, $campaign:expr, $only_pending:expr) => {{
-        let final_rank = if $only_pending { Rank::Failed as i16 } else { i16::MAX };
-        messages::table
-            .filter(dsl::campaign_id.eq($campaign.0).and(dsl::owner_id.eq($owner.0)))
-            .filter(dsl::provider_message_id.is_not_null().and(dsl::delivery_rank.lt(final_rank)))
-    }};
+/// A campaign's messages that the provider took, below a rank.
+#[diesel::dsl::auto_type]
+fn targets(owner: i64, campaign: i64, below: i16) -> _ {
+    messages::table
+        .filter(dsl::campaign_id.eq(campaign).and(dsl::owner_id.eq(owner)))
+        .filter(dsl::provider_message_id.is_not_null().and(dsl::delivery_rank.lt(below)))
+}
+
+/// The rank below which messages are asked about: with `only_pending` those that are not final.
+fn below(only_pending: bool) -> i16 {
+    if only_pending { Rank::Failed as i16 } else { i16::MAX }
 }
 
 impl Store {
     /// How many ids a refresh of the campaign has to ask about.
     pub async fn count_refresh_targets(&self, o: OwnerId, c: CampaignId, only_pending: bool) -> Result<i64, Error> {
-        let query = targets!(o, c, only_pending).select(count(dsl::provider_message_id).aggregate_distinct());
+        let query = targets(o.0, c.0, below(only_pending)).select(count(dsl::provider_message_id).aggregate_distinct());
         Ok(run!(&self.db, |c| query.get_result(c).await?))
     }
 
@@ -37,7 +40,7 @@ impl Store {
         after: &str,
         limit: i64,
     ) -> Result<Vec<ProviderMessageId>, Error> {
-        let query = targets!(owner, campaign, only_pending)
+        let query = targets(owner.0, campaign.0, below(only_pending))
             .filter(dsl::provider_message_id.gt(after.to_owned()))
             .select(dsl::provider_message_id)
             .distinct()

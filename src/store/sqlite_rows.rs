@@ -3,10 +3,10 @@
 
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, Bool, HasSqlType, Integer, Nullable, SmallInt, Text};
 use diesel::sqlite::Sqlite;
 
-use crate::store::columns::Guid;
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::rows::StateRow;
 
@@ -69,50 +69,43 @@ macro_rules! insert {
 }
 pub(super) use insert;
 
-macro_rules! set {
-    ($row:expr, $out:expr, { $($column:ident: $sql:ty),* $(,)? }) => {
-        let mut separator = "";
-        $(
-            $out.push_sql(separator);
-            $out.push_sql(concat!(stringify!($column), " = "));
-            $out.push_bind_param::<$sql, _>(&$row.$column)?;
-            separator = ", ";
-        )*
-        let _ = separator;
-    };
+/// A value behind `before`.
+fn bind<'b, S, V>(out: &mut AstPass<'_, 'b, Sqlite>, before: &'static str, value: &'b V) -> QueryResult<()>
+where
+    Sqlite: HasSqlType<S>,
+    V: ToSql<S, Sqlite>,
+{
+    out.push_sql(before);
+    out.push_bind_param::<S, V>(value)
 }
 
 impl QueryFragment<Sqlite> for UpdateState<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        out.push_sql("UPDATE messages SET ");
-        set!(self.0, out, {
-            dispatch: SmallInt,
-            delivery_rank: SmallInt,
-            status: SmallInt,
-            evidence_at: Nullable<InstantSql>,
-            evidence_hash: BigInt,
-            provider_message_id: Nullable<Text>,
-            provider_status: Nullable<Text>,
-            bulk_id: Nullable<Text>,
-            error_code: Nullable<Text>,
-            error: Nullable<Text>,
-            attempts: Integer,
-            ambiguous: SmallInt,
-            crashes: SmallInt,
-            possible_duplicate: Bool,
-            held_by: Nullable<GuidSql>,
-            epoch: Integer,
-            due_at: Nullable<InstantSql>,
-            sent_at: Nullable<InstantSql>,
-            delivered_at: Nullable<InstantSql>,
-            failed_at: Nullable<InstantSql>,
-            updated_at: InstantSql,
-            version: Integer,
-            lane: BigInt,
-        });
-        out.push_sql(" WHERE id = ");
-        out.push_bind_param::<GuidSql, Guid>(&self.0.id)?;
-        out.push_sql(" AND version = ");
-        out.push_bind_param::<Integer, i32>(&self.0.was)
+        let row = self.0;
+        bind::<SmallInt, _>(&mut out, "UPDATE messages SET dispatch = ", &row.dispatch)?;
+        bind::<SmallInt, _>(&mut out, ", delivery_rank = ", &row.delivery_rank)?;
+        bind::<SmallInt, _>(&mut out, ", status = ", &row.status)?;
+        bind::<Nullable<InstantSql>, _>(&mut out, ", evidence_at = ", &row.evidence_at)?;
+        bind::<BigInt, _>(&mut out, ", evidence_hash = ", &row.evidence_hash)?;
+        bind::<Nullable<Text>, _>(&mut out, ", provider_message_id = ", &row.provider_message_id)?;
+        bind::<Nullable<Text>, _>(&mut out, ", provider_status = ", &row.provider_status)?;
+        bind::<Nullable<Text>, _>(&mut out, ", bulk_id = ", &row.bulk_id)?;
+        bind::<Nullable<Text>, _>(&mut out, ", error_code = ", &row.error_code)?;
+        bind::<Nullable<Text>, _>(&mut out, ", error = ", &row.error)?;
+        bind::<Integer, _>(&mut out, ", attempts = ", &row.attempts)?;
+        bind::<SmallInt, _>(&mut out, ", ambiguous = ", &row.ambiguous)?;
+        bind::<SmallInt, _>(&mut out, ", crashes = ", &row.crashes)?;
+        bind::<Bool, _>(&mut out, ", possible_duplicate = ", &row.possible_duplicate)?;
+        bind::<Nullable<GuidSql>, _>(&mut out, ", held_by = ", &row.held_by)?;
+        bind::<Integer, _>(&mut out, ", epoch = ", &row.epoch)?;
+        bind::<Nullable<InstantSql>, _>(&mut out, ", due_at = ", &row.due_at)?;
+        bind::<Nullable<InstantSql>, _>(&mut out, ", sent_at = ", &row.sent_at)?;
+        bind::<Nullable<InstantSql>, _>(&mut out, ", delivered_at = ", &row.delivered_at)?;
+        bind::<Nullable<InstantSql>, _>(&mut out, ", failed_at = ", &row.failed_at)?;
+        bind::<InstantSql, _>(&mut out, ", updated_at = ", &row.updated_at)?;
+        bind::<Integer, _>(&mut out, ", version = ", &row.version)?;
+        bind::<BigInt, _>(&mut out, ", lane = ", &row.lane)?;
+        bind::<GuidSql, _>(&mut out, " WHERE id = ", &row.id)?;
+        bind::<Integer, _>(&mut out, " AND version = ", &row.was)
     }
 }

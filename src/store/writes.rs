@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use diesel::pg::Pg;
+use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult, SqliteConnection};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use jiff::Timestamp;
@@ -88,23 +90,17 @@ impl Writes {
 
     /// Whether all the changed rows were still as they were believed to be.
     async fn into_postgres(self, c: &AsyncPgConnection) -> QueryResult<bool> {
-        // Through a shared reference they go out together, one round trip for all. The first fault is the true one:
-        // the statements behind it fail because the transaction has.
-        macro_rules! unless_empty {
-            ($rows:expr, $statement:ident) => {{
-                let (rows, mut c) = ($rows, c);
-                async move { if rows.len() == 0 { Ok(0) } else { $statement::of(rows).execute(&mut c).await } }
-            }};
-        }
         let expected = self.changed.len();
         let (held, changed): (Vec<StateRow>, Vec<StateRow>) =
             self.changed.into_values().partition(|row| self.held.contains(&row.id.0));
+        // Through a shared reference they go out together, one round trip for all. The first fault is the true one:
+        // the statements behind it fail because the transaction has.
         let (new, held, changed, events, counted) = futures::join!(
-            unless_empty!(self.new.into_iter(), InsertMessages),
-            unless_empty!(held.into_iter(), UpdateLeases),
-            unless_empty!(changed.into_iter(), UpdateStates),
-            unless_empty!(self.events.into_iter(), InsertEvents),
-            unless_empty!(self.tally.rows().into_iter(), InsertCounts),
+            execute(self.new, InsertMessages::of, c),
+            execute(held, UpdateLeases::of, c),
+            execute(changed, UpdateStates::of, c),
+            execute(self.events, InsertEvents::of, c),
+            execute(self.tally.rows(), InsertCounts::of, c),
         );
         if new.and(held)? + changed? != expected {
             return Ok(false);
@@ -134,4 +130,16 @@ impl Writes {
         }
         Ok(true)
     }
+}
+
+/// Runs a statement over rows if there are any. Comes to how many rows it changed.
+async fn execute<R, S>(
+    rows: Vec<R>,
+    statement: impl FnOnce(std::vec::IntoIter<R>) -> S,
+    mut c: &AsyncPgConnection,
+) -> QueryResult<usize>
+where
+    S: QueryFragment<Pg> + QueryId + Send,
+{
+    if rows.is_empty() { Ok(0) } else { statement(rows.into_iter()).execute(&mut c).await }
 }

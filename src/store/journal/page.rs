@@ -13,11 +13,11 @@ use crate::store::journal::{Happening, JournalEntry, Position};
 use crate::store::prepared::Prepare as _;
 use crate::store::{Error, Store, run};
 
-/// A page of the changes of `$owners`' messages. The state of the index is spelt out, so that the planner sees that it holds them
+/// A page of the changes of `$owners`' messages, or of what else happened to them, which has its kind in place of a status. The state of the index is spelt out, so that the planner sees that it holds them
 /// all; what there is of the message is looked up row by row, so that no plan can read the table of messages, and once: its
 /// campaign alone or, if it has tags, a list of campaign, reference and metadata, which `$array` makes.
-macro_rules! changes {
-    ($owners:literal, $array:literal) => {
+macro_rules! page {
+    (changes, $owners:literal, $array:literal) => {
         concat!(
             "SELECT e.place, e.message_id AS subject, e.version, e.owner_id, e.at, \
              e.from_status, e.to_status, \
@@ -32,11 +32,7 @@ macro_rules! changes {
              ORDER BY e.place, e.message_id, e.version LIMIT $6"
         )
     };
-}
-
-/// The same of what else happened to them.
-macro_rules! others {
-    ($owners:literal, $array:literal) => {
+    (others, $owners:literal, $array:literal) => {
         concat!(
             "SELECT e.place, e.subject, e.version, e.owner_id, e.at, \
              CAST(0 AS smallint) AS from_status, e.kind AS to_status, \
@@ -61,12 +57,18 @@ struct Statements {
 }
 
 const CHANGES: Statements = Statements {
-    one: [changes!("= $1", "json_build_array"), changes!("= $1", "json_array")],
-    some: [changes!("= ANY($1)", "json_build_array"), changes!("IN (SELECT value FROM json_each($1))", "json_array")],
+    one: [page!(changes, "= $1", "json_build_array"), page!(changes, "= $1", "json_array")],
+    some: [
+        page!(changes, "= ANY($1)", "json_build_array"),
+        page!(changes, "IN (SELECT value FROM json_each($1))", "json_array"),
+    ],
 };
 const OTHERS: Statements = Statements {
-    one: [others!("= $1", "json_build_array"), others!("= $1", "json_array")],
-    some: [others!("= ANY($1)", "json_build_array"), others!("IN (SELECT value FROM json_each($1))", "json_array")],
+    one: [page!(others, "= $1", "json_build_array"), page!(others, "= $1", "json_array")],
+    some: [
+        page!(others, "= ANY($1)", "json_build_array"),
+        page!(others, "IN (SELECT value FROM json_each($1))", "json_array"),
+    ],
 };
 
 #[derive(QueryableByName)]

@@ -211,26 +211,22 @@ pub(super) async fn set_off(tx: &mut Tx, endpoint: Guid, start: Start) -> Result
 }
 
 /// Cursors that nobody holds at this time.
-macro_rules! free {
-    ($now:expr) => {
-        webhook_cursors::table.filter(
-            webhook_cursors::active
-                .eq(true)
-                .and(webhook_cursors::held_until.is_null().or(webhook_cursors::held_until.le(Instant($now)))),
-        )
-    };
+#[diesel::dsl::auto_type]
+fn free(now: Instant) -> _ {
+    let unheld = webhook_cursors::held_until.is_null().or(webhook_cursors::held_until.le(now));
+    webhook_cursors::table.filter(webhook_cursors::active.eq(true).and(unheld))
 }
 
 impl Store {
     /// Takes up to `limit` cursors that nobody holds, for so long.
     pub async fn claim_cursors(&self, holder: Uuid, hold: SignedDuration, limit: i64) -> Result<Vec<Cursor>, Error> {
         // Most of the time there is none: then nothing is written.
-        let any = diesel::select(diesel::dsl::exists(free!(self.clock.now())));
+        let any = diesel::select(diesel::dsl::exists(free(Instant(self.clock.now()))));
         if !run!(&self.db, |c| any.get_result::<bool>(c).await?) {
             return Ok(Vec::new());
         }
         transact!(&self.transactions, |tx| {
-            let rows = locked!(free tx, CursorRow, free!(tx.now).order(webhook_cursors::id).limit(limit));
+            let rows = locked!(free tx, CursorRow, free(Instant(tx.now)).order(webhook_cursors::id).limit(limit));
             let ids: Vec<Guid> = rows.iter().map(|row| row.id).collect();
             let until = tx.now.checked_add(hold).unwrap_or(tx.now);
             let take = diesel::update(webhook_cursors::table.filter(webhook_cursors::id.eq_any(ids))).set((
