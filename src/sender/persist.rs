@@ -9,7 +9,7 @@ use crate::domain::status::Event;
 use crate::error::Error;
 use crate::sender::Sender;
 use crate::spool::{self, Entry};
-use crate::store::{self, Job, Moved, Pick};
+use crate::store::{self, Halves, Job, Moved, Pick};
 
 /// How long it is waited at most.
 const LAST_PAUSE: Duration = Duration::from_secs(2);
@@ -32,26 +32,27 @@ impl Sender {
     /// costs no other, and is told once more with the least that can be said; the error is that of the last one that is
     /// refused even so. Returns what each job moved, in their order; nothing for those that were refused.
     pub(super) async fn persist(&self, jobs: Vec<Job>) -> Result<Vec<Vec<Moved>>, Error> {
-        let mut moved = vec![Vec::new(); jobs.len()];
-        let mut parts = vec![(0, jobs)];
-        let mut refused = None;
-        while let Some((place, mut part)) = parts.pop() {
-            match self.insist(&part).await {
-                Ok(done) => moved.iter_mut().skip(place).zip(done).for_each(|(slot, done)| *slot = done),
-                Err(store::Error::Query(_)) if part.len() > 1 => {
-                    let half = part.len() / 2;
-                    let rest = part.split_off(half);
-                    parts.extend([(place + half, rest), (place, part)]);
+        let (mut halves, mut refused) = (Halves::of(jobs), None);
+        while let Some(part) = halves.take() {
+            let e = match self.insist(&part.jobs).await {
+                Ok(done) => {
+                    halves.done(&part, done);
+                    continue;
                 }
-                Err(store::Error::Query(_)) if part.iter().any(says_more) => {
-                    parts.push((place, part.into_iter().map(least).collect()));
+                Err(e) => e,
+            };
+            match halves.split(part, e) {
+                Ok(()) => {}
+                Err((mut part, store::Error::Query(_))) if part.jobs.iter().any(says_more) => {
+                    part.jobs = part.jobs.into_iter().map(least).collect();
+                    halves.again(part);
                 }
-                Err(e) => refused = Some(e),
+                Err((_, e)) => refused = Some(e),
             }
         }
         match refused {
             Some(e) => Err(e.into()),
-            None => Ok(moved),
+            None => Ok(halves.moved()),
         }
     }
 

@@ -165,7 +165,7 @@ impl Operations {
             let mut requeued = 0;
             for ids in ids.chunks(AT_ONCE) {
                 let job = |id: &MessageId| Job { pick: Pick::Id(*id), event: Event::Requeue { may_duplicate: false } };
-                let moved = store.apply_all(ids.iter().map(job).collect()).await?;
+                let moved = store.apply_each(ids.iter().map(job).collect()).await?;
                 let moved: Vec<_> = moved.into_iter().flatten().filter(|moved| moved.result.is_ok()).collect();
                 stats.forget_moved(&moved).await;
                 requeued += i64::try_from(moved.len()).unwrap_or(0);

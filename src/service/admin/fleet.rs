@@ -54,7 +54,7 @@ impl Operations {
             let stats = self.stats.clone();
             let mending = async move {
                 store.note_act(Act::ReportsReplayed, None, &format!("{} changes", lacking.len())).await?;
-                for moved in store.apply_all(lacking).await? {
+                for moved in store.apply_each(lacking).await? {
                     stats.forget_moved(&moved).await;
                 }
                 Ok(())

@@ -171,7 +171,7 @@ impl Operations {
         }
         for ids in ids.chunks(AT_ONCE) {
             let job = |id: &MessageId| Job { pick: Pick::Id(*id), event: Event::Cancel };
-            let moved = store.apply_all(ids.iter().map(job).collect()).await?;
+            let moved = store.apply_each(ids.iter().map(job).collect()).await?;
             let moved: Vec<_> = moved.into_iter().flatten().filter(|moved| moved.result.is_ok()).collect();
             self.stats.forget_moved(&moved).await;
             for moved in moved {

@@ -13,6 +13,7 @@ on_both_databases![Rig::on =>
     a_message_that_cannot_be_claimed_holds_up_no_other,
     a_message_that_cannot_be_moved_holds_up_no_timer,
     a_writer_refuses_the_guilty_alone,
+    what_is_done_to_many_at_once_is_done_to_all_that_can_be_changed,
 ];
 
 impl Rig {
@@ -88,4 +89,16 @@ async fn a_writer_refuses_the_guilty_alone(rig: Rig) {
     };
     let done = futures::join!(settle(&fenced[0]), settle(&fenced[1]), settle(&fenced[2]));
     assert!(matches!(done, (Ok(_), Err(Error::Query(_)), Ok(_))), "{done:?}");
+}
+
+async fn what_is_done_to_many_at_once_is_done_to_all_that_can_be_changed(rig: Rig) {
+    let messages = rig.many(rig.owner().await, 7).await;
+    rig.refuse(&rig.is(&messages[3])).await;
+    let jobs = messages.iter().map(|message| Job { pick: Pick::Id(message.id), event: Event::Cancel }).collect();
+    let moved = rig.store.apply_each(jobs).await.unwrap();
+    let ids: Vec<_> = moved.iter().map(|moved| moved.first().map(|moved| moved.message.id)).collect();
+    let expected: Vec<_> = (0..7).map(|n| (n != 3).then(|| messages[n].id)).collect();
+    assert_eq!(ids, expected);
+    assert_eq!(rig.read(&messages[3]).await.state.dispatch, Dispatch::Queued);
+    assert_eq!(rig.read(&messages[4]).await.state.dispatch, Dispatch::Cancelled);
 }
