@@ -15,6 +15,7 @@ pub mod imported;
 pub mod kept;
 pub mod keyword;
 pub mod message;
+pub mod opt_out;
 pub mod outcome;
 pub mod page;
 pub mod phone;

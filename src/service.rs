@@ -67,12 +67,13 @@ pub use webhooks::{
     Rotated, Stands, UpdateEndpoint,
 };
 
+pub use crate::domain::opt_out::OptOutSource;
 /// The provider's live view, for the APIs, which never see the provider.
 pub use crate::provider::Snapshot;
 /// An entry of an owner's list, an act, a post and what came in, for the APIs, which never see the store.
 pub use crate::store::{
-    ApiKey, Audited, ChoreStanding, Endpoint, EndpointStanding, Exception, ExceptionState, OptOut, OptOutSource,
-    Received, Replica, Requested, SignedPost, ToReview, User,
+    ApiKey, Audited, ChoreStanding, Endpoint, EndpointStanding, Exception, ExceptionState, OptOut, Received, Replica,
+    Requested, SignedPost, ToReview, User,
 };
 
 use secrecy::SecretString;

@@ -1,6 +1,8 @@
 //! The worker: decides when queued messages are sent, when timers and maintenance run. What happens then is the
 //! sender's and the service's.
 
+mod next;
+
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -9,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::Error;
-use crate::metrics::Loop;
-use crate::sender::Pass;
+use crate::metrics::{Loop, Metrics};
 use crate::service::Service;
+use next::Next;
 
 /// How often the queue is polled while it is empty.
 const POLL: Duration = Duration::from_millis(500);
@@ -32,34 +34,18 @@ const WEBHOOKS: Duration = Duration::from_secs(1);
 const RETENTION: Duration = Duration::from_secs(10);
 /// How often maintenance runs.
 const MAINTENANCE: Duration = Duration::from_secs(10);
-/// How often it is noted that the process still listens to the other replicas.
-const LISTENS: Duration = Duration::from_secs(10);
+/// How often it is noted of a loop that waits that it does not stand.
+const WAITS: Duration = Duration::from_secs(10);
 
-/// When a job is to run again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    /// There may be more to do.
-    AtOnce,
-    /// There is more to do, and it cannot be done yet.
-    Soon,
-    /// There is more to do, once somebody's messages in flight have ended.
-    Full,
-    /// There was nothing to do.
-    Later,
-}
-
-impl Next {
-    fn if_any(done: usize) -> Self {
-        if done > 0 { Self::AtOnce } else { Self::Later }
-    }
-
-    fn after(pass: Pass) -> Self {
-        match pass {
-            Pass { limited: true, .. } => Self::Soon,
-            Pass { done: 0, full: true, .. } => Self::Full,
-            Pass { done: 0, .. } => Self::Later,
-            Pass { .. } => Self::AtOnce,
+/// Waits for something that may take long and is no standstill, as for a slot while answers wait for the database: the loop comes round
+/// for as long as it is awaited, and nobody ends a process that has answers in hand.
+async fn coming_round<T>(metrics: &Metrics, which: Loop, what: impl Future<Output = T>) -> T {
+    let mut what = std::pin::pin!(what);
+    loop {
+        if let Ok(done) = tokio::time::timeout(WAITS, what.as_mut()).await {
+            return done;
         }
+        metrics.came_round(which);
     }
 }
 
@@ -83,19 +69,19 @@ impl Worker {
         let sender = service.sender();
         sender.replay();
         if sending {
-            let s = sender.clone();
+            let (s, metrics) = (sender.clone(), service.metrics().clone());
             worker.repeat((POLL, true), Loop::Send, move || {
-                let s = s.clone();
+                let (s, metrics) = (s.clone(), metrics.clone());
                 async move {
-                    s.slot_free().await;
+                    coming_round(&metrics, Loop::Send, s.slot_free()).await;
                     s.send_due().await.map(Next::after)
                 }
             });
-            let s = sender.clone();
+            let (s, metrics) = (sender.clone(), service.metrics().clone());
             worker.repeat((POLL, true), Loop::SendBulk, move || {
-                let s = s.clone();
+                let (s, metrics) = (s.clone(), metrics.clone());
                 async move {
-                    s.bulk_slot_free().await;
+                    coming_round(&metrics, Loop::SendBulk, s.bulk_slot_free()).await;
                     s.send_due_in_bulk().await.map(Next::after)
                 }
             });
@@ -108,7 +94,8 @@ impl Worker {
             worker.repeat((POLLS, false), Loop::Polls, move || {
                 let s = s.clone();
                 async move {
-                    let looked = s.poll_unreported().await?;
+                    // Each question has a limit of its own; all of a pass may take longer than a loop may stand.
+                    let looked = coming_round(s.metrics(), Loop::Polls, s.poll_unreported()).await?;
                     // Only then there may be more within the budget: it is not to be spent drop by drop.
                     Ok(if looked == Service::POLLS { Next::AtOnce } else { Next::Later })
                 }
@@ -127,7 +114,11 @@ impl Worker {
         let s = service.clone();
         worker.repeat((REPORTS, false), Loop::Posts, move || {
             let s = s.clone();
-            async move { Ok(Next::if_any(s.apply_due_reports().await? + s.read_inbound().await?)) }
+            async move {
+                // Neither waits for the other one's trouble.
+                let (reports, inbound) = (s.apply_due_reports().await, s.read_inbound().await);
+                Ok(Next::if_any(reports? + inbound?))
+            }
         });
         let s = sender.clone();
         worker.repeat((GATES, false), Loop::Gates, move || {
@@ -144,15 +135,9 @@ impl Worker {
         worker.repeat((GATES, false), Loop::Listen, move || {
             let (s, stop, metrics) = (s.clone(), stop.clone(), metrics.clone());
             async move {
-                // It ends with the process alone, and comes round for as long as it is awaited.
-                let heard = async {
-                    let mut listening = std::pin::pin!(s.listen());
-                    while tokio::time::timeout(LISTENS, listening.as_mut()).await.is_err() {
-                        metrics.came_round(Loop::Listen);
-                    }
-                };
+                // It ends with the process alone.
                 tokio::select! {
-                    () = heard => {}
+                    () = coming_round(&metrics, Loop::Listen, s.listen()) => {}
                     () = stop.cancelled() => {}
                 }
                 Ok(Next::Later)

@@ -1,7 +1,7 @@
 //! One connection, as those know it who serve it: whether it is at work, and whether it is to end.
 
-use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Context;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tonic::transport::server::TcpConnectInfo;
 
 use crate::admission::unread::{Answers, Unread};
+use crate::domain::ids::OwnerId;
 
 /// See the module.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub struct Connection {
     since: Mutex<Instant>,
     /// Whether somebody asked by it who had credentials.
     vouched: AtomicBool,
+    /// Which owner did so last; 0 for none.
+    owner: AtomicI64,
     answers: Answers,
     ended: AtomicBool,
     reader: AtomicWaker,
@@ -38,6 +41,7 @@ impl Connection {
             asked: AtomicBool::new(false),
             since: Mutex::new(now),
             vouched: AtomicBool::new(false),
+            owner: AtomicI64::new(0),
             answers: Answers::default(),
             ended: AtomicBool::new(false),
             reader: AtomicWaker::new(),
@@ -65,9 +69,17 @@ impl Connection {
         }
     }
 
-    /// Whoever asks by it has shown credentials: while it is at work, it makes no room.
-    pub fn vouch(&self) {
+    /// Whoever asks by it has shown credentials, an owner's or none: while it is at work, it makes no room as long as that owner has no
+    /// more than its part.
+    pub fn vouch(&self, owner: Option<OwnerId>) {
         self.vouched.store(true, Ordering::Relaxed);
+        self.owner.store(owner.map_or(0, |owner| owner.0), Ordering::Relaxed);
+    }
+
+    /// Whose work keeps it from making room, and since when.
+    pub(super) fn kept_by(&self) -> Option<(OwnerId, Instant)> {
+        let owner = Some(self.owner.load(Ordering::Relaxed)).filter(|owner| *owner != 0);
+        owner.map(|owner| (OwnerId(owner), *self.since.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     fn is_now(&self) {
@@ -135,16 +147,24 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The address of whoever made the request with these extensions, if it is known.
+    /// The network of whoever made the request with these extensions, if it is known: what an address stands for.
     #[must_use]
     pub fn address(extensions: &Extensions) -> Option<IpAddr> {
-        extensions.get::<Self>()?.tcp.remote_addr.map(|at| at.ip())
+        extensions.get::<Self>()?.tcp.remote_addr.map(|at| network(at.ip()))
     }
 
-    /// Notes that whoever made the request with these extensions has shown credentials.
-    pub fn vouch(extensions: &Extensions) {
+    /// Notes that whoever made the request with these extensions has shown credentials, an owner's or none.
+    pub fn vouch(extensions: &Extensions, owner: Option<OwnerId>) {
         if let Some(peer) = extensions.get::<Self>() {
-            peer.connection.vouch();
+            peer.connection.vouch(owner);
         }
+    }
+}
+
+/// The network that an address belongs to: a host has a /64 of IPv6 to itself.
+pub(super) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }

@@ -3,14 +3,15 @@
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::time::Instant;
 
-use crate::admission::connection::Connection;
+use crate::admission::connection::{Connection, network};
+use crate::domain::ids::OwnerId;
 
 /// File descriptors that are not for connections: databases, the provider, files, and what the runtime needs.
 const OTHER_FILES: usize = 256;
@@ -173,18 +174,23 @@ impl Open {
             (!*vouched, those.len(), those.iter().min().copied().map(Reverse))
         };
         let Some(((vouched, _), mut those)) = of.into_iter().max_by_key(|(whose, those)| order(whose, those)) else {
-            return Vec::new();
+            return self.of_the_one_with_most().into_iter().collect();
         };
         those.sort_unstable();
         let at_once = if vouched { 1 } else { (most / AT_ONCE).clamp(1, those.len().div_ceil(2)) };
         those.into_iter().take(at_once).map(|(_, number)| number).collect()
     }
-}
 
-/// The network that an address belongs to: a host has a /64 of IPv6 to itself.
-pub(super) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        v4 @ IpAddr::V4(_) => v4,
+    /// If all are at work, and one owner has more than half of them: the one of its that has been at it for longest. Else nobody
+    /// would come in any more, not even to ask whether the service lives.
+    fn of_the_one_with_most(&self) -> Option<u64> {
+        let mut of: HashMap<OwnerId, Vec<(Instant, u64)>> = HashMap::new();
+        for (number, (_, connection)) in &self.connections {
+            if let Some((owner, since)) = connection.kept_by() {
+                of.entry(owner).or_default().push((since, *number));
+            }
+        }
+        let those = of.into_values().max_by_key(Vec::len).filter(|those| those.len() * 2 > self.connections.len())?;
+        those.into_iter().min().map(|(_, number)| number)
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use crate::admission::connections::network;
+use crate::admission::connection::network;
 use crate::error::Error;
 
 /// How long one failure counts.

@@ -31,9 +31,14 @@ pub async fn import_opt_outs(
 }
 
 fn read(index: usize, entry: proto::GivenOptOut, violations: &mut Vec<Violation>) -> GivenOptOut {
-    let source = match entry.source() {
-        proto::OptOutSource::Recipient => OptOutSource::Recipient,
-        proto::OptOutSource::Unspecified | proto::OptOutSource::Owner => OptOutSource::Owner,
+    let source = match proto::OptOutSource::try_from(entry.source) {
+        Ok(proto::OptOutSource::Recipient) => OptOutSource::Recipient,
+        Ok(proto::OptOutSource::Unspecified | proto::OptOutSource::Owner) => OptOutSource::Owner,
+        Err(_) => {
+            violations
+                .push(Violation::new(format!("opt_outs[{index}].source"), "must be one of the contract's sources"));
+            OptOutSource::Owner
+        }
     };
     let created_at = given_time(&format!("opt_outs[{index}].created_at"), entry.created_at, violations);
     GivenOptOut { destination: entry.destination, source, created_at }

@@ -32,11 +32,27 @@ impl Outcome {
         };
         for word in words.iter().filter(|word| !word.is_empty()) {
             if reason.description.0.contains(word) {
-                reason.description.0 = reason.description.0.replace(word, "…");
+                reason.description.0 = hidden(&reason.description.0, word);
             }
         }
         self
     }
+}
+
+/// Shorter ones are hidden as whole words alone: a text of one letter is in every sentence.
+const SHORT: usize = 8;
+
+fn hidden(quoted: &str, word: &str) -> String {
+    let joins = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let (mut shown, mut rest) = (String::new(), quoted);
+    while let Some((before, after)) = rest.split_once(word) {
+        let inside = joins(before.chars().next_back().or(shown.chars().next_back())) || joins(after.chars().next());
+        shown.push_str(before);
+        shown.push_str(if inside && word.chars().count() < SHORT { word } else { "…" });
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
 }
 
 impl Outcome {

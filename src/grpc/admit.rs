@@ -61,7 +61,10 @@ where
                 // Whoever looks whether the server lives needs no credentials; that is bounded all the same.
                 let who = Peer::address(&head.extensions).map_or(Who::Unknown, Who::Address);
                 return match call.permit.take_as(service.admission(), Quota::Open, who) {
-                    Ok(()) => inner.call(Request::from_parts(head, body)).await,
+                    Ok(()) => {
+                        let body = Bounded::open(body, service.admission().clone(), call.permit.clone());
+                        inner.call(Request::from_parts(head, Body::new(body))).await
+                    }
                     Err(e) => Ok(call.refuse(&e).into_http()),
                 };
             }
@@ -69,7 +72,7 @@ where
                 Ok(caller) => caller,
                 Err(e) => return Ok(call.refuse(&e).into_http()),
             };
-            Peer::vouch(&head.extensions);
+            Peer::vouch(&head.extensions, Some(caller.user));
             let room = service.admission().bytes(Who::Owner(caller.user));
             let body = Bounded::new(body, &method, service.admission().clone(), room, call.permit.clone());
             head.extensions.insert(caller.within(call.trace));

@@ -18,6 +18,8 @@ use crate::grpc::{MAX_REQUEST, status};
 
 /// The largest message of a method that takes no lists: the longest text is a hundredth of it.
 const SMALL: usize = 256 << 10;
+/// The largest message of health and reflection, which anybody may send: names of services and symbols.
+const OPEN: usize = 4 << 10;
 /// How long the next bytes of a message may take to come: as long as over HTTP.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a client stream may wait with its next message: whoever reads recipients from elsewhere may take a while.
@@ -51,6 +53,22 @@ impl Bounded {
             streams,
             admission,
             room: Some(room),
+            permit,
+            framing: Framing::default(),
+            late: Box::pin(sleep_until(Instant::now())),
+            waits: false,
+        }
+    }
+
+    /// The body of a call that needs no credentials. Its bytes are too few to be counted.
+    pub(super) fn open(body: Body, admission: Admission, permit: Permit) -> Self {
+        Self {
+            body,
+            largest: OPEN,
+            // Of reflection, whose stream may wait with its next question.
+            streams: true,
+            admission,
+            room: None,
             permit,
             framing: Framing::default(),
             late: Box::pin(sleep_until(Instant::now())),

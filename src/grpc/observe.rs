@@ -104,7 +104,7 @@ impl<S> Observe<S> {
             return Span::default();
         }
         let parent = self.traces.read(headers.get(trace::HEADER));
-        let known = || proto::METHODS.iter().find(|known| **known == method).copied().unwrap_or("other");
+        let known = || known(method);
         let mut span = self.traces.begin(Kind::Server, known, From::Parent(parent));
         if span.context().is_some() {
             span.tell("rpc.system", Value::Word("grpc"));
@@ -112,6 +112,11 @@ impl<S> Observe<S> {
         }
         span
     }
+}
+
+/// The method's name in the contract; `other` for one that is not in it.
+fn known(method: &str) -> &'static str {
+    proto::METHODS.iter().find(|known| **known == method).copied().unwrap_or("other")
 }
 
 /// Health and reflection stay out of the log.
@@ -213,7 +218,8 @@ impl Drop for Record {
         self.metrics.call(metrics::Rpc::at(&self.method), metrics::Code(code), self.begun.elapsed());
         tracing::info!(
             request_id = &*self.call.request_id,
-            method = &*self.method,
+            // A name of the contract's alone: a caller makes up others.
+            method = known(&self.method),
             ?code,
             micros,
             owner,

@@ -113,7 +113,7 @@ pub(super) async fn admitted(State(service): State<Service>, mut request: Reques
     // Boxed: what waits for it in this future is moved with every request.
     match Box::pin(call.admit(&service, shown, address)).await {
         Ok(caller) => {
-            Peer::vouch(request.extensions());
+            Peer::vouch(request.extensions(), Some(caller.user));
             request.extensions_mut().insert(caller)
         }
         Err(e) => return Problem::from(e).into_response(),

@@ -2,6 +2,8 @@
 //! the first file of a form.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -118,14 +120,36 @@ pub(super) fn boundary(headers: &HeaderMap) -> Result<String, Problem> {
     named.ok_or_else(|| Problem::invalid("Content-Type", "names no boundary between the parts of the form"))
 }
 
+/// How much of a form may come before a file begins in it, and between two pieces of that.
+const BESIDE_THE_FILE: usize = 1 << 20;
+
+/// A form's bytes at the pace of its reader, who would else keep all that has come, and look through it again and again for the end of
+/// a part's head. `unread` is how many have come since it found something.
+fn paced(
+    form: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+    unread: Arc<AtomicUsize>,
+) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
+    async_stream::try_stream! {
+        let mut form = std::pin::pin!(form);
+        while let Some(chunk) = form.try_next().await? {
+            if unread.fetch_add(chunk.len(), Ordering::Relaxed) > BESIDE_THE_FILE {
+                Err(std::io::Error::new(ErrorKind::InvalidData, "is a form with too much beside its file"))?;
+            }
+            yield chunk;
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 /// The first file of a form, as it comes.
 fn file(
     form: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
     boundary: String,
 ) -> impl Stream<Item = std::io::Result<Bytes>> + Send {
     let no_form = |_: multer::Error| std::io::Error::new(ErrorKind::InvalidData, "is not a form with a file");
+    let unread = Arc::<AtomicUsize>::default();
     async_stream::try_stream! {
-        let mut form = Multipart::new(form, boundary);
+        let mut form = Multipart::new(paced(form, unread.clone()), boundary);
         loop {
             let part = form.next_field().await.map_err(no_form)?;
             let Some(mut part) = part else { Err(std::io::Error::new(ErrorKind::InvalidData, "is a form without a file"))? };
@@ -133,6 +157,7 @@ fn file(
                 continue;
             }
             while let Some(chunk) = part.chunk().await.map_err(no_form)? {
+                unread.store(0, Ordering::Relaxed);
                 yield chunk;
             }
             break;

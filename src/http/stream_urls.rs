@@ -72,7 +72,7 @@ async fn open(
     request: Request,
 ) -> Result<Response, Problem> {
     let opened = api.service.open_stream(&token, events::last_id(request.headers())?).await?;
-    Peer::vouch(request.extensions());
+    Peer::vouch(request.extensions(), Some(opened.caller.user));
     if events::over(&opened.resume) {
         return Ok(events::nothing_more());
     }

@@ -73,7 +73,7 @@ impl Webhook {
             Some(Proof::Dated(signed)) => Some(signed),
             Some(Proof::Token | Proof::Undated) => None,
         };
-        Peer::vouch(&head.extensions);
+        Peer::vouch(&head.extensions, None);
         Ok(Authentic { form, body, signed, _memory: memory })
     }
 

@@ -44,6 +44,9 @@ const MEANINGS: [(&str, Class); 10] = [
 ];
 
 impl SqlState {
+    /// `disk_full`: there is no room to write.
+    pub const DISK_FULL: Self = Self(*b"53100");
+
     /// The SQLSTATE that `code` spells, if it is one: exactly five ASCII digits and capital letters.
     #[must_use]
     pub fn parse(code: &[u8]) -> Option<Self> {

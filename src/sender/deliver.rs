@@ -104,12 +104,10 @@ impl Sender {
     }
 
     async fn fence_and_deliver(&self, message: &Message) -> Result<(), Error> {
-        if message.state.dispatch == Dispatch::Sending {
-            let (message, _) = self.deliver(message.clone()).await?;
-            self.inner.stats.forget_of([&message]).await;
-            return Ok(());
-        }
         let Some(lease) = message.lease() else { return Ok(()) };
+        if message.state.dispatch == Dispatch::Sending {
+            return self.deliver_in_time(message.clone(), lease).await;
+        }
         if self.inner.lifecycle.is_stopping() {
             return self.release(vec![(message.id, lease)]).await;
         }
@@ -128,10 +126,20 @@ impl Sender {
                 self.release(vec![(message.id, lease)]).await?;
             }
             if fenced.result.is_ok() && fenced.message.state.dispatch == Dispatch::Sending {
-                let (message, _) = self.deliver(fenced.message).await?;
-                self.inner.stats.forget_of([&message]).await;
+                self.deliver_in_time(fenced.message, lease).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Sends a message that passed the fence, or gives it back if its lease would not outlast the call: this process stood still
+    /// meanwhile, and others may have sent the message, or nobody may want it any more.
+    async fn deliver_in_time(&self, message: Message, lease: Lease) -> Result<(), Error> {
+        if self.time_for_call(&message).is_none() {
+            return self.release(vec![(message.id, lease)]).await;
+        }
+        let (message, _) = self.deliver(message).await?;
+        self.inner.stats.forget_of([&message]).await;
         Ok(())
     }
 }

@@ -23,6 +23,9 @@ use crate::server::tls;
 /// request before. It also ends connections that are kept and not used; proxies mostly keep theirs for a minute.
 pub const HEAD: Duration = Duration::from_secs(75);
 
+/// How large the head of a request may be: it is kept until it is whole, by whoever sends it.
+const LARGEST_HEAD: usize = 64 << 10;
+
 /// Serves until `stop`, and then what is under way to its end.
 pub async fn serve(
     listener: TcpListener,
@@ -34,7 +37,7 @@ pub async fn serve(
 ) {
     let under_way = GracefulShutdown::new();
     let mut server = Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(head);
+    server.timer(TokioTimer::new()).header_read_timeout(head).max_buf_size(LARGEST_HEAD);
     {
         let mut incoming = pin!(tls::incoming(listener, tls, connections));
         loop {

@@ -1,11 +1,12 @@
 //! Numbers that do not want an owner's messages: listing them, adding one, taking one off.
 
 use crate::auth::{Caller, Scope};
+use crate::domain::opt_out::OptOutSource;
 use crate::domain::page;
 use crate::domain::phone::Msisdn;
 use crate::error::{Error, Violation};
 use crate::service::Service;
-use crate::store::{OptOut, OptOutSource};
+use crate::store::OptOut;
 
 /// Which numbers to list.
 #[derive(Debug, Clone, Default)]

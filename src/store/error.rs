@@ -1,21 +1,21 @@
 //! The failures of the database, in words for operators, and which of it may be tried again.
 
+use std::fmt;
 use std::sync::Arc;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use crate::postgres::{Class, SqlState};
-use crate::store::pseudonyms::KeyProblem;
 
 /// The failures of the database. The words are for operators and never leave the process.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// It cannot be reached or does not answer: nothing was committed, and trying again may help.
     #[error("the database cannot be reached: {0}")]
-    Unavailable(Arc<str>),
+    Unavailable(Cause),
     /// It was asked to commit, and its answer is lost: the transaction may have been committed, or may be yet.
     #[error("the database's answer to a commit is lost: {0}")]
-    InDoubt(Arc<str>),
+    InDoubt(Cause),
     /// It refused a statement: a fault of ours.
     #[error("the database refused a statement: {0}")]
     Query(Arc<str>),
@@ -38,28 +38,66 @@ pub enum Error {
     Cancelled,
 }
 
+/// The fault of the key: what to do, for a line that names its variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyProblem {
+    /// There is none, and numbers were erased with one.
+    #[error("is required: numbers in this database were erased with a key, and opt-outs among them; set that key")]
+    Missing,
+    /// Numbers were erased with another one.
+    #[error("is not the key that numbers in this database were erased with; set that one")]
+    Other,
+    /// There is one, and a process that serves the database does not have it.
+    #[error("is not that of every process that serves this database: set it there, start them again, and erase then")]
+    Served,
+    /// There is none to erase with.
+    #[error("is required to erase: a secret of 32 bytes or more, for example from openssl rand -hex 32")]
+    None,
+}
+
+/// Why the database is out of reach: its words, for operators.
+#[derive(Debug, Clone)]
+pub struct Cause {
+    words: Arc<str>,
+    full: bool,
+}
+
+impl Cause {
+    fn of(e: &DieselError, state: Option<SqlState>) -> Self {
+        Self { words: words(e, state), full: is_full(e, state) }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl<T: Into<Arc<str>>> From<T> for Cause {
+    fn from(words: T) -> Self {
+        Self { words: words.into(), full: false }
+    }
+}
+
 impl Error {
     pub(super) fn setup(e: impl std::fmt::Display) -> Self {
         Self::Setup(e.to_string().into())
     }
 
     pub(super) fn unavailable(e: impl std::fmt::Display) -> Self {
-        Self::Unavailable(e.to_string().into())
+        Self::Unavailable(Cause::from(e.to_string()))
     }
 
     /// Whether the database has no room to write: somebody has to make some, and waiting does not.
     #[must_use]
     pub fn is_full(&self) -> bool {
         match self {
-            Self::Unavailable(why) | Self::InDoubt(why) => why.contains(SQLITE_FULL) || why.contains(POSTGRES_FULL),
+            Self::Unavailable(why) | Self::InDoubt(why) => why.full,
             Self::Query(_) | Self::Setup(_) | Self::Serving { .. } | Self::Key(_) | Self::Cancelled => false,
         }
     }
 }
-
-/// SQLite's own text (`sqlite3ErrStr` in its source), and how an error of Postgres's `disk_full` ends here.
-const SQLITE_FULL: &str = "database or disk is full";
-const POSTGRES_FULL: &str = "(SQLSTATE 53100)";
 
 /// Why a query, or a transaction's story, ended without a result.
 #[derive(Debug)]
@@ -71,7 +109,7 @@ pub(super) enum Failure {
     /// A row was not as the process believed it to be: the story is told again, and reads everything.
     Outdated,
     /// It was to commit, and nobody knows whether it did.
-    InDoubt(Arc<str>),
+    InDoubt(Cause),
     /// The story itself refused.
     Refused(Error),
 }
@@ -102,7 +140,7 @@ impl Failure {
     pub(super) fn of_commit(self, state: Option<SqlState>) -> Self {
         match self {
             Self::Database(e) if state.is_none_or(|state| state.class() == Class::Unavailable) => {
-                Self::InDoubt(e.to_string().into())
+                Self::InDoubt(Cause::of(&e, state))
             }
             Self::Refused(Error::Unavailable(why)) => Self::InDoubt(why),
             known => known,
@@ -116,18 +154,29 @@ impl Failure {
             Self::InDoubt(why) => Error::InDoubt(why),
             Self::Race => Error::Unavailable("every race was lost".into()),
             Self::Outdated => Error::Query("a row changed under its lock".into()),
-            Self::Database(e) => {
-                let text: Arc<str> = match state {
-                    Some(state) => format!("{e} (SQLSTATE {})", state.as_str()).into(),
-                    None => e.to_string().into(),
-                };
-                match class(&e, state) {
-                    // A race that was lost many times is a database that cannot keep up.
-                    Class::Race | Class::Unavailable => Error::Unavailable(text),
-                    Class::Fault => Error::Query(text),
-                }
-            }
+            Self::Database(e) => match class(&e, state) {
+                // A race that was lost many times is a database that cannot keep up.
+                Class::Race | Class::Unavailable => Error::Unavailable(Cause::of(&e, state)),
+                Class::Fault => Error::Query(words(&e, state)),
+            },
         }
+    }
+}
+
+/// The database's words, with the SQLSTATE.
+fn words(e: &DieselError, state: Option<SqlState>) -> Arc<str> {
+    match state {
+        Some(state) => format!("{e} (SQLSTATE {})", state.as_str()).into(),
+        None => e.to_string().into(),
+    }
+}
+
+/// Whether it had no room to write.
+fn is_full(e: &DieselError, state: Option<SqlState>) -> bool {
+    match (e, state) {
+        (_, Some(state)) => state == SqlState::DISK_FULL,
+        (DieselError::DatabaseError(DatabaseErrorKind::Unknown, info), None) => info.message() == SQLITE_FULL,
+        _ => false,
     }
 }
 
@@ -152,6 +201,9 @@ fn class(e: &DieselError, state: Option<SqlState>) -> Class {
         _ => Class::Fault,
     }
 }
+
+/// The one of a full disk among [`SQLITE_UNAVAILABLE`].
+const SQLITE_FULL: &str = "database or disk is full";
 
 /// SQLite's own texts (`sqlite3ErrStr` in its source) for a database that is
 /// busy, full, out of reach or read-only, a disk that fails, and a statement that was interrupted.

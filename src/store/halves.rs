@@ -20,6 +20,7 @@ pub struct Part {
 
 impl Halves {
     /// All of them in one part.
+    #[must_use]
     pub fn of(jobs: Vec<Job>) -> Self {
         Self { moved: vec![Vec::new(); jobs.len()], parts: vec![Part { place: 0, jobs }] }
     }
@@ -29,7 +30,7 @@ impl Halves {
         self.parts.pop()
     }
 
-    /// What the jobs of a part moved.
+    /// Keeps what the jobs of a part moved.
     pub fn done(&mut self, part: &Part, moved: Vec<Vec<Moved>>) {
         self.moved.iter_mut().skip(part.place).zip(moved).for_each(|(slot, moved)| *slot = moved);
     }
@@ -50,7 +51,8 @@ impl Halves {
         self.parts.push(part);
     }
 
-    /// What each job moved, in their order; nothing for those that were refused.
+    /// Returns what each job moved, in their order; nothing for those that were refused.
+    #[must_use]
     pub fn moved(self) -> Vec<Vec<Moved>> {
         self.moved
     }

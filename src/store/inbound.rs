@@ -9,12 +9,13 @@ use diesel::{
     SqliteConnection,
 };
 use diesel_async::RunQueryDsl as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::domain::audit::Act;
 use crate::domain::ids::{MessageId, OwnerId};
 use crate::domain::keyword::{Effect, Keywords, Verdict};
+use crate::domain::opt_out::OptOutSource;
 use crate::domain::phone::Msisdn;
 use crate::domain::report::{Form, Inbound, pieces};
 use crate::store::addressee::concerned;
@@ -25,7 +26,7 @@ use crate::store::pseudonyms::Keyed;
 use crate::store::schema::{inbound, opt_outs};
 use crate::store::seen_posts::{self, SignedPost};
 use crate::store::transaction::{Tx, locked, on, transact};
-use crate::store::{Error, OptOutSource, Store, audit, run};
+use crate::store::{Error, Store, audit, run};
 
 /// How many rows one statement stores.
 const AT_ONCE: usize = 1000;
@@ -84,6 +85,9 @@ fn author(message: &Inbound) -> Option<Msisdn> {
     Msisdn::parse(&message.from).or_else(|_| Msisdn::parse(&format!("+{}", message.from))).ok()
 }
 
+/// How long a message waits that the database refused to have read.
+const PUT_OFF: SignedDuration = SignedDuration::from_mins(5);
+
 /// The advisory lock of whoever reads inbound messages: "inbound" in ASCII.
 const LOCK: i64 = 0x0069_6e62_6f75_6e64;
 
@@ -123,6 +127,12 @@ async fn obey(
             let new = on!(tx, |c| insert.execute(c).await?) == 1;
             if new {
                 owner_events::note(tx, owner, OwnerEvent::OptedOut(number, OptOutSource::Recipient)).await?;
+            } else {
+                // A START that came before this one and is read after it is not to undo it.
+                let earlier = opt_outs::source.eq(OptOutSource::Recipient as i16).and(opt_outs::created_at.lt(at));
+                let said = opt_outs::table.find((owner.0, number)).filter(earlier);
+                let again = diesel::update(said).set(opt_outs::created_at.eq(at));
+                on!(tx, |c| again.execute(c).await?);
             }
             Ok(Some(if new { Effect::OptedOut } else { Effect::AlreadyOptedOut }))
         }
@@ -143,12 +153,18 @@ async fn obey(
     }
 }
 
+/// The message that waits longest.
+#[diesel::dsl::auto_type]
+fn next_waiting() -> _ {
+    inbound::table.filter(inbound::due_at.is_not_null()).order((inbound::due_at, inbound::id)).limit(1_i64)
+}
+
 /// Reads the oldest message that waits, and does what it asks for.
 async fn read_next(tx: &mut Tx, keywords: &Keywords, keyed: &Keyed) -> Result<Option<ReadInbound>, Failure> {
-    let waiting = inbound::table.filter(inbound::due_at.is_not_null()).order((inbound::due_at, inbound::id)).limit(1);
     // Two messages of one number must not overtake each other between replicas.
     tx.alone(LOCK).await?;
-    let Some(row) = locked!(tx, InboundRow, waiting).pop() else {
+    let now = Instant(tx.now);
+    let Some(row) = locked!(tx, InboundRow, next_waiting().filter(inbound::due_at.le(now))).pop() else {
         // Once for all that were read.
         seen_posts::forget(tx).await?;
         return Ok(None);
@@ -244,7 +260,24 @@ impl Store {
     /// transaction. `None` if nothing waits.
     pub async fn read_next_inbound(&self, keywords: Keywords) -> Result<Option<ReadInbound>, Error> {
         let keyed = self.keyed.clone();
-        transact!(&self.transactions, |tx| read_next(tx, &keywords, &keyed).await)
+        let read = transact!(&self.transactions, |tx| read_next(tx, &keywords, &keyed).await);
+        if let Err(Error::Query(cause)) = &read {
+            tracing::error!(%cause, "a message from a recipient cannot be read; it is tried again later, and holds up no other");
+            self.put_off_inbound().await?;
+        }
+        read
+    }
+
+    /// Has the one that waits longest wait behind the others.
+    async fn put_off_inbound(&self) -> Result<(), Error> {
+        transact!(&self.transactions, |tx| {
+            tx.alone(LOCK).await?;
+            let Some(row) = locked!(tx, InboundRow, next_waiting()).pop() else { return Ok(()) };
+            let later = tx.now.checked_add(PUT_OFF).ok().map(Instant);
+            let update = diesel::update(inbound::table.find(row.id)).set(inbound::due_at.eq(later));
+            on!(tx, |c| update.execute(c).await?);
+            Ok(())
+        })
     }
 
     /// Up to `limit` messages that a person has to look at, oldest first, from right after the one that came then and has this id.

@@ -88,7 +88,12 @@ struct Applied {
 /// How many migrations a Postgres database lacks. Before the first start there is no table of them.
 async fn missing(connection: &mut AsyncPgConnection) -> Result<usize, Error> {
     let applied: Vec<Applied> = diesel::sql_query(APPLIED).load(connection).await.unwrap_or_default();
-    let all = MigrationSource::<diesel::pg::Pg>::migrations(&POSTGRES).map_err(Error::setup)?;
+    lacking(&applied, &POSTGRES)
+}
+
+/// How many of the migrations are not among those that ran. The databases' have the same names.
+fn lacking(applied: &[Applied], all: &EmbeddedMigrations) -> Result<usize, Error> {
+    let all = MigrationSource::<diesel::pg::Pg>::migrations(all).map_err(Error::setup)?;
     let is_missing = |version: String| !applied.iter().any(|applied| applied.version == version);
     Ok(all.iter().filter(|m| is_missing(m.name().version().to_string())).count())
 }
@@ -154,7 +159,8 @@ pub async fn probe(config: &Config) -> Result<String, Error> {
             };
             sound(&mut connection)?;
             keyed.judge(known.as_ref().map(|known| known.check_value.as_slice()))?;
-            pending(&mut connection, &SQLITE)?
+            let applied = diesel::RunQueryDsl::load(diesel::sql_query(APPLIED), &mut connection).unwrap_or_default();
+            lacking(&applied, &SQLITE)?
         }
     };
     Ok(if missing == 0 { "is up to date".to_owned() } else { format!("is reached and lacks {missing} migrations") })
@@ -169,13 +175,4 @@ fn sound(connection: &mut SqliteConnection) -> Result<(), Error> {
     } else {
         Err(Error::setup(format_args!("it is damaged: {}", found.quick_check)))
     }
-}
-
-fn pending<DB: diesel::backend::Backend>(
-    harness: &mut impl diesel_migrations::MigrationHarness<DB>,
-    all: &EmbeddedMigrations,
-) -> Result<usize, Error> {
-    let applied = harness.applied_migrations().unwrap_or_default();
-    let all = MigrationSource::<DB>::migrations(all).map_err(Error::setup)?;
-    Ok(all.iter().filter(|m| !applied.contains(&m.name().version().as_owned())).count())
 }

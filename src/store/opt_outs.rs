@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use crate::domain::audit::Act;
 use crate::domain::ids::OwnerId;
 use crate::domain::message::Message;
+use crate::domain::opt_out::OptOutSource;
 use crate::domain::phone::Msisdn;
 use crate::store::columns::Instant;
 use crate::store::error::Failure;
@@ -21,16 +22,6 @@ use crate::store::schema::opt_outs;
 use crate::store::sqlite_threads::Lite;
 use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, Store, audit, run};
-
-/// Who put a number on the list. The numbers are what the database holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(i16)]
-pub enum OptOutSource {
-    /// The owner, or an operator for it.
-    Owner = 1,
-    /// The recipient, by a message.
-    Recipient = 2,
-}
 
 /// One number on an owner's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -256,10 +247,5 @@ impl Store {
 }
 
 fn entry((number, source, at): (String, i16, Instant)) -> OptOut {
-    let by_recipient = source == OptOutSource::Recipient as i16;
-    OptOut {
-        destination: Msisdn::from_stored(number),
-        source: if by_recipient { OptOutSource::Recipient } else { OptOutSource::Owner },
-        created_at: at.0,
-    }
+    OptOut { destination: Msisdn::from_stored(number), source: OptOutSource::from_stored(source), created_at: at.0 }
 }

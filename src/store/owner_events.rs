@@ -1,9 +1,5 @@
 //! Events of owners that are no changes of their messages: each with its place in the journal, written in the transaction that does it.
 
-mod facts;
-
-pub use facts::OwnerFacts;
-
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Nullable, SmallInt, Text};
 use diesel_async::RunQueryDsl;
@@ -14,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::domain::ids::{self, CampaignId, OwnerId};
+use crate::domain::opt_out::OptOutSource;
 use crate::domain::webhook::event::{EventType, subject_of_campaign};
 use crate::store::columns::sql::{Guid as GuidSql, Instant as InstantSql};
 use crate::store::columns::{Guid, Instant};
@@ -22,7 +19,7 @@ use crate::store::journal::{self, PLACE};
 use crate::store::prepared::Prepare as _;
 use crate::store::schema::owner_events;
 use crate::store::transaction::{Tx, on, transact};
-use crate::store::{Error, OptOutSource, Store, run};
+use crate::store::{Error, Store, run};
 
 const INSERT_POSTGRES: &str = "INSERT INTO owner_events \
     (subject, version, owner_id, kind, at, campaign_id, number, source, about, place) \

@@ -8,9 +8,9 @@ use diesel_async::RunQueryDsl as _;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use crate::store::KeyProblem;
 use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::error::Failure;
-use crate::store::pseudonyms::KeyProblem;
 use crate::store::schema::{processes, pseudonym_key};
 use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, Store, run};

@@ -9,24 +9,7 @@ use secrecy::SecretString;
 use crate::domain::phone::Msisdn;
 use crate::domain::pseudonym::Pseudonyms;
 use crate::store::schema::pseudonym_key;
-use crate::store::{Error, Store, run};
-
-/// The fault of the key: what to do, for a line that names its variable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum KeyProblem {
-    /// There is none, and numbers were erased with one.
-    #[error("is required: numbers in this database were erased with a key, and opt-outs among them; set that key")]
-    Missing,
-    /// Numbers were erased with another one.
-    #[error("is not the key that numbers in this database were erased with; set that one")]
-    Other,
-    /// There is one, and a process that serves the database does not have it.
-    #[error("is not that of every process that serves this database: set it there, start them again, and erase then")]
-    Served,
-    /// There is none to erase with.
-    #[error("is required to erase: a secret of 32 bytes or more, for example from openssl rand -hex 32")]
-    None,
-}
+use crate::store::{Error, KeyProblem, Store, run};
 
 /// The pseudonyms, if there is a key, and whether the database knows another one. Cheap to clone.
 #[derive(Clone)]

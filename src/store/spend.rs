@@ -5,10 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use diesel::dsl::count_star;
 use diesel::upsert::excluded;
-use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, Insertable, QueryDsl as _, QueryResult, SqliteConnection,
-};
-use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
+use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, Insertable, QueryDsl as _, SqliteConnection};
+use diesel_async::RunQueryDsl as _;
 use jiff::Timestamp;
 
 use super::user_limits::LimitsRow;
@@ -19,7 +17,6 @@ use crate::domain::spend::{self, Account, Left, Limits, Over};
 use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::error::Failure;
 use crate::store::schema::{messages, spent, users};
-use crate::store::sqlite_threads::Lite;
 use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, Store};
 
@@ -139,9 +136,7 @@ async fn account(tx: &mut Tx, owner: OwnerId, limits: Limits, numbers: &HashSet<
     let to_numbers = match since {
         Some(since) => {
             let (numbers, since) = (numbers.iter().cloned().collect(), Guid(MessageId::floor(since).0));
-            on!(tx, |pg| to_numbers(pg, owner, numbers, since).await?, |lite| {
-                to_each_number(lite, owner, numbers, since).await?
-            })
+            to_numbers(tx, owner, numbers, since).await?
         }
         None => Vec::new(),
     };
@@ -151,33 +146,31 @@ async fn account(tx: &mut Tx, owner: OwnerId, limits: Limits, numbers: &HashSet<
 
 /// How many messages of the owner's went to each of the numbers that had one.
 async fn to_numbers(
-    c: &mut AsyncPgConnection,
+    tx: &mut Tx,
     owner: OwnerId,
     numbers: Vec<String>,
     since: Guid,
-) -> QueryResult<Vec<(String, i64)>> {
-    let theirs = messages::owner_id.eq(owner.0).and(messages::destination.eq_any(numbers));
-    let query = messages::table.filter(theirs.and(messages::id.ge(since))).group_by(messages::destination);
-    query.select((messages::destination, count_star())).load(c).await
-}
-
-/// As [`to_numbers`], by one probe of the index each: a list of numbers would be another statement for each length.
-async fn to_each_number(
-    c: &mut Lite,
-    owner: OwnerId,
-    numbers: Vec<String>,
-    since: Guid,
-) -> QueryResult<Vec<(String, i64)>> {
-    let probe = move |c: &mut SqliteConnection| {
-        let mut found = Vec::new();
-        for number in numbers {
-            let theirs = messages::owner_id.eq(owner.0).and(messages::destination.eq(&number));
-            let query = messages::table.filter(theirs.and(messages::id.ge(since))).select(count_star());
-            found.push((number.clone(), diesel::RunQueryDsl::get_result::<i64>(query, c)?));
+) -> Result<Vec<(String, i64)>, Failure> {
+    let of_owner = messages::table.filter(messages::owner_id.eq(owner.0).and(messages::id.ge(since)));
+    Ok(on!(
+        tx,
+        |pg| {
+            let query = of_owner.filter(messages::destination.eq_any(numbers)).group_by(messages::destination);
+            query.select((messages::destination, count_star())).load(pg).await?
+        },
+        |lite| {
+            // By one probe of the index each: a list of numbers would be another statement for each length.
+            let probe = move |c: &mut SqliteConnection| {
+                let mut found = Vec::new();
+                for number in numbers {
+                    let query = of_owner.filter(messages::destination.eq(&number)).select(count_star());
+                    found.push((number.clone(), diesel::RunQueryDsl::get_result::<i64>(query, c)?));
+                }
+                Ok(found)
+            };
+            lite.spawn_blocking(probe).await?
         }
-        Ok(found)
-    };
-    c.spawn_blocking(probe).await
+    ))
 }
 
 impl Store {

@@ -73,6 +73,8 @@ pub(super) fn make_folder(path: &str) -> Result<(), Error> {
 /// A thread's connection. It is opened when it is first needed, and again after a job that did not give it back.
 pub(super) struct Slot {
     path: Arc<str>,
+    /// Whether it only reads: SQLite refuses everything else then.
+    reads: bool,
     connection: Option<Lite>,
 }
 
@@ -85,6 +87,9 @@ impl Slot {
         block_on(async {
             let mut connection = Lite::establish(&self.path).await.map_err(Error::unavailable)?;
             connection.batch_execute(&pragmas()).await.map_err(Error::unavailable)?;
+            if self.reads {
+                connection.batch_execute("PRAGMA query_only = ON").await.map_err(Error::unavailable)?;
+            }
             Ok(connection)
         })
     }
@@ -106,12 +111,18 @@ struct Crew {
 }
 
 impl Crew {
-    fn start(name: &str, threads: usize, path: &Arc<str>) -> Result<Arc<Self>, Error> {
+    fn start(name: &str, threads: usize, path: &Arc<str>, reads: bool) -> Result<Arc<Self>, Error> {
         let (jobs, waiting) = crossbeam_channel::unbounded();
         for _ in 0..threads {
-            let (slot, waiting) = (Slot { path: path.clone(), connection: None }, waiting.clone());
+            let (slot, waiting) = (Slot { path: path.clone(), reads, connection: None }, waiting.clone());
             let thread = std::thread::Builder::new().name(name.to_owned());
-            thread.spawn(move || serve(slot, &waiting)).map_err(Error::setup)?;
+            // In the runtime of those who ask, so that what looks for a panic's runtime finds theirs.
+            let runtime = tokio::runtime::Handle::try_current().ok();
+            let work = move || {
+                let _runtime = runtime.as_ref().map(tokio::runtime::Handle::enter);
+                serve(slot, &waiting);
+            };
+            thread.spawn(work).map_err(Error::setup)?;
         }
         Ok(Arc::new(Self { jobs, room: Semaphore::new(WAITING), busy: AtomicUsize::new(0), threads }))
     }
@@ -187,8 +198,8 @@ impl SqliteThreads {
         let path: Arc<str> = path.into();
         let readers = connections.saturating_sub(1).clamp(1, READERS);
         Ok(Self {
-            writer: Crew::start("sqlite-writer", 1, &path)?,
-            readers: Crew::start("sqlite-reader", readers, &path)?,
+            writer: Crew::start("sqlite-writer", 1, &path, false)?,
+            readers: Crew::start("sqlite-reader", readers, &path, true)?,
         })
     }
 

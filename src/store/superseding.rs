@@ -92,7 +92,7 @@ impl Superseding {
         }
         let slots: Vec<Slot> = slots.into_iter().collect();
         let found: Vec<Guid> =
-            on!(tx, |pg| find(pg, slots).await?, |lite| { lite.spawn_blocking(move |c| find_each(c, &slots)).await? });
+            on!(tx, |pg| find(pg, slots).await?, |lite| lite.spawn_blocking(move |c| find_each(c, &slots)).await?);
         let mut superseding = Self::default();
         if !found.is_empty() {
             transition::by_ids(tx, found).await?.into_iter().for_each(|row| superseding.stored(&row.into_message()));

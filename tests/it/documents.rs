@@ -176,7 +176,8 @@ fn has(text: &str, beginnings: &[&str], word: &str) -> bool {
     beginnings.iter().any(|beginning| {
         let wanted = format!("{beginning}{word}");
         let ends = |at: usize| !text[at + wanted.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_');
-        text.match_indices(&wanted).any(|(at, _)| ends(at))
+        let begins = |at: usize| !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        text.match_indices(&wanted).any(|(at, _)| begins(at) && ends(at))
     })
 }
 

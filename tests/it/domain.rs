@@ -8,6 +8,7 @@ mod gate;
 mod imported;
 mod kept;
 mod keyword;
+mod outcome;
 mod phone;
 mod polling;
 mod rate;

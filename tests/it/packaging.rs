@@ -223,6 +223,21 @@ fn every_variable_that_the_packages_set_is_one_of_the_programs() {
 }
 
 #[test]
+fn the_image_is_built_from_all_that_the_build_reads() {
+    let (image, let_in) =
+        (files::read("packaging/docker/Dockerfile"), files::read("packaging/docker/Dockerfile.dockerignore"));
+    let build = files::read("build.rs");
+    let manual = build.split("const MANUAL").nth(1).and_then(|rest| rest.split("];").next()).unwrap();
+    let folders: BTreeSet<&str> =
+        manual.split("(\"").skip(1).filter_map(|rest| rest.split(['/', '"']).next()).collect();
+    assert!(folders.contains("docs") && folders.contains("clients"), "{folders:?}");
+    for folder in folders.into_iter().chain([".cargo", "migrations", "proto", "src"]) {
+        assert!(image.contains(&format!("\nCOPY {folder} {folder}\n")), "{folder} is not copied");
+        assert!(let_in.contains(&format!("\n!{folder}\n")), "{folder} is left out");
+    }
+}
+
+#[test]
 fn what_the_packages_set_is_a_good_configuration() {
     const SECRETS: [(&str, &str); 4] = [
         ("MITTO_API_KEY", "key"),

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use crate::domain::ids::ProviderMessageId;
 use crate::domain::imported::{OldStatus, Past, Queued};
 use crate::domain::message::Message;
+use crate::domain::opt_out::OptOutSource;
 use crate::domain::phone::Msisdn;
 use crate::domain::sender::SenderId;
 use crate::legacy;
-use crate::store::{NewOptOut, OldCampaign, OldHome, OldUser, OptOutSource};
+use crate::store::{NewOptOut, OldCampaign, OldHome, OldUser};
 
 /// The defaults where a row says nothing, as in the old system.
 pub(super) struct Defaults {

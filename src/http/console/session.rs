@@ -34,7 +34,7 @@ pub(super) async fn entered(State(site): State<Site>, mut request: Request, next
     let call = request.extensions().get::<Call>().cloned().unwrap_or_default();
     match admit(&site, &call, request.headers()).await {
         Ok(caller) => {
-            Peer::vouch(request.extensions());
+            Peer::vouch(request.extensions(), Some(caller.user));
             let done = words::done(request.uri().query().unwrap_or_default());
             let desk = Desk { site, caller, call, done };
             request.extensions_mut().insert(Arc::new(desk.clone()));

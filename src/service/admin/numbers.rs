@@ -6,11 +6,12 @@ use super::Operations;
 use crate::auth::{Caller, Scope};
 use crate::domain::audit::Act;
 use crate::domain::ids::OwnerId;
+use crate::domain::opt_out::OptOutSource;
 use crate::domain::page;
 use crate::domain::phone::Msisdn;
 use crate::error::{Error, Violation};
 use crate::service::opt_outs::OptOutPage;
-use crate::store::{self, NewOptOut, OptOutSource, Requested};
+use crate::store::{self, NewOptOut, Requested};
 
 /// How many numbers one call puts on a list.
 const IMPORTED: usize = 1000;

@@ -24,6 +24,8 @@ impl Service {
     /// The plan of starting one of the caller's campaigns, recipient by recipient. Changes nothing.
     pub async fn plan_campaign(&self, caller: &Caller, id: i64) -> Result<(Campaign, Plan), Error> {
         let (campaign, _) = self.startable(caller, id).await?;
+        // It reads all recipients: as a list, in turn.
+        let _turn = self.inner.admission.list(caller.user).await;
         let store = &self.inner.store;
         let template = Template::from_stored(&campaign.content.text);
         let mut plan = Plan { invalid: campaign.invalid, duplicates: campaign.duplicates, ..Plan::default() };
@@ -58,6 +60,12 @@ impl Service {
 
     /// Goes on with one of the caller's campaigns.
     pub async fn resume_campaign(&self, caller: &Caller, id: i64) -> Result<Campaign, Error> {
+        caller.require(needed(Action::Resume))?;
+        let campaign = self.campaign(caller, id).await?;
+        // Its sender may have been taken back since it was started.
+        if let Some(own) = campaign.content.sender.clone().map(SenderId::from_stored) {
+            self.sender_of(&*self.inner.users.get(caller.user).await?, Some(own))?;
+        }
         self.move_campaign(caller, id, Action::Resume, (None, None)).await
     }
 

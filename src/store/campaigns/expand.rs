@@ -86,6 +86,7 @@ fn messages(
     now: Timestamp,
 ) -> Option<(Writes, Cursor)> {
     let expansion = Expansion::of(campaign, &pace.traffic_account_id)?;
+    let expired = has_expired(campaign, now);
     let mut writes = Writes::default();
     if candidates.is_empty() {
         // Somebody deleted recipients: those that are gone must not be waited for.
@@ -95,7 +96,9 @@ fn messages(
         let destination = row.destination.clone();
         let Candidate { recipient, opted_out } = row.into();
         let mut message = expansion.message(recipient, opted_out, now);
+        // What will not be sent any more takes nothing of what may be sent.
         if message.state.dispatch == Dispatch::Queued
+            && !expired
             && let Err(over) = accounts.take(&message)
         {
             match over.limit {
@@ -109,6 +112,11 @@ fn messages(
         writes.accept(&message, accept::event(&message, now));
     }
     Some((writes, cursor))
+}
+
+/// Whether nothing more of the campaign is sent.
+fn has_expired(campaign: &Campaign, now: Timestamp) -> bool {
+    campaign.expires_at().is_some_and(|at| at <= now)
 }
 
 /// Whether something of the campaign is under way.
@@ -131,7 +139,9 @@ async fn expand(
         return Ok(0);
     }
     // What waits for the next day is not read again and again.
-    if Accounts::of_owner(tx, campaign.content.owner, HashSet::new()).await?.any_is_spent() {
+    if !has_expired(campaign, tx.now)
+        && Accounts::of_owner(tx, campaign.content.owner, HashSet::new()).await?.any_is_spent()
+    {
         return Ok(0);
     }
     let rows = page(tx, keyed, (campaign.content.owner, id), &cursor.expanded_to, pace.page).await?;
@@ -188,7 +198,7 @@ impl Store {
         let rows: Vec<CampaignRow> = run!(&self.db, |c| query.select(columns_of::<CampaignRow>()).load(c).await?);
         let of = |row: CampaignRow| {
             let campaign = Campaign::from(row);
-            let expired = campaign.expires_at().is_some_and(|at| at <= now);
+            let expired = has_expired(&campaign, now);
             // There is nothing to do for one that its owner holds, before its validity ends.
             (campaign.state != CampaignState::Paused || expired).then_some(ToReconcile {
                 campaign: campaign.id,

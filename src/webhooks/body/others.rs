@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::domain::keyword::Effect;
+use crate::domain::opt_out::OptOutSource;
 use crate::domain::phone::Msisdn;
 use crate::domain::tags::Reference;
 use crate::domain::webhook::Calling;
 use crate::domain::webhook::event::campaign_of_subject;
-use crate::store::{Happening, OptOutSource, OwnerFacts};
+use crate::store::{Happening, OwnerFacts};
 
 /// A step of a campaign.
 #[derive(Serialize)]

@@ -5,6 +5,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use messaging::admission::{ConnectionLimits, Connections, Ticket};
+use messaging::domain::ids::OwnerId;
 
 const HERE: &str = "192.0.2.1";
 const THERE: &str = "198.51.100.7";
@@ -41,8 +42,8 @@ async fn connections_at_work_for_somebody_with_credentials_make_no_room() {
     let connections = of(2);
     let (one, two) = (enter(&connections, HERE).unwrap(), enter(&connections, HERE).unwrap());
     let (_at, work) = (one.connection().begin(), two.connection().begin());
-    one.connection().vouch();
-    two.connection().vouch();
+    one.connection().vouch(None);
+    two.connection().vouch(None);
     assert!(enter(&connections, THERE).is_none());
     drop(work);
     assert!(enter(&connections, THERE).is_some());
@@ -50,10 +51,26 @@ async fn connections_at_work_for_somebody_with_credentials_make_no_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_owner_at_work_on_more_than_half_of_all_connections_makes_room_for_somebody_else() {
+    let connections = of(4);
+    let all: Vec<_> = (0..4).map(|_| enter(&connections, HERE).unwrap()).collect();
+    let mut work = Vec::new();
+    for (ticket, owner) in all.iter().zip([7, 7, 8, 8]) {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        work.push(ticket.connection().begin());
+        ticket.connection().vouch(Some(OwnerId(owner)));
+    }
+    assert!(enter(&connections, THERE).is_none(), "nobody has more than half");
+    all[3].connection().vouch(Some(OwnerId(7)));
+    assert!(enter(&connections, THERE).is_some());
+    assert!(is_ended(&all[0]) && all[1..].iter().all(|ticket| !is_ended(ticket)), "the oldest of that owner");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_strangers_request_keeps_no_place_and_goes_before_who_is_idle_with_credentials() {
     let connections = of(3);
     let idle = enter(&connections, HERE).unwrap();
-    idle.connection().vouch();
+    idle.connection().vouch(None);
     tokio::time::advance(Duration::from_secs(1)).await;
     let (first, second) = (enter(&connections, HERE).unwrap(), enter(&connections, HERE).unwrap());
     let _older = second.connection().begin();
@@ -62,7 +79,7 @@ async fn a_strangers_request_keeps_no_place_and_goes_before_who_is_idle_with_cre
     let new = enter(&connections, HERE).unwrap();
     assert!(is_ended(&second) && !is_ended(&first) && !is_ended(&idle));
     let _at_work = [&first, &new].map(|ticket| {
-        ticket.connection().vouch();
+        ticket.connection().vouch(None);
         ticket.connection().begin()
     });
     let _another = enter(&connections, THERE).unwrap();

@@ -7,7 +7,7 @@ use axum::body::Body as AxumBody;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Frame;
-use http_body_util::StreamBody;
+use http_body_util::{BodyExt as _, StreamBody};
 use messaging::admission::Quota;
 use messaging::proto::ListMessagesRequest;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -83,6 +83,12 @@ on_both_databases! { TestApp::start =>
         let answer = begin(&channel, SEND, Some(&token), unfinished(b"\0\0\x10\0\0")).await;
         assert_eq!(code(&answer), Code::ResourceExhausted);
         assert_eq!(app.service.admission().taken(Quota::Bytes), 0);
+        // What anybody may ask holds next to nothing.
+        let answer = begin(&channel, "/grpc.health.v1.Health/Check", None, unfinished(b"\0\0\x10\0\0")).await;
+        assert_eq!(code(&answer), Code::ResourceExhausted);
+        let reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+        let answer = begin(&channel, reflection, None, unfinished(b"\0\0\x10\0\0")).await;
+        answer.into_body().collect().await.expect("its stream ends");
     }
 }
 

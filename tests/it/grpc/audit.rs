@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use messaging::domain::audit::Act;
+use messaging::domain::opt_out::OptOutSource;
 use messaging::proto::{AuditAct, AuditEvent, ListAuditEventsRequest, ListMessagesRequest, RemoveOptOutRequest};
-use messaging::store::OptOutSource;
 use tonic::Code;
 
 use crate::support::app::{Admin, ORDINARY, TestApp};

@@ -104,6 +104,30 @@ on_both_databases! { TestApp::start =>
         assert_eq!(refused.reason(), "SENDER_NOT_GRANTED");
     }
 
+    async fn a_paused_campaign_whose_sender_was_taken_back_does_not_go_on(app) {
+        change(&app, app.bob, |user| assert!(user.senders.add("YourBank"))).await;
+        let mut campaigns = app.campaigns_of(app.bob);
+        let new = CreateCampaignRequest {
+            name: "Spring".to_owned(),
+            text: "Hello".to_owned(),
+            sender: Some("YourBank".to_owned()),
+            ..CreateCampaignRequest::default()
+        };
+        let campaign_id = campaigns.create_campaign(new).await.unwrap().into_inner().campaign.unwrap().id;
+        let recipient = Recipient { destination: "+306900000001".to_owned(), ..Recipient::default() };
+        let add = AddRecipientsRequest { campaign_id, recipients: vec![recipient] };
+        campaigns.add_recipients(tokio_stream::iter([add])).await.unwrap();
+        let bob = Caller::new(app.bob, ORDINARY);
+        app.service.start_campaign(&bob, campaign_id, None).await.unwrap();
+        app.service.pause_campaign(&bob, campaign_id).await.unwrap();
+        change(&app, app.bob, |user| assert!(user.senders.remove("YourBank"))).await;
+        let another = app.service_with(Vec::new());
+        assert_eq!(another.resume_campaign(&bob, campaign_id).await.unwrap_err().reason(), "SENDER_NOT_GRANTED");
+        change(&app, app.bob, |user| assert!(user.senders.add("YourBank"))).await;
+        app.service_with(Vec::new()).resume_campaign(&bob, campaign_id).await.unwrap();
+        app.run_due().await;
+    }
+
     async fn a_route_account_that_was_not_granted_is_refused_and_has_no_gate(app) {
         let refused = app.bob().send_single(by(OTHER_ACCOUNT)).await.unwrap_err();
         assert_eq!(reason(&refused), (Code::PermissionDenied, "ACCOUNT_NOT_GRANTED".to_owned()));

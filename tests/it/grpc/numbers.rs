@@ -82,7 +82,7 @@ mod keyed {
 
     on_both_databases! { TestApp::keyed =>
         async fn a_number_is_erased_from_elsewhere_and_that_is_written_down(app) {
-            app.store.add_opt_out(app.alice, &messaging::domain::phone::Msisdn::parse("+306900000001").unwrap(), messaging::store::OptOutSource::Owner).await.unwrap();
+            app.store.add_opt_out(app.alice, &messaging::domain::phone::Msisdn::parse("+306900000001").unwrap(), messaging::domain::opt_out::OptOutSource::Owner).await.unwrap();
             let mut admin = app.admin(app.bob, "ops");
             let request = EraseNumberRequest { destination: "0030 6900000001".to_owned(), owner_id: Some(app.alice.0) };
             let done = admin.erase_number(request).await.unwrap().into_inner();

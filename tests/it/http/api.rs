@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use futures::StreamExt as _;
 use futures::future::join_all;
 use messaging::domain::message::Dispatch;
@@ -234,6 +234,12 @@ on_both_databases! { TestApp::start =>
             let (status, body) = form(&parts).await.error();
             assert_eq!((status, &body["message"]), (400, &json!(words)), "{parts}");
         }
+        // The head of a part that never ends is not gathered.
+        let begins = futures::stream::iter([Bytes::from_static(b"--x\r\nX-Long: ")]);
+        let endless = begins.chain(futures::stream::repeat(Bytes::from(vec![b'a'; 64 << 10])));
+        let form = of(&app, app.alice, "POST", &path).header("content-type", "multipart/form-data; boundary=x");
+        let (status, body) = send(&app, form, Body::from_stream(endless.map(Ok::<_, std::io::Error>))).await.error();
+        assert_eq!((status, &body["message"]), (400, &json!("body is not a form with a file")));
         let none = of(&app, app.alice, "POST", &path).header("content-type", "multipart/form-data");
         let (status, body) = send(&app, none, "x").await.error();
         assert_eq!((status, &body["violations"][0]["field"]), (400, &json!("Content-Type")));

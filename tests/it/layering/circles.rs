@@ -68,16 +68,55 @@ fn named(code: &str, me: &[String]) -> Vec<Path> {
     found
 }
 
+/// The paths under which modules pass on what others have, and where it is.
+fn passed_on(sources: &[(String, String)], modules: &BTreeSet<Path>) -> BTreeMap<Path, Path> {
+    let mut passed_on = BTreeMap::new();
+    for (file, code) in sources {
+        let me = module(file);
+        for line in ["pub use ", "pub(super) use ", "pub(crate) use "] {
+            for (at, _) in code.match_indices(line).filter(|(at, _)| *at == 0 || code[..*at].ends_with('\n')) {
+                let mut found = Vec::new();
+                paths(&[], &code[at + line.len()..], &mut found);
+                for path in found.into_iter().filter(|path| path.len() > 1) {
+                    let target = match path[0].as_str() {
+                        "crate" => path[1..].to_vec(),
+                        "self" => [&me[..], &path[1..]].concat(),
+                        "super" => [&me[..me.len().saturating_sub(1)], &path[1..]].concat(),
+                        _ => [&me[..], &path[..]].concat(),
+                    };
+                    if (1..target.len()).any(|n| modules.contains(&target[..n])) {
+                        passed_on.insert([&me[..], &path[path.len() - 1..]].concat(), target);
+                    }
+                }
+            }
+        }
+    }
+    passed_on
+}
+
+/// The module that holds what `path` names, however often it is passed on.
+fn holder(mut path: Path, modules: &BTreeSet<Path>, passed_on: &BTreeMap<Path, Path>) -> Option<Path> {
+    let mut known = None;
+    // More often than anything is.
+    for _ in 0..8 {
+        let n = (1..=path.len()).rev().find(|n| modules.contains(&path[..*n]))?;
+        known = Some(path[..n].to_vec());
+        let Some(target) = path.get(..=n).and_then(|name| passed_on.get(name)) else { break };
+        path = [&target[..], &path[n + 1..]].concat();
+    }
+    known
+}
+
 /// Who names whom among the files and folders that stand side by side.
 fn siblings(sources: &[(String, String)]) -> Named {
     let modules: BTreeSet<Path> = sources.iter().map(|(file, _)| module(file)).collect();
+    let passed_on = passed_on(sources, &modules);
     let mut all = Named::new();
     for (file, code) in sources {
         let me = module(file);
         for path in named(code, &me) {
-            let known = (1..=path.len()).rev().map(|n| &path[..n]).find(|path| modules.contains(*path));
-            let Some(other) = known else { continue };
-            let shared = me.iter().zip(other).take_while(|(one, other)| one == other).count();
+            let Some(other) = holder(path, &modules, &passed_on) else { continue };
+            let shared = me.iter().zip(&other).take_while(|(one, other)| one == other).count();
             if let (Some(from), Some(to)) = (me.get(shared), other.get(shared)) {
                 let folder = all.entry(me[..shared].to_vec()).or_default();
                 folder.entry(from.clone()).or_default().insert(to.clone());
@@ -144,4 +183,10 @@ fn a_circle_is_found_and_named_however_it_is_written() {
     assert_eq!(circles(&all), Vec::<String>::new(), "a parent and its child may know each other");
     all[4].1 = "fn f(_: crate::a::y::z::Z) {}".to_owned();
     assert_eq!(circles(&all), ["src/: a -> b -> a"]);
+    let passed_on = [
+        file("a.rs", "mod x;\nmod y;\npub use x::X;\npub(super) use y::{Y, Z as W};\n"),
+        file("a/x.rs", "use crate::a::{Y, other};"),
+        file("a/y.rs", "use super::X;"),
+    ];
+    assert_eq!(circles(&passed_on), ["src/a: x -> y -> x"]);
 }

@@ -12,10 +12,11 @@ use std::time::Duration;
 use messaging::auth::Caller;
 use messaging::domain::ids::{CampaignId, MessageId, OwnerId};
 use messaging::domain::message::{Message, Status};
+use messaging::domain::opt_out::OptOutSource;
 use messaging::domain::phone::Msisdn;
 use messaging::domain::report::Form;
 use messaging::service::{Service, Settings};
-use messaging::store::{Filter, OptOutSource};
+use messaging::store::Filter;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 

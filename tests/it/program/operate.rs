@@ -71,7 +71,8 @@ fn look_after(user: &str, actor: &str, env: &[(&str, &str)]) {
     );
     assert!(depth.contains("single\t0\t-"), "{depth}");
     assert_eq!(printed(&["queue", "cancel", later[0], later[1], "--dry-run"], env), "0 messages wait");
-    let said = printed(&["queue", "cancel", later[0], later[1], "--user", user], env);
+    assert_eq!(printed(&["queue", "cancel", later[0], later[1]], env), "0 messages wait", "and nothing else");
+    let said = printed(&["queue", "cancel", later[0], later[1], "--user", user, "--at-most", "0"], env);
     assert_eq!(said, "cancelled: 0; may be at the provider, and are UNKNOWN now: 0");
     assert_eq!(printed(&["dead", "list"], env), "");
     let nobody = "019a0000-0000-7000-8000-000000000000";

@@ -26,6 +26,7 @@ use crate::support::store::{Rig, eventually};
 on_both_databases![Rig::on =>
     a_commit_whose_answer_is_lost_is_seen_by_nobody,
     what_another_worker_sends_meanwhile_is_not_sent_by_whoever_accepted_it,
+    a_worker_that_stood_still_past_its_lease_sends_nothing_under_it,
     an_answer_in_hand_outlives_a_long_outage,
     an_answer_in_hand_outlives_its_process,
     a_send_whose_commit_cannot_be_found_is_not_sent_after_its_caller_was_told_so,
@@ -194,6 +195,35 @@ async fn what_another_worker_sends_meanwhile_is_not_sent_by_whoever_accepted_it(
     let sent = sending.await.unwrap().unwrap();
     assert_eq!(sent.message.status(), Status::Sent);
     assert!(copies.lock().unwrap().values().all(|n| *n == 1), "each once: {copies:?}");
+}
+
+async fn a_worker_that_stood_still_past_its_lease_sends_nothing_under_it(rig: Rig) {
+    let late = Arc::new(AtomicUsize::new(0));
+    for nth in 0..6 {
+        let ends = rig.clock.now() + SignedDuration::from_hours(24 * 30);
+        let (noted, clock) = (late.clone(), rig.clock.clone());
+        let provider = Scripted::new(move |messages: &[Submission]| {
+            noted.fetch_add(usize::from(clock.now() >= ends), Ordering::Relaxed);
+            all(messages)
+        });
+        let service = settings::service(&rig.store, &rig.clock, provider, Settings::for_tests());
+        let caller = Caller::new(rig.owner().await, "messages:send campaigns");
+        let later = rig.clock.now() + SignedDuration::from_secs(30);
+        service.send_single(&caller, send(1, Some(later), ""), Vec::new(), None).await.unwrap();
+        rig.clock.advance(SignedDuration::from_mins(1));
+        service.run_timers().await.unwrap();
+        let (seen, clock) = (AtomicUsize::new(0), rig.clock.clone());
+        rig.store.interrupt(move |point| {
+            if point == Point::Committed && seen.fetch_add(1, Ordering::Relaxed) == nth {
+                clock.advance(SignedDuration::from_hours(24 * 60));
+            }
+            None
+        });
+        settle(&rig, &service).await;
+        rig.store.interrupt(|_| None);
+        settle(&rig, &service).await;
+        assert_eq!(late.load(Ordering::Relaxed), 0, "it stood still after commit {nth}");
+    }
 }
 
 /// Sends in a task while every commit from the second on fails: the answer is in hand, and cannot be written down.

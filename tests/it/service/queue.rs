@@ -6,9 +6,10 @@ use futures::FutureExt as _;
 use messaging::domain::audit::Act;
 use messaging::domain::gate::{Gate, Holding};
 use messaging::domain::ids::OwnerId;
+use messaging::domain::opt_out::OptOutSource;
 use messaging::domain::phone::Msisdn;
 use messaging::proto::{GetMessageRequest, MessageStatus, SendSingleRequest};
-use messaging::store::{OptOutSource, User};
+use messaging::store::User;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 

@@ -1,8 +1,9 @@
 //! The audit: every act that changes what others may do is there, with who did it, and nothing of it changes.
 
 use messaging::domain::audit::{Act, Actor};
+use messaging::domain::opt_out::OptOutSource;
 use messaging::domain::phone::Msisdn;
-use messaging::store::{AuditFilter, NewApiKey, OptOutSource, User};
+use messaging::store::{AuditFilter, NewApiKey, User};
 
 use crate::support::database::on_both_databases;
 use crate::support::store::Rig;

@@ -6,7 +6,7 @@ use messaging::domain::keyword::{Effect, Keywords, Verdict};
 use messaging::domain::phone::Msisdn;
 use messaging::domain::report::Form;
 use messaging::domain::sender::SenderId;
-use messaging::store::{InboundFilter, Store};
+use messaging::store::{Error, InboundFilter, Store};
 
 use crate::store::sqlite::plan;
 use crate::support::database::on_both_databases;
@@ -15,6 +15,8 @@ use crate::support::store::{Rig, eventually, nobody_else_is_connected};
 
 on_both_databases![Rig::on =>
     what_came_last_counts_in_whatever_order_it_is_read,
+    a_stop_that_is_said_again_outlives_a_start_from_before_it,
+    a_message_that_the_database_refuses_to_have_read_holds_up_no_other,
     a_post_of_thousands_is_taken_whole,
     a_message_to_a_sender_of_several_or_of_nobody_concerns_who_wrote_last,
     a_stop_that_is_read_after_a_later_start_says_so,
@@ -62,6 +64,45 @@ async fn file(store: &Store, text: &str) {
 
 async fn read_all(store: &Store) {
     while store.read_next_inbound(Keywords::default()).await.unwrap().is_some() {}
+}
+
+async fn a_stop_that_is_said_again_outlives_a_start_from_before_it(rig: Rig) {
+    let owner = owner(&rig).await;
+    // Each word, and when it came, in the order in which they are read.
+    for (word, second) in [("STOP", 0), ("STOP", 5), ("START", 3)] {
+        rig.clock.advance(SignedDuration::from_secs(second));
+        file(&rig.store, word).await;
+        read_all(&rig.store).await;
+        rig.clock.advance(SignedDuration::from_secs(-second));
+    }
+    assert!(is_opted_out(&rig, owner).await);
+    rig.clock.advance(SignedDuration::from_secs(6));
+    file(&rig.store, "START").await;
+    read_all(&rig.store).await;
+    assert!(!is_opted_out(&rig, owner).await);
+}
+
+async fn a_message_that_the_database_refuses_to_have_read_holds_up_no_other(rig: Rig) {
+    let owner = owner(&rig).await;
+    let refused = if rig.is_postgres() {
+        "ALTER TABLE opt_outs ADD CONSTRAINT refuse CHECK (destination <> '+306900000001')"
+    } else {
+        "CREATE TRIGGER refuse BEFORE INSERT ON opt_outs WHEN NEW.destination = '+306900000001' \
+         BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    };
+    rig.execute(refused).await;
+    file(&rig.store, "STOP").await;
+    rig.clock.advance(SignedDuration::from_secs(1));
+    let body = serde_json::json!({"from": "+306900000002", "to": "Alice", "text": "STOP"}).to_string();
+    rig.store.file_inbound(Form::Json, body.as_bytes(), None).await.unwrap();
+    assert!(matches!(rig.store.read_next_inbound(Keywords::default()).await, Err(Error::Query(_))));
+    read_all(&rig.store).await;
+    assert_eq!(rig.store.opt_outs(owner, None, 10).await.unwrap().len(), 1);
+    rig.execute(if rig.is_postgres() { "ALTER TABLE opt_outs DROP CONSTRAINT refuse" } else { "DROP TRIGGER refuse" })
+        .await;
+    rig.clock.advance(SignedDuration::from_mins(5));
+    read_all(&rig.store).await;
+    assert_eq!(rig.store.opt_outs(owner, None, 10).await.unwrap().len(), 2);
 }
 
 async fn a_stop_that_is_read_after_a_later_start_says_so(rig: Rig) {

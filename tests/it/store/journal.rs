@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use messaging::domain::ids::OwnerId;
+use messaging::domain::opt_out::OptOutSource;
 use messaging::domain::phone::Msisdn;
 use messaging::domain::status::Event;
 use messaging::domain::webhook::event::EventType;
-use messaging::store::{Config, JournalEntry, OptOutSource, Position, Store, Url};
+use messaging::store::{Config, JournalEntry, Position, Store, Url};
 use uuid::Uuid;
 
 use crate::support::database::on_both_databases;

@@ -5,6 +5,7 @@ use messaging::domain::evidence::Evidence;
 use messaging::domain::ids::{CampaignId, OwnerId};
 use messaging::domain::keyword::Keywords;
 use messaging::domain::message::{Dispatch, Guarantee, Message, Status};
+use messaging::domain::opt_out::OptOutSource;
 use messaging::domain::outcome::{Acceptance, Outcome};
 use messaging::domain::phone::Msisdn;
 use messaging::domain::report::{Form, Post};
@@ -13,8 +14,7 @@ use messaging::domain::supersede::{Supersede, SupersedeKey};
 use messaging::domain::tags::Tags;
 use messaging::domain::text::MessageText;
 use messaging::store::{
-    Accepted, Chore, Config, Erased, Error, Filter, IdempotencyKey, JournalEntry, KeyProblem, OptOutSource, Position,
-    Store, Terms,
+    Accepted, Chore, Config, Erased, Error, Filter, IdempotencyKey, JournalEntry, KeyProblem, Position, Store, Terms,
 };
 use serde_json::json;
 use tokio_util::sync::CancellationToken;

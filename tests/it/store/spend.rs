@@ -31,6 +31,7 @@ on_both_databases![Rig::on =>
     an_owner_without_limits_is_not_counted,
     a_campaign_waits_for_the_next_day_where_the_limit_is_reached,
     a_campaigns_recipients_that_may_never_be_sent_to_fail_by_themselves,
+    a_campaign_whose_validity_ends_while_its_owners_limit_is_reached_ends,
 ];
 
 const LIMITED: Terms = Terms { rate: None, limited: true };
@@ -194,6 +195,18 @@ async fn a_campaigns_recipients_that_may_never_be_sent_to_fail_by_themselves(rig
         assert_eq!(rig.count(&failed).await, 1);
     }
     assert_eq!(rig.store.segments_left(owner).await.unwrap().today, Some(7), "what fails costs nothing");
+}
+
+async fn a_campaign_whose_validity_ends_while_its_owners_limit_is_reached_ends(rig: Rig) {
+    let owner = owner(&rig, Limits { per_day: Some(1), ..Limits::default() }).await;
+    let campaign = started(&rig, owner, &["+306900000001", "+306900000002"]).await;
+    assert_eq!([step(&rig, campaign).await, step(&rig, campaign).await], [1, 0]);
+    rig.clock.advance(SignedDuration::from_hours(24 * 40));
+    accept(&rig.store, &message(&rig, owner, 7), None).await;
+    assert_eq!(rig.store.segments_left(owner).await.unwrap().today, Some(0));
+    assert_eq!(step(&rig, campaign).await, 1);
+    assert_eq!(rig.store.segments_left(owner).await.unwrap().today, Some(0), "what is not sent any more takes nothing");
+    assert_eq!(rig.count(&format!("campaigns WHERE id = {campaign} AND expanded = 2")).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

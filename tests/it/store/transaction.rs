@@ -157,15 +157,18 @@ async fn a_row_that_another_holds_is_waited_for_as_long_as_an_attempt_may_take_a
 }
 
 /// What opens a transaction, in Diesel's words and in SQL.
-const OPENERS: [&str; 8] = [
+const OPENERS: [&str; 11] = [
     "\"BEGIN",
-    "\"START TRANSACTION",
+    "BEGIN;",
+    "BEGIN IMMEDIATE",
+    "\"begin;",
+    "START TRANSACTION",
+    "SAVEPOINT",
     ".transaction(",
+    ".transaction::<",
     "immediate_transaction(",
     "exclusive_transaction(",
-    "begin_transaction",
     "build_transaction(",
-    "\"SAVEPOINT",
 ];
 
 #[test]

@@ -8,12 +8,13 @@ use messaging::domain::campaign::Action;
 use messaging::domain::gate::Signal;
 use messaging::domain::ids::{CampaignId, OwnerId};
 use messaging::domain::keyword::Keywords;
+use messaging::domain::opt_out::OptOutSource;
 use messaging::domain::phone::Msisdn;
 use messaging::domain::report::Form;
 use messaging::domain::sender::SenderId;
 use messaging::domain::webhook::health::Outcome;
 use messaging::service::{CreateEndpoint, GivenCalling, UpdateEndpoint};
-use messaging::store::{Move, OptOutSource, Pace};
+use messaging::store::{Move, Pace};
 use serde_json::{Value, json};
 
 use super::{Fake, answer, caller, endpoint, look, service, told};

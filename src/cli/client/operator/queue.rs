@@ -27,7 +27,7 @@ pub enum Queue {
     Cancel {
         #[command(flatten)]
         which: Which,
-        /// Only if no more than so many wait
+        /// Cancels them if no more than so many wait; without it their number is said, and nothing done
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
         at_most: Option<i64>,
         /// Only say how many wait
@@ -97,18 +97,20 @@ async fn list(which: Which, console: &mut Console<'_>) -> Result<Exit, Failure> 
     Pages { limit: Some(LISTED), json: which.place.json() }.show(console, ask, line).await
 }
 
-/// Cancels no more than there are when it begins.
+/// Cancels as many as the caller was told of at most.
 async fn cancel(which: Which, at_most: Option<i64>, dry_run: bool, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let mut admin = which.place.open(console).await?;
     let (accepted_until, owner_id) = (Some(which.before), which.user);
     let request = CancelWaitingMessagesRequest { accepted_until, owner_id, dry_run, at_most };
-    let counted = CancelWaitingMessagesRequest { dry_run: true, at_most: None, ..request };
-    let count = if at_most.is_none() { Some(admin.cancel_waiting_messages(counted).await?.into_inner()) } else { None };
-    if let Some(count) = count.as_ref().filter(|_| dry_run) {
-        which.place.print(console, count, |count| Ok(format!("{} messages wait", count.count)))?;
+    if at_most.is_none() {
+        let counted = CancelWaitingMessagesRequest { dry_run: true, ..request };
+        let count = admin.cancel_waiting_messages(counted).await?.into_inner();
+        which.place.print(console, &count, |count| Ok(format!("{} messages wait", count.count)))?;
+        if !dry_run {
+            writeln!(console.err, "nothing was cancelled; if these are to be: --at-most {}", count.count)?;
+        }
         return Ok(Exit::Success);
     }
-    let request = CancelWaitingMessagesRequest { at_most: at_most.or(count.map(|count| count.count)), ..request };
     let answer = admin.cancel_waiting_messages(request).await?.into_inner();
     which.place.print(console, &answer, |done| {
         let (cancelled, unknown) = (done.cancelled, done.unknown);

@@ -8,11 +8,12 @@ use uuid::Uuid;
 
 use crate::domain::campaign::Campaign;
 use crate::domain::ids::{CampaignId, OwnerId};
+use crate::domain::opt_out::OptOutSource;
 use crate::domain::phone::Msisdn;
 use crate::domain::webhook::event::EventType;
 use crate::store::columns::{Guid, columns_of};
 use crate::store::schema::owner_events;
-use crate::store::{Error, OptOutSource, Received, Store, run};
+use crate::store::{Error, Received, Store, run};
 
 /// The facts of one event. It may hold a number and a text, so it has no `Debug`.
 #[derive(Clone, Default)]
@@ -71,10 +72,7 @@ impl Store {
         } else {
             None
         };
-        let source = row.source.map(|n| {
-            let by_recipient = n == OptOutSource::Recipient as i16;
-            if by_recipient { OptOutSource::Recipient } else { OptOutSource::Owner }
-        });
+        let source = row.source.map(OptOutSource::from_stored);
         Ok(OwnerFacts { campaign, inbound, number: row.number.map(Msisdn::from_stored), source, about: row.about })
     }
 }
