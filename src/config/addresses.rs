@@ -52,7 +52,7 @@ impl Values for Address {
     }
 
     fn read(&self, text: &str) -> Result<SocketAddr, String> {
-        text.parse().map_err(|_| "must be an address such as 127.0.0.1:50051".to_owned())
+        text.parse().map_err(|_| "must be an address with a port, such as 127.0.0.1:8080".to_owned())
     }
 }
 

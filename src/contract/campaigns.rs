@@ -51,7 +51,7 @@ impl<'a> Recipients<'a> {
 
     /// Takes one message; it is stored, or part of the next batch, when this answers.
     pub async fn take(&mut self, request: AddRecipientsRequest) -> Result<(), Error> {
-        let id = request.campaign_id;
+        let id = if self.adding.is_none() { named(request.campaign_id)? } else { request.campaign_id };
         let adding = match &mut self.adding {
             Some(adding) => {
                 adding.goes_on_with(id)?;

@@ -64,7 +64,6 @@ async fn page(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
     let body = html! {
         h1 { (desk.sight().name(&campaign.name)) }
         div #live data-stream=[stream] { (moving(&desk, &campaign, &stats)) }
-        (acts_of(&desk, &campaign))
         (reasons)
         @if stats.failed > 0 && over && desk.may(Scope::MessagesRead) {
             section aria-labelledby="again" {
@@ -82,7 +81,7 @@ async fn page(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
     Ok(layout::page(&desk, Here::Campaigns, &desk.sight().title(&campaign.name), &body))
 }
 
-/// The part that moves: a sentence and the counters.
+/// The part that moves: a sentence, the counters, and what can be done as it stands.
 pub(super) fn moving(desk: &Desk, campaign: &Campaign, stats: &CampaignStats) -> Markup {
     let (word, tone) = words::campaign(campaign.state);
     let of =
@@ -109,6 +108,7 @@ pub(super) fn moving(desk: &Desk, campaign: &Campaign, stats: &CampaignStats) ->
                 (row("Cancelled or opted out", stats.cancelled, Some(MessageStatus::Cancelled)))
             }
         }
+        (acts_of(desk, campaign))
     }
 }
 
@@ -126,6 +126,7 @@ fn sentence(campaign: &Campaign, stats: &CampaignStats, now: Timestamp) -> Marku
             CampaignState::Running => { (stats.total - stats.queued) " of " (stats.total) " were handed over." }
             _ => {
                 (stats.delivered) " of " (stats.total) " delivered, " (stats.failed) " failed or expired, " (stats.cancelled) " cancelled or opted out"
+                @if stats.queued > 0 { ", " (stats.queued) " are still to be taken back" }
                 @if left > 0 { ", and of " (left) " nothing final is known yet" }
                 "."
             }
@@ -239,7 +240,10 @@ async fn again(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
         adding.take(AddRecipientsRequest { campaign_id: made.id, recipients }).await?;
     }
     let added = adding.finish().await?;
-    desk.note(&format!("made campaign {} of {} that failed in campaign {}", made.id, added.added, old.id)).await;
+    // A press that came twice finds them all there.
+    if added.added > 0 {
+        desk.note(&format!("made campaign {} of {} that failed in campaign {}", made.id, added.added, old.id)).await;
+    }
     let left = [
         (all - known, "because their texts were erased"),
         (known - failed.len(), "because a draft has no room for more at once"),

@@ -32,7 +32,7 @@ function live(part) {
   button.type = "button";
   button.className = "plain";
   const words = () => {
-    const still = failed > SOON ? "It stands still: load the page again" : "Pause";
+    const still = failed > SOON ? "It stands still: load the page again" : "Keep this part still";
     button.textContent = over ? "This part moves no more" : paused ? "Go on moving" : still;
     button.disabled = over;
   };
@@ -146,8 +146,17 @@ document.addEventListener("submit", (event) => {
   if (form.method !== "post") return;
   if (form.dataset.sent) event.preventDefault();
   form.dataset.sent = "1";
+  // Whoever stops the browser may press again; what an act does it does once.
+  setTimeout(() => delete form.dataset.sent, 10000);
 });
 addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent));
+
+/** What was done is said once: not again to whoever comes back or loads the page anew. */
+const here = new URL(location);
+if (here.searchParams.has("done")) {
+  here.searchParams.delete("done");
+  history.replaceState(history.state, "", here);
+}
 
 /** `/` leads to the field that finds anything. */
 document.addEventListener("keydown", (event) => {

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::{FromRequest as _, FromRequestParts as _, Request, State};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use maud::{Markup, html};
 
@@ -149,6 +149,10 @@ fn told(added: &AddRecipientsResponse, moved: i64) -> Markup {
 
 async fn check(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
     let campaign = list::named(&desk, &id).await?;
+    // Whoever goes back to it finds what became of it.
+    if campaign.state != i32::from(CampaignState::Draft) {
+        return Ok(Redirect::to(&desk.to(&format!("/campaigns/{}", campaign.id))).into_response());
+    }
     let request = StartCampaignRequest { campaign_id: campaign.id, dry_run: true, ..Default::default() };
     let plan = campaigns::start_campaign(desk.service(), &desk.caller, request).await?.plan.unwrap_or_default();
     let start = desk.to(&format!("/campaigns/{}/start", campaign.id));

@@ -84,9 +84,11 @@ fn body(desk: &Desk, read: &Read, wrong: &[(String, String)]) -> Result<Markup, 
                     summary { "Send it again" }
                     form.stack method="post" action=(desk.to(&format!("{place}/again"))) {
                         p { "The same text goes to the same number as a new message." }
-                        @if may_be_twice(m) { p.warning { "This one may have arrived: the recipient may get it twice." } }
                         input type="hidden" name="page" value=(desk.service().clock().now().as_microsecond());
-                        div.check { input #sure name="sure" type="checkbox" value="yes" required; label for="sure" { (words::TWICE) } }
+                        @if may_be_twice(m) {
+                            p.warning { "This one may have arrived: the recipient may get it twice." }
+                            div.check { input #sure name="sure" type="checkbox" value="yes" required; label for="sure" { (words::TWICE) } }
+                        }
                         button { "Send again" }
                     }
                 }
@@ -219,7 +221,7 @@ async fn again(Named(id): Named, form: Form) -> Result<Response, Refusal> {
         let body = body(&desk, &read, &wrong)?;
         Ok(layout::of_status(StatusCode::UNPROCESSABLE_ENTITY, &desk, Here::Messages, "Message", &body))
     };
-    if fields.get("sure") != "yes" {
+    if may_be_twice(&read.message) && fields.get("sure") != "yes" {
         return wrong("sure", "has to be ticked before it is sent again".to_owned());
     }
     let m = &read.message;

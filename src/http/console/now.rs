@@ -61,7 +61,7 @@ async fn page(desk: Desk) -> Result<Response, Refusal> {
         h1 { "Now" }
         section aria-labelledby="needs" {
             h2 #needs { "What needs you" }
-            @if needs.is_empty() && replies.is_empty() { p.empty { "Nothing needs you." } }
+            @if needs.is_empty() && replies.is_empty() { p.empty { @if desk.may(Scope::MessagesRead) { "Nothing needs you." } @else { "Nothing that you may see needs you." } } }
             ul.needs { @for need in &needs { li { p { (need.what) } a.button href=(need.place) { (need.act) } } } }
             @if !replies.is_empty() { h3 { "Replies that may mean STOP" } (inbox::rows(&desk, &replies)?) }
         }
@@ -69,7 +69,7 @@ async fn page(desk: Desk) -> Result<Response, Refusal> {
             h2 #numbers { "Numbers" }
             div #live data-stream=[stream] { (moving) }
         }
-        (campaigns_now(&desk, &running))
+        @if desk.may(Scope::CampaignsDraft) { (campaigns_now(&desk, &running)) }
     };
     Ok(layout::page(&desk, Here::Now, "Now", &body))
 }

@@ -48,7 +48,9 @@ async fn asked(State(site): State<Site>, request: Request) -> Response {
 fn form(site: &Site, status: StatusCode, fields: &Fields, why: Option<&str>) -> Response {
     let body = html! {
         h1 { "Sign in" }
-        @if let Some(why) = why { p.notice role="status" { (why) } }
+        @if let Some(why) = why {
+            @if status.is_success() && fields.get("over").is_empty() { p.notice role="status" { (why) } } @else { p.warning role="alert" { (why) } }
+        }
         form.stack method="post" action=(site.console.to("/console/sign-in")) {
             input type="hidden" name="to" value=(fields.get("to"));
             label for="key" { "API key or token" }
