@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt as _;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 use tonic::body::Body;
@@ -89,8 +89,8 @@ where
             };
             let response = match done {
                 Ok(Ok(response)) => response?,
-                Ok(Err(_panic)) => Status::internal("Internal error").into_http(),
-                Err(_elapsed) => Status::deadline_exceeded("The deadline passed before the answer").into_http(),
+                Ok(Err(_panic)) => status::render(&Error::Internal { cause: "a call panicked".to_owned() }).into_http(),
+                Err(_elapsed) => status::too_late().into_http(),
             };
             Ok(record.finish(response))
         })
@@ -168,12 +168,13 @@ impl Record {
     fn finish(mut self, response: Response<Body>) -> Response<Body> {
         let (mut parts, body) = response.into_parts();
         if let Some(given) = Status::from_header_map(&parts.headers) {
-            if given.code() == Code::Internal && given.message().contains("decode Protobuf") {
-                let (p, _) = status::undecodable(given.message()).into_http::<Body>().into_parts();
-                parts = p;
-                self.code = Some(Code::InvalidArgument);
-            } else {
-                self.code = Some(given.code());
+            self.code = Some(given.code());
+            if let Some(told) = status::of_the_library(&given) {
+                self.code = Some(told.code());
+                // Which encodings are taken.
+                let takes = parts.headers.remove("grpc-accept-encoding");
+                (parts, _) = told.into_http::<Body>().into_parts();
+                parts.headers.extend(takes.map(|takes| (HeaderName::from_static("grpc-accept-encoding"), takes)));
             }
         }
         if let Ok(id) = HeaderValue::from_str(&self.call.request_id) {

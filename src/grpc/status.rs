@@ -4,6 +4,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt as _};
 
 use crate::error::Error;
+use crate::grpc::MAX_REQUEST;
 
 /// The domain of every `ErrorInfo`.
 const DOMAIN: &str = "messaging";
@@ -54,10 +55,36 @@ pub fn render(error: &Error) -> Status {
     Status::with_error_details(code, error.message(), details)
 }
 
+/// The deadline that the caller gave, or that a method has of itself, has passed.
+pub(super) fn too_late() -> Status {
+    let mut details = ErrorDetails::new();
+    details.set_error_info("DEADLINE_EXCEEDED", DOMAIN, std::collections::HashMap::<String, String>::new());
+    Status::with_error_details(Code::DeadlineExceeded, "The deadline passed before the answer", details)
+}
+
+/// What the gRPC library answers by itself, as the contract promises every error; `None` if it is one of ours, which has its details.
+pub(super) fn of_the_library(given: &Status) -> Option<Status> {
+    if given.code() == Code::Ok || !given.details().is_empty() {
+        return None;
+    }
+    let (reason, message) = match given.code() {
+        // Ours have details: this is of the bytes that came.
+        Code::Internal => return Some(undecodable(given.message())),
+        Code::ResourceExhausted => return Some(render(&Error::TooLarge(MAX_REQUEST))),
+        Code::Unimplemented => {
+            ("UNIMPLEMENTED", "There is no such method, or it does not take this encoding: gzip, or none")
+        }
+        _ => return None,
+    };
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason, DOMAIN, std::collections::HashMap::<String, String>::new());
+    Some(Status::with_error_details(given.code(), message, details))
+}
+
 /// The codec's answer to bytes that are no such message, as the caller's fault that it is. `words` come from the
 /// codec and name the field, for example `SendSingleRequest.text: invalid string value`.
 pub(super) fn undecodable(words: &str) -> Status {
-    let path = words.rsplit("message: ").next().unwrap_or(words);
+    let path = words.split_once("Protobuf message: ").map_or(words, |(_, path)| path);
     let field = path.split(':').next().filter(|f| f.contains('.')).and_then(|f| f.split('.').nth(1)).unwrap_or("");
     render(&Error::invalid(
         field.to_owned(),

@@ -68,7 +68,9 @@ fn the_service_config_repeats_reads_and_single_sends_and_nothing_else() {
         .collect();
     let is_read = |method: &&&str| {
         let name = method.rsplit('/').next().unwrap();
-        ["Count", "Explain", "Export", "Get", "Inspect", "List", "Refresh", "Watch"].iter().any(|verb| name.starts_with(verb))
+        ["Count", "Explain", "Export", "Get", "Inspect", "List", "Refresh", "Watch"]
+            .iter()
+            .any(|verb| name.starts_with(verb))
     };
     let mut wanted: BTreeSet<String> = METHODS.iter().filter(is_read).map(|method| (*method).to_owned()).collect();
     wanted.insert("messaging.v1.MessagingService/SendSingle".to_owned());

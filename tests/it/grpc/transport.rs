@@ -11,10 +11,10 @@ use tonic::codec::CompressionEncoding;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
-use tower::{Layer as _, Service as _};
+use tower::{Layer as _, Service as _, ServiceExt as _};
 
 use super::send::to;
-use crate::support::app::TestApp;
+use crate::support::app::{ORDINARY, TestApp};
 use crate::support::database::on_both_databases;
 
 /// A request whose `destination` may be any bytes.
@@ -88,6 +88,30 @@ on_both_databases! { TestApp::start =>
         let error = app.alice().send_single(SendSingleRequest::default()).await.unwrap_err();
         let info = error.get_details_error_info().unwrap();
         assert_eq!((info.domain.as_str(), info.reason.as_str()), ("messaging", "VALIDATION_ERROR"));
+    }
+
+    async fn what_the_library_refuses_by_itself_has_its_error_info_too(app) {
+        let channel = Channel::from_shared(format!("http://{}", app.grpc)).unwrap().connect().await.unwrap();
+        let token = app.token(app.alice, ORDINARY);
+        let (whole, empty, cut): (&[u8], &[u8], &[u8]) = (b"\0\0\0\0\0", b"", b"\0\0\0\0\x09ab");
+        for (path, encoding, body, code, reason) in [
+            ("/messaging.v1.MessagingService/Invented", "identity", whole, Code::Unimplemented, "UNIMPLEMENTED"),
+            ("/elsewhere.Service/Method", "identity", whole, Code::Unimplemented, "UNIMPLEMENTED"),
+            ("/messaging.v1.MessagingService/SendSingle", "deflate", b"\x01\0\0\0\0", Code::Unimplemented, "UNIMPLEMENTED"),
+            ("/messaging.v1.MessagingService/SendSingle", "identity", empty, Code::InvalidArgument, "VALIDATION_ERROR"),
+            ("/messaging.v1.MessagingService/SendSingle", "identity", cut, Code::InvalidArgument, "VALIDATION_ERROR"),
+        ] {
+            let request = http::Request::post(path)
+                .header("content-type", "application/grpc")
+                .header("te", "trailers")
+                .header("grpc-encoding", encoding)
+                .header("authorization", format!("Bearer {token}"));
+            let body = Body::new(http_body_util::Full::new(bytes::Bytes::from_static(body)));
+            let answer = channel.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+            let status = Status::from_header_map(answer.headers()).unwrap();
+            let info = status.get_details_error_info().unwrap_or_else(|| panic!("{path}: {status:?}"));
+            assert_eq!((status.code(), info.domain.as_str(), info.reason.as_str()), (code, "messaging", reason), "{path}");
+        }
     }
 }
 
