@@ -163,7 +163,11 @@ pub async fn probe(config: &Config) -> Result<String, Error> {
             lacking(&applied, &SQLITE)?
         }
     };
-    Ok(if missing == 0 { "is up to date".to_owned() } else { format!("is reached and lacks {missing} migrations") })
+    Ok(match missing {
+        0 => "is up to date".to_owned(),
+        1 => "is reached and lacks a migration".to_owned(),
+        n => format!("is reached and lacks {n} migrations"),
+    })
 }
 
 /// Refuses a file of which SQLite itself says that it is damaged.

@@ -26,6 +26,9 @@ pub enum GivenStart {
     Token(String),
 }
 
+/// How far a caller's clock may be ahead.
+const AHEAD: SignedDuration = SignedDuration::from_mins(1);
+
 impl Service {
     pub(super) async fn start_of(&self, owner: OwnerId, given: GivenStart) -> Result<Start, Error> {
         let store = &self.inner.store;
@@ -50,6 +53,9 @@ impl Service {
         let now = self.inner.clock.now();
         if now.duration_since(at) > KEPT {
             return Err(Error::invalid(field, "must be at most 7 days ago"));
+        }
+        if at.duration_since(now) > AHEAD {
+            return Err(Error::invalid(field, "must not be in the future"));
         }
         let early = at.checked_sub(EARLIER).unwrap_or(at);
         Ok(self.inner.store.journal_place_of(owner, early).await?)
