@@ -213,6 +213,19 @@ on_both_databases! { TestApp::start =>
         }
     }
 
+    async fn a_body_of_nothing_but_values_is_refused_before_it_is_read(app) {
+        let path = format!("{CAMPAIGNS}/{}/recipients", campaign(&app).await);
+        for crowded in [format!("[{}{{}}]", "{},".repeat(100_000)), format!("{{\"x\":[{}{{}}]}}", "{\"\":0},".repeat(100_000))] {
+            let request = of(&app, app.alice, "POST", &path).header("content-type", "application/json");
+            let (status, body) = send(&app, request, crowded).await.error();
+            assert_eq!((status, &body["violations"][0]["field"]), (400, &json!("body")));
+            assert!(body["message"].as_str().unwrap().contains("more values"), "{body}");
+        }
+        let one = |n| json!({"destination": format!("+3069{n:08}"), "variables": {"first_name": "A"}});
+        let shortest: Vec<Value> = (0..20_000).map(one).collect();
+        assert_eq!(post(&app, app.alice, &path, &json!(shortest)).await.ok()["added"], "20000");
+    }
+
     async fn the_first_file_of_a_form_is_read_as_csv(app) {
         let path = format!("{CAMPAIGNS}/{}/recipients", campaign(&app).await);
         let form = async |parts: &str| {
