@@ -1,6 +1,7 @@
 //! The generated code of `proto/messaging/v1` and its descriptors, as reflection serves them.
 #![expect(clippy::pedantic, reason = "generated code")]
 
+pub mod codec;
 mod counting;
 pub mod rpc;
 

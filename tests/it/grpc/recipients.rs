@@ -126,6 +126,15 @@ on_both_databases! { TestApp::start =>
         assert_eq!(campaign(&mut campaigns, id).await.recipients, 1500);
     }
 
+    async fn a_message_of_nothing_but_entries_is_refused_before_it_is_read(app) {
+        let mut campaigns = app.campaigns_of(app.alice);
+        let campaign_id = made(&mut campaigns, "Hello").await;
+        let recipients = vec![Recipient::default(); 200_000];
+        let refused = campaigns.add_recipients(futures::stream::iter([AddRecipientsRequest { campaign_id, recipients }])).await;
+        let refused = refused.unwrap_err();
+        assert_eq!((refused.code(), refused.get_details_error_info().unwrap().reason.as_str()), (Code::ResourceExhausted, "BODY_TOO_LARGE"));
+    }
+
     async fn a_stream_names_one_campaign_in_its_first_message(app) {
         let mut campaigns = app.campaigns_of(app.alice);
         let (one, other) = (made(&mut campaigns, "Hi").await, made(&mut campaigns, "Hi").await);
