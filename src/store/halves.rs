@@ -3,7 +3,7 @@
 use crate::store::transition::{Job, Moved};
 use crate::store::{Error, Store};
 
-/// Jobs and what they moved so far: each [`Part`] is told, and then either [done](Halves::done) or [refused](Halves::split).
+/// Jobs and what they moved so far: each part is told, and then either [done](Halves::done) or [refused](Halves::split).
 #[derive(Debug)]
 pub struct Halves {
     parts: Vec<Part>,
