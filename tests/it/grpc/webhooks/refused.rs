@@ -45,8 +45,8 @@ on_both_databases! { TestApp::start =>
         assert_eq!(violated(&refused), ["to"]);
         let refused = hooks.replay_events(ReplayEventsRequest { id: id.clone(), from: late, ..Default::default() }).await.unwrap_err();
         assert_eq!(violated(&refused), ["from"]);
-        let to_come = Some(pbjson_types::Timestamp { seconds: app.clock.now().as_second() + 100, nanos: 0 });
-        let refused = hooks.replay_events(ReplayEventsRequest { id: id.clone(), from: to_come, ..Default::default() }).await.unwrap_err();
+        let to_come = pbjson_types::Timestamp { seconds: app.clock.now().as_second() + 100, nanos: 0 };
+        let refused = hooks.replay_events(ReplayEventsRequest { id: id.clone(), from: Some(to_come), ..Default::default() }).await.unwrap_err();
         assert_eq!(violated(&refused), ["from"]);
         let list = ListDeliveriesRequest { page_size: -1, page_token: "x".to_owned(), ..Default::default() };
         assert_eq!(violated(&hooks.list_deliveries(list).await.unwrap_err()), ["id", "page_size", "page_token"]);
@@ -55,7 +55,7 @@ on_both_databases! { TestApp::start =>
         let never = pbjson_types::Timestamp { seconds: i64::MAX, nanos: 0 };
         let refused = enable(&mut hooks, "x", Some(Start::FromTime(never))).await.unwrap_err();
         assert_eq!(violated(&refused), ["from_time", "id"]);
-        let refused = enable(&mut hooks, &id, Some(Start::FromTime(to_come.unwrap()))).await.unwrap_err();
+        let refused = enable(&mut hooks, &id, Some(Start::FromTime(to_come))).await.unwrap_err();
         assert_eq!(violated(&refused), ["from_time"]);
         let refused = enable(&mut hooks, &id, Some(Start::ResumeToken("mangled".to_owned()))).await.unwrap_err();
         assert_eq!(violated(&refused), ["resume_token"]);
