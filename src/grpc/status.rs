@@ -62,7 +62,7 @@ pub(super) fn too_late() -> Status {
     Status::with_error_details(Code::DeadlineExceeded, "The deadline passed before the answer", details)
 }
 
-/// What the gRPC library answers by itself, as the contract promises every error; `None` if it is one of ours, which has its details.
+/// Returns an answer of the gRPC library's own as the contract promises every error; `None` for one of ours, which has its details.
 pub(super) fn of_the_library(given: &Status) -> Option<Status> {
     if given.code() == Code::Ok || !given.details().is_empty() {
         return None;

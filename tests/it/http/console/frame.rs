@@ -38,9 +38,18 @@ on_both_databases! { TestApp::start =>
             }
             None
         });
+        // Other things are committed as well, such as that the key was used.
+        let is_made = async {
+            loop {
+                done.notified().await;
+                if app.count("campaigns").await == 1 {
+                    break;
+                }
+            }
+        };
         tokio::select! {
             biased;
-            () = done.notified() => {}
+            () = is_made => {}
             _ = browser.post("/console/campaigns", &[("name", "Away"), ("text", "t")]) => {}
         }
         app.store.interrupt(|_| None);

@@ -24,7 +24,7 @@ fn the_style_sheet_and_the_script_are_small_and_ask_nobody_else() {
     for wanted in ["prefers-color-scheme: dark", "forced-colors: active", ":focus-visible", "prefers-reduced-motion"] {
         assert!(style.contains(wanted), "{wanted}");
     }
-    for wanted in ["visibilitychange", "document.hidden", "activeElement", "Pause"] {
+    for wanted in ["visibilitychange", "document.hidden", "activeElement", "Keep this part still"] {
         assert!(script.contains(wanted), "{wanted}");
     }
 }
