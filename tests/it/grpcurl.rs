@@ -86,7 +86,8 @@ const STEPS: &[Step] = &[
     step("RequeueMessage", &["ID"]),
     step("RequeueDeadMessages", &[]),
     step("ListWaitingMessages", &[]),
-    step("GetQueue", &[]),
+    // While a message is tried, it does not wait.
+    until("GetQueue", &[], "\"waiting\": \"1\""),
     step("CancelWaitingMessages", &[]),
     until("ListReplicas", &[], "inFlight"),
     Step { keep: &[("USER_ID", "/user/id")], ..step("CreateUser", &[]) },
