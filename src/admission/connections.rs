@@ -17,6 +17,8 @@ use crate::domain::ids::OwnerId;
 const OTHER_FILES: usize = 256;
 /// The most connections unless somebody says otherwise: each costs some memory even if it is idle.
 const MOST: usize = 8192;
+/// How long a request has to be under way to make room, if all are at work for one owner: most calls are over then.
+const LONG: Duration = Duration::from_secs(10);
 /// The part of them that makes room at once.
 const AT_ONCE: usize = 32;
 /// The part that may have made room and still has to be closed: the quarter of the files that are not for connections.
@@ -181,8 +183,8 @@ impl Open {
         those.into_iter().take(at_once).map(|(_, number)| number).collect()
     }
 
-    /// If all are at work, and one owner has more than half of them: the one of its that has been at it for longest. Else nobody
-    /// would come in any more, not even to ask whether the service lives.
+    /// If all are at work, and one owner has more than half of them: the one of its that has been at it for longest, and for so long
+    /// that it is a stream or a body that comes slowly. Else nobody would come in any more, not even to ask whether the service lives.
     fn of_the_one_with_most(&self) -> Option<u64> {
         let mut of: HashMap<OwnerId, Vec<(Instant, u64)>> = HashMap::new();
         for (number, (_, connection)) in &self.connections {
@@ -191,6 +193,6 @@ impl Open {
             }
         }
         let those = of.into_values().max_by_key(Vec::len).filter(|those| those.len() * 2 > self.connections.len())?;
-        those.into_iter().min().map(|(_, number)| number)
+        those.into_iter().min().filter(|(since, _)| since.elapsed() >= LONG).map(|(_, number)| number)
     }
 }

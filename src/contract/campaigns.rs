@@ -51,13 +51,12 @@ impl<'a> Recipients<'a> {
 
     /// Takes one message; it is stored, or part of the next batch, when this answers.
     pub async fn take(&mut self, request: AddRecipientsRequest) -> Result<(), Error> {
-        let id = if self.adding.is_none() { named(request.campaign_id)? } else { request.campaign_id };
-        let adding = match &mut self.adding {
-            Some(adding) => {
-                adding.goes_on_with(id)?;
-                adding
-            }
-            None => self.adding.insert(self.service.add_recipients(self.caller, id).await?),
+        let adding = if let Some(adding) = &mut self.adding {
+            adding.goes_on_with(request.campaign_id)?;
+            adding
+        } else {
+            let id = named(request.campaign_id)?;
+            self.adding.insert(self.service.add_recipients(self.caller, id).await?)
         };
         adding.push(request.recipients.into_iter().map(Into::into).collect()).await
     }

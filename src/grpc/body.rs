@@ -47,28 +47,28 @@ impl Bounded {
         let adds = method.ends_with("/AddRecipients");
         let streams = adds || method.ends_with("/SendMany");
         let large = adds || method.ends_with("/RefreshStatusBulk");
-        Self {
-            body,
-            largest: if large { MAX_REQUEST } else { SMALL },
-            streams,
-            admission,
-            room: Some(room),
-            permit,
-            framing: Framing::default(),
-            late: Box::pin(sleep_until(Instant::now())),
-            waits: false,
-        }
+        Self::of(body, (if large { MAX_REQUEST } else { SMALL }, streams), admission, Some(room), permit)
     }
 
-    /// The body of a call that needs no credentials. Its bytes are too few to be counted.
+    /// The body of a call that needs no credentials. Its bytes are too few to be counted, and reflection's stream may wait with
+    /// its next question.
     pub(super) fn open(body: Body, admission: Admission, permit: Permit) -> Self {
+        Self::of(body, (OPEN, true), admission, None, permit)
+    }
+
+    fn of(
+        body: Body,
+        (largest, streams): (usize, bool),
+        admission: Admission,
+        room: Option<Place>,
+        permit: Permit,
+    ) -> Self {
         Self {
             body,
-            largest: OPEN,
-            // Of reflection, whose stream may wait with its next question.
-            streams: true,
+            largest,
+            streams,
             admission,
-            room: None,
+            room,
             permit,
             framing: Framing::default(),
             late: Box::pin(sleep_until(Instant::now())),

@@ -73,7 +73,7 @@ impl Call {
         let deadline = self.deadline;
         let told = watch.map(move |watched| watched.map_err(|e| self.refuse(&e)));
         let Some(deadline) = deadline else { return Ok(Response::new(Box::pin(told))) };
-        let over = || Status::deadline_exceeded("The deadline passed; watch again with the last resume_token");
+        let over = || status::too_late("The deadline passed; watch again with the last resume_token");
         let over = futures::stream::once(async move { Err(over()) });
         Ok(Response::new(Box::pin(told.take_until(tokio::time::sleep_until(deadline)).chain(over))))
     }

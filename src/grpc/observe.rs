@@ -90,7 +90,7 @@ where
             let response = match done {
                 Ok(Ok(response)) => response?,
                 Ok(Err(_panic)) => status::render(&Error::Internal { cause: "a call panicked".to_owned() }).into_http(),
-                Err(_elapsed) => status::too_late().into_http(),
+                Err(_elapsed) => status::too_late("The deadline passed before the answer").into_http(),
             };
             Ok(record.finish(response))
         })

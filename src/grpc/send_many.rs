@@ -39,7 +39,7 @@ pub(super) fn answers(
         loop {
             let next = tokio::select! {
                 biased;
-                () = &mut over => Some(Err(Status::deadline_exceeded("The deadline passed; send again what was not told"))),
+                () = &mut over => Some(Err(status::too_late("The deadline passed; send again what was not told"))),
                 next = told.next() => next.map(|told| told.map(|told| answer(&call, told)).map_err(|e| call.refuse(&e))),
             };
             match next {

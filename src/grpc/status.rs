@@ -1,10 +1,11 @@
 //! Errors as gRPC renders them: a code, the public words, and the details that the contract promises.
 
+use std::collections::HashMap;
+
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, QuotaViolation, StatusExt as _};
 
 use crate::error::Error;
-use crate::grpc::MAX_REQUEST;
 
 /// The domain of every `ErrorInfo`.
 const DOMAIN: &str = "messaging";
@@ -36,7 +37,7 @@ pub fn render(error: &Error) -> Status {
         _ => Vec::new(),
     };
     let mut details = ErrorDetails::new();
-    details.set_error_info(error.reason(), DOMAIN, metadata.into_iter().collect::<std::collections::HashMap<_, _>>());
+    details.set_error_info(error.reason(), DOMAIN, metadata.into_iter().collect::<HashMap<_, _>>());
     if let Error::Invalid(violations) = error {
         let of = |v: &crate::error::Violation| FieldViolation::new(v.field.clone(), v.description.clone());
         details.set_bad_request(violations.iter().map(of).collect::<Vec<_>>());
@@ -55,30 +56,33 @@ pub fn render(error: &Error) -> Status {
     Status::with_error_details(code, error.message(), details)
 }
 
-/// The deadline that the caller gave, or that a method has of itself, has passed.
-pub(super) fn too_late() -> Status {
+/// An error that is none of the service's, with the one detail that every error has.
+fn informed(code: Code, reason: &str, message: &str) -> Status {
     let mut details = ErrorDetails::new();
-    details.set_error_info("DEADLINE_EXCEEDED", DOMAIN, std::collections::HashMap::<String, String>::new());
-    Status::with_error_details(Code::DeadlineExceeded, "The deadline passed before the answer", details)
+    details.set_error_info(reason, DOMAIN, HashMap::<String, String>::new());
+    Status::with_error_details(code, message, details)
+}
+
+/// The deadline that the caller gave, or that a method has of itself, has passed.
+pub(super) fn too_late(message: &str) -> Status {
+    informed(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
 }
 
 /// Returns an answer of the gRPC library's own as the contract promises every error; `None` for one of ours, which has its details.
 pub(super) fn of_the_library(given: &Status) -> Option<Status> {
-    if given.code() == Code::Ok || !given.details().is_empty() {
+    if !given.details().is_empty() {
         return None;
     }
-    let (reason, message) = match given.code() {
+    let with = |reason: &str, message: &str| Some(informed(given.code(), reason, message));
+    match given.code() {
         // Ours have details: this is of the bytes that came.
-        Code::Internal => return Some(undecodable(given.message())),
-        Code::ResourceExhausted => return Some(render(&Error::TooLarge(MAX_REQUEST))),
+        Code::Internal => Some(undecodable(given.message())),
+        Code::ResourceExhausted => with("BODY_TOO_LARGE", given.message()),
         Code::Unimplemented => {
-            ("UNIMPLEMENTED", "There is no such method, or it does not take this encoding: gzip, or none")
+            with("UNIMPLEMENTED", "There is no such method, or it does not take this encoding: gzip, or none")
         }
-        _ => return None,
-    };
-    let mut details = ErrorDetails::new();
-    details.set_error_info(reason, DOMAIN, std::collections::HashMap::<String, String>::new());
-    Some(Status::with_error_details(given.code(), message, details))
+        _ => None,
+    }
 }
 
 /// The codec's answer to bytes that are no such message, as the caller's fault that it is. `words` come from the

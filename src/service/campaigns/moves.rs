@@ -17,13 +17,13 @@ impl Service {
     /// Starts one of the caller's campaigns, at once or at its time. Done again, it changes nothing.
     pub async fn start_campaign(&self, caller: &Caller, id: i64, recipients: Option<i64>) -> Result<Campaign, Error> {
         caller.require(needed(Action::Start))?;
-        let (_, sender) = self.startable(caller, id).await?;
+        let (_, sender) = self.ready_to(caller, id, Action::Start).await?;
         self.move_campaign(caller, id, Action::Start, (Some(sender), recipients)).await
     }
 
     /// The plan of starting one of the caller's campaigns, recipient by recipient. Changes nothing.
     pub async fn plan_campaign(&self, caller: &Caller, id: i64) -> Result<(Campaign, Plan), Error> {
-        let (campaign, _) = self.startable(caller, id).await?;
+        let (campaign, _) = self.ready_to(caller, id, Action::Start).await?;
         // It reads all recipients: as a list, in turn.
         let _turn = self.inner.admission.list(caller.user).await;
         let store = &self.inner.store;
@@ -61,11 +61,8 @@ impl Service {
     /// Goes on with one of the caller's campaigns.
     pub async fn resume_campaign(&self, caller: &Caller, id: i64) -> Result<Campaign, Error> {
         caller.require(needed(Action::Resume))?;
-        let campaign = self.campaign(caller, id).await?;
         // Its sender may have been taken back since it was started.
-        if let Some(own) = campaign.content.sender.clone().map(SenderId::from_stored) {
-            self.sender_of(&*self.inner.users.get(caller.user).await?, Some(own))?;
-        }
+        self.ready_to(caller, id, Action::Resume).await?;
         self.move_campaign(caller, id, Action::Resume, (None, None)).await
     }
 
@@ -74,10 +71,10 @@ impl Service {
         self.move_campaign(caller, id, Action::Cancel, (None, None)).await
     }
 
-    /// A campaign that can be started as it is now, and the sender that its messages would get.
-    async fn startable(&self, caller: &Caller, id: i64) -> Result<(Campaign, SenderId), Error> {
+    /// A campaign that can be started, or go on, as it is now, and the sender that its messages would get.
+    async fn ready_to(&self, caller: &Caller, id: i64, action: Action) -> Result<(Campaign, SenderId), Error> {
         let campaign = self.campaign(caller, id).await?;
-        campaign.clone().apply(Action::Start, self.inner.clock.now()).map_err(|e| refused(e, Action::Start))?;
+        campaign.clone().apply(action, self.inner.clock.now()).map_err(|e| refused(e, action))?;
         let user = self.inner.users.get(caller.user).await?;
         let own = campaign.content.sender.clone().map(SenderId::from_stored);
         Ok((campaign, self.sender_of(&user, own)?))

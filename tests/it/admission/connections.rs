@@ -62,6 +62,8 @@ async fn an_owner_at_work_on_more_than_half_of_all_connections_makes_room_for_so
     }
     assert!(enter(&connections, THERE).is_none(), "nobody has more than half");
     all[3].connection().vouch(Some(OwnerId(7)));
+    assert!(enter(&connections, THERE).is_none(), "its calls are as short as anybody's");
+    tokio::time::advance(Duration::from_secs(10)).await;
     assert!(enter(&connections, THERE).is_some());
     assert!(is_ended(&all[0]) && all[1..].iter().all(|ticket| !is_ended(ticket)), "the oldest of that owner");
 }

@@ -43,6 +43,23 @@ async fn change(app: &TestApp, user: OwnerId, change: impl Fn(&mut User) + Send 
     assert_eq!(app.store.change_user(user, Act::UserLimited, change).await.unwrap(), Some(true));
 }
 
+/// Grants a sender to Bob. Returns a draft of his that is to be sent by it.
+async fn drafted(app: &TestApp) -> i64 {
+    change(app, app.bob, |user| assert!(user.senders.add("YourBank"))).await;
+    let mut campaigns = app.campaigns_of(app.bob);
+    let new = CreateCampaignRequest {
+        name: "Spring".to_owned(),
+        text: "Hello".to_owned(),
+        sender: Some("YourBank".to_owned()),
+        ..CreateCampaignRequest::default()
+    };
+    let campaign_id = campaigns.create_campaign(new).await.unwrap().into_inner().campaign.unwrap().id;
+    let recipient = Recipient { destination: "+306900000001".to_owned(), ..Recipient::default() };
+    let add = AddRecipientsRequest { campaign_id, recipients: vec![recipient] };
+    campaigns.add_recipients(tokio_stream::iter([add])).await.unwrap();
+    campaign_id
+}
+
 on_both_databases! { TestApp::start =>
     async fn a_sender_that_was_not_granted_is_refused_and_so_is_a_campaign_with_it(app) {
         let mut bob = app.bob();
@@ -86,18 +103,7 @@ on_both_databases! { TestApp::start =>
     }
 
     async fn a_campaign_whose_sender_was_taken_back_is_not_started(app) {
-        change(&app, app.bob, |user| assert!(user.senders.add("YourBank"))).await;
-        let mut campaigns = app.campaigns_of(app.bob);
-        let new = CreateCampaignRequest {
-            name: "Spring".to_owned(),
-            text: "Hello".to_owned(),
-            sender: Some("YourBank".to_owned()),
-            ..CreateCampaignRequest::default()
-        };
-        let campaign_id = campaigns.create_campaign(new).await.unwrap().into_inner().campaign.unwrap().id;
-        let recipient = Recipient { destination: "+306900000001".to_owned(), ..Recipient::default() };
-        let add = AddRecipientsRequest { campaign_id, recipients: vec![recipient] };
-        campaigns.add_recipients(tokio_stream::iter([add])).await.unwrap();
+        let campaign_id = drafted(&app).await;
         change(&app, app.bob, |user| assert!(user.senders.remove("YourBank"))).await;
         // Another replica, which does not remember what was.
         let refused = app.service_with(Vec::new()).start_campaign(&Caller::new(app.bob, ORDINARY), campaign_id, None).await.unwrap_err();
@@ -105,18 +111,7 @@ on_both_databases! { TestApp::start =>
     }
 
     async fn a_paused_campaign_whose_sender_was_taken_back_does_not_go_on(app) {
-        change(&app, app.bob, |user| assert!(user.senders.add("YourBank"))).await;
-        let mut campaigns = app.campaigns_of(app.bob);
-        let new = CreateCampaignRequest {
-            name: "Spring".to_owned(),
-            text: "Hello".to_owned(),
-            sender: Some("YourBank".to_owned()),
-            ..CreateCampaignRequest::default()
-        };
-        let campaign_id = campaigns.create_campaign(new).await.unwrap().into_inner().campaign.unwrap().id;
-        let recipient = Recipient { destination: "+306900000001".to_owned(), ..Recipient::default() };
-        let add = AddRecipientsRequest { campaign_id, recipients: vec![recipient] };
-        campaigns.add_recipients(tokio_stream::iter([add])).await.unwrap();
+        let campaign_id = drafted(&app).await;
         let bob = Caller::new(app.bob, ORDINARY);
         app.service.start_campaign(&bob, campaign_id, None).await.unwrap();
         app.service.pause_campaign(&bob, campaign_id).await.unwrap();
