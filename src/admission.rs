@@ -15,7 +15,7 @@ pub use answer::Answer;
 pub use connection::{Connection, Flight, Peer};
 pub use connections::{Connections, Limits as ConnectionLimits, Ticket, descriptors};
 pub use failures::Suspect;
-pub use permit::Permit;
+pub use permit::{Notice, Permit};
 pub use share::{Place, Who};
 
 use std::net::IpAddr;
@@ -184,14 +184,16 @@ impl Admission {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let share = |whole| Arc::new(Share::new(whole));
+        // What may stay for days, and is easily begun anew.
+        let that_yields = |whole| Arc::new(Share::that_yields(whole));
         Self(Arc::new(Shares {
             calls: share(limits.calls),
-            streams: share(limits.streams),
+            streams: that_yields(limits.streams),
             uploads: share(limits.uploads),
             refreshes: share(limits.refreshes),
             sends: share(limits.sends),
             bytes: share(limits.bytes),
-            open: share(limits.open),
+            open: that_yields(limits.open),
             provider_reads: Turns::new(limits.provider_reads),
             lists: Turns::new(limits.lists),
             failures: Arc::new(Failures::new(limits.failures, limits.suspects)),

@@ -1,7 +1,10 @@
 //! A call's place, from its admission to its end.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::admission::share::Refused;
 use crate::admission::{Admission, Place, Quota, Who};
 use crate::domain::at_once::AtOnce;
 use crate::domain::ids::OwnerId;
@@ -11,9 +14,13 @@ use crate::error::Error;
 #[derive(Debug, Clone, Default)]
 pub struct Permit(Arc<Mutex<Taken>>);
 
+/// Ends with the error of a call whose place was given to somebody else.
+pub type Notice = Pin<Box<dyn Future<Output = Error> + Send>>;
+
 #[derive(Debug, Default)]
 struct Taken {
     place: Option<Place>,
+    quota: Option<Quota>,
     room: Option<Place>,
 }
 
@@ -25,16 +32,32 @@ impl Permit {
     /// Takes a place of this quota for the owner, who may have so much at once, in exchange for the one that it holds.
     pub fn take(&self, admission: &Admission, quota: Quota, owner: (OwnerId, &AtOnce)) -> Result<(), Error> {
         let (owner, at_once) = owner;
-        let place = admission.take(quota, Who::Owner(owner), quota.own(at_once))?;
-        self.with(|held| held.place = Some(place));
+        self.put(quota, admission.take(quota, Who::Owner(owner), quota.own(at_once))?);
         Ok(())
     }
 
     /// The same for somebody without credentials.
     pub fn take_as(&self, admission: &Admission, quota: Quota, who: Who) -> Result<(), Error> {
-        let place = admission.take(quota, who, None)?;
-        self.with(|held| held.place = Some(place));
+        self.put(quota, admission.take(quota, who, None)?);
         Ok(())
+    }
+
+    fn put(&self, quota: Quota, place: Place) {
+        let before = self.with(|held| {
+            held.quota = Some(quota);
+            held.place.replace(place)
+        });
+        drop(before);
+    }
+
+    /// Ends when the place is taken back; `None` of a call that keeps it until its end.
+    #[must_use]
+    pub fn notice(&self) -> Option<Notice> {
+        let (notice, quota) = self.with(|held| Some((held.place.as_ref()?.notice()?, held.quota?)))?;
+        Some(Box::pin(async move {
+            notice.cancelled_owned().await;
+            quota.refusal(Refused::Whole)
+        }))
     }
 
     /// Keeps the room for the bytes of the request until the call has ended: what they were decoded to is as large.

@@ -1,11 +1,13 @@
-//! One share: so many places, of which one owner has half at most while another one asks.
+//! One share: so many places, of which one owner has half at most while another one asks. Places that are held for days are
+//! taken back from whoever has the most when somebody with fewer finds none.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::ids::OwnerId;
 
@@ -38,6 +40,8 @@ pub(super) enum Refused {
 #[derive(Debug)]
 pub(super) struct Share {
     whole: usize,
+    /// Whether places are taken back from those who hold them.
+    yields: bool,
     state: Mutex<State>,
 }
 
@@ -48,6 +52,16 @@ struct State {
     /// Who asked last, and who last before that that is another one.
     latest: Option<(Who, Instant)>,
     before: Option<(Who, Instant)>,
+    /// The places that can be taken back, the oldest first, by their numbers.
+    standing: BTreeMap<u64, Standing>,
+    next: u64,
+}
+
+/// A place that can be taken back.
+#[derive(Debug)]
+struct Standing {
+    who: Who,
+    notice: CancellationToken,
 }
 
 impl State {
@@ -63,12 +77,47 @@ impl State {
         self.latest = Some((who, now));
         others.is_some_and(|(_, at)| now.duration_since(at) < ASKING)
     }
+
+    /// How many places `who` has.
+    fn has(&self, who: Who) -> usize {
+        self.of.get(&who).copied().unwrap_or(0)
+    }
+
+    fn take_back(&mut self, who: Who, n: usize) {
+        self.taken = self.taken.saturating_sub(n);
+        if let Some(of) = self.of.get_mut(&who) {
+            *of = of.saturating_sub(n);
+            if *of == 0 {
+                self.of.remove(&who);
+            }
+        }
+    }
+
+    /// Takes the oldest place back from whoever has the most, if `who` has fewer even with it. Returns whether it did.
+    fn make_room(&mut self, who: Who) -> bool {
+        let Some((most, n)) = self.of.iter().max_by_key(|(_, n)| **n).map(|(most, n)| (*most, *n)) else {
+            return false;
+        };
+        if n <= self.has(who) + 1 {
+            return false;
+        }
+        let oldest = self.standing.iter().find(|(_, place)| place.who == most).map(|(number, _)| *number);
+        let Some(gone) = oldest.and_then(|number| self.standing.remove(&number)) else { return false };
+        self.take_back(most, 1);
+        gone.notice.cancel();
+        true
+    }
 }
 
 impl Share {
-    /// A share of so many places.
+    /// A share of so many places, which are kept until they are given back.
     pub(super) fn new(whole: usize) -> Self {
-        Self { whole, state: Mutex::default() }
+        Self { whole, yields: false, state: Mutex::default() }
+    }
+
+    /// A share of so many places, which may be taken back: whoever holds one is [told](Place::notice).
+    pub(super) fn that_yields(whole: usize) -> Self {
+        Self { yields: true, ..Self::new(whole) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -86,38 +135,46 @@ impl Share {
     fn give(&self, who: Who, own: Option<usize>, more: usize) -> Result<(), Refused> {
         let mut state = self.state();
         let contested = state.asks(who, Instant::now());
-        if state.taken.saturating_add(more) > self.whole {
+        let most = self.most(contested, own);
+        let fits = state.has(who).saturating_add(more) <= most;
+        let mut room = state.taken.saturating_add(more) <= self.whole;
+        if fits && !room && self.yields {
+            room = state.make_room(who);
+        }
+        if !room {
             return Err(Refused::Whole);
         }
-        let most = self.most(contested, own);
-        let of = state.of.entry(who).or_default();
-        if of.saturating_add(more) > most {
-            if *of == 0 {
-                state.of.remove(&who);
-            }
+        if !fits {
             return Err(Refused::Own(most));
         }
-        *of += more;
+        *state.of.entry(who).or_default() += more;
         state.taken += more;
         Ok(())
     }
 
-    fn take_back(&self, who: Who, n: usize) {
+    /// Notes that a place of `who` can be taken back from now on. Returns its number, and what tells that it was.
+    fn stand(&self, who: Who) -> (u64, CancellationToken) {
+        let (mut state, notice) = (self.state(), CancellationToken::new());
+        let number = state.next;
+        state.next += 1;
+        state.standing.insert(number, Standing { who, notice: notice.clone() });
+        (number, notice)
+    }
+
+    /// Takes `n` places back that are given up; a standing one only if it was not taken back before.
+    fn give_up(&self, who: Who, n: usize, standing: Option<u64>) {
         let mut state = self.state();
-        state.taken = state.taken.saturating_sub(n);
-        if let Some(of) = state.of.get_mut(&who) {
-            *of = of.saturating_sub(n);
-            if *of == 0 {
-                state.of.remove(&who);
-            }
+        if standing.is_none_or(|number| state.standing.remove(&number).is_some()) {
+            state.take_back(who, n);
         }
     }
 
-    /// `n` places.
+    /// `n` places; of a share that yields, one at a time.
     pub(super) fn take(self: &Arc<Self>, who: Who, own: Option<usize>, n: usize) -> Result<Place, Refused> {
         let mut place = Place::empty(self, who);
         place.own = own;
         place.resize(n)?;
+        place.standing = self.yields.then(|| self.stand(who));
         Ok(place)
     }
 
@@ -134,17 +191,24 @@ pub struct Place {
     who: Who,
     own: Option<usize>,
     n: usize,
+    standing: Option<(u64, CancellationToken)>,
 }
 
 impl Place {
     pub(super) fn empty(share: &Arc<Share>, who: Who) -> Self {
-        Self { share: share.clone(), who, own: None, n: 0 }
+        Self { share: share.clone(), who, own: None, n: 0, standing: None }
+    }
+
+    /// Cancelled when the place was given to somebody else; `None` of one that is kept until it is given back.
+    #[must_use]
+    pub fn notice(&self) -> Option<CancellationToken> {
+        self.standing.as_ref().map(|(_, notice)| notice.clone())
     }
 
     /// Makes it `n` places; refused, it stays as it is.
     pub(super) fn resize(&mut self, n: usize) -> Result<(), Refused> {
         match n.checked_sub(self.n) {
-            None => self.share.take_back(self.who, self.n - n),
+            None => self.share.give_up(self.who, self.n - n, None),
             Some(0) => {}
             Some(more) => self.share.give(self.who, self.own, more)?,
         }
@@ -156,7 +220,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if self.n > 0 {
-            self.share.take_back(self.who, self.n);
+            self.share.give_up(self.who, self.n, self.standing.as_ref().map(|(number, _)| *number));
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::admission::{Admission, Permit, Place};
+use crate::admission::{Admission, Notice, Permit, Place};
 use crate::error::Error;
 use crate::grpc::framing::Framing;
 use crate::grpc::{MAX_REQUEST, status};
@@ -35,6 +35,8 @@ pub(super) struct Bounded {
     /// The room for the bytes of the message that is coming; kept by the permit in the end.
     room: Option<Place>,
     permit: Permit,
+    /// Ends when the call's place is given to somebody else.
+    notice: Option<Notice>,
     framing: Framing,
     late: Pin<Box<Sleep>>,
     /// Whether the wait for the next bytes has begun.
@@ -69,6 +71,7 @@ impl Bounded {
             streams,
             admission,
             room,
+            notice: permit.notice(),
             permit,
             framing: Framing::default(),
             late: Box::pin(sleep_until(Instant::now())),
@@ -104,6 +107,10 @@ impl http_body::Body for Bounded {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if polled.is_pending() {
+            if let Some(Poll::Ready(taken)) = self.notice.as_mut().map(|notice| notice.as_mut().poll(cx)) {
+                self.notice = None;
+                return Poll::Ready(Some(Err(status::render(&taken))));
+            }
             return if self.is_late(cx) {
                 Poll::Ready(Some(Err(status::render(&Error::TooSlow))))
             } else {

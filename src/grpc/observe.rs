@@ -14,7 +14,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
-use crate::admission::{Answer, Flight, Peer, Permit};
+use crate::admission::{Answer, Flight, Notice, Peer, Permit};
 use crate::domain::trace;
 use crate::error::Error;
 use crate::grpc::entry::Call;
@@ -181,21 +181,26 @@ impl Record {
             parts.headers.insert(request_id::HEADER, id);
         }
         let peer = self.peer.take();
-        let answer = Answer::new(Observed { body, record: self }, peer.as_ref(), unread);
+        let notice = self.call.permit.notice();
+        let answer = Answer::new(Observed { body, record: self, notice }, peer.as_ref(), unread);
         Response::from_parts(parts, Body::new(answer))
     }
 }
 
+/// The last frame of an answer that ends with this error.
+fn end(error: &Error) -> Result<Frame<Bytes>, Status> {
+    let mut trailers = HeaderMap::new();
+    status::render(error).add_header(&mut trailers)?;
+    Ok(Frame::trailers(trailers))
+}
+
 /// The end of an answer that was given up before its caller read on.
 fn unread() -> Result<Frame<Bytes>, Status> {
-    let mut trailers = HeaderMap::new();
-    let slow = Error::Exhausted {
+    end(&Error::Exhausted {
         reason: "READER_TOO_SLOW",
         message: "The answer was not read for a minute",
         retry_after: Duration::from_secs(1),
-    };
-    status::render(&slow).add_header(&mut trailers)?;
-    Ok(Frame::trailers(trailers))
+    })
 }
 
 impl Drop for Record {
@@ -243,10 +248,11 @@ fn is_ours(code: Code) -> bool {
     )
 }
 
-/// A body that notes the status in its trailers.
+/// A body that notes the status in its trailers, and ends when its place is given to somebody else.
 struct Observed {
     body: Body,
     record: Record,
+    notice: Option<Notice>,
 }
 
 impl http_body::Body for Observed {
@@ -254,7 +260,14 @@ impl http_body::Body for Observed {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        let mut polled = Pin::new(&mut self.body).poll_frame(cx);
+        if polled.is_pending()
+            && let Some(Poll::Ready(taken)) = self.notice.as_mut().map(|notice| notice.as_mut().poll(cx))
+        {
+            self.notice = None;
+            self.body = Body::empty();
+            polled = Poll::Ready(Some(end(&taken)));
+        }
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(status) = frame.trailers_ref().and_then(Status::from_header_map)
         {

@@ -11,6 +11,7 @@ use axum::http::header::{
 use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use futures::StreamExt as _;
 use http_body_util::BodyExt as _;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument as _;
@@ -125,13 +126,18 @@ pub(super) async fn admitted(State(service): State<Service>, mut request: Reques
 pub(super) async fn permitted(request: Request, next: Next) -> Response {
     let call = request.extensions().get::<Call>().cloned().unwrap_or_default();
     let answer = next.run(request).await;
+    let notice = call.permit.notice();
     // The body owns it, and is dropped when it has been sent or nobody wants it any more.
     let permit = Held(call.permit);
     let hold = move |e| {
         let _ = &permit;
         e
     };
-    answer.map(|body| Body::new(body.map_err(hold)))
+    answer.map(|body| match notice {
+        None => Body::new(body.map_err(hold)),
+        // It ends when its place is given to somebody else; whoever reads it comes again.
+        Some(notice) => Body::from_stream(body.map_err(hold).into_data_stream().take_until(notice)),
+    })
 }
 
 /// A permit that is left when this is dropped.

@@ -3,6 +3,7 @@
 mod answers;
 mod connections;
 mod failures;
+mod matrix;
 mod shares;
 mod strangers;
 mod tenants;

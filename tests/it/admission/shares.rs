@@ -74,6 +74,27 @@ async fn who_waits_for_a_turn_holds_up_nobody_but_its_own() {
     assert!(futures::poll!(&mut other).is_ready());
 }
 
+#[tokio::test]
+async fn places_that_are_held_for_days_are_taken_back_for_whoever_has_fewer_and_their_holders_are_told() {
+    let admission = Admission::new(&Limits { streams: 16, ..Limits::default() });
+    let take = |who| admission.take(Quota::Streams, who, None);
+    let of_ann: Vec<Place> = std::iter::from_fn(|| take(ANN).ok()).collect();
+    let told = |places: &[Place]| places.iter().filter(|place| place.notice().unwrap().is_cancelled()).count();
+    let mut of_ben: Vec<Place> = std::iter::from_fn(|| take(BEN).ok()).collect();
+    assert_eq!((of_ann.len(), of_ben.len(), told(&of_ann)), (14, 8, 6));
+    assert!(of_ann[0].notice().unwrap().is_cancelled() && !of_ann[13].notice().unwrap().is_cancelled(), "the oldest");
+    assert_eq!((take(ANN).unwrap_err().reason(), admission.taken(Quota::Streams)), ("TOO_MANY_WATCHES", 16));
+    let third = Who::Address([127, 0, 0, 1].into());
+    let of_third: Vec<Place> = std::iter::from_fn(|| take(third).ok()).collect();
+    assert_eq!((of_third.len(), told(&of_ann) + told(&of_ben)), (5, 11), "all have as many, but for one");
+    let anns = of_ann.len() - told(&of_ann);
+    drop(of_ann);
+    assert_eq!(admission.taken(Quota::Streams), 16 - anns, "what was taken back is not given back twice");
+    of_ben.clear();
+    drop(of_third);
+    assert_eq!(admission.taken(Quota::Streams), 0);
+}
+
 proptest! {
     /// Whatever is taken, grown and given back: never more than the whole, and nothing is left at the end.
     #[test]

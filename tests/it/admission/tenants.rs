@@ -1,11 +1,16 @@
 //! With credentials, one owner has half of everything at most, and the others theirs.
 
-use messaging::admission::Quota;
+use axum::body::Body;
+use http_body_util::BodyExt as _;
+use messaging::admission::{Quota, Who};
 use messaging::domain::audit::Act;
+use messaging::domain::ids::OwnerId;
+use messaging::http::{Front, routes};
 use messaging::proto::{ListMessagesRequest, WatchMessagesRequest};
 use messaging::store::User;
 use tonic::Code;
 use tonic_types::StatusExt as _;
+use tower::ServiceExt as _;
 
 use super::strangers::{SEND, begin, channel, code, unfinished};
 use crate::grpc::send::to;
@@ -117,7 +122,7 @@ on_both_databases! { TestApp::with_few_places =>
         use tonic_health::pb::health_client::HealthClient;
         let admission = app.service.admission().clone();
         let places: Vec<_> = (0..40).map_while(|n| {
-            let who = messaging::admission::Who::Owner(messaging::domain::ids::OwnerId(1000 + n));
+            let who = Who::Owner(OwnerId(1000 + n));
             admission.take(Quota::Calls, who, None).ok()
         }).collect();
         assert_eq!(places.len(), 16);
@@ -131,5 +136,30 @@ on_both_databases! { TestApp::with_few_places =>
             }
         };
         assert_eq!((watches.len(), refused.code()), (7, Code::ResourceExhausted));
+        // Whoever comes from elsewhere finds a place all the same: the oldest watch makes room.
+        let elsewhere = Who::Address([192, 0, 2, 7].into());
+        let _checks = [admission.take(Quota::Open, elsewhere, None).unwrap(), admission.take(Quota::Open, elsewhere, None).unwrap()];
+        let mut oldest = watches.swap_remove(0).into_inner();
+        oldest.message().await.unwrap().expect("it serves");
+        let ended = oldest.message().await.unwrap_err();
+        assert_eq!((ended.code(), ended.get_details_error_info().unwrap().reason.as_str()), (Code::Unavailable, "TOO_MANY_CALLS"));
+        let mut newest = watches.swap_remove(5).into_inner();
+        newest.message().await.unwrap().expect("it serves");
+        assert!(futures::poll!(Box::pin(newest.message())).is_pending());
+    }
+
+    async fn a_stream_over_http_makes_room_for_whoever_has_fewer(app) {
+        let (admission, share) = (app.service.admission().clone(), |owner: OwnerId, n: usize| {
+            let take = |_| app.service.admission().take(Quota::Streams, Who::Owner(owner), None).unwrap();
+            (0..n).map(take).collect::<Vec<_>>()
+        });
+        let request = of(&app, app.alice, "GET", "/api/v1/messages/watch").body(Body::empty()).unwrap();
+        let answer = routes(&app.service, Front::default()).oneshot(request).await.unwrap();
+        assert_eq!((answer.status().as_u16(), admission.taken(Quota::Streams)), (200, 1));
+        let _held = [share(app.alice, 3), share(OwnerId(900), 3), share(OwnerId(901), 1)];
+        let body = tokio::spawn(answer.into_body().collect());
+        let _newcomer = share(OwnerId(902), 1);
+        body.await.unwrap().unwrap();
+        assert_eq!(admission.taken(Quota::Streams), 8);
     }
 }
