@@ -13,39 +13,48 @@ pub struct SqlState([u8; 5]);
 pub enum Class {
     /// A transaction lost a race and was rolled back whole: the same transaction may win if it is run again at once.
     Race,
-    /// The server cannot serve now, whatever is asked of it: the same statement may work later.
+    /// The server cannot serve this now, whatever the rows are: it stops, is full, lacks a table or grants no right to it. The same
+    /// statement may work later.
     Unavailable,
-    /// The statement itself, or the data: it fails the same way however often it is run.
+    /// The rows of the statement: it fails the same way however often it is run, and others do not.
     Fault,
 }
 
-/// The beginnings of the SQLSTATEs that are no [`Class::Fault`].
-const MEANINGS: [(&str, Class); 10] = [
+/// The beginnings of the SQLSTATEs that are no [`Class::Unavailable`]: what is not known to be about this statement's own rows may be
+/// about the server, its schema or the role's rights, which somebody mends, and costs no row anything.
+const MEANINGS: [(&str, Class); 13] = [
     // serialization_failure: another transaction changed what this one had read.
     ("40001", Class::Race),
     // deadlock_detected: each of two waited for the other, and this one was chosen to give way.
     ("40P01", Class::Race),
     // lock_not_available: NOWAIT or lock_timeout; the row is free again when its transaction ends.
     ("55P03", Class::Race),
-    // connection_exception and its kin: the connection broke, or could not be made.
-    ("08", Class::Unavailable),
-    // insufficient_resources: disk full, out of memory, too many connections.
-    ("53", Class::Unavailable),
-    // operator_intervention: stopping, starting, in recovery, terminated, or cancelled by statement_timeout (57014).
-    ("57", Class::Unavailable),
-    // system_error: the server's disk or file system failed, not the statement.
-    ("58", Class::Unavailable),
-    // read_only_sql_transaction: a replica that was the primary a moment ago.
-    ("25006", Class::Unavailable),
-    // idle_in_transaction_session_timeout: this program stalled inside a transaction, and the server rolled it back.
-    ("25P03", Class::Unavailable),
-    // transaction_timeout (since Postgres 17): the same for a transaction that took too long as a whole.
-    ("25P04", Class::Unavailable),
+    // transaction_integrity_constraint_violation: a constraint that is asked at COMMIT.
+    ("40002", Class::Fault),
+    // cardinality_violation: a row twice in one statement.
+    ("21", Class::Fault),
+    // data_exception: a value that its type does not take.
+    ("22", Class::Fault),
+    // integrity_constraint_violation.
+    ("23", Class::Fault),
+    // triggered_data_change_violation.
+    ("27", Class::Fault),
+    // with_check_option_violation: a row that its own writer may not see.
+    ("44", Class::Fault),
+    // program_limit_exceeded: a row or an index entry that is too large.
+    ("54", Class::Fault),
+    // plpgsql_error: a trigger that raises one.
+    ("P0", Class::Fault),
+    // data_corrupted and index_corrupted: some rows cannot be read, and the others can.
+    ("XX001", Class::Fault),
+    ("XX002", Class::Fault),
 ];
 
 impl SqlState {
     /// `disk_full`: there is no room to write.
     pub const DISK_FULL: Self = Self(*b"53100");
+    /// `lock_not_available`: a row was waited for as long as the session waits for one.
+    pub const LOCK_NOT_AVAILABLE: Self = Self(*b"55P03");
 
     /// The SQLSTATE that `code` spells, if it is one: exactly five ASCII digits and capital letters.
     #[must_use]
@@ -65,7 +74,7 @@ impl SqlState {
     #[must_use]
     pub fn class(self) -> Class {
         let meaning = MEANINGS.iter().find(|(beginning, _)| self.as_str().starts_with(beginning));
-        meaning.map_or(Class::Fault, |(_, class)| *class)
+        meaning.map_or(Class::Unavailable, |(_, class)| *class)
     }
 }
 

@@ -195,7 +195,9 @@ fn class(e: &DieselError, state: Option<SqlState>) -> Class {
             None,
         ) => Class::Unavailable,
         (DieselError::DatabaseError(Kind::SerializationFailure, _), None) => Class::Race,
-        (DieselError::DatabaseError(Kind::Unknown, info), None) if SQLITE_UNAVAILABLE.contains(&info.message()) => {
+        (DieselError::DatabaseError(Kind::Unknown, info), None)
+            if SQLITE_UNAVAILABLE.iter().any(|text| info.message().starts_with(text)) =>
+        {
             Class::Unavailable
         }
         _ => Class::Fault,
@@ -205,13 +207,18 @@ fn class(e: &DieselError, state: Option<SqlState>) -> Class {
 /// The one of a full disk among [`SQLITE_UNAVAILABLE`].
 const SQLITE_FULL: &str = "database or disk is full";
 
-/// SQLite's own texts (`sqlite3ErrStr` in its source) for a database that is
-/// busy, full, out of reach or read-only, a disk that fails, and a statement that was interrupted.
-const SQLITE_UNAVAILABLE: [&str; 6] = [
+/// How SQLite's own texts (`sqlite3ErrStr` and `sqlite3LocateTable` in its source) begin for a database that is
+/// busy, full, out of reach, read-only, damaged or of another schema, a disk that fails, and a statement that was interrupted.
+const SQLITE_UNAVAILABLE: [&str; 11] = [
     "database is locked",
     SQLITE_FULL,
     "disk I/O error",
     "unable to open database file",
     "attempt to write a readonly database",
     "interrupted",
+    "database disk image is malformed",
+    "file is not a database",
+    "out of memory",
+    "no such table",
+    "no such column",
 ];

@@ -143,7 +143,8 @@ on_both_databases! { TestApp::start =>
     async fn a_fault_of_the_database_says_nothing_of_itself(app) {
         app.execute("ALTER TABLE campaigns RENAME TO elsewhere").await;
         let (status, body) = ask(&app, app.alice, "GET", "/api/v1/campaigns/1").await.error();
-        assert_eq!((status, &body), (500, &json!({"message": "Internal error", "code": "INTERNAL_ERROR"})));
+        let said = "The service's database is out of reach or takes no write. Try again, with the same idempotency key.";
+        assert_eq!((status, &body), (503, &json!({"message": said, "code": "DATABASE_UNAVAILABLE"})));
         app.execute("ALTER TABLE elsewhere RENAME TO campaigns").await;
     }
 

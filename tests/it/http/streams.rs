@@ -190,7 +190,8 @@ on_both_databases! { TestApp::start =>
         }
         app.execute("ALTER TABLE elsewhere RENAME TO campaigns").await;
         let last = events(&text).pop().unwrap();
-        assert_eq!((last.1.as_str(), last.2), ("error", json!({"message": "Internal error", "code": "INTERNAL_ERROR"})));
+        let said = "The service's database is out of reach or takes no write. Try again, with the same idempotency key.";
+        assert_eq!((last.1.as_str(), last.2), ("error", json!({"message": said, "code": "DATABASE_UNAVAILABLE"})));
     }
 
     async fn a_stream_url_opens_its_stream_without_credentials_for_a_minute(app) {
