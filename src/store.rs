@@ -5,6 +5,7 @@
 
 mod accept;
 mod addressee;
+mod admissions;
 mod aside;
 mod audit;
 mod batch;

@@ -16,7 +16,7 @@ pub enum CampaignState {
     Scheduled = 2,
     /// Sending.
     Running = 3,
-    /// Paused by its owner.
+    /// Paused by its owner, or because its owner may not send it any more.
     Paused = 4,
     /// Cancelled by its owner.
     Cancelled = 5,

@@ -5,13 +5,18 @@ use jiff::Timestamp;
 use crate::domain::campaign::Campaign;
 use crate::domain::ids::MessageId;
 use crate::domain::message::{Dispatch, Lane, Message, State};
+use crate::domain::phone::Msisdn;
 use crate::domain::recipient::Recipient;
 use crate::domain::sender::SenderId;
 use crate::domain::spend::Over;
 use crate::domain::status::{OPTED_OUT, OPTED_OUT_WHY};
 use crate::domain::supersede::Supersede;
+use crate::domain::tags::Tags;
 use crate::domain::template::Template;
 use crate::domain::text::MessageText;
+
+/// The error code of a recipient whose message the database refuses.
+const NOT_STORED: &str = "NOT_STORED";
 
 /// Everything that all messages of one campaign have in common.
 #[derive(Debug, Clone)]
@@ -53,12 +58,30 @@ impl<'a> Expansion<'a> {
             end(&mut state, Dispatch::Cancelled, OPTED_OUT, OPTED_OUT_WHY);
             state.failed_at = None;
         }
+        // They were found to fit together when the recipient was added.
+        self.with(
+            (recipient.destination, text, tags.unwrap_or_else(|_| self.campaign.content.tags.clone())),
+            state,
+            now,
+        )
+    }
+
+    /// The record of a recipient whose message the database refuses, with as little as it can be: nothing is sent.
+    #[must_use]
+    pub fn record(&self, destination: Msisdn, now: Timestamp) -> Message {
+        let mut state = State::waiting(false, now, now);
+        end(&mut state, Dispatch::Rejected, NOT_STORED, "The database refused to store the message");
+        state.failed_at = Some(now);
+        self.with((destination, MessageText::from_stored(String::new()), Tags::default()), state, now)
+    }
+
+    fn with(&self, (destination, text, tags): (Msisdn, MessageText, Tags), state: State, now: Timestamp) -> Message {
         let segmentation = text.segmentation();
         Message {
             id: MessageId::new(now),
             owner: self.campaign.content.owner,
             campaign: Some(self.campaign.id),
-            destination: recipient.destination,
+            destination,
             text,
             sender: self.sender.clone(),
             traffic_account_id: self.traffic_account_id.to_owned(),
@@ -69,8 +92,7 @@ impl<'a> Expansion<'a> {
             scheduled_at: None,
             expires_at: self.expires_at,
             lane: Lane::Campaign,
-            // They were found to fit together when the recipient was added.
-            tags: tags.unwrap_or_else(|_| self.campaign.content.tags.clone()),
+            tags,
             supersede: Supersede::default(),
             trace: None,
             state,

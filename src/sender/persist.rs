@@ -27,22 +27,68 @@ fn least(mut job: Job) -> Job {
     job
 }
 
+/// The waits for the database while some events are told.
+struct Waits {
+    first: Duration,
+    next: Duration,
+    any: bool,
+}
+
+impl Waits {
+    fn new(first: Duration) -> Self {
+        Self { first, next: first, any: false }
+    }
+
+    /// Notes that there is something to wait for. Returns whether it is the first time.
+    fn begin(&mut self) -> bool {
+        !std::mem::replace(&mut self.any, true)
+    }
+
+    /// Notes that the database is back.
+    fn over(&mut self) {
+        self.next = self.first;
+    }
+
+    async fn pause(&mut self) {
+        tokio::time::sleep(self.next).await;
+        self.next = (self.next * 2).min(LAST_PAUSE);
+    }
+}
+
 impl Sender {
-    /// Lets events happen that their messages' holder alone knows of. What the database refuses is found by halves, so that it
-    /// costs no other, and is told once more with the least that can be said; the error is that of the last one that is
-    /// refused even so. Returns what each job moved, in their order; nothing for those that were refused.
+    /// Lets events happen that their messages' holder alone knows of: again while the database is away or does not say whether it
+    /// wrote them, for an event of a lease happens once, however often it is told. Meanwhile they are in the spool, whose reader
+    /// tells them if this process cannot.
+    ///
+    /// One that the database refuses is found by halves, so that it costs no other, and is told once more with the least that can be
+    /// said; the error is that of the last one that is refused even so. Returns what each job moved, in their order; nothing for
+    /// those that were refused.
     pub(super) async fn persist(&self, jobs: Vec<Job>) -> Result<Vec<Vec<Moved>>, Error> {
         let (mut halves, mut refused) = (Halves::of(jobs), None);
+        let (mut kept, mut waits) = (None, Waits::new(self.inner.settings.first_pause));
         while let Some(part) = halves.take() {
-            let e = match self.insist(&part.jobs).await {
+            let e = match self.tell(&part.jobs).await {
                 Ok(done) => {
                     halves.done(&part, done);
+                    waits.over();
                     continue;
                 }
                 Err(e) => e,
             };
             match halves.split(part, e) {
                 Ok(()) => {}
+                Err((part, store::Error::Unavailable(cause) | store::Error::InDoubt(cause))) => {
+                    let jobs = || part.jobs.iter().chain(halves.left());
+                    if waits.begin() {
+                        tracing::warn!(messages = jobs().count(), %cause, "what is known of messages waits for the database");
+                    }
+                    // A disk that is full has room again at some time.
+                    if kept.is_none() {
+                        kept = self.keep(jobs()).await;
+                    }
+                    halves.put_off(part);
+                    waits.pause().await;
+                }
                 Err((mut part, store::Error::Query(_))) if part.jobs.iter().any(says_more) => {
                     part.jobs = part.jobs.into_iter().map(least).collect();
                     halves.again(part);
@@ -50,53 +96,34 @@ impl Sender {
                 Err((_, e)) => refused = Some(e),
             }
         }
-        match refused {
-            Some(e) => Err(e.into()),
-            None => Ok(halves.moved()),
+        match (refused, kept) {
+            (Some(e), _) => Err(e.into()),
+            (None, kept) => {
+                if let Some(kept) = kept {
+                    kept.told();
+                }
+                Ok(halves.moved())
+            }
         }
     }
 
-    /// Tells them together, again while the database is away or does not say whether it wrote them: an event of a lease
-    /// happens once, however often it is told. Meanwhile they are in the spool, whose reader tells them if this process
-    /// cannot.
-    async fn insist(&self, jobs: &[Job]) -> Result<Vec<Vec<Moved>>, store::Error> {
-        let mut pause = self.inner.settings.first_pause;
-        let (mut kept, mut waited): (Option<spool::Kept>, bool) = (None, false);
-        loop {
-            let done = match jobs {
-                [one] => self.inner.store.apply(one.clone()).await.map(|moved| vec![moved]),
-                many => self.inner.store.apply_all(many.to_vec()).await,
-            };
-            let cause = match done {
-                Err(store::Error::Unavailable(cause) | store::Error::InDoubt(cause)) => cause,
-                known => {
-                    if let (Ok(_), Some(kept)) = (&known, kept) {
-                        kept.told();
-                    }
-                    return known;
-                }
-            };
-            if !std::mem::replace(&mut waited, true) {
-                tracing::warn!(messages = jobs.len(), %cause, "what is known of messages waits for the database");
-            }
-            // A disk that is full has room again at some time.
-            if kept.is_none() {
-                kept = self.keep(jobs).await;
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LAST_PAUSE);
+    /// Tells them together, once.
+    async fn tell(&self, jobs: &[Job]) -> Result<Vec<Vec<Moved>>, store::Error> {
+        match jobs {
+            [one] => self.inner.store.apply(one.clone()).await.map(|moved| vec![moved]),
+            many => self.inner.store.apply_all(many.to_vec()).await,
         }
     }
 
     /// Puts what the jobs say into the spool, if there is one, until that is told.
-    async fn keep(&self, jobs: &[Job]) -> Option<spool::Kept> {
+    async fn keep<'a>(&self, jobs: impl Iterator<Item = &'a Job>) -> Option<spool::Kept> {
         let spool = self.inner.spool.as_ref()?;
         let entry = |job: &Job| match &job.pick {
             Pick::Id(id) => Entry::of(*id, &job.event),
             Pick::Known(message) => Entry::of(message.id, &job.event),
             _ => None,
         };
-        match spool.keep(jobs.iter().filter_map(entry).collect()).await {
+        match spool.keep(jobs.filter_map(entry).collect()).await {
             Ok(kept) => Some(kept),
             Err(cause) => {
                 tracing::error!(%cause, "the spool cannot be written: a kill before the database is back loses answers");

@@ -48,8 +48,10 @@ impl Service {
             let swept = self.inner.store.apply(Job { pick, event }).await?;
             steps += swept.iter().filter(|moved| moved.result.is_ok()).count();
         }
-        let traffic_account_id = self.inner.settings.traffic_account_id.clone();
-        let pace = Pace { page: PAGE, ceiling: CEILING, traffic_account_id };
+        let settings = &self.inner.settings;
+        let (traffic_account_id, default_sender) =
+            (settings.traffic_account_id.clone(), settings.default_sender.clone());
+        let pace = Pace { page: PAGE, ceiling: CEILING, traffic_account_id, default_sender };
         let reconciled = self.inner.store.reconcile(it.campaign, pace).await?;
         if reconciled > 0 {
             self.inner.sender.wake();

@@ -13,12 +13,13 @@ use crate::domain::message::{Dispatch, Message};
 use crate::domain::rate::Rate;
 use crate::domain::spend::Over;
 use crate::domain::status::EventKind;
+use crate::store::admissions::Admissions;
 use crate::store::columns::sql::Instant as InstantSql;
 use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::error::Failure;
-use crate::store::gates::Admissions;
 use crate::store::opt_outs::OptedOut;
 use crate::store::pg_bulk::ClaimKeys;
+use crate::store::pseudonyms::Keyed;
 use crate::store::rows::{EventRow, KeyRow, MessageRow};
 use crate::store::schema::{idempotency_keys as keys, messages};
 use crate::store::spend::Accounts;
@@ -224,11 +225,11 @@ pub(super) struct Waited(Option<Accounts>);
 
 impl Waited {
     /// Waits for the rows, if these do.
-    pub(super) async fn open(tx: &mut Tx, accepts: &[Accept]) -> Result<Self, Failure> {
+    pub(super) async fn open(tx: &mut Tx, keyed: &Keyed, accepts: &[Accept]) -> Result<Self, Failure> {
         if accepts.is_empty() || !accepts.iter().all(|accept| accept.patient) {
             return Ok(Self(None));
         }
-        Ok(Self(Some(Accounts::open(tx, &owners(accepts.iter()), true).await?)))
+        Ok(Self(Some(Accounts::open(tx, keyed, &owners(accepts.iter()), true).await?)))
     }
 }
 
@@ -253,6 +254,7 @@ impl Booked {
     /// stored already were booked when they were.
     pub(super) async fn open(
         tx: &mut Tx,
+        keyed: &Keyed,
         accepts: &[Accept],
         verdicts: &Verdicts,
         Waited(waited): Waited,
@@ -261,7 +263,7 @@ impl Booked {
             accounts
         } else {
             let new = |a: &&Accept| a.terms.limited && !verdicts.contains_key(&a.message.id.0);
-            Accounts::open(tx, &owners(accepts.iter().filter(new)), false).await?
+            Accounts::open(tx, keyed, &owners(accepts.iter().filter(new)), false).await?
         };
         let new = accepts.iter().map(|a| &a.message).filter(|message| !verdicts.contains_key(&message.id.0));
         let admissions = Admissions::lock(tx, &rates(accepts)).await?;

@@ -38,11 +38,11 @@ impl Batch {
     pub(super) async fn run(&self, tx: &mut Tx, keyed: &Keyed) -> Result<Answers, Failure> {
         let mut writes = Writes::default();
         // Whoever waits for a row has no key meanwhile: those that bring the same one would wait for it, too.
-        let waited = accept::Waited::open(tx, &self.accepts).await?;
+        let waited = accept::Waited::open(tx, keyed, &self.accepts).await?;
         let landed = accept::landed(tx, &self.accepts).await?;
         let verdicts = accept::claim_keys(tx, &self.accepts, landed).await?;
         let opted_out = OptedOut::among(tx, keyed, accept::recipients(&self.accepts)).await?;
-        let mut booked = Booked::open(tx, &self.accepts, &verdicts, waited).await?;
+        let mut booked = Booked::open(tx, keyed, &self.accepts, &verdicts, waited).await?;
         let accepts = accept::decide(&self.accepts, verdicts, &opted_out, &mut booked, tx.now, &mut writes);
         let queued = writes.queues();
         let loaded = transition::load(tx, &self.jobs, &self.aside).await?;

@@ -1,7 +1,5 @@
 //! The gates that every send passes, shared by all replicas: read whole, changed one at a time under a row lock.
 
-use std::collections::BTreeMap;
-
 use diesel::{
     AsChangeset, BoolExpressionMethods as _, ExpressionMethods as _, Insertable, NullableExpressionMethods as _,
     OptionalExtension as _, QueryDsl as _, Queryable, Selectable,
@@ -11,12 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::audit::Act;
 use crate::domain::gate::{Gate, Holding};
-use crate::domain::rate::Rate;
 use crate::domain::webhook::event::EventType;
 use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::error::Failure;
 use crate::store::owner_events;
-use crate::store::prepared::Prepare as _;
 use crate::store::schema::gates;
 use crate::store::transaction::{Tx, locked, on, transact};
 use crate::store::wake::{self, Topic};
@@ -80,7 +76,7 @@ impl From<&Gate> for GateRow {
 const IDLE: SignedDuration = SignedDuration::from_hours(24);
 
 /// The gate's row, locked; made first if there is none.
-async fn lock(tx: &mut Tx, name: &str) -> Result<Gate, Failure> {
+pub(super) async fn lock(tx: &mut Tx, name: &str) -> Result<Gate, Failure> {
     // One that was there may have been let go before it could be locked.
     for _ in 0..3 {
         if let Some(row) = locked!(tx, GateRow, gates::table.find(name)).pop() {
@@ -91,6 +87,18 @@ async fn lock(tx: &mut Tx, name: &str) -> Result<Gate, Failure> {
     }
     let made = locked!(tx, GateRow, gates::table.find(name)).pop();
     made.map(Gate::from).ok_or_else(|| diesel::result::Error::NotFound.into())
+}
+
+/// The same, without waiting for another transaction that has it: `None` then.
+pub(super) async fn lock_if_free(tx: &mut Tx, name: &str) -> Result<Option<Gate>, Failure> {
+    if let Some(row) = locked!(free tx, GateRow, gates::table.find(name)).pop() {
+        return Ok(Some(Gate::from(row)));
+    }
+    let named = gates::table.find(name).select(gates::name);
+    if on!(tx, |c| named.get_result::<String>(c).await.optional()?).is_some() {
+        return Ok(None);
+    }
+    lock(tx, name).await.map(Some)
 }
 
 /// Writes down a gate that has changed, and tells the other replicas and, where an account is blocked or is not any more, the operators.
@@ -104,64 +112,6 @@ async fn write(tx: &mut Tx, before: &Gate, gate: &Gate) -> Result<(), Failure> {
         owner_events::note_to_operators(tx, of, &gate.name).await?;
     }
     Ok(())
-}
-
-/// The allowance of a limited account in one transaction.
-pub(super) struct Admission {
-    account: String,
-    rate: Rate,
-    booked: Option<Timestamp>,
-    allowance: u32,
-    /// Nothing is booked: a message of more segments than the burst passes now or never.
-    idle: bool,
-    used: u32,
-}
-
-impl Admission {
-    fn of(account: &str, gate: &Gate, rate: Rate, now: Timestamp) -> Self {
-        let allowance = rate.allowance(gate.booked, now);
-        let idle = allowance == rate.allowance(None, now);
-        Self { account: account.to_owned(), rate, booked: gate.booked, allowance, idle, used: 0 }
-    }
-
-    fn admit(&mut self, segments: u32) -> bool {
-        let passes = self.used + segments <= self.allowance || (self.idle && self.used == 0);
-        if passes {
-            self.used += segments;
-        }
-        passes
-    }
-}
-
-/// The admissions of all limited accounts that a transaction sends on. Accounts without a limit are not in it.
-#[derive(Default)]
-pub(super) struct Admissions(Vec<Admission>);
-
-impl Admissions {
-    /// Locks the accounts' gates, in the order of their names, so that two transactions never wait crosswise.
-    pub(super) async fn lock(tx: &mut Tx, rates: &BTreeMap<String, Rate>) -> Result<Self, Failure> {
-        let mut all = Vec::with_capacity(rates.len());
-        for (account, rate) in rates {
-            let gate = lock(tx, account).await?;
-            all.push(Admission::of(account, &gate, *rate, tx.now));
-        }
-        Ok(Self(all))
-    }
-
-    /// Lets a message of so many segments through, if there is room.
-    pub(super) fn admit(&mut self, account: &str, segments: i16) -> bool {
-        let segments = u32::try_from(segments).unwrap_or(1).max(1);
-        self.0.iter_mut().find(|a| a.account == account).is_none_or(|a| a.admit(segments))
-    }
-
-    /// Writes down what was let through.
-    pub(super) async fn book(&self, tx: &mut Tx) -> Result<(), Failure> {
-        for used in self.0.iter().filter(|a| a.used > 0) {
-            let until = gates::admitted_to.eq(Instant(used.rate.book(used.booked, tx.now, used.used)));
-            on!(tx, |c| diesel::update(gates::table.find(&used.account)).set(until).prepared().execute(c).await?);
-        }
-        Ok(())
-    }
 }
 
 impl Store {

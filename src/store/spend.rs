@@ -16,6 +16,7 @@ use crate::domain::phone::Msisdn;
 use crate::domain::spend::{self, Account, Left, Limits, Over};
 use crate::store::columns::{Guid, Instant, columns_of};
 use crate::store::error::Failure;
+use crate::store::pseudonyms::Keyed;
 use crate::store::schema::{messages, spent, users};
 use crate::store::transaction::{Tx, on, transact};
 use crate::store::{Error, Store};
@@ -49,6 +50,7 @@ impl Accounts {
     /// `patience` those are left out that another transaction has: nobody is to wait for another owner's row.
     pub(super) async fn open(
         tx: &mut Tx,
+        keyed: &Keyed,
         asked: &BTreeMap<OwnerId, HashSet<String>>,
         patience: bool,
     ) -> Result<Self, Failure> {
@@ -68,7 +70,7 @@ impl Accounts {
             .pop();
             match row.map(|row| Limits::from(&row)) {
                 Some(limits) if limits != Limits::default() => {
-                    accounts.open.insert(*owner, account(tx, *owner, limits, numbers).await?);
+                    accounts.open.insert(*owner, account(tx, keyed, (*owner, limits), numbers).await?);
                 }
                 Some(_) => {}
                 None if patience => {}
@@ -84,11 +86,16 @@ impl Accounts {
     }
 
     /// As [`Accounts::open`], for an owner of whom it is not known yet whether it has limits: one without is not locked.
-    pub(super) async fn of_owner(tx: &mut Tx, owner: OwnerId, numbers: HashSet<String>) -> Result<Self, Failure> {
+    pub(super) async fn of_owner(
+        tx: &mut Tx,
+        keyed: &Keyed,
+        owner: OwnerId,
+        numbers: HashSet<String>,
+    ) -> Result<Self, Failure> {
         let query = users::table.find(owner.0);
         let limits: Option<LimitsRow> = on!(tx, |c| query.select(columns_of::<LimitsRow>()).load(c).await?).pop();
         match limits.filter(|row| Limits::from(row) != Limits::default()) {
-            Some(_) => Self::open(tx, &BTreeMap::from([(owner, numbers)]), true).await,
+            Some(_) => Self::open(tx, keyed, &BTreeMap::from([(owner, numbers)]), true).await,
             None => Ok(Self::default()),
         }
     }
@@ -125,7 +132,12 @@ impl Accounts {
 }
 
 /// An owner's account as it is now.
-async fn account(tx: &mut Tx, owner: OwnerId, limits: Limits, numbers: &HashSet<String>) -> Result<Account, Failure> {
+async fn account(
+    tx: &mut Tx,
+    keyed: &Keyed,
+    (owner, limits): (OwnerId, Limits),
+    numbers: &HashSet<String>,
+) -> Result<Account, Failure> {
     let (day, month) = spend::periods(tx.now);
     let mut used = [0_i64; 2];
     for (used, (period, began)) in used.iter_mut().zip([(DAY, day), (MONTH, month)]) {
@@ -133,15 +145,19 @@ async fn account(tx: &mut Tx, owner: OwnerId, limits: Limits, numbers: &HashSet<
         *used = on!(tx, |c| query.load::<i64>(c).await?).pop().unwrap_or(0);
     }
     let since = limits.per_number.map(|n| tx.now.checked_sub(n.window).unwrap_or(Timestamp::MIN));
-    let to_numbers = match since {
-        Some(since) => {
-            let (numbers, since) = (numbers.iter().cloned().collect(), Guid(MessageId::floor(since).0));
-            to_numbers(tx, owner, numbers, since).await?
+    let mut had: HashMap<String, i64> = HashMap::new();
+    if let Some(since) = since {
+        // An erased message was sent all the same.
+        let forms: HashMap<String, &String> =
+            numbers.iter().flat_map(|number| keyed.forms(number).into_iter().map(move |form| (form, number))).collect();
+        let since = Guid(MessageId::floor(since).0);
+        for (form, messages) in to_numbers(tx, owner, forms.keys().cloned().collect(), since).await? {
+            let Some(number) = forms.get(&form) else { continue };
+            *had.entry((*number).clone()).or_default() += messages;
         }
-        None => Vec::new(),
-    };
+    }
     let [today, this_month] = used;
-    Ok(Account::new(limits, tx.now, (today, this_month), to_numbers.into_iter().collect::<HashMap<_, _>>()))
+    Ok(Account::new(limits, tx.now, (today, this_month), had))
 }
 
 /// How many messages of the owner's went to each of the numbers that had one.
@@ -179,8 +195,9 @@ impl Store {
     pub async fn spend_left(&self, owner: OwnerId, to: &Msisdn, segments: i16) -> Result<Result<Left, Over>, Error> {
         let to = to.clone();
         let asked = BTreeMap::from([(owner, HashSet::from([to.as_str().to_owned()]))]);
+        let keyed = self.keyed.clone();
         transact!(&self.transactions, |tx| {
-            let accounts = Accounts::open(tx, &asked, true).await?;
+            let accounts = Accounts::open(tx, &keyed, &asked, true).await?;
             let Some(account) = accounts.open.get(&owner) else { return Ok(Ok(Left::default())) };
             let left = account.left(Some(&to));
             Ok(account.clone().take(&to, segments).map(|()| left))
@@ -189,9 +206,9 @@ impl Store {
 
     /// The rest of the owner's limits of segments.
     pub async fn segments_left(&self, owner: OwnerId) -> Result<Left, Error> {
-        let asked = BTreeMap::from([(owner, HashSet::new())]);
+        let (asked, keyed) = (BTreeMap::from([(owner, HashSet::new())]), self.keyed.clone());
         transact!(&self.transactions, |tx| {
-            let accounts = Accounts::open(tx, &asked, true).await?;
+            let accounts = Accounts::open(tx, &keyed, &asked, true).await?;
             Ok(accounts
                 .open
                 .get(&owner)

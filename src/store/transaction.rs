@@ -4,7 +4,7 @@
 //! own thread, so that a caller that goes away in the middle leaves nothing half done; every attempt is bounded in time, and
 //! one that is over takes its connection with it; after the commit whoever it concerns is woken.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
+use crate::postgres::SqlState;
 use crate::store::db::Db;
 use crate::store::error::{Error, Failure};
 use crate::store::journal::Written;
@@ -26,6 +27,8 @@ use crate::store::sqlite_threads::{Lite, Slot};
 
 /// How long one attempt may take, from BEGIN to the answer to COMMIT.
 const ATTEMPT: Duration = Duration::from_secs(8);
+/// For how long after a row was waited for in vain those rows are not waited for that can be done without.
+const HURRY: Duration = Duration::from_secs(5);
 /// How often a transaction that lost a deadlock or a serialisation race, or waited for a row in vain, is repeated.
 const RACES: u32 = 5;
 /// How long the first repetition waits; the n-th waits n times as long.
@@ -88,13 +91,15 @@ pub(super) enum Conn {
 }
 
 /// A transaction that is open.
-#[expect(clippy::struct_excessive_bools, reason = "four things that are or are not, each of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "five things that are or are not, each of its own")]
 pub(super) struct Tx {
     pub conn: Conn,
     /// The time of the attempt, taken with the connection in hand: waiting for one may take seconds.
     pub now: Timestamp,
     /// Whether an attempt before this one found that what the process knew was out of date: everything is to be read.
     pub outdated: bool,
+    /// Whether a row was waited for in vain just before: those that can be done without are not waited for.
+    pub hurried: bool,
     /// Whether it writes events, which those who watch the journal are told of.
     pub journaled: bool,
     /// Its effects on messages' statuses.
@@ -174,6 +179,8 @@ pub(super) struct Runner {
     pub room: Room,
     /// All that the transactions of the process did to messages' statuses.
     pub committed: Committed,
+    /// When a row was last waited for in vain.
+    in_vain: Arc<Mutex<Option<Instant>>>,
     limit: Duration,
 }
 
@@ -186,6 +193,7 @@ impl Runner {
             interruptions,
             room: Room::default(),
             committed: Committed::default(),
+            in_vain: Arc::default(),
             limit: ATTEMPT,
         }
     }
@@ -193,6 +201,10 @@ impl Runner {
     /// The same with another limit to an attempt, for work that is known to take long.
     pub(super) fn within(&self, limit: Duration) -> Self {
         Self { limit, ..self.clone() }
+    }
+
+    fn waited_in_vain(&self) -> Option<Instant> {
+        *self.in_vain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the story on Postgres, again after each lost race.
@@ -206,6 +218,7 @@ impl Runner {
         loop {
             let lent = pool.lend().await?;
             let mut tx = Tx::new(Conn::Pg(lent), self.clock.now(), outdated);
+            tx.hurried = self.waited_in_vain().is_some_and(|at| at.elapsed() < HURRY);
             let done = tokio::time::timeout(self.limit, self.attempt(&mut tx, &story)).await;
             let failure = match done {
                 Ok(Ok(value)) => return Ok(value),
@@ -218,6 +231,9 @@ impl Runner {
                 }
             };
             let state = if let Conn::Pg(lent) = &tx.conn { lent.state() } else { None };
+            if state == Some(SqlState::LOCK_NOT_AVAILABLE) {
+                *self.in_vain.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            }
             let failure = if tx.committing { self.doubt(&tx, failure.of_commit(state)) } else { failure };
             // A connection on which it is not over is closed, and the server undoes what is left of it.
             drop(tx);
@@ -306,7 +322,8 @@ impl Runner {
 
 impl Tx {
     fn new(conn: Conn, now: Timestamp, outdated: bool) -> Self {
-        Self { conn, now, outdated, journaled: false, moves: Moves::default(), open: false, committing: false }
+        let moves = Moves::default();
+        Self { conn, now, outdated, hurried: false, journaled: false, moves, open: false, committing: false }
     }
 
     /// Notes whether the connection is in the transaction: dropped then, also by a panic, it is closed.

@@ -11,8 +11,9 @@ use crate::domain::ids::OwnerId;
 use crate::domain::sender::{SenderId, shown};
 use crate::domain::spend::Limits;
 use crate::store::columns::{Instant, columns_of};
+use crate::store::error::Failure;
 use crate::store::schema::users;
-use crate::store::transaction::{locked, on, transact};
+use crate::store::transaction::{Tx, locked, on, transact};
 use crate::store::user_limits::{AtOnceRow, LimitsRow};
 use crate::store::{Error, Store, audit, run};
 
@@ -104,6 +105,13 @@ impl From<UserRow> for User {
             at_once: AtOnce::from(&at_once),
         }
     }
+}
+
+/// The user with this id, as this transaction sees it.
+pub(super) async fn of_id(tx: &mut Tx, id: OwnerId) -> Result<Option<User>, Failure> {
+    let query = users::table.find(id.0);
+    let row: Option<UserRow> = on!(tx, |c| query.select(columns_of::<UserRow>()).get_result(c).await.optional()?);
+    Ok(row.map(User::from))
 }
 
 impl Store {

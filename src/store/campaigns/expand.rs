@@ -19,6 +19,7 @@ use crate::domain::campaign::{Action, Campaign, CampaignState, NextStep};
 use crate::domain::expansion::{Expansion, refuse};
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::message::Dispatch;
+use crate::domain::sender::SenderId;
 use crate::domain::spend::Limit;
 use crate::store::accept;
 use crate::store::columns::{Instant, columns_of};
@@ -29,7 +30,7 @@ use crate::store::schema::campaigns;
 use crate::store::spend::Accounts;
 use crate::store::transaction::{Tx, locked, on, transact};
 use crate::store::writes::Writes;
-use crate::store::{Error, Store, Topic, run, wake};
+use crate::store::{Error, Store, Topic, run, users, wake};
 
 /// How a campaign is expanded.
 #[derive(Debug, Clone)]
@@ -40,6 +41,17 @@ pub struct Pace {
     pub ceiling: i64,
     /// The route account of the messages.
     pub traffic_account_id: String,
+    /// The sender ID that every owner may use.
+    pub default_sender: Option<SenderId>,
+}
+
+/// The recipients that one transaction takes.
+#[derive(Debug, Clone, Copy)]
+enum Take {
+    /// The next ones, so many at most.
+    Next(i64),
+    /// The next one, whose message the database refuses: a record that says so takes its place.
+    Refused,
 }
 
 /// A campaign that there may be something to do for.
@@ -81,7 +93,7 @@ fn messages(
     campaign: &Campaign,
     mut cursor: Cursor,
     candidates: Vec<CandidateRow>,
-    pace: &Pace,
+    (pace, take): (&Pace, Take),
     accounts: &mut Accounts,
     now: Timestamp,
 ) -> Option<(Writes, Cursor)> {
@@ -95,7 +107,10 @@ fn messages(
     for row in candidates {
         let destination = row.destination.clone();
         let Candidate { recipient, opted_out } = row.into();
-        let mut message = expansion.message(recipient, opted_out, now);
+        let mut message = match take {
+            Take::Next(_) => expansion.message(recipient, opted_out, now),
+            Take::Refused => expansion.record(recipient.destination, now),
+        };
         // What will not be sent any more takes nothing of what may be sent.
         if message.state.dispatch == Dispatch::Queued
             && !expired
@@ -132,7 +147,7 @@ async fn expand(
     keyed: &Keyed,
     campaign: &Campaign,
     cursor: Cursor,
-    pace: &Pace,
+    (pace, take): (&Pace, Take),
 ) -> Result<usize, Failure> {
     let id = campaign.id;
     if queued(tx, id).await? > pace.ceiling {
@@ -140,15 +155,21 @@ async fn expand(
     }
     // What waits for the next day is not read again and again.
     if !has_expired(campaign, tx.now)
-        && Accounts::of_owner(tx, campaign.content.owner, HashSet::new()).await?.any_is_spent()
+        && Accounts::of_owner(tx, keyed, campaign.content.owner, HashSet::new()).await?.any_is_spent()
     {
         return Ok(0);
     }
-    let rows = page(tx, keyed, (campaign.content.owner, id), &cursor.expanded_to, pace.page).await?;
+    let limit = match take {
+        Take::Next(limit) => limit,
+        Take::Refused => 1,
+    };
+    let rows = page(tx, keyed, (campaign.content.owner, id), &cursor.expanded_to, limit).await?;
     let numbers = rows.iter().map(|row| row.destination.clone()).collect();
-    let mut accounts = Accounts::of_owner(tx, campaign.content.owner, numbers).await?;
+    let mut accounts = Accounts::of_owner(tx, keyed, campaign.content.owner, numbers).await?;
     let (before, gone) = (cursor.expanded, rows.is_empty());
-    let Some((writes, cursor)) = messages(campaign, cursor, rows, pace, &mut accounts, tx.now) else { return Ok(0) };
+    let Some((writes, cursor)) = messages(campaign, cursor, rows, (pace, take), &mut accounts, tx.now) else {
+        return Ok(0);
+    };
     let made = if gone { 0 } else { usize::try_from(cursor.expanded - before).unwrap_or(0) };
     if made == 0 && !gone {
         return Ok(0);
@@ -162,16 +183,29 @@ async fn expand(
     Ok(made)
 }
 
+/// Whether its owner may still send it: an operator takes senders back, and disables users.
+async fn may_go_on(tx: &mut Tx, campaign: &Campaign, pace: &Pace) -> Result<bool, Failure> {
+    let Some(owner) = users::of_id(tx, campaign.content.owner).await? else { return Ok(true) };
+    let sender = campaign.content.sender.clone().map(SenderId::from_stored);
+    let granted =
+        sender.is_none_or(|sender| pace.default_sender.as_ref() == Some(&sender) || owner.may_use_sender(&sender));
+    Ok(granted && owner.disabled_at.is_none())
+}
+
 /// One step of one campaign. Returns how much it did.
-async fn step(tx: &mut Tx, keyed: &Keyed, id: CampaignId, pace: &Pace) -> Result<usize, Failure> {
+async fn step(tx: &mut Tx, keyed: &Keyed, id: CampaignId, (pace, take): (&Pace, Take)) -> Result<usize, Failure> {
     // A campaign that another replica is at is left to it.
     let Some(row) = locked!(free tx, CampaignRow, campaigns::table.find(id.0)).pop() else { return Ok(0) };
     let mut campaign = Campaign::from(row);
     let Some(cursor) = locked!(tx, Cursor, campaigns::table.find(id.0)).pop() else { return Ok(0) };
-    let action = match campaign.next_step(cursor.expanded, tx.now) {
+    let next = campaign.next_step(cursor.expanded, tx.now);
+    let sends = campaign.state != CampaignState::Paused && matches!(next, NextStep::Begin | NextStep::Expand);
+    let action = match next {
         NextStep::Nothing => return Ok(0),
+        // Its owner learns why when it resumes it.
+        _ if sends && !may_go_on(tx, &campaign, pace).await? => Action::Pause,
         NextStep::Begin => Action::Begin,
-        NextStep::Expand => return expand(tx, keyed, &campaign, cursor, pace).await,
+        NextStep::Expand => return expand(tx, keyed, &campaign, cursor, (pace, take)).await,
         NextStep::Finish if busy(tx, id).await? => return Ok(0),
         NextStep::Finish => Action::Finish,
     };
@@ -210,10 +244,27 @@ impl Store {
         Ok(rows.into_iter().filter_map(of).collect())
     }
 
-    /// Takes one campaign one step further: begins it, makes messages of its next recipients, or finds that it is over.
-    /// Returns how much was done; 0 also if another replica is at it.
+    /// Takes one campaign one step further: begins it, makes messages of its next recipients, or finds that it is over; or pauses
+    /// it, if its owner may not send it any more. Returns how much was done; 0 also if another replica is at it.
+    ///
+    /// A recipient whose message the database refuses is found by halves, and gets a record that says so: it is not to keep
+    /// the others waiting.
     pub async fn reconcile(&self, campaign: CampaignId, pace: Pace) -> Result<usize, Error> {
-        let keyed = self.keyed.clone();
-        transact!(&self.transactions, |tx| step(tx, &keyed, campaign, &pace).await)
+        let mut limit = pace.page;
+        loop {
+            match self.step(campaign, &pace, Take::Next(limit)).await {
+                Err(Error::Query(_)) if limit > 1 => limit /= 2,
+                Err(Error::Query(cause)) => {
+                    tracing::error!(campaign_id = campaign.0, %cause, "the message of a recipient is refused");
+                    return self.step(campaign, &pace, Take::Refused).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn step(&self, campaign: CampaignId, pace: &Pace, take: Take) -> Result<usize, Error> {
+        let (keyed, pace) = (self.keyed.clone(), pace.clone());
+        transact!(&self.transactions, |tx| step(tx, &keyed, campaign, (&pace, take)).await)
     }
 }

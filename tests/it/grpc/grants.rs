@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use messaging::auth::Caller;
 use messaging::domain::allowed::Allowed;
 use messaging::domain::audit::Act;
-use messaging::domain::ids::OwnerId;
+use messaging::domain::campaign::CampaignState;
+use messaging::domain::ids::{CampaignId, OwnerId};
 use messaging::domain::spend::Limits;
 use messaging::proto::{
     AddRecipientsRequest, CreateCampaignRequest, MessageStatus, SendSingleRequest, add_recipients_request::Recipient,
 };
 use messaging::store::User;
+use pbjson_types::Timestamp;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -43,14 +45,15 @@ async fn change(app: &TestApp, user: OwnerId, change: impl Fn(&mut User) + Send 
     assert_eq!(app.store.change_user(user, Act::UserLimited, change).await.unwrap(), Some(true));
 }
 
-/// Grants a sender to Bob. Returns a draft of his that is to be sent by it.
-async fn drafted(app: &TestApp) -> i64 {
+/// Grants a sender to Bob. Returns a draft of his that is to be sent by it, at once or after so many seconds.
+async fn drafted(app: &TestApp, after: Option<i64>) -> i64 {
     change(app, app.bob, |user| assert!(user.senders.add("YourBank"))).await;
     let mut campaigns = app.campaigns_of(app.bob);
     let new = CreateCampaignRequest {
         name: "Spring".to_owned(),
         text: "Hello".to_owned(),
         sender: Some("YourBank".to_owned()),
+        scheduled_at: after.map(|seconds| Timestamp { seconds: app.clock.now().as_second() + seconds, nanos: 0 }),
         ..CreateCampaignRequest::default()
     };
     let campaign_id = campaigns.create_campaign(new).await.unwrap().into_inner().campaign.unwrap().id;
@@ -103,7 +106,7 @@ on_both_databases! { TestApp::start =>
     }
 
     async fn a_campaign_whose_sender_was_taken_back_is_not_started(app) {
-        let campaign_id = drafted(&app).await;
+        let campaign_id = drafted(&app, None).await;
         change(&app, app.bob, |user| assert!(user.senders.remove("YourBank"))).await;
         // Another replica, which does not remember what was.
         let refused = app.service_with(Vec::new()).start_campaign(&Caller::new(app.bob, ORDINARY), campaign_id, None).await.unwrap_err();
@@ -111,7 +114,7 @@ on_both_databases! { TestApp::start =>
     }
 
     async fn a_paused_campaign_whose_sender_was_taken_back_does_not_go_on(app) {
-        let campaign_id = drafted(&app).await;
+        let campaign_id = drafted(&app, None).await;
         let bob = Caller::new(app.bob, ORDINARY);
         app.service.start_campaign(&bob, campaign_id, None).await.unwrap();
         app.service.pause_campaign(&bob, campaign_id).await.unwrap();
@@ -121,6 +124,35 @@ on_both_databases! { TestApp::start =>
         change(&app, app.bob, |user| assert!(user.senders.add("YourBank"))).await;
         app.service_with(Vec::new()).resume_campaign(&bob, campaign_id).await.unwrap();
         app.run_due().await;
+    }
+
+    async fn a_campaign_that_its_owner_may_not_send_any_more_is_paused_where_it_is(app) {
+        let bob = Caller::new(app.bob, ORDINARY);
+        let state = async |id| app.store.campaign(app.bob, id).await.unwrap().unwrap().state;
+        let campaign = CampaignId(drafted(&app, None).await);
+        app.service.start_campaign(&bob, campaign.0, None).await.unwrap();
+        change(&app, app.bob, |user| assert!(user.senders.remove("YourBank"))).await;
+        app.service.reconcile_campaigns().await.unwrap();
+        assert_eq!((state(campaign).await, app.count("messages").await), (CampaignState::Paused, 0));
+        change(&app, app.bob, |user| assert!(user.senders.add("YourBank"))).await;
+        app.store.disable_user(app.bob, true).await.unwrap();
+        let another = app.service_with(Vec::new());
+        another.resume_campaign(&bob, campaign.0).await.unwrap();
+        another.reconcile_campaigns().await.unwrap();
+        assert_eq!((state(campaign).await, app.count("messages").await), (CampaignState::Paused, 0), "and of one who is disabled");
+        app.store.disable_user(app.bob, false).await.unwrap();
+        another.resume_campaign(&bob, campaign.0).await.unwrap();
+        app.run_due().await;
+        assert_eq!(app.count("messages").await, 1);
+    }
+
+    async fn a_scheduled_campaign_that_its_owner_may_not_send_any_more_does_not_begin(app) {
+        let id = drafted(&app, Some(3600)).await;
+        app.service.start_campaign(&Caller::new(app.bob, ORDINARY), id, None).await.unwrap();
+        change(&app, app.bob, |user| assert!(user.senders.remove("YourBank"))).await;
+        app.advance(3601);
+        app.service.reconcile_campaigns().await.unwrap();
+        assert_eq!(app.count("campaigns WHERE state = 4").await, 1);
     }
 
     async fn a_route_account_that_was_not_granted_is_refused_and_has_no_gate(app) {

@@ -7,7 +7,7 @@ use messaging::domain::recipient::Recipient;
 use messaging::domain::sender::SenderId;
 use messaging::domain::status::Event;
 use messaging::domain::template::Template;
-use messaging::store::{Added, Job, Move, Pace, Pick, RecipientBatch, Store};
+use messaging::store::{Added, Error, Job, Move, Pace, Pick, RecipientBatch, Store};
 
 use crate::support::database::on_both_databases;
 use crate::support::store::{ME, Rig, claim, eventually};
@@ -21,10 +21,12 @@ on_both_databases![Rig::on =>
     recipients_go_when_their_campaign_is_over_and_not_before,
     a_paused_campaigns_messages_are_not_claimed_and_their_leases_end_all_the_same,
     a_recipient_that_vanished_is_not_waited_for,
+    a_recipient_whose_message_is_refused_has_a_record_and_holds_up_no_other,
+    a_database_that_refuses_even_the_record_has_its_recipients_wait,
 ];
 
 fn pace(page: i64, ceiling: i64) -> Pace {
-    Pace { page, ceiling, traffic_account_id: "account-1".to_owned() }
+    Pace { page, ceiling, traffic_account_id: "account-1".to_owned(), default_sender: SenderId::parse("Shop").ok() }
 }
 
 fn recipients(range: std::ops::Range<i64>) -> Vec<Recipient> {
@@ -208,4 +210,34 @@ async fn a_recipient_that_vanished_is_not_waited_for(rig: Rig) {
     assert_eq!(rig.store.reconcile(campaign, pace(10, 10)).await.unwrap(), 0);
     assert_eq!(rig.store.reconcile(campaign, pace(10, 10)).await.unwrap(), 1);
     assert_eq!(rig.count("campaigns WHERE state = 6 AND ended_at IS NOT NULL").await, 1);
+}
+
+const GUILTY: &str = "+306912340007";
+
+async fn a_recipient_whose_message_is_refused_has_a_record_and_holds_up_no_other(rig: Rig) {
+    let (owner, campaign) = started(&rig, 40).await;
+    rig.refuse_new(&format!("NEW.destination = '{GUILTY}' AND NEW.text <> ''")).await;
+    let mut made = 0;
+    for _ in 0..20 {
+        made += rig.store.reconcile(campaign, pace(40, i64::MAX)).await.unwrap();
+    }
+    assert_eq!(made, 40);
+    assert_eq!(rig.count(&format!("messages WHERE lane = {campaign} AND dispatch = 1")).await, 39);
+    let told = format!("messages WHERE destination = '{GUILTY}' AND error_code = 'NOT_STORED' AND text = ''");
+    assert_eq!(rig.count(&told).await, 1);
+    let stats = rig.store.campaign_stats(owner, campaign).await.unwrap().unwrap();
+    assert_eq!((stats.of(&[Status::Queued]), stats.of(&[Status::Failed])), (39, 1));
+    rig.allow().await;
+}
+
+async fn a_database_that_refuses_even_the_record_has_its_recipients_wait(rig: Rig) {
+    let (_, campaign) = started(&rig, 20).await;
+    rig.refuse_new("NEW.id IS NOT NULL").await;
+    for _ in 0..3 {
+        assert!(matches!(rig.store.reconcile(campaign, pace(20, i64::MAX)).await, Err(Error::Query(_))));
+    }
+    assert_eq!(rig.count("messages").await, 0);
+    rig.allow().await;
+    assert_eq!(rig.store.reconcile(campaign, pace(20, i64::MAX)).await.unwrap(), 20);
+    assert_made_once(&rig, campaign, 20).await;
 }

@@ -85,7 +85,7 @@ async fn the_hot_paths_read_by_an_index_and_little() {
     let number = Filter { destination: Some(Msisdn::from_stored("+306942".to_owned())), ..Filter::default() };
     let by_status = Filter { status: Some(Status::Failed), ..Filter::default() };
     let reconcile = async |s: &Store| {
-        let pace = Pace { page: 10, ceiling: 10, traffic_account_id: "a".to_owned() };
+        let pace = Pace { page: 10, ceiling: 10, traffic_account_id: "a".to_owned(), default_sender: None };
         assert_eq!(s.reconcile(CampaignId(1), pace).await.unwrap(), 0, "one of it is queued");
     };
     let given_up = async |s: &Store| {

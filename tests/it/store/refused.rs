@@ -1,10 +1,11 @@
 //! Rows that the database refuses: they cost nobody but themselves.
 
 use jiff::SignedDuration;
+use messaging::domain::ids::MessageId;
 use messaging::domain::message::{Dispatch, Message};
 use messaging::domain::outcome::{Acceptance, Outcome};
 use messaging::domain::status::Event;
-use messaging::store::{Error, Job, Pick};
+use messaging::store::{Error, Halves, Job, Pick};
 
 use crate::support::database::on_both_databases;
 use crate::support::store::{Rig, provider_id};
@@ -19,15 +20,24 @@ on_both_databases![Rig::on =>
 impl Rig {
     /// Lets the database refuse every change of `messages` of which `condition` on `NEW` is true.
     pub async fn refuse(&self, condition: &str) {
+        self.refuse_on("UPDATE", condition).await;
+    }
+
+    /// The same of every new one.
+    pub async fn refuse_new(&self, condition: &str) {
+        self.refuse_on("INSERT", condition).await;
+    }
+
+    async fn refuse_on(&self, verb: &str, condition: &str) {
         let statement = if self.is_postgres() {
             format!(
                 "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF {condition} THEN \
                  RAISE EXCEPTION 'refused'; END IF; RETURN NEW; END $$; \
-                 CREATE TRIGGER refuse BEFORE UPDATE ON messages FOR EACH ROW EXECUTE FUNCTION refuse()"
+                 CREATE TRIGGER refuse BEFORE {verb} ON messages FOR EACH ROW EXECUTE FUNCTION refuse()"
             )
         } else {
             format!(
-                "CREATE TRIGGER refuse BEFORE UPDATE ON messages WHEN {condition} \
+                "CREATE TRIGGER refuse BEFORE {verb} ON messages WHEN {condition} \
                  BEGIN SELECT RAISE(ABORT, 'refused'); END"
             )
         };
@@ -101,4 +111,33 @@ async fn what_is_done_to_many_at_once_is_done_to_all_that_can_be_changed(rig: Ri
     assert_eq!(ids, expected);
     assert_eq!(rig.read(&messages[3]).await.state.dispatch, Dispatch::Queued);
     assert_eq!(rig.read(&messages[4]).await.state.dispatch, Dispatch::Cancelled);
+}
+
+#[test]
+fn jobs_that_get_no_answer_are_told_again_after_the_others_and_by_halves_from_the_second_time_on() {
+    let ids: Vec<MessageId> = (0..5).map(|n| MessageId(uuid::Uuid::from_u128(n))).collect();
+    let lease = messaging::domain::message::Lease { by: uuid::Uuid::nil(), epoch: 1 };
+    let job = |id: &MessageId| Job { pick: Pick::Id(*id), event: Event::Release { lease } };
+    let mut halves = Halves::of(ids.iter().map(job).collect());
+    let sizes = |halves: &mut Halves, answered: usize| {
+        let mut seen = Vec::new();
+        for _ in 0..answered {
+            let part = halves.take().unwrap();
+            seen.push(part.jobs.len());
+            halves.put_off(part);
+        }
+        seen
+    };
+    assert_eq!(sizes(&mut halves, 2), [5, 5]);
+    assert_eq!(sizes(&mut halves, 4), [2, 3, 2, 3]);
+    assert_eq!(halves.left().count(), 5);
+    assert_eq!(sizes(&mut halves, 4), [1, 1, 1, 2]);
+    // One of them has an answer: the others wait, and none is forgotten.
+    let part = halves.take().unwrap();
+    halves.done(&part, vec![Vec::new(); part.jobs.len()]);
+    assert_eq!(halves.left().count(), 4);
+    while let Some(part) = halves.take() {
+        halves.done(&part, vec![Vec::new(); part.jobs.len()]);
+    }
+    assert_eq!(halves.moved().len(), 5);
 }

@@ -19,12 +19,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::database::on_both_databases;
 use crate::support::messages::queued;
+use crate::support::outcomes::accepted;
 use crate::support::postgres::connect;
 use crate::support::store::Rig;
 
 on_both_databases![Rig::on =>
     segments_are_never_overshot_by_calls_at_once_on_two_replicas,
     messages_to_one_number_are_never_overshot_by_calls_at_once_on_two_replicas,
+    a_message_whose_number_was_erased_counts_all_the_same,
     a_refused_message_leaves_its_key_free_and_takes_nothing,
     a_repeated_call_and_one_whose_answer_was_lost_are_counted_once,
     what_is_counted_begins_anew_with_the_day,
@@ -93,6 +95,23 @@ async fn messages_to_one_number_are_never_overshot_by_calls_at_once_on_two_repli
     assert!(matches!(accept(&rig.store, &again, None).await, Accepted::Over(Over { limit: Limit::Number, .. })));
     rig.clock.advance(window + SignedDuration::from_secs(1));
     assert!(matches!(accept(&rig.store, &message(&rig, owner, 1), None).await, Accepted::New(_)));
+}
+
+async fn a_message_whose_number_was_erased_counts_all_the_same(rig: Rig) {
+    let rig = rig.with_key(Some("of thirty-two bytes or more, as an operator makes it")).await.unwrap();
+    let per_number = Some(PerNumber { messages: 2, window: SignedDuration::from_hours(1) });
+    let owner = owner(&rig, Limits { per_number, ..Limits::default() }).await;
+    let first = message(&rig, owner, 1);
+    accept(&rig.store, &first, None).await;
+    let sending = rig.fenced(&first).await;
+    rig.settle(&sending, accepted("p-1")).await;
+    rig.store.erase_number(&first.destination, None).await.unwrap();
+    assert_eq!(rig.count("messages WHERE destination = '+306912300001'").await, 0);
+    let left = rig.store.spend_left(owner, &first.destination, 1).await.unwrap().unwrap();
+    assert_eq!(left.to_number, Some(1));
+    assert!(matches!(accept(&rig.store, &message(&rig, owner, 1), None).await, Accepted::New(_)));
+    let over = accept(&rig.store, &message(&rig, owner, 1), None).await;
+    assert!(matches!(over, Accepted::Over(Over { limit: Limit::Number, .. })));
 }
 
 async fn a_refused_message_leaves_its_key_free_and_takes_nothing(rig: Rig) {
@@ -164,7 +183,12 @@ async fn started(rig: &Rig, owner: OwnerId, numbers: &[&str]) -> CampaignId {
 }
 
 async fn step(rig: &Rig, campaign: CampaignId) -> usize {
-    let pace = Pace { page: 3, ceiling: i64::MAX, traffic_account_id: "account-1".to_owned() };
+    let pace = Pace {
+        page: 3,
+        ceiling: i64::MAX,
+        traffic_account_id: "account-1".to_owned(),
+        default_sender: SenderId::parse("Shop").ok(),
+    };
     rig.store.reconcile(campaign, pace).await.unwrap()
 }
 

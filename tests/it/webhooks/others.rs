@@ -94,7 +94,7 @@ on_both_databases! { Rig::on =>
         look(&service).await;
         let id = campaign(&rig, owner).await;
         step(&rig, owner, id, Action::Start).await;
-        let pace = Pace { page: 100, ceiling: 100, traffic_account_id: "default".to_owned() };
+        let pace = Pace { page: 100, ceiling: 100, traffic_account_id: "default".to_owned(), default_sender: SenderId::parse("Shop").ok() };
         told(&service, async || {
             rig.store.reconcile(id, pace.clone()).await.unwrap();
             fake.taken().len() >= 2
