@@ -212,8 +212,14 @@ impl Service {
         match sender.accept(message, key, limited, cancel).await? {
             Accepted::New(message) if message.state.dispatch == Dispatch::Sending => {
                 self.note_superseded(&message);
-                let (message, outcome) = sender.send(*message).await?;
-                let raw = if let Outcome::Accepted(acceptance) = outcome { Some(acceptance.raw) } else { None };
+                let (owner, id) = (message.owner, message.id);
+                let (message, raw) = match sender.send(*message).await {
+                    Ok((message, Outcome::Accepted(acceptance))) => (message, Some(acceptance.raw)),
+                    Ok((message, _)) => (message, None),
+                    // The provider may have it, and the database refuses to be told what became of it. It was accepted all the same: whoever
+                    // heard of a failure would send another one.
+                    Err(e) => (self.inner.store.message(owner, id).await?.ok_or(e)?, None),
+                };
                 Ok(Progress::Done(Box::new(Sent { message, dry_run: false, raw, left: None })))
             }
             Accepted::New(message) => {

@@ -30,6 +30,7 @@ on_both_databases![Rig::on =>
     an_answer_in_hand_outlives_a_long_outage,
     an_answer_in_hand_outlives_its_process,
     a_send_whose_commit_cannot_be_found_is_not_sent_after_its_caller_was_told_so,
+    a_send_of_which_the_database_refuses_to_be_told_more_was_accepted_all_the_same,
 ];
 
 /// How often the provider was handed each message.
@@ -315,5 +316,19 @@ async fn a_send_whose_commit_cannot_be_found_is_not_sent_after_its_caller_was_to
         let message = messages(&rig, caller.owner(None).unwrap()).await.remove(0);
         assert_eq!(message.status(), ends);
     }
+    assert_eq!(copies.lock().unwrap().values().sum::<usize>(), 1);
+}
+
+async fn a_send_of_which_the_database_refuses_to_be_told_more_was_accepted_all_the_same(rig: Rig) {
+    let (provider, copies) = counting();
+    let service = settings::service(&rig.store, &rig.clock, provider, Settings::for_tests());
+    let caller = Caller::new(rig.owner().await, "messages:send");
+    rig.refuse("NEW.version > 0").await;
+    let sent = service.send_single(&caller, send(2, None, ""), Vec::new(), None).await.unwrap();
+    assert_eq!((sent.message.status(), sent.raw), (Status::Sending, None));
+    rig.allow().await;
+    settle(&rig, &service).await;
+    let message = messages(&rig, caller.owner(None).unwrap()).await.remove(0);
+    assert_eq!((message.id, message.status()), (sent.message.id, Status::Unknown), "nobody knows any more");
     assert_eq!(copies.lock().unwrap().values().sum::<usize>(), 1);
 }
