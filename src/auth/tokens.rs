@@ -189,17 +189,26 @@ impl Tokens {
             match jsonwebtoken::decode::<Claims>(token, key, &validation) {
                 Ok(data) => {
                     let claims = Arc::new(data.claims);
-                    let mut seen = self.0.seen.write().unwrap_or_else(PoisonError::into_inner);
-                    if seen.len() >= MOST_SEEN {
-                        seen.clear();
-                    }
-                    seen.insert(name, claims.clone());
+                    self.remember(name, &claims, &public);
                     return Ok(claims);
                 }
                 Err(_) => refused = Refused::Signature,
             }
         }
         Err(refused)
+    }
+
+    /// Keeps the claims of a token that was found good under these keys, unless others count by now: those that went are forgotten
+    /// once, and what comes after that would stay.
+    fn remember(&self, name: [u8; 32], claims: &Arc<Claims>, under: &Arc<Keys>) {
+        let mut seen = self.0.seen.write().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&self.0.public.now(), under) {
+            return;
+        }
+        if seen.len() >= MOST_SEEN {
+            seen.clear();
+        }
+        seen.insert(name, claims.clone());
     }
 
     /// Makes sure that all that the header asks for is understood (RFC 7515, section 4.1.11), and that it is a token for us.

@@ -9,6 +9,7 @@ mod import;
 mod listeners;
 mod operate;
 mod privacy;
+mod rotation;
 mod start;
 mod supervisor;
 mod traces;
