@@ -20,7 +20,7 @@ const READINESS_TTL: Duration = Duration::from_secs(1);
 const STALLED: Duration = Duration::from_mins(5);
 /// How long a batch of writes may be on its way while a send could be accepted: as long as the server ends a transaction whose client is
 /// silent, and the next one is through.
-const STUCK: Duration = Duration::from_secs(6);
+const STUCK: Duration = Duration::from_secs(7);
 
 /// Why the process could not accept a send.
 #[derive(Debug)]

@@ -49,7 +49,7 @@ const START: Duration = Duration::from_secs(30);
 /// Does it.
 pub async fn hostile(fleet: &Arc<Fleet>, size: Size) -> Done {
     // Small, twenty seconds; else two minutes.
-    let (calm, attack) = if size.resends { (15, 85) } else { (4, 10) };
+    let (calm, attack) = if size.resends { (15, 120) } else { (4, 10) };
     let replica = &fleet.replicas[0];
     let hostile = Hostile::new(fleet, 100).await;
     let mut own = Own::default();

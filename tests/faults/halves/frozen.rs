@@ -50,8 +50,12 @@ pub async fn frozen(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Done {
         fleet.count_cut();
         let begun = Instant::now();
         while begun.elapsed() < FROZEN {
-            if let Err(what) = ready(other).await {
+            let (well, sick) = tokio::join!(ready(other), ready(victim));
+            if let Err(what) = well {
                 own.wrong.push(format!("round {round}: /readyz of the other says {what}"));
+            }
+            if sick.is_ok() {
+                own.wrong.push(format!("round {round}: it stands still, and its /readyz says that it is ready"));
             }
             sleep(Duration::from_millis(500)).await;
         }

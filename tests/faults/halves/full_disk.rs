@@ -61,6 +61,8 @@ pub async fn full_disk(fleet: &Arc<Fleet>, size: Size) -> Done {
             sleep(Duration::from_millis(250)).await;
         }
         disk.clear();
+        // Leases have ended meanwhile, as in an outage.
+        fleet.replicas.iter().for_each(|_| fleet.count_cut());
         let cleared = Instant::now();
         while cleared.elapsed() < NOTICED && !all_ready(fleet).await {
             sleep(Duration::from_millis(50)).await;
@@ -81,8 +83,6 @@ pub async fn full_disk(fleet: &Arc<Fleet>, size: Size) -> Done {
             cleared.elapsed()
         ));
     }
-    // Leases have ended meanwhile, as in an outage.
-    fleet.replicas.iter().for_each(|_| fleet.count_cut());
     sleep(CALM).await;
     let (mut told, of_campaigns) = tokio::join!(load.stop(), campaigns.stop());
     told.extend(of_campaigns);

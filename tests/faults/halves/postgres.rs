@@ -7,8 +7,9 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 use tokio::time::{sleep, timeout};
 
+use super::ready;
 use crate::check::own::Own;
-use crate::fleet::{Fleet, Loss};
+use crate::fleet::{Fleet, Loss, Replica};
 use crate::load::{Calling, Campaigns, Singles, probe};
 use crate::options::Size;
 use crate::scenarios::Done;
@@ -20,6 +21,8 @@ const CALM: Duration = Duration::from_secs(1);
 const GOES_ON: Duration = Duration::from_secs(12);
 /// How long the next ones may take: less than giving up one more connection does.
 const AT_ONCE: Duration = Duration::from_secs(6);
+/// A send that takes longer has `/readyz` say so meanwhile.
+const SAID_SO: Duration = Duration::from_secs(4);
 /// The longest wait for a COMMIT.
 const TRAP: Duration = Duration::from_secs(30);
 /// How many COMMITs are lost in a round.
@@ -37,7 +40,13 @@ pub async fn swallowed(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Done
     for round in 0..size.rounds {
         sleep(CALM.mul_f64(rng.random_range(0.0..2.0))).await;
         let silent = line.swallow();
-        match probe(fleet, &fleet.replicas[0], GOES_ON).await {
+        let replica = &fleet.replicas[0];
+        let said = timeout(GOES_ON, until_unready(replica));
+        let (took, said) = tokio::join!(probe(fleet, replica, GOES_ON), said);
+        if took.is_none_or(|took| took > SAID_SO) && said.is_err() {
+            own.wrong.push(format!("round {round}: no send for {took:?}, and /readyz says that one could be accepted"));
+        }
+        match took {
             Some(took) => longest = longest.max(took),
             None => own.wrong.push(format!("round {round}: no send within {GOES_ON:?}, {silent} connections silent")),
         }
@@ -53,6 +62,13 @@ pub async fn swallowed(fleet: &Arc<Fleet>, size: Size, rng: &mut StdRng) -> Done
     sleep(CALM).await;
     let told = load.stop().await;
     Done { own, ..Done::from(told) }
+}
+
+/// Ends when `/readyz` says, or gives no answer that says otherwise, that no send could be accepted.
+async fn until_unready(replica: &Replica) {
+    while ready(replica).await.is_ok() {
+        sleep(CALM / 5).await;
+    }
 }
 
 /// The answers to COMMITs are lost, one at a time, whoever asked for them.

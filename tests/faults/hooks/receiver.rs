@@ -1,6 +1,7 @@
 //! An owner's receiver: it answers by its temper, verifies each call as the official library does, and notes what it took and when.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use jiff::Timestamp;
 use messaging::clock::Clock;
 use serde_json::Value;
 use standardwebhooks::Webhook;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 /// How a receiver behaves.
 #[derive(Debug, Clone, Copy)]
@@ -54,26 +55,29 @@ struct Shared {
 pub struct Receiver {
     url: String,
     shared: Arc<Shared>,
+    /// Keeps the port from others where nobody is to listen.
+    _held: Option<TcpSocket>,
 }
 
 impl Receiver {
     /// Listens on a free port.
     pub async fn open(temper: Temper) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let receiver = Self::at(&listener, temper);
+        let receiver = Self::at(listener.local_addr().unwrap(), temper, None);
         let app = Router::new().route("/", post(hear)).with_state(receiver.shared.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
         receiver
     }
 
     /// An address at which nobody listens.
-    pub async fn nobody() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self::at(&listener, Temper::Good)
+    pub fn nobody() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        Self::at(socket.local_addr().unwrap(), Temper::Good, Some(socket))
     }
 
-    fn at(listener: &TcpListener, temper: Temper) -> Self {
-        let url = format!("http://{}/", listener.local_addr().unwrap());
+    fn at(address: SocketAddr, temper: Temper, held: Option<TcpSocket>) -> Self {
+        let url = format!("http://{address}/");
         let shared = Shared {
             temper,
             up: AtomicBool::new(false),
@@ -83,7 +87,7 @@ impl Receiver {
             taken: Mutex::default(),
             clock: Clock::system(),
         };
-        Self { url, shared: Arc::new(shared) }
+        Self { url, shared: Arc::new(shared), _held: held }
     }
 
     pub fn url(&self) -> String {
