@@ -1,11 +1,13 @@
-//! The field that takes a number, any id or a reference, and goes there. What is looked for is posted: a number stands in no address.
+//! The field that takes a number, any id or a reference, and goes there. It looks in what the person may see, and says where it did not.
+//! What is looked for is posted: a number stands in no address.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::post;
 use maud::html;
 
-use crate::contract::{campaigns, inbound, messages, webhooks};
+use crate::auth::Scope;
+use crate::contract::{admin, campaigns, inbound, messages, users, webhooks};
 use crate::domain::phone::Msisdn;
 use crate::error::Error;
 use crate::http::console::Routes;
@@ -14,12 +16,19 @@ use crate::http::console::form::{Fields, Form};
 use crate::http::console::layout::{self, Here};
 use crate::http::console::refusal::Refusal;
 use crate::proto::{
-    GetCampaignRequest, GetEndpointRequest, GetInboundRequest, GetMessageRequest, ListInboundRequest,
-    ListMessagesRequest,
+    GetCampaignRequest, GetEndpointRequest, GetInboundRequest, GetMessageRequest, GetUserRequest,
+    InspectMessageRequest, ListInboundRequest, ListMessagesRequest,
 };
 
-/// The shortest run of digits that is taken for a number without its plus; shorter ones are campaigns.
+/// The shortest run of digits that is taken for a number without its plus; shorter ones are campaigns or, for operators, users.
 const DIGITS: usize = 8;
+
+/// Where it is looked, and the scope that it takes.
+const PLACES: [(&str, Scope); 3] = [
+    ("your messages, their numbers, replies and endpoints", Scope::MessagesRead),
+    ("your campaigns", Scope::CampaignsDraft),
+    ("the messages of all owners and the users, by their ids alone", Scope::Ops),
+];
 
 /// The act. It changes nothing.
 pub(super) fn acts() -> Routes {
@@ -32,9 +41,14 @@ async fn find(form: Form) -> Result<Response, Refusal> {
     if let Some(place) = place(&desk, asked).await? {
         return Ok(Redirect::to(&desk.to(&place)).into_response());
     }
+    let (seen, unseen): (Vec<_>, Vec<_>) = PLACES.into_iter().partition(|(_, scope)| desk.may(*scope));
     let body = html! {
         h1 { "Nothing found" }
-        p { "Neither a message, a campaign, a reply nor an endpoint of yours has this number, id or reference." }
+        @if !seen.is_empty() { p { "It was looked for in " (seen.iter().map(|(what, _)| *what).collect::<Vec<_>>().join(", and in ")) "." } }
+        // What is everybody's is not told to those who are no operators.
+        @for (what, scope) in unseen.iter().filter(|(_, scope)| *scope != Scope::Ops) {
+            p.warning { "It was not looked for in " (what) ": your key has no scope " (scope.name()) "." }
+        }
         p.hint { "A number has its country code, such as +30 690 000 0001. An id and a reference are looked for as a whole." }
     };
     Ok(layout::of_status(StatusCode::NOT_FOUND, &desk, Here::Elsewhere, "Nothing found", &body))
@@ -42,16 +56,17 @@ async fn find(form: Form) -> Result<Response, Refusal> {
 
 /// Where the thing is that somebody looks for.
 async fn place(desk: &Desk, asked: &str) -> Result<Option<String>, Error> {
+    let reads = desk.may(Scope::MessagesRead);
     if asked.is_empty() {
-        return Ok(Some("/messages".to_owned()));
+        return Ok(Some(if reads { "/messages" } else { "" }.to_owned()));
     }
     if uuid::Uuid::try_parse(asked).is_ok()
         && let Some(place) = by_id(desk, asked).await?
     {
         return Ok(Some(place));
     }
-    let digits = asked.bytes().all(|b| b.is_ascii_digit());
-    if let Ok(number) = Msisdn::parse(asked) {
+    let digits = is_digits(asked);
+    if let (true, Ok(number)) = (reads, Msisdn::parse(asked)) {
         return desk.number_place(number.as_str()).map(Some);
     }
     if let (true, false, Ok(id)) = (digits, asked.len() >= DIGITS, asked.parse::<i64>()) {
@@ -60,7 +75,16 @@ async fn place(desk: &Desk, asked: &str) -> Result<Option<String>, Error> {
         if missing(found)?.is_some() {
             return Ok(Some(format!("/campaigns/{id}")));
         }
+        let operations = desk.service().operations();
+        if missing(users::get_user(&operations, &desk.caller, GetUserRequest { id }).await)?.is_some() {
+            return Ok(Some(format!("/users/{id}")));
+        }
     }
+    if reads { by_words(desk, asked).await } else { Ok(None) }
+}
+
+/// Where the messages are that have this reference or id of the provider's, or that went to this number.
+async fn by_words(desk: &Desk, asked: &str) -> Result<Option<String>, Error> {
     let by = |name: &str| ListMessagesRequest {
         page_size: 2,
         reference: if name == "reference" { asked.to_owned() } else { String::new() },
@@ -82,11 +106,15 @@ async fn place(desk: &Desk, asked: &str) -> Result<Option<String>, Error> {
     }
     match Msisdn::parse(&format!("+{asked}")) {
         // Without its country code it would be read as another country's number.
-        Ok(number) if digits && asked.len() >= DIGITS && is_known(desk, number.as_str()).await? => {
+        Ok(number) if is_digits(asked) && asked.len() >= DIGITS && is_known(desk, number.as_str()).await? => {
             desk.number_place(number.as_str()).map(Some)
         }
         _ => Ok(None),
     }
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Whether something went to this number or came from it.
@@ -110,9 +138,13 @@ async fn by_id(desk: &Desk, id: &str) -> Result<Option<String>, Error> {
     if missing(webhooks::get_endpoint(service, caller, GetEndpointRequest { id: id.clone() }).await)?.is_some() {
         return Ok(Some(format!("/endpoints/{id}")));
     }
-    let reply = missing(inbound::get_inbound(service, caller, GetInboundRequest { id }).await)?;
-    let number = reply.and_then(|reply| reply.message).map(|message| message.number);
-    number.map(|number| desk.number_place(&number)).transpose()
+    let reply = missing(inbound::get_inbound(service, caller, GetInboundRequest { id: id.clone() }).await)?;
+    if let Some(reply) = reply.and_then(|reply| reply.message) {
+        return desk.number_place(&reply.number).map(Some);
+    }
+    let operated = InspectMessageRequest { id: id.clone() };
+    let operated = missing(admin::inspect_message(&service.operations(), caller, operated).await)?;
+    Ok(operated.map(|_| format!("/operated/{id}")))
 }
 
 /// The answer, if there is such a thing and the person may see it.

@@ -127,6 +127,30 @@ on_both_databases! { TestApp::start =>
         }
         assert_eq!(bob.get(&number).await.status, StatusCode::NOT_FOUND, "a number's address is its user's");
     }
+
+    async fn the_field_looks_in_what_one_may_see_and_says_where_it_did_not(app) {
+        let message = delivered(&app, SendSingleRequest { reference: Some("order 1".to_owned()), ..Default::default() }).await;
+        let (marketing, _) = Browser::signed_in(&app, app.alice, "campaigns:draft").await;
+        let campaign = marketing.led("/console/campaigns", &[("name", "n"), ("text", "t")]).await.split('/').nth(3).unwrap().to_owned();
+        let unseen = "It was not looked for in your messages, their numbers, replies and endpoints: your key has no scope messages:read.";
+        assert_eq!(marketing.led("/console/find", &[("q", &campaign)]).await, format!("/console/campaigns/{campaign}"));
+        let (operator, _) = Browser::signed_in(&app, app.bob, "ops").await;
+        assert_eq!(operator.led("/console/find", &[("q", &message.id)]).await, format!("/console/operated/{}", message.id));
+        assert_eq!(operator.led("/console/find", &[("q", &app.alice.0.to_string())]).await, format!("/console/users/{}", app.alice.0));
+        for browser in [&marketing, &operator] {
+            for q in [NUMBER, "order 1", "306900000001", "019b0000-0000-7000-8000-000000000000"] {
+                let none = browser.post("/console/find", &[("q", q)]).await;
+                assert_eq!(none.status, StatusCode::NOT_FOUND, "{q}: {}", none.text());
+                assert!(none.text().contains(unseen), "{q}: {}", none.text());
+            }
+            assert_eq!(browser.led("/console/find", &[("q", "")]).await, "/console");
+        }
+        let none = operator.post("/console/find", &[("q", "order 1")]).await.text();
+        assert!(none.contains("your key has no scope campaigns:draft") && none.contains("the messages of all owners and the users"), "{none}");
+        let (support, _) = Browser::signed_in(&app, app.alice, MASKED).await;
+        let none = support.post("/console/find", &[("q", "no such thing")]).await.text();
+        assert!(none.contains("It was looked for in your messages") && !none.contains("not looked for"), "{none}");
+    }
 }
 
 mod by_number {
