@@ -1,6 +1,7 @@
 //! `/console`: pages for people, made whole on this side; a script only lets them move. A page asks what the RPCs ask, and an act of a
 //! page is a form that is posted. [`safety`] keeps other sites out, [`session`] strangers.
 
+mod again;
 mod attention;
 mod audit;
 mod campaign;
@@ -8,13 +9,16 @@ mod campaigns;
 mod desk;
 mod drafts;
 mod endpoint;
+mod endpoint_facts;
 mod endpoints;
+mod field;
 mod find;
 mod form;
 mod inbox;
 mod layout;
 mod live;
 mod message;
+mod message_facts;
 mod messages;
 mod new_campaign;
 mod now;
@@ -33,7 +37,9 @@ mod timeline;
 mod times;
 mod today;
 mod user;
+mod user_grants;
 mod user_keys;
+mod user_limits;
 mod users;
 mod words;
 
@@ -118,6 +124,7 @@ fn acts() -> Routes {
         new_campaign::acts(),
         drafts::acts(),
         campaign::acts(),
+        again::acts(),
         endpoint::acts(),
         attention::acts(),
         operated::acts(),

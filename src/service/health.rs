@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::admission::Quota;
-use crate::domain::gate::{Gate, Holding};
+use crate::domain::gate::{Gate, Holding, PROVIDER};
 use crate::domain::message::Lane;
 use crate::error::Error;
 use crate::metrics::{Loop, Metrics, Reading};
@@ -130,14 +130,16 @@ impl Service {
         self.inner.sender.held_gates()
     }
 
+    /// What holds a route account's messages back now, as far as is known: the account itself is held, or the provider as a whole.
+    #[must_use]
+    pub fn holding(&self, account: &str) -> Holding {
+        let held = self.held_gates().into_iter().filter(|gate| gate.name == PROVIDER || gate.name == account);
+        held.map(|gate| gate.holding).max().unwrap_or(Holding::Free)
+    }
+
     /// Whether the provider can be sent to by the default account, as far as is known.
     #[must_use]
     pub fn provider_available(&self) -> bool {
-        let closes = |gate: &Gate| {
-            let concerns =
-                gate.name == crate::domain::gate::PROVIDER || gate.name == self.inner.settings.traffic_account_id;
-            concerns && gate.holding > Holding::Throttled
-        };
-        !self.held_gates().iter().any(closes)
+        self.holding(&self.inner.settings.traffic_account_id) <= Holding::Throttled
     }
 }

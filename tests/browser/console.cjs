@@ -327,6 +327,12 @@ async function main() {
           if (PICTURES && SHOWN.includes(name) && width > 1000 && colorScheme === "light") await picture(PICTURES, `${name}.png`);
           looked += 1;
         }
+        // The page that shows a new key, which has no place to break.
+        await person.page.goto(`http://${server.http}/console/users/1`);
+        await person.unfold(person.page.locator("summary").filter({ hasText: "Make a key" }));
+        await person.press(person.button("Make it"));
+        assert.match(await person.text(), /msk_/);
+        await checked(person.page, `new key, ${colorScheme}, ${width}`, width).catch((error) => wrong.push(error.message));
         await person.page.goto(`http://${server.http}/docs`);
         assert.deepEqual(person.faults, []);
         await person.page.context().close();

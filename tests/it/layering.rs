@@ -198,13 +198,14 @@ fn arrows_point_right_only() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
-/// What the console may ask of the service beside the contract: who is there, where one is, and whether the provider takes anything.
+/// What the console may ask of the service beside the contract: who is there, where one is, and whether the provider takes anything, of an account or at all.
 const CONSOLE_ASKS: &[&str] = &[
     "admission",
     "authenticate",
     "begin_session",
     "clock",
     "cover_number",
+    "holding",
     "link_user",
     "note_console",
     "operations",

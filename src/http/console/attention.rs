@@ -226,7 +226,7 @@ async fn stated(asked: Asked) -> Result<Response, Refusal> {
         }
         p { a href={ (desk.to("/attention")) "?" (narrowed(&fields, "", "")) } { "Back to the list" } }
     };
-    Ok(layout::page(&desk, Here::Attention, "Put back", &body))
+    Ok(layout::page(&desk, Here::Attention, "Put back what was given up", &body))
 }
 
 /// The filter in words.
@@ -292,7 +292,7 @@ async fn waiting(asked: Asked) -> Result<Response, Refusal> {
         }
         p { a href=(desk.to("/attention")) { "Back" } }
     };
-    Ok(layout::page(&desk, Here::Attention, "Take back", &body))
+    Ok(layout::page(&desk, Here::Attention, "Take back what waits", &body))
 }
 
 async fn cancel(form: Form) -> Result<Response, Refusal> {

@@ -40,7 +40,7 @@ async fn page(asked: Asked) -> Result<Response, Refusal> {
         h1 { "Who did what" }
         (layout::mistakes(&wrong))
         (filters(&desk, &fields))
-        @if found.audit_events.is_empty() { p.empty { "Nothing like this was done." } } @else { (table(&found.audit_events)) }
+        @if found.audit_events.is_empty() { p.empty { "Nothing like this was done." } } @else { (table(&desk, &found.audit_events)) }
         (layout::pager(&desk, "/audit", &fields, &found.next_page_token))
     };
     Ok(layout::page(&desk, Here::System, "Who did what", &body))
@@ -62,7 +62,7 @@ fn filters(desk: &Desk, fields: &Fields) -> Markup {
     }
 }
 
-fn table(events: &[AuditEvent]) -> Markup {
+fn table(desk: &Desk, events: &[AuditEvent]) -> Markup {
     html! {
         div.wide tabindex="0" role="region" aria-label="Acts" {
             table {
@@ -72,9 +72,9 @@ fn table(events: &[AuditEvent]) -> Markup {
                         tr {
                             th scope="row" { (times::when(event.at)) }
                             td { (words::act(event.act)) }
-                            td { bdi { (event.actor) } }
+                            td { (desk.sight().name(&event.actor)) }
                             td { @if let Some(owner) = event.owner_id { (owner) } }
-                            td { bdi dir="auto" { (event.subject) } }
+                            td { (desk.sight().name(&event.subject)) }
                         }
                     }
                 }

@@ -10,10 +10,11 @@ use maud::{Markup, html};
 use crate::auth::{Caller, Scope};
 use crate::domain::phone::Msisdn;
 use crate::error::Error;
-use crate::http::console::Site;
 use crate::http::console::refusal::Refusal;
 use crate::http::console::sight::Sight;
+use crate::http::console::{Site, words};
 use crate::http::entry::Call;
+use crate::proto::{Message, MessageStatus};
 use crate::service::Service;
 
 /// See the module.
@@ -73,6 +74,12 @@ impl Desk {
         }
         let place = self.to(&self.number_place(number)?);
         Ok(html! { a href=(place) { (seen) } })
+    }
+
+    /// What keeps a message back that waits to be sent, if nothing is sent on its route account now.
+    pub(super) fn held(&self, message: &Message) -> Option<&'static str> {
+        let waits = message.status == i32::from(MessageStatus::Queued);
+        words::held(self.service().holding(&message.traffic_account_id)).filter(|_| waits)
     }
 
     /// Writes down what was done, where the call itself is no act of the audit.

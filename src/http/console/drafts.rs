@@ -42,7 +42,11 @@ pub(super) fn uploads() -> Routes {
 
 async fn recipients(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
     let campaign = list::named(&desk, &id).await?;
-    Ok(layout::page(&desk, Here::Campaigns, "Recipients", &form(&desk, &campaign, "", &html! {})))
+    Ok(layout::page(&desk, Here::Campaigns, &title(&desk, &campaign), &form(&desk, &campaign, "", &html! {})))
+}
+
+fn title(desk: &Desk, campaign: &Campaign) -> String {
+    format!("Recipients of {}", desk.sight().title(&campaign.name))
 }
 
 fn form(desk: &Desk, campaign: &Campaign, lines: &str, result: &Markup) -> Markup {
@@ -109,7 +113,7 @@ async fn add(State(site): State<Site>, Named(id): Named, request: Request) -> Re
         Err(e) => return Err(e.into()),
     };
     let campaign = list::named(&desk, &id).await?;
-    Ok(layout::page(&desk, Here::Campaigns, "Recipients", &form(&desk, &campaign, &typed, &result)))
+    Ok(layout::page(&desk, Here::Campaigns, &title(&desk, &campaign), &form(&desk, &campaign, &typed, &result)))
 }
 
 /// Lines as a CSV: numbers alone get the line that names their column. Says how many lines further down what was typed stands in the field.
@@ -171,7 +175,8 @@ async fn check(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
         } }
         p { a href=(desk.to(&format!("/campaigns/{}/recipients", campaign.id))) { "Back to the recipients" } }
     };
-    Ok(layout::page(&desk, Here::Campaigns, "Check", &body))
+    let title = format!("Check {}", desk.sight().title(&campaign.name));
+    Ok(layout::page(&desk, Here::Campaigns, &title, &body))
 }
 
 /// The plan of a start.

@@ -9,15 +9,15 @@ use crate::auth::Scope;
 use crate::contract::webhooks;
 use crate::error::Error;
 use crate::http::console::desk::Desk;
-use crate::http::console::form::{Asked, Fields, Form, taken};
+use crate::http::console::field::{Field, Typed};
+use crate::http::console::form::{Asked, Form, Wrong, taken};
 use crate::http::console::layout::{self, Here};
 use crate::http::console::refusal::Refusal;
-use crate::http::console::{Routes, endpoints, messages, times, words};
+use crate::http::console::{Routes, endpoint_facts, endpoints, messages, times, words};
 use crate::http::entry::Named;
 use crate::proto::{
-    CallOutcome, Delivery, DisableEndpointRequest, EnableEndpointRequest, Endpoint, EndpointStanding, EndpointState,
-    GetEndpointRequest, ListDeliveriesRequest, ReplayEventsRequest, RotateSecretRequest, SendTestEventRequest,
-    enable_endpoint_request,
+    CallOutcome, DisableEndpointRequest, EnableEndpointRequest, Endpoint, EndpointState, GetEndpointRequest,
+    ListDeliveriesRequest, ReplayEventsRequest, RotateSecretRequest, SendTestEventRequest, enable_endpoint_request,
 };
 
 /// How many events a page has.
@@ -40,11 +40,12 @@ pub(super) fn acts() -> Routes {
 }
 
 async fn page(Named(id): Named, asked: Asked) -> Result<Response, Refusal> {
-    let body = body(&asked, &id, &html! {}, &[]).await?;
-    Ok(layout::page(&asked.desk, Here::Endpoints, "Endpoint", &body))
+    let (title, body) = body(&asked, &id, &html! {}, &[]).await?;
+    Ok(layout::page(&asked.desk, Here::Endpoints, &title, &body))
 }
 
-async fn body(asked: &Asked, id: &str, told: &Markup, wrong: &[(String, String)]) -> Result<Markup, Error> {
+/// The title and the page.
+async fn body(asked: &Asked, id: &str, told: &Markup, wrong: &[Wrong]) -> Result<(String, Markup), Error> {
     let Asked { desk, fields } = asked;
     let (service, caller) = (desk.service(), &desk.caller);
     let one = webhooks::get_endpoint(service, caller, GetEndpointRequest { id: id.to_owned() }).await?;
@@ -53,23 +54,26 @@ async fn body(asked: &Asked, id: &str, told: &Markup, wrong: &[(String, String)]
         ListDeliveriesRequest { id: id.to_owned(), page_size: PAGE, page_token: fields.get("page").to_owned() };
     let waiting = webhooks::list_deliveries(service, caller, request).await?;
     let place = format!("/endpoints/{}", endpoint.id);
-    Ok(html! {
-        h1 { "Endpoint " bdi { (endpoint.url) } }
+    let address = desk.sight().address(&endpoint.url);
+    let typed = Typed { fields, wrong };
+    let body = html! {
+        h1 { "Endpoint " bdi { (address) } }
         (layout::mistakes(wrong))
         (told)
         p.lead { (endpoints::state(&endpoint)) " Behind by " (endpoints::behind(&standing)) "." }
-        @if desk.may(Scope::MessagesSend) { (acts_of(desk, &endpoint, fields)) }
-        (facts(&endpoint, &standing))
+        @if desk.may(Scope::MessagesSend) { (acts_of(desk, &endpoint, typed)) }
+        (endpoint_facts::facts(&endpoint, &standing, desk.sight()))
         section aria-labelledby="waiting" {
             h2 #waiting { "Events that it did not take" }
             @if waiting.deliveries.is_empty() { p.empty { "None: what comes before its place was taken." } }
-            @else { (deliveries(desk, &waiting.deliveries)) }
+            @else { (endpoint_facts::deliveries(desk, &waiting.deliveries)) }
             (layout::pager(desk, &place, fields, &waiting.next_page_token))
         }
-    })
+    };
+    Ok((format!("Endpoint {address}"), body))
 }
 
-fn acts_of(desk: &Desk, endpoint: &Endpoint, fields: &Fields) -> Markup {
+fn acts_of(desk: &Desk, endpoint: &Endpoint, typed: Typed<'_>) -> Markup {
     let place = |name: &str| format!("/endpoints/{}/{name}", endpoint.id);
     let enabled = endpoint.state == i32::from(EndpointState::Enabled);
     html! {
@@ -94,11 +98,8 @@ fn acts_of(desk: &Desk, endpoint: &Endpoint, fields: &Fields) -> Markup {
                 details open {
                     summary { "Tell it the past again" }
                     form.stack method="post" action=(desk.to(&place("replay"))) {
-                        label for="from" { "From, UTC" }
-                        input #from name="from" type="datetime-local" required value=(fields.get("from"));
-                        label for="to" { "to, UTC" }
-                        p.hint #to-hint { "Empty: until now. The last seven days can be told." }
-                        input #to name="to" type="datetime-local" aria-describedby="to-hint" value=(fields.get("to"));
+                        (Field::time("from", "From, UTC").required().shown(typed))
+                        (Field::time("to", "to, UTC").hint("Empty: until now. The last seven days can be told.").shown(typed))
                         button { "Tell it again" }
                     }
                 }
@@ -110,48 +111,6 @@ fn acts_of(desk: &Desk, endpoint: &Endpoint, fields: &Fields) -> Markup {
                     p { "The new secret is shown once. Calls are signed by both for 24 hours." }
                     div.check { input #at_once type="checkbox" name="at_once" value="yes"; label for="at_once" { "The old one ends now: somebody else has it" } }
                     button { "Rotate" }
-                }
-            }
-        }
-    }
-}
-
-fn facts(endpoint: &Endpoint, standing: &EndpointStanding) -> Markup {
-    html! {
-        section aria-labelledby="facts" {
-            h2 #facts { "Facts" }
-            dl {
-                @if !endpoint.description.is_empty() { dt { "Description" } dd { bdi dir="auto" { (endpoint.description) } } }
-                dt { "Last call" } dd { (words::call(standing.last_outcome)) @if standing.last_http_status > 0 { ", " (standing.last_http_status) } }
-                dt { "Last took something" } dd { (times::when(standing.taken_at)) }
-                dt { "Takes nothing since" } dd { (times::when(standing.failing_since)) }
-                dt { "Next call not before" } dd { (times::when(standing.next_try_at)) }
-                dt { "Events set aside" } dd { (standing.waiting) }
-                dt { "Times being told again" } dd { (standing.replays) }
-                dt { "Gets" } dd { @if endpoint.types.is_empty() { "all events" } @else { (endpoint.types.join(", ")) } }
-                dt { "Has numbers" } dd { @if endpoint.include_destination { "yes" } @else { "no" } }
-                dt { "Has texts" } dd { @if endpoint.include_text { "yes" } @else { "no" } }
-                dt { "Id" } dd { code { (endpoint.id) } }
-            }
-        }
-    }
-}
-
-fn deliveries(desk: &Desk, deliveries: &[Delivery]) -> Markup {
-    html! {
-        div.wide tabindex="0" role="region" aria-label="Events that it did not take" {
-            table {
-                thead { tr { th scope="col" { "Event" } th scope="col" { "State" } th scope="col" { "Tries" } th scope="col" { "Last try" } th scope="col" { "Next try" } } }
-                tbody {
-                    @for d in deliveries {
-                        tr {
-                            th scope="row" { @if d.message_id.is_empty() { (d.r#type) } @else { a href=(desk.to(&format!("/messages/{}", d.message_id))) { (d.r#type) } } }
-                            td { (words::delivery(d.state)) }
-                            td.count { (d.tries) }
-                            td { (words::call(d.last_outcome)) @if d.last_http_status > 0 { ", " (d.last_http_status) } }
-                            td { (times::when(d.next_try_at)) }
-                        }
-                    }
                 }
             }
         }
@@ -171,7 +130,8 @@ async fn test(Named(id): Named, asked: Asked) -> Result<Response, Refusal> {
             p { "The test event: " (words::call(result.outcome)) @if result.http_status > 0 { ", HTTP " (result.http_status) } "." }
         }
     };
-    Ok(layout::page(desk, Here::Endpoints, "Endpoint", &body(&asked, &id, &told, &[]).await?))
+    let (title, body) = body(&asked, &id, &told, &[]).await?;
+    Ok(layout::page(desk, Here::Endpoints, &title, &body))
 }
 
 /// The version of an endpoint that a page shows.
@@ -189,8 +149,8 @@ async fn rotate(Named(id): Named, form: Form) -> Result<Response, Refusal> {
         let wrong =
             [("at_once".to_owned(), "was not done: the endpoint has changed since this page was loaded".to_owned())];
         let asked = Asked { desk, fields };
-        let body = body(&asked, &id, &html! {}, &wrong).await?;
-        return Ok(layout::of_status(StatusCode::CONFLICT, &asked.desk, Here::Endpoints, "Endpoint", &body));
+        let (title, body) = body(&asked, &id, &html! {}, &wrong).await?;
+        return Ok(layout::of_status(StatusCode::CONFLICT, &asked.desk, Here::Endpoints, &title, &body));
     }
     let request = RotateSecretRequest { id: id.clone(), at_once };
     let rotated = webhooks::rotate_secret(desk.service(), &desk.caller, request).await?;
@@ -203,7 +163,8 @@ async fn rotate(Named(id): Named, form: Form) -> Result<Response, Refusal> {
         }
     };
     let asked = Asked { desk, fields };
-    Ok(layout::page(&asked.desk, Here::Endpoints, "Endpoint", &body(&asked, &id, &told, &[]).await?))
+    let (title, body) = body(&asked, &id, &told, &[]).await?;
+    Ok(layout::page(&asked.desk, Here::Endpoints, &title, &body))
 }
 
 async fn enable(Named(id): Named, form: Form) -> Result<Response, Refusal> {
@@ -230,15 +191,11 @@ async fn replay(Named(id): Named, form: Form) -> Result<Response, Refusal> {
         Err(wrong) => Err(vec![wrong]),
     };
     match done {
-        Ok(_) => {
-            desk.note(&format!("had the past told again to endpoint {id}")).await;
-            Ok(desk.done(&format!("/endpoints/{id}"), "replayed"))
-        }
+        Ok(_) => Ok(desk.done(&format!("/endpoints/{id}"), "replayed")),
         Err(wrong) => {
             let asked = Asked { desk, fields };
-            let body = body(&asked, &id, &html! {}, &wrong).await?;
-            let desk = &asked.desk;
-            Ok(layout::of_status(StatusCode::UNPROCESSABLE_ENTITY, desk, Here::Endpoints, "Endpoint", &body))
+            let (title, body) = body(&asked, &id, &html! {}, &wrong).await?;
+            Ok(layout::of_status(StatusCode::UNPROCESSABLE_ENTITY, &asked.desk, Here::Endpoints, &title, &body))
         }
     }
 }

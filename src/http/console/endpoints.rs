@@ -52,7 +52,7 @@ async fn list(asked: Asked) -> Result<Response, Refusal> {
                         @for one in &all {
                             @let (endpoint, standing) = parts(one);
                             tr {
-                                th scope="row" { a href=(desk.to(&format!("/endpoints/{}", endpoint.id))) { bdi { (endpoint.url) } } }
+                                th scope="row" { a href=(desk.to(&format!("/endpoints/{}", endpoint.id))) { bdi { (desk.sight().address(&endpoint.url)) } } }
                                 td { (state(&endpoint)) }
                                 td { (behind(&standing)) }
                                 td { (words::call(standing.last_outcome)) }

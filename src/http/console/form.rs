@@ -19,6 +19,11 @@ const MOST: usize = 1 << 20;
 pub(super) struct Fields(Vec<(String, String)>);
 
 impl Fields {
+    /// No fields.
+    pub(super) const fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Reads the form in which browsers write them.
     pub(super) fn read(bytes: &[u8]) -> Self {
         Self(url::form_urlencoded::parse(bytes).into_owned().collect())

@@ -12,7 +12,7 @@ use crate::contract::{campaigns, messages};
 use crate::error::Error;
 use crate::http::console::desk::Desk;
 use crate::http::console::refusal::Refusal;
-use crate::http::console::{Routes, campaign, campaigns as campaigns_list, message, today};
+use crate::http::console::{Routes, campaign, campaigns as campaigns_list, message, now};
 use crate::http::entry::Named;
 use crate::http::events::{self, Step};
 use crate::proto::{GetCampaignRequest, WatchCampaignRequest, WatchMessagesRequest};
@@ -20,32 +20,37 @@ use crate::proto::{GetCampaignRequest, WatchCampaignRequest, WatchMessagesReques
 /// The least time between two looks at numbers that move, and the most.
 const PACE: Duration = Duration::from_secs(2);
 const QUIET: Duration = Duration::from_secs(10);
+/// The rest after a part, in times of what it took to make: a tab has a tenth of a connection at most, however much there is to count.
+const REST: u32 = 9;
 
 /// The streams.
 pub(super) fn streams() -> Routes {
     vec![
-        ("/console/events", get(numbers)),
+        ("/console/events", get(of_now)),
         ("/console/messages/{id}/events", get(one_message)),
         ("/console/campaigns/{id}/events", get(one_campaign)),
     ]
 }
 
-/// The numbers of Now, soon after something happened to the owner's messages, and every few seconds: operators see what happens to
-/// others' messages, too.
-async fn numbers(desk: Desk) -> Result<Response, Refusal> {
+/// What needs somebody, and the numbers of Now, soon after something happened to the owner's messages, and every few seconds:
+/// operators see what happens to others' messages, too.
+async fn of_now(desk: Desk) -> Result<Response, Refusal> {
     take(&desk)?;
     let mut changes = messages::watch_messages(desk.service(), &desk.caller, WatchMessagesRequest::default()).await?;
     let by = desk.clone();
     let parts = async_stream::try_stream! {
         loop {
-            yield Step::part(&today::moving(&by).await?.into_string());
+            let begun = Instant::now();
+            let part = now::moving(&by).await?;
+            let rest = begun.elapsed() * REST;
+            yield Step::part(&part.into_string());
             // However much happens: the database is asked no oftener than that.
             let begun = Instant::now();
-            let mut until = begun + QUIET;
+            let mut until = begun + QUIET.max(rest);
             while Instant::now() < until && let Ok(told) = tokio::time::timeout_at(until, changes.try_next()).await {
                 let Some(change) = told? else { return };
                 if change.event.is_some() {
-                    until = begun + PACE;
+                    until = begun + PACE.max(rest);
                 }
             }
         }
@@ -77,22 +82,25 @@ async fn one_message(desk: Desk, Named(id): Named) -> Result<Response, Refusal> 
     Ok(events::answer(&desk.site.api, parts.boxed(), str::to_owned))
 }
 
-/// A campaign's counters, after each change, until it is over.
+/// A campaign's counters, and why some did not get it, after each change, until it is over.
 async fn one_campaign(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
     take(&desk)?;
     let campaign_id = campaigns_list::named(&desk, &id).await?.id;
     let request = WatchCampaignRequest { campaign_id };
-    let counters = campaigns::watch_campaign(desk.service(), &desk.caller, request).await?;
+    let mut counters = campaigns::watch_campaign(desk.service(), &desk.caller, request).await?;
     let by = desk.clone();
-    let parts = counters.and_then(move |told| {
-        let desk = by.clone();
-        async move {
-            let asked = campaigns::get_campaign(desk.service(), &desk.caller, GetCampaignRequest { campaign_id });
+    let parts = async_stream::try_stream! {
+        while let Some(told) = counters.try_next().await? {
+            let begun = Instant::now();
+            let asked = campaigns::get_campaign(by.service(), &by.caller, GetCampaignRequest { campaign_id });
             let campaign = asked.await?.campaign.unwrap_or_default();
-            let part = campaign::moving(&desk, &campaign, &told.stats.unwrap_or_default());
-            Ok(Step::part(&part.into_string()))
+            let part = campaign::moving(&by, &campaign, &told.stats.unwrap_or_default()).await?;
+            let rest = begun.elapsed() * REST;
+            yield Step::part(&part.into_string());
+            // What changes meanwhile is told by the next one.
+            tokio::time::sleep(rest).await;
         }
-    });
+    };
     Ok(events::answer(&desk.site.api, parts.boxed(), str::to_owned))
 }
 

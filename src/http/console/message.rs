@@ -12,12 +12,12 @@ use crate::http::console::desk::Desk;
 use crate::http::console::form::Form;
 use crate::http::console::layout::{self, Here};
 use crate::http::console::refusal::Refusal;
-use crate::http::console::{Routes, timeline, times, words};
+use crate::http::console::{Routes, message_facts, timeline, times, words};
 use crate::http::entry::Named;
 use crate::proto::explain_message_response::Entry;
 use crate::proto::{
-    CampaignState, CancelMessageRequest, Encoding, ExplainMessageRequest, GetCampaignRequest, GetMessageRequest,
-    Message, MessageStatus, RefreshStatusRequest, SendSingleRequest,
+    CampaignState, CancelMessageRequest, ExplainMessageRequest, GetCampaignRequest, GetMessageRequest, Message,
+    MessageStatus, RefreshStatusRequest, SendSingleRequest,
 };
 
 /// A message and its history.
@@ -63,7 +63,13 @@ pub(super) async fn read(desk: &Desk, id: &str) -> Result<Read, Error> {
 
 async fn page(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
     let read = read(&desk, &id).await?;
-    Ok(layout::page(&desk, Here::Messages, "Message", &body(&desk, &read, &[])?))
+    Ok(layout::page(&desk, Here::Messages, &title(&desk, &read.message), &body(&desk, &read, &[])?))
+}
+
+/// Its title: there may be many to one number.
+fn title(desk: &Desk, m: &Message) -> String {
+    let accepted = times::read(m.created_at).unwrap_or_default();
+    format!("Message to {} of {}", desk.sight().plain(&m.destination), times::plain(accepted))
 }
 
 fn body(desk: &Desk, read: &Read, wrong: &[(String, String)]) -> Result<Markup, Error> {
@@ -100,8 +106,8 @@ fn body(desk: &Desk, read: &Read, wrong: &[(String, String)]) -> Result<Markup, 
             @else { blockquote { (desk.sight().text(&m.text)) } }
             @if !desk.sight().whole { p.hint { (words::HIDDEN) } }
         }
-        (facts(desk, m))
-        (command(m))
+        (message_facts::facts(desk, m))
+        (message_facts::command(m))
     })
 }
 
@@ -111,6 +117,7 @@ pub(super) fn moving(desk: &Desk, read: &Read) -> Markup {
     html! {
         p.lead.(tone.class()) { (sentence(&read.message)) }
         @if read.paused { p { "Its campaign is paused: it waits until that goes on." } }
+        @else if let Some(held) = desk.held(&read.message) { p { "It waits because " (held) ". It goes on by itself." } }
         @else if let Some(next) = timeline::next(&read.entries) { p { (next) } }
         section aria-labelledby="history" {
             h2 #history { "What happened" }
@@ -145,42 +152,6 @@ fn sentence(m: &Message) -> Markup {
         }
         @if m.possible_duplicate { " The recipient may have it twice." }
     }
-}
-
-fn facts(desk: &Desk, m: &Message) -> Markup {
-    let encoding = if m.encoding == i32::from(Encoding::Ucs2) { "UCS-2" } else { "GSM-7" };
-    let row = |name: &str, value: Markup| html! { dt { (name) } dd { (value) } };
-    html! {
-        section aria-labelledby="facts" {
-            h2 #facts { "Facts" }
-            dl {
-                (row("Accepted", times::when(m.created_at)))
-                (row("Sender", desk.sight().sender(&m.sender)))
-                (row("Segments", html! { (m.segments) " of " (encoding) }))
-                @if let Some(id) = m.campaign_id {
-                    (row("Campaign", html! { a href=(desk.to(&format!("/campaigns/{id}"))) { (id) } }))
-                }
-                @if let Some(reference) = &m.reference { (row("Reference", html! { bdi { (reference) } })) }
-                @for (key, value) in &m.metadata { (row(key, html! { bdi dir="auto" { (value) } })) }
-                @if let Some(older) = &m.superseded_message_id {
-                    (row("Took the place of", html! { a href=(desk.to(&format!("/messages/{older}"))) { (older) } ", " (words::superseded(m.superseded)) }))
-                }
-                @if let Some(why) = &m.error { (row("In the provider's words", desk.sight().text(why))) }
-                (row("Id", html! { code { (m.id) } }))
-                @if let Some(id) = &m.provider_message_id { (row("The provider's id", html! { code { (id) } })) }
-                (row("Route account", html! { code { (m.traffic_account_id) } }))
-            }
-        }
-    }
-}
-
-/// The same question for whoever has a terminal.
-fn command(m: &Message) -> Markup {
-    let body = format!("{{\"id\":\"{}\"}}", m.id);
-    let command = format!(
-        "grpcurl -H \"authorization: Bearer $MESSAGING_TOKEN\" -d '{body}' \"$MESSAGING_ADDR\" messaging.v1.MessagingService/ExplainMessage"
-    );
-    html! { details { summary { "The same with grpcurl" } pre.copy tabindex="0" { code { (command) } } } }
 }
 
 /// Whether it can be cancelled.
@@ -219,7 +190,13 @@ async fn again(Named(id): Named, form: Form) -> Result<Response, Refusal> {
     let wrong = |field: &str, why: String| {
         let wrong = [(field.to_owned(), why)];
         let body = body(&desk, &read, &wrong)?;
-        Ok(layout::of_status(StatusCode::UNPROCESSABLE_ENTITY, &desk, Here::Messages, "Message", &body))
+        Ok(layout::of_status(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &desk,
+            Here::Messages,
+            &title(&desk, &read.message),
+            &body,
+        ))
     };
     if may_be_twice(&read.message) && fields.get("sure") != "yes" {
         return wrong("sure", "has to be ticked before it is sent again".to_owned());

@@ -133,7 +133,6 @@ pub(super) fn field(name: &str, label: &str, kind: &str, fields: &Fields) -> Mar
 
 /// The messages, one a row.
 pub(super) fn table(desk: &Desk, messages: &[Message]) -> Result<Markup, Error> {
-    let now = desk.service().clock().now();
     Ok(html! {
         div.wide tabindex="0" role="region" aria-label="Messages" {
             table {
@@ -142,10 +141,10 @@ pub(super) fn table(desk: &Desk, messages: &[Message]) -> Result<Markup, Error> 
                     @for m in messages {
                         tr {
                             th scope="row" { a href=(desk.to(&format!("/messages/{}", m.id))) { (times::when(m.created_at)) } }
-                            td { (state(m, now)) }
+                            td { (state(desk, m)) }
                             td { (desk.number(&m.destination)?) }
-                            td.text { (desk.sight().text(&short(&m.text))) }
-                            td { @if let Some(reference) = &m.reference { bdi { (short(reference)) } } }
+                            td.text { bdi dir="auto" { (short(&desk.sight().words(&m.text))) } }
+                            td { @if let Some(reference) = &m.reference { bdi { (short(&desk.sight().title(reference))) } } }
                         }
                     }
                 }
@@ -155,12 +154,14 @@ pub(super) fn table(desk: &Desk, messages: &[Message]) -> Result<Markup, Error> 
 }
 
 /// A message's state in words, with its reason.
-pub(super) fn state(m: &Message, now: Timestamp) -> Markup {
+pub(super) fn state(desk: &Desk, m: &Message) -> Markup {
     let (word, tone) = words::status(m.status);
+    let now = desk.service().clock().now();
     html! {
         span.state.(tone.class()) { (word) }
         @if let Some(code) = &m.error_code { " " span.why { (words::reason(code)) } }
         @if m.status == i32::from(MessageStatus::Queued) && m.attempts > 0 { " " span.why { "tried " (if m.attempts == 1 { "once".to_owned() } else { format!("{} times", m.attempts) }) } }
+        @if let Some(held) = desk.held(m) { " " span.why { (held) } }
         @if let Some(at) = times::read(m.next_attempt_at).filter(|at| *at > now && waits(m)) { " " span.why { "again at " (times::shown(at)) } }
         @if m.possible_duplicate { " " span.why { "may have come twice" } }
         @if m.status == i32::from(MessageStatus::Scheduled) { " " span.why { "for " (times::when(m.scheduled_at)) } }

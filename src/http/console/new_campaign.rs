@@ -9,7 +9,8 @@ use crate::contract::campaigns;
 use crate::domain::template::Template;
 use crate::domain::text::{Encoding, MAX_SEGMENTS, MessageText};
 use crate::http::console::desk::Desk;
-use crate::http::console::form::{Fields, Form, taken};
+use crate::http::console::field::{Field, Typed};
+use crate::http::console::form::{Form, taken};
 use crate::http::console::layout::{self, Here};
 use crate::http::console::refusal::Refusal;
 use crate::http::console::{Routes, messages, times};
@@ -26,37 +27,32 @@ pub(super) fn acts() -> Routes {
 }
 
 async fn empty(desk: Desk) -> Response {
-    layout::page(&desk, Here::Campaigns, "New campaign", &form(&desk, &Fields::default(), &[]))
+    layout::page(&desk, Here::Campaigns, "New campaign", &form(&desk, Typed::NOTHING))
 }
 
 async fn count(form: Form) -> Response {
     let Form { desk, fields } = form;
-    layout::page(&desk, Here::Campaigns, "New campaign", &self::form(&desk, &fields, &[]))
+    layout::page(&desk, Here::Campaigns, "New campaign", &self::form(&desk, Typed { fields: &fields, wrong: &[] }))
 }
 
-fn form(desk: &Desk, fields: &Fields, wrong: &[(String, String)]) -> Markup {
-    let hint = |id: &str, text: &str| html! { p.hint id=(id) { (text) } };
+fn form(desk: &Desk, typed: Typed<'_>) -> Markup {
     // The begin of a text area's content is read without its first line feed.
-    let text = &fields.raw("text").replace("\r\n", "\n");
+    let text = &typed.fields.raw("text").replace("\r\n", "\n");
     html! {
         h1 { "New campaign" }
         p.hint { "Step 1 of 3: the text. Nothing is sent before you start it in step 3." }
-        (layout::mistakes(wrong))
+        (layout::mistakes(typed.wrong))
         form.stack method="post" action=(desk.to("/campaigns")) data-count=(desk.to("/campaigns/new")) {
-            label for="name" { "Name" }
-            (hint("name-hint", "For you; recipients do not see it."))
-            input #name name="name" required maxlength="200" value=(fields.get("name")) aria-describedby="name-hint" autocomplete="off";
+            (Field::text("name", "Name").hint("For you; recipients do not see it.").required().most(200).shown(typed))
             label for="text" { "Text" }
-            (hint("text-hint", "A placeholder such as {{first_name}} is filled from the column of that name."))
-            textarea #text name="text" required rows="6" dir="auto" aria-describedby="text-hint count" { "\n" (text) }
+            p.hint #text-hint { "A placeholder such as {{first_name}} is filled from the column of that name." }
+            (typed.told("text"))
+            textarea #text name="text" required rows="6" dir="auto" aria-invalid=[typed.invalid("text")]
+                aria-describedby=[typed.described("text", &["text-hint", "count"])] { "\n" (text) }
             div #count { (counted(text)) }
             p { button formaction=(desk.to("/campaigns/new")) formnovalidate { "Count" } }
-            label for="sender" { "Sender" }
-            (hint("sender-hint", "3 to 11 letters and digits, or a number. Empty: your own."))
-            input #sender name="sender" maxlength="20" value=(fields.get("sender")) aria-describedby="sender-hint" autocomplete="off";
-            label for="scheduled_at" { "When, in UTC" }
-            (hint("scheduled_at-hint", "Empty: at once when you start it."))
-            input #scheduled_at name="scheduled_at" type="datetime-local" value=(fields.get("scheduled_at")) aria-describedby="scheduled_at-hint";
+            (Field::text("sender", "Sender").hint("3 to 11 letters and digits, or a number. Empty: your own.").most(20).shown(typed))
+            (Field::time("scheduled_at", "When, in UTC").hint("Empty: at once when you start it.").shown(typed))
             button.main { "On to the recipients" }
         }
     }
@@ -99,7 +95,7 @@ fn counted(text: &str) -> Markup {
 async fn create(form: Form) -> Result<Response, Refusal> {
     let Form { desk, fields } = form;
     let again = |wrong: &[(String, String)]| {
-        let body = self::form(&desk, &fields, wrong);
+        let body = self::form(&desk, Typed { fields: &fields, wrong });
         Ok(layout::of_status(StatusCode::UNPROCESSABLE_ENTITY, &desk, Here::Campaigns, "New campaign", &body))
     };
     let scheduled_at = match messages::time("scheduled_at", fields.get("scheduled_at")) {

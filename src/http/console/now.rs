@@ -36,42 +36,54 @@ struct Need {
 }
 
 async fn page(desk: Desk) -> Result<Response, Refusal> {
+    let moving = moving(&desk).await?;
+    // Whoever may read no messages has no stream of them to follow.
+    let stream = desk.may(Scope::MessagesRead).then(|| desk.to("/events"));
+    let running = if desk.may(Scope::CampaignsDraft) { Some(under_way(&desk).await?) } else { None };
+    let body = html! {
+        h1 { "Now" }
+        div #live data-stream=[stream] { (moving) }
+        @if let Some(running) = &running { (campaigns_now(&desk, running)) }
+    };
+    Ok(layout::page(&desk, Here::Now, "Now", &body))
+}
+
+/// The part that moves: what needs a person, and the numbers.
+pub(super) async fn moving(desk: &Desk) -> Result<Markup, Error> {
+    let reads = desk.may(Scope::MessagesRead);
+    let needs = needed(desk).await?;
+    let replies = if reads { to_review(desk).await? } else { Vec::new() };
+    let numbers = today::numbers(desk).await?;
+    Ok(html! {
+        section aria-labelledby="needs" {
+            h2 #needs { "What needs you" }
+            @if needs.is_empty() && replies.is_empty() { p.empty { @if reads { "Nothing needs you." } @else { "Nothing that you may see needs you." } } }
+            ul.needs { @for need in &needs { li { p { (need.what) } a.button href=(need.place) { (need.act) } } } }
+            @if !replies.is_empty() { h3 { "Replies that may mean STOP" } (inbox::rows(desk, &replies)?) }
+        }
+        section aria-labelledby="numbers" {
+            h2 #numbers { "Numbers" }
+            (numbers)
+        }
+    })
+}
+
+/// Everything that needs a person, but for replies.
+async fn needed(desk: &Desk) -> Result<Vec<Need>, Error> {
     let mut needs = Vec::new();
     if !desk.service().provider_available() {
         let what =
             "The provider takes nothing from any route account now. Messages wait and are tried again.".to_owned();
         needs.push(Need { what, place: desk.to("/messages?status=MESSAGE_STATUS_QUEUED"), act: "See what waits" });
     }
-    let (mut replies, mut running) = (Vec::new(), Vec::new());
     if desk.may(Scope::MessagesRead) {
-        of_messages(&desk, &mut needs).await?;
-        of_endpoints(&desk, &mut needs).await?;
-        replies = to_review(&desk).await?;
+        of_messages(desk, &mut needs).await?;
+        of_endpoints(desk, &mut needs).await?;
     }
     if desk.may(Scope::Ops) {
-        of_operators(&desk, &mut needs).await?;
+        of_operators(desk, &mut needs).await?;
     }
-    if desk.may(Scope::CampaignsDraft) {
-        running = under_way(&desk).await?;
-    }
-    let moving = today::moving(&desk).await?;
-    // Whoever may read no messages has no stream of them to follow.
-    let stream = desk.may(Scope::MessagesRead).then(|| desk.to("/events"));
-    let body = html! {
-        h1 { "Now" }
-        section aria-labelledby="needs" {
-            h2 #needs { "What needs you" }
-            @if needs.is_empty() && replies.is_empty() { p.empty { @if desk.may(Scope::MessagesRead) { "Nothing needs you." } @else { "Nothing that you may see needs you." } } }
-            ul.needs { @for need in &needs { li { p { (need.what) } a.button href=(need.place) { (need.act) } } } }
-            @if !replies.is_empty() { h3 { "Replies that may mean STOP" } (inbox::rows(&desk, &replies)?) }
-        }
-        section aria-labelledby="numbers" {
-            h2 #numbers { "Numbers" }
-            div #live data-stream=[stream] { (moving) }
-        }
-        @if desk.may(Scope::CampaignsDraft) { (campaigns_now(&desk, &running)) }
-    };
-    Ok(layout::page(&desk, Here::Now, "Now", &body))
+    Ok(needs)
 }
 
 /// Messages in doubt, and those that were given up, of the last day.
@@ -114,7 +126,8 @@ async fn of_endpoints(desk: &Desk, needs: &mut Vec<Need>) -> Result<(), Error> {
             let (endpoint, standing) = endpoints::parts(one);
             if endpoints::fails(&endpoint, &standing) {
                 let behind = endpoints::behind(&standing);
-                let what = format!("The endpoint {} does not take its events: behind by {behind}.", endpoint.url);
+                let address = desk.sight().address(&endpoint.url);
+                let what = format!("The endpoint {address} does not take its events: behind by {behind}.");
                 needs.push(Need { what, place: desk.to(&format!("/endpoints/{}", endpoint.id)), act: "See why" });
             }
         }

@@ -27,16 +27,18 @@ pub(super) fn acts() -> Routes {
 }
 
 async fn page(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
-    let body = body(&desk, &id, &[]).await?;
-    Ok(layout::page(&desk, Here::Attention, "Message", &body))
+    let (title, body) = body(&desk, &id, &[]).await?;
+    Ok(layout::page(&desk, Here::Attention, &title, &body))
 }
 
-async fn body(desk: &Desk, id: &str, wrong: &[(String, String)]) -> Result<Markup, Error> {
+/// The title and the page.
+async fn body(desk: &Desk, id: &str, wrong: &[(String, String)]) -> Result<(String, Markup), Error> {
     let request = InspectMessageRequest { id: id.to_owned() };
     let found = admin::inspect_message(&desk.service().operations(), &desk.caller, request).await?;
     let m = found.message.unwrap_or_default();
     let (word, tone) = words::status(m.status);
-    Ok(html! {
+    let accepted = times::plain(times::read(m.created_at).unwrap_or_default());
+    let body = html! {
         h1 { "Message of owner " (m.owner_id) }
         (layout::mistakes(wrong))
         p.lead.(tone.class()) { (word) @if !m.error_code.is_empty() { ": " (words::reason(&m.error_code)) } "." }
@@ -58,7 +60,8 @@ async fn body(desk: &Desk, id: &str, wrong: &[(String, String)]) -> Result<Marku
                 dt { "Id" } dd { code { (m.id) } }
             }
         }
-    })
+    };
+    Ok((format!("Message of owner {} of {accepted}", m.owner_id), body))
 }
 
 fn put_back(desk: &Desk, m: &OperatedMessage) -> Markup {
@@ -78,8 +81,8 @@ async fn requeue(Named(id): Named, form: Form) -> Result<Response, Refusal> {
         Ok(_) => Ok(desk.done(&format!("/operated/{id}"), "put-back-one")),
         Err(Error::Precondition { message, .. }) => {
             let wrong = [("may_duplicate".to_owned(), format!("cannot be left so: {message}."))];
-            let body = body(&desk, &id, &wrong).await?;
-            Ok(layout::of_status(StatusCode::CONFLICT, &desk, Here::Attention, "Message", &body))
+            let (title, body) = body(&desk, &id, &wrong).await?;
+            Ok(layout::of_status(StatusCode::CONFLICT, &desk, Here::Attention, &title, &body))
         }
         Err(e) => Err(e.into()),
     }

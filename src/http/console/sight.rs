@@ -1,4 +1,5 @@
-//! How much a person sees: without the scope `reveal` no page has a whole number, and no code that stands in a text.
+//! How much a person sees: without the scope `reveal` no page has a whole number, wherever somebody wrote one, and no code that stands in
+//! a text. Ids are shown as they are.
 
 use maud::{Markup, html};
 
@@ -38,7 +39,8 @@ impl Sight {
 
     /// A sender ID, which may be a number.
     pub(super) fn sender(self, sender: &str) -> Markup {
-        html! { bdi { @if self.whole { (sender) } @else { (shown(sender)) } } }
+        let known = if self.whole { sender.to_owned() } else { self.title(&shown(sender)) };
+        html! { bdi { (known) } }
     }
 
     /// A text that somebody else wrote, in the direction that it has.
@@ -51,15 +53,43 @@ impl Sight {
         if self.whole { text.to_owned() } else { hidden(text, CODE) }
     }
 
-    /// The name that a thing of the owner's has: a date in it is no code.
+    /// What people call a thing, or write beside it: a name, a description, a reference. A date in it is no code.
     pub(super) fn name(self, name: &str) -> Markup {
         html! { bdi dir="auto" { (self.title(name)) } }
     }
 
     /// The same as plain text.
     pub(super) fn title(self, name: &str) -> String {
-        if self.whole { name.to_owned() } else { hidden(name, NUMBER) }
+        if self.whole {
+            return name.to_owned();
+        }
+        let (mut seen, mut between) = (String::with_capacity(name.len()), String::new());
+        for word in name.split_inclusive(' ') {
+            if is_id(word) {
+                seen.push_str(&hidden(&between, NUMBER));
+                between.clear();
+                seen.push_str(word);
+            } else {
+                between.push_str(word);
+            }
+        }
+        seen.push_str(&hidden(&between, NUMBER));
+        seen
     }
+
+    /// An address that is called, as plain text: the digits that name a host are no number.
+    pub(super) fn address(self, url: &str) -> String {
+        let host = url.find("://").map_or(0, |at| at + "://".len());
+        let behind = url.get(host..).and_then(|rest| rest.find(['/', '?', '#'])).map_or(url.len(), |at| host + at);
+        let (host, path) = url.split_at_checked(behind).unwrap_or((url, ""));
+        format!("{host}{}", self.title(path))
+    }
+}
+
+/// Whether a word is the id of a thing, of whose digits many may stand side by side.
+fn is_id(word: &str) -> bool {
+    let word = word.trim_end_matches([' ', ',', '.']);
+    word.contains('-') && uuid::Uuid::try_parse(word).is_ok()
 }
 
 /// The text with its codes and numbers hidden. What may stand between the digits of one number is a part of it:

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::http::console::form::Fields;
 use crate::http::console::layout;
 use crate::http::console::refusal::Refusal;
+use crate::http::console::sight::Sight;
 use crate::http::console::{Routes, Site, session};
 use crate::http::entry::{self, Named};
 use crate::http::problem::Problem;
@@ -94,7 +95,7 @@ async fn link(State(site): State<Site>, Named(link): Named) -> Result<Response, 
     let body = html! {
         h1 { "Sign in" }
         form.stack method="post" action=(site.console.to(&format!("/console/link/{link}"))) {
-            p { "This link signs you in as " strong { bdi dir="auto" { (user) } } "." }
+            p { "This link signs you in as " strong { (Sight { whole: false }.name(&user)) } "." }
             button autofocus { "Sign in" }
         }
     };

@@ -9,7 +9,8 @@ use crate::contract::{admin, fleet};
 use crate::domain::gate::PROVIDER;
 use crate::error::Error;
 use crate::http::console::desk::Desk;
-use crate::http::console::form::{Asked, Fields, Form, taken};
+use crate::http::console::field::{Field, Typed};
+use crate::http::console::form::{Asked, Form, taken};
 use crate::http::console::layout::{self, Here};
 use crate::http::console::refusal::Refusal;
 use crate::http::console::{Routes, times, words};
@@ -32,7 +33,7 @@ pub(super) fn acts() -> Routes {
 }
 
 async fn page(asked: Asked) -> Result<Response, Refusal> {
-    let body = body(&asked, &[]).await?;
+    let body = body(&asked, Typed::NOTHING).await?;
     Ok(layout::page(&asked.desk, Here::System, "System", &body))
 }
 
@@ -48,7 +49,7 @@ pub(super) fn named(account: &RouteAccount) -> &str {
     if account.id == PROVIDER { "The provider as a whole" } else { &account.id }
 }
 
-async fn body(asked: &Asked, wrong: &[(String, String)]) -> Result<Markup, Error> {
+async fn body(asked: &Asked, typed: Typed<'_>) -> Result<Markup, Error> {
     let Asked { desk, fields } = asked;
     let (operations, caller) = (desk.service().operations(), &desk.caller);
     let (accounts, next) = accounts(desk, fields.get("page")).await?;
@@ -56,16 +57,16 @@ async fn body(asked: &Asked, wrong: &[(String, String)]) -> Result<Markup, Error
     let chores = fleet::get_retention(&operations, caller, GetRetentionRequest {}).await?.chores;
     Ok(html! {
         h1 { "System" }
-        (layout::mistakes(wrong))
+        (layout::mistakes(typed.wrong))
         p { a href=(desk.to("/users")) { "Users and keys" } " · " a href=(desk.to("/audit")) { "Who did what" } }
         section aria-labelledby="accounts" {
             h2 #accounts { "Route accounts" }
             @if accounts.is_empty() { p.empty { "No route account has been used yet, and none has a limit." } }
             @for account in &accounts { (one_account(desk, account)) }
             (layout::pager(desk, "/system", fields, &next))
-            details open[!wrong.is_empty()] {
+            details open[!typed.wrong.is_empty()] {
                 summary { "Set a limit" }
-                (limits(desk, fields))
+                (limits(desk, typed))
             }
         }
         section aria-labelledby="replicas" {
@@ -104,17 +105,12 @@ fn one_account(desk: &Desk, account: &RouteAccount) -> Markup {
     }
 }
 
-fn limits(desk: &Desk, fields: &Fields) -> Markup {
+fn limits(desk: &Desk, typed: Typed<'_>) -> Markup {
     html! {
         form.stack method="post" action=(desk.to("/system/limit")) {
-            label for="id" { "Route account" }
-            input #id name="id" type="text" required autocomplete="off" spellcheck="false" value=(fields.get("id"));
-            label for="rate" { "Segments a second" }
-            p.hint #rate-hint { "Empty: as configured; 0: no limit. It holds for all replicas together." }
-            input #rate name="rate" type="text" inputmode="numeric" autocomplete="off" aria-describedby="rate-hint" value=(fields.get("rate"));
-            label for="burst" { "At once" }
-            p.hint #burst-hint { "Empty: as many as in one second." }
-            input #burst name="burst" type="text" inputmode="numeric" autocomplete="off" aria-describedby="burst-hint" value=(fields.get("burst"));
+            (Field::text("id", "Route account").required().shown(typed))
+            (Field::number("rate", "Segments a second").hint("Empty: as configured; 0: no limit. It holds for all replicas together.").shown(typed))
+            (Field::number("burst", "At once").hint("Empty: as many as in one second.").shown(typed))
             button { "Set it" }
         }
     }
@@ -190,7 +186,7 @@ async fn limit(form: Form) -> Result<Response, Refusal> {
         Ok(_) => Ok(desk.done("/system", "limited")),
         Err(wrong) => {
             let asked = Asked { desk, fields };
-            let body = body(&asked, &wrong).await?;
+            let body = body(&asked, Typed { fields: &asked.fields, wrong: &wrong }).await?;
             Ok(layout::of_status(StatusCode::UNPROCESSABLE_ENTITY, &asked.desk, Here::System, "System", &body))
         }
     }

@@ -112,7 +112,7 @@ fn settled(entry: &Entry, try_of: &str, sight: Sight) -> (String, String) {
     };
     let what = match told(evidence, "outcome") {
         "accepted" => {
-            format!("{try_of}the provider took it, as {}.", sight.words(told(evidence, "provider_message_id")))
+            format!("{try_of}the provider took it, as {}.", sight.title(told(evidence, "provider_message_id")))
         }
         "rejected" => format!("{try_of}the provider refused it{because}."),
         "not sent" if told(evidence, "code") == "PROVIDER_ERROR" => {

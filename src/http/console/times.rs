@@ -15,7 +15,12 @@ pub(super) fn when(at: Option<pbjson_types::Timestamp>) -> Markup {
 
 /// A time, to the second.
 pub(super) fn shown(at: Timestamp) -> Markup {
-    html! { time datetime=(format!("{at:.0}")) { (at.strftime("%-d %b %Y, %H:%M:%S UTC")) } }
+    html! { time datetime=(format!("{at:.0}")) { (plain(at)) } }
+}
+
+/// The same as plain text.
+pub(super) fn plain(at: Timestamp) -> String {
+    at.strftime("%-d %b %Y, %H:%M:%S UTC").to_string()
 }
 
 /// A time, to the millisecond, for what follows on itself.

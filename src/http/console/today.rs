@@ -1,4 +1,4 @@
-//! The part of Now that moves: the messages of the last day by state and, for operators, how full the queue is.
+//! The numbers of Now: the messages of the last day by state and, for operators, how full the queue is.
 
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
@@ -37,8 +37,8 @@ pub(super) fn late(desk: &Desk, queue: &GetQueueResponse) -> Option<SignedDurati
     Some(desk.service().clock().now().duration_since(oldest)).filter(|late| *late > LATE)
 }
 
-/// The part itself, as it is now.
-pub(super) async fn moving(desk: &Desk) -> Result<Markup, Error> {
+/// The numbers, as they are now.
+pub(super) async fn numbers(desk: &Desk) -> Result<Markup, Error> {
     let day = if desk.may(Scope::MessagesRead) { Some(of_the_day(desk).await?) } else { None };
     let queue = if desk.may(Scope::Ops) { Some(queue(desk).await?) } else { None };
     Ok(html! {

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use crate::contract::users;
 use crate::error::Error;
 use crate::http::console::desk::Desk;
+use crate::http::console::field::{Field, Typed};
 use crate::http::console::form::{Asked, Form, taken};
 use crate::http::console::layout::{self, Here};
 use crate::http::console::refusal::Refusal;
@@ -28,26 +29,23 @@ pub(super) fn acts() -> Routes {
 }
 
 async fn page(asked: Asked) -> Result<Response, Refusal> {
-    let body = body(&asked, &[]).await?;
+    let body = body(&asked, Typed::NOTHING).await?;
     Ok(layout::page(&asked.desk, Here::System, "Users", &body))
 }
 
-async fn body(asked: &Asked, wrong: &[(String, String)]) -> Result<Markup, Error> {
+async fn body(asked: &Asked, typed: Typed<'_>) -> Result<Markup, Error> {
     let Asked { desk, fields } = asked;
     let request = ListUsersRequest { page_size: PAGE, page_token: fields.get("page").to_owned() };
     let found = users::list_users(&desk.service().operations(), &desk.caller, request).await?;
     Ok(html! {
         h1 { "Users" }
         p.hint { "Whoever owns messages and campaigns: a team, a shop, an application." }
-        (layout::mistakes(wrong))
-        details open[!wrong.is_empty()] {
+        (layout::mistakes(typed.wrong))
+        details open[!typed.wrong.is_empty()] {
             summary { "Make a user" }
             form.stack method="post" action=(desk.to("/users")) {
-                label for="name" { "Name" }
-                input #name name="name" type="text" required autocomplete="off" value=(fields.get("name"));
-                label for="sender" { "Its own sender ID" }
-                p.hint #sender-hint { "Up to 11 letters and digits, or a number. Empty: it has none." }
-                input #sender name="sender" type="text" autocomplete="off" aria-describedby="sender-hint" value=(fields.get("sender"));
+                (Field::text("name", "Name").required().shown(typed))
+                (Field::text("sender", "Its own sender ID").hint("3 to 11 letters and digits, or a number. Empty: it has none.").shown(typed))
                 button { "Make it" }
             }
         }
@@ -65,7 +63,7 @@ fn table(desk: &Desk, all: &[User]) -> Markup {
                     @for user in all {
                         tr {
                             td.count { (user.id) }
-                            th scope="row" { a href=(desk.to(&format!("/users/{}", user.id))) { bdi dir="auto" { (user.name) } } }
+                            th scope="row" { a href=(desk.to(&format!("/users/{}", user.id))) { (desk.sight().name(&user.name)) } }
                             td { @if user.sender.is_empty() { "–" } @else { (desk.sight().sender(&user.sender)) } }
                             td { (state(user)) }
                         }
@@ -94,7 +92,7 @@ async fn create(form: Form) -> Result<Response, Refusal> {
         }
         Err(wrong) => {
             let asked = Asked { desk, fields };
-            let body = body(&asked, &wrong).await?;
+            let body = body(&asked, Typed { fields: &asked.fields, wrong: &wrong }).await?;
             Ok(layout::of_status(StatusCode::UNPROCESSABLE_ENTITY, &asked.desk, Here::System, "Users", &body))
         }
     }

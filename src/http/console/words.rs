@@ -1,5 +1,6 @@
 //! The words of the console that pages share: states, reasons, acts, notices. One place, so that a thing has one name.
 
+use crate::domain::gate;
 use crate::error::Error;
 use crate::http::problem::Problem;
 use crate::proto::{
@@ -195,6 +196,16 @@ pub(super) fn holding(number: i32) -> (&'static str, Tone) {
         Holding::Throttled => ("Asked to wait", Tone::Doubt),
         Holding::Unhealthy => ("Fails", Tone::Bad),
         Holding::Blocked => ("Refuses the account", Tone::Bad),
+    }
+}
+
+/// Why messages wait that would be sent otherwise, in a clause of a sentence.
+pub(super) fn held(holding: gate::Holding) -> Option<&'static str> {
+    match holding {
+        gate::Holding::Free => None,
+        gate::Holding::Throttled => Some("the provider asked its route account to wait"),
+        gate::Holding::Unhealthy => Some("the provider fails"),
+        gate::Holding::Blocked => Some("the provider refuses its route account"),
     }
 }
 

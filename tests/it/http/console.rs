@@ -2,9 +2,11 @@
 
 mod attention;
 mod campaigns;
+mod forms;
 mod frame;
 mod hostile;
 mod markup;
+mod masked;
 mod messages;
 mod operators;
 mod sizes;
@@ -67,6 +69,15 @@ impl Browser {
         Answer { status, headers, bytes }
     }
 
+    /// Opens a stream of parts. It is told as it comes.
+    pub async fn follow(&self, path: &str) -> Parts {
+        let front = Front { console: Some(self.console.clone()), ..Front::default() };
+        let request = Request::get(path).header("cookie", &self.cookie).body(Body::empty()).unwrap();
+        let answer = routes(&self.service, front).oneshot(request).await.unwrap();
+        assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        Parts(answer.into_body())
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Request::get(path), Body::empty()).await
     }
@@ -98,6 +109,22 @@ impl Browser {
             assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}: {}", answer.text());
             answer.headers["location"].to_str().unwrap().to_owned()
         }
+    }
+}
+
+/// The parts of a page, one after the other.
+pub struct Parts(Body);
+
+impl Parts {
+    /// The next one, as it stands on the wire.
+    pub async fn part(&mut self) -> String {
+        let frame = self.0.frame().await.unwrap().unwrap().into_data().unwrap();
+        String::from_utf8(frame.to_vec()).unwrap()
+    }
+
+    /// All that are left, until the stream ends.
+    pub async fn rest(self) -> String {
+        String::from_utf8(self.0.collect().await.unwrap().to_bytes().to_vec()).unwrap()
     }
 }
 

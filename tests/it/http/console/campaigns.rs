@@ -1,10 +1,6 @@
 //! Marketing's pages: from a text to a campaign that is over, and who did not get it.
 
-use axum::body::Body;
 use http::{Request, StatusCode};
-use http_body_util::BodyExt as _;
-use messaging::http::{Front, routes};
-use tower::ServiceExt as _;
 
 use super::attention::hidden;
 use super::{Browser, EVERYTHING, MASKED};
@@ -210,16 +206,39 @@ on_both_databases! { TestApp::start =>
         browser.led(&format!("{campaign}/start"), &[]).await;
         let page = browser.page(&campaign).await;
         assert_eq!(page.matches("data-stream=").count(), 1);
-        let front = Front { console: Some(browser.console.clone()), ..Front::default() };
-        let request = Request::get(format!("{campaign}/events")).header("cookie", &browser.cookie).body(Body::empty()).unwrap();
-        let answer = routes(&app.service, front).oneshot(request).await.unwrap();
-        assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        let parts = browser.follow(&format!("{campaign}/events")).await;
         browser.led(&format!("{campaign}/cancel"), &[]).await;
         app.run_due().await;
-        let told = String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        let told = parts.rest().await;
         assert!(told.contains("event: part") && told.contains("event: end"), "{told}");
         assert!(told.contains("<p class=\"lead\"><span class=\"state"), "{told}");
         let over = browser.page(&campaign).await;
         assert!(!over.contains("data-stream="), "what is over does not move");
+    }
+
+    async fn why_some_did_not_get_it_and_the_way_to_try_again_come_by_the_stream(app) {
+        let (browser, _) = Browser::signed_in(&app, app.alice, MASKED).await;
+        let campaign = draft(&browser, "t").await;
+        browser.post(&format!("{campaign}/recipients"), &[("lines", "+306900000001\n+306900000016")]).await;
+        browser.led(&format!("{campaign}/start"), &[]).await;
+        let mut parts = browser.follow(&format!("{campaign}/events")).await;
+        let first = parts.part().await;
+        assert!(first.contains("event: part") && !first.contains("Not delivered, and why"), "{first}");
+        for _ in 0..2 {
+            app.run_due().await;
+            app.advance(5);
+        }
+        app.run_due().await;
+        let told = parts.rest().await;
+        for words in ["Not delivered, and why", "the provider refused it", "Try those that failed again", "event: end"] {
+            assert!(told.contains(words), "{words} is not in {told}");
+        }
+        // The page has them once, in the part that moves.
+        let page = browser.page(&campaign).await;
+        assert!(page.matches("id=\"reasons\"").count() == 1 && page.matches("id=\"again\"").count() == 1, "{page}");
+        // Whoever may read no messages sees the counters alone.
+        let (drafts, _) = Browser::signed_in(&app, app.alice, "campaigns:draft").await;
+        let page = drafts.page(&campaign).await;
+        assert!(page.contains("Failed or expired") && !page.contains("id=\"reasons\""), "{page}");
     }
 }

@@ -79,6 +79,26 @@ on_both_databases! { TestApp::start =>
         assert!(browser.page("/console/messages").await.contains("again at "), "and when again");
     }
 
+    async fn what_waits_behind_a_held_account_says_so(app) {
+        let (browser, _) = Browser::signed_in(&app, app.alice, &format!("{MASKED} ops")).await;
+        app.outage("unauthorized").await;
+        let first = sent(&app, SendSingleRequest::default()).await;
+        let behind = sent(&app, SendSingleRequest::default()).await;
+        let because = "the provider refuses its route account";
+        for message in [&first, &behind] {
+            let page = browser.page(&format!("/console/messages/{}", message.id)).await;
+            assert!(page.contains(&format!("It waits because {because}.")), "{page}");
+        }
+        let list = browser.page("/console/messages").await;
+        assert_eq!(list.matches(&format!("<span class=\"why\">{because}</span>")).count(), 2, "{list}");
+        app.outage("none").await;
+        browser.led("/console/system/unblock", &[("account", &first.traffic_account_id)]).await;
+        app.advance(120);
+        app.run_due().await;
+        let page = browser.page(&format!("/console/messages/{}", behind.id)).await;
+        assert!(!page.contains(because), "{page}");
+    }
+
     async fn the_list_has_its_filters_in_its_address_and_goes_on_page_by_page(app) {
         let (browser, _) = Browser::signed_in(&app, app.alice, EVERYTHING).await;
         for n in 0..55 {
@@ -154,7 +174,10 @@ on_both_databases! { TestApp::start =>
 }
 
 mod by_number {
-    use super::{AddOptOutRequest, Browser, EVERYTHING, MASKED, NUMBER, SendSingleRequest, delivered, number_place};
+    use super::{
+        AddOptOutRequest, Browser, EVERYTHING, MASKED, NUMBER, SendSingleRequest, delivered, number_place, sent,
+    };
+    use crate::http::console::markup::faults;
     use crate::support::app::TestApp;
     use crate::support::database::on_both_databases;
 
@@ -179,6 +202,39 @@ mod by_number {
             let cover = place.split('?').next().unwrap().rsplit('/').next().unwrap();
             let theirs = browser.page(&format!("/console/inbox?number={cover}")).await;
             assert!(theirs.contains("Only what one number wrote") && theirs.contains("STOP"), "{theirs}");
+        }
+
+        async fn a_numbers_page_is_light_and_leads_to_what_is_older(app) {
+            let (browser, _) = Browser::signed_in(&app, app.alice, EVERYTHING).await;
+            let long = "<&\"ω>".repeat(110);
+            for n in 0..50 {
+                // Two of them stand at each moment.
+                app.advance(n % 2);
+                sent(&app, SendSingleRequest { text: format!("sent {n:02} {long}"), ..Default::default() }).await;
+                if n % 5 == 0 {
+                    app.inject(NUMBER, "Alice", &format!("wrote {n:02} {long}")).await;
+                }
+            }
+            app.run_due().await;
+            let mut place = number_place(&browser).await;
+            let (mut seen, mut pages) = (Vec::new(), 0);
+            loop {
+                let page = browser.page(&place).await;
+                assert!(page.len() <= 60_000, "{} bytes", page.len());
+                assert!(faults(&page).is_empty() && page.contains("It is not on the list of opt-outs"), "{page}");
+                let texts = page.split("<bdi dir=\"auto\">").skip(1).map(|text| text.split(" &lt;").next().unwrap().to_owned());
+                seen.extend(texts.filter(|text| text.starts_with("sent ") || text.starts_with("wrote ")));
+                pages += 1;
+                let Some(next) = page.split("rel=\"next\" href=\"").nth(1) else { break };
+                let next = next.split('"').next().unwrap().to_owned();
+                assert_ne!(next, place, "it goes on");
+                place = next;
+            }
+            assert!(pages >= 3, "{pages}");
+            let of = |what: &str| seen.iter().filter(|text| text.starts_with(what)).cloned().collect::<Vec<_>>();
+            assert_eq!((of("sent").len(), of("wrote").len()), (50, 10), "each of them once: {seen:?}");
+            let unique: std::collections::BTreeSet<&String> = seen.iter().collect();
+            assert_eq!(unique.len(), seen.len(), "{seen:?}");
         }
 
         async fn a_reply_that_may_mean_stop_needs_somebody_now(app) {

@@ -3,13 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::body::Body;
 use futures::future::BoxFuture;
-use http::{Request, StatusCode};
-use http_body_util::BodyExt as _;
-use messaging::http::{Arrived, Console, Front, Handsets, routes};
+use http::StatusCode;
+use messaging::http::{Arrived, Console, Handsets};
 use messaging::proto::{CreateEndpointRequest, SendSingleRequest};
-use tower::ServiceExt as _;
 
 use super::markup::faults;
 use super::{Browser, EVERYTHING, MASKED, sent};
@@ -121,25 +118,35 @@ on_both_databases! { TestApp::start =>
         let page = browser.page("/console").await;
         assert!(page.contains("None was accepted.") && page.contains("The queue, of all owners"), "{page}");
         assert_eq!(page.matches("data-stream=\"/console/events\"").count(), 1);
-        let front = Front { console: Some(browser.console.clone()), ..Front::default() };
-        let request = Request::get("/console/events").header("cookie", &browser.cookie).body(Body::empty()).unwrap();
-        let mut told = routes(&app.service, front).oneshot(request).await.unwrap().into_body();
-        let mut part = async || {
-            let frame = told.frame().await.unwrap().unwrap().into_data().unwrap();
-            String::from_utf8(frame.to_vec()).unwrap()
-        };
-        assert!(part().await.contains("None was accepted."));
+        let mut told = browser.follow("/console/events").await;
+        assert!(told.part().await.contains("None was accepted."));
         sent(&app, SendSingleRequest::default()).await;
-        let moved = part().await;
+        let moved = told.part().await;
         assert!(moved.contains("event: part") && moved.contains("1 message:") && moved.contains("Sent, no report yet"), "{moved}");
         let (masked, _) = Browser::signed_in(&app, app.bob, MASKED).await;
         let page = masked.page("/console").await;
         assert!(!page.contains("The queue, of all owners") && page.contains("None was accepted."), "{page}");
         // A tab that is left open does not outlive the session.
         app.advance(12 * 3600);
-        let ended = async { while part().await.contains("event: part") {} };
+        let ended = async { while told.part().await.contains("event: part") {} };
         tokio::time::timeout(Duration::from_mins(1), ended).await.unwrap();
         app.leaves_work("the message is to be asked about");
+    }
+
+    async fn what_needs_somebody_comes_by_nows_stream(app) {
+        let (browser, _) = Browser::signed_in(&app, app.alice, MASKED).await;
+        let mut told = browser.follow("/console/events").await;
+        assert!(told.part().await.contains("Nothing needs you."));
+        // The provider takes it, and its answer is lost.
+        let request = SendSingleRequest { destination: "+306900000010".to_owned(), delivery_guarantee: 2, ..Default::default() };
+        sent(&app, request).await;
+        let moved = told.part().await;
+        assert!(moved.contains("1 message of the last day: nobody knows whether the provider took them."), "{moved}");
+        assert!(!moved.contains("Nothing needs you."), "{moved}");
+        // The page has the same in the part that the stream is for.
+        let page = browser.page("/console").await;
+        let (before, live) = page.split_once("id=\"live\"").unwrap();
+        assert!(live.contains("nobody knows") && !before.contains("nobody knows"), "{page}");
     }
 
     async fn an_endpoint_that_takes_nothing_is_told_however_many_are_newer(app) {

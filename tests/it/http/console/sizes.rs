@@ -1,5 +1,7 @@
 //! How much a page weighs, and that every page is one that everybody can use.
 
+use std::collections::BTreeSet;
+
 use messaging::http::page_paths;
 use messaging::proto::{CreateEndpointRequest, SendSingleRequest};
 
@@ -72,6 +74,14 @@ fn every_pair_of_colours_can_be_read_in_the_light_and_in_the_dark() {
     }
 }
 
+/// The text of the first element of this name.
+fn between(page: &str, name: &str) -> String {
+    let from = page.split(&format!("<{name}>")).nth(1).unwrap();
+    let inside = from.split(&format!("</{name}>")).next().unwrap();
+    let text = inside.split('<').map(|piece| piece.split_once('>').map_or(piece, |(_, text)| text));
+    text.collect()
+}
+
 on_both_databases! { TestApp::start =>
     async fn a_full_list_of_long_messages_is_light(app) {
         let (browser, _) = Browser::signed_in(&app, app.alice, EVERYTHING).await;
@@ -94,7 +104,7 @@ on_both_databases! { TestApp::start =>
         let hook = CreateEndpointRequest { url: "http://127.0.0.1:9/".to_owned(), ..Default::default() };
         let hook = app.hooks(app.alice, MASKED).create_endpoint(hook).await.unwrap().into_inner().endpoint.unwrap().id;
         let cover = browser.led("/console/find", &[("q", "+306900000001")]).await.rsplit('/').next().unwrap().to_owned();
-        let (mut seen, user) = (0, app.alice.0.to_string());
+        let (mut seen, mut titles, user) = (0, BTreeSet::new(), app.alice.0.to_string());
         for path in page_paths().into_iter().filter(|path| !path.contains("phone")) {
             let id = match path {
                 path if path.contains("campaigns") => &campaign,
@@ -106,6 +116,9 @@ on_both_databases! { TestApp::start =>
             let path = path.replace("/waiting", "/waiting?until=2026-09-21T14:00");
             let page = browser.page(&path).await;
             assert_eq!(faults(&page), Vec::<String>::new(), "{path}");
+            let (title, heading) = (between(&page, "title"), between(&page, "h1"));
+            assert!(title.starts_with(&heading) && title.ends_with(" – messaging"), "{path}: {title}, and {heading}");
+            assert!(titles.insert(title), "{path} has the title of another page");
             let all = elements(&page);
             let current = all.iter().filter(|e| e.get("aria-current") == "page").count();
             assert_eq!(current, 1, "{path}");
