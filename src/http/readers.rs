@@ -40,7 +40,7 @@ pub fn is_authentic(secrets: &[SecretString], headers: &HeaderMap, body: &[u8], 
 /// The message that a body stands for.
 pub fn message<M: Message + Name + Default>(json: &[u8]) -> Result<M, Problem> {
     let json = serde_json::from_slice(json).map_err(|_| Problem::invalid("body", "is not JSON"))?;
-    transcode::from_json(json)
+    transcode::from_json(&json)
 }
 
 /// The same message as an answer writes it.

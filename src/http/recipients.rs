@@ -59,8 +59,8 @@ async fn add(
         json => json,
     };
     let mut request: AddRecipientsRequest = match json? {
-        Some(Value::Array(list)) => from_json(json!({"recipients": list}))?,
-        Some(object @ Value::Object(_)) => from_json(object)?,
+        Some(Value::Array(list)) => from_json(&json!({"recipients": list}))?,
+        Some(object @ Value::Object(_)) => from_json(&object)?,
         _ => return Err(Problem::invalid("body", "must be a list of recipients, or an object with one")),
     };
     request.campaign_id = campaign;

@@ -49,10 +49,10 @@ async fn issue(State(api): State<HttpApi>, request: Request) -> Result<Json<Valu
     let one_of = || Problem::invalid("body", format_args!("must hold one stream: {}", STREAMS.join(" or ")));
     let (stream, request) = named.ok_or_else(one_of)?;
     let request = match stream.as_str() {
-        WATCH_CAMPAIGN => from_json::<WatchCampaignRequest>(request)?.encode_to_vec(),
-        WATCH_MESSAGES => from_json::<WatchMessagesRequest>(request)?.encode_to_vec(),
-        WATCH_INBOUND => from_json::<WatchInboundRequest>(request)?.encode_to_vec(),
-        REFRESH => from_json::<RefreshStatusBulkRequest>(request)?.encode_to_vec(),
+        WATCH_CAMPAIGN => from_json::<WatchCampaignRequest>(&request)?.encode_to_vec(),
+        WATCH_MESSAGES => from_json::<WatchMessagesRequest>(&request)?.encode_to_vec(),
+        WATCH_INBOUND => from_json::<WatchInboundRequest>(&request)?.encode_to_vec(),
+        REFRESH => from_json::<RefreshStatusBulkRequest>(&request)?.encode_to_vec(),
         _ => return Err(one_of()),
     };
     // What is wrong with it is told now, to somebody who can read it.

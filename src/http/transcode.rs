@@ -3,6 +3,8 @@
 //! The rules are those of google.api.http: what the path names comes from there, a body holds the other fields, and
 //! without a body the query does. Names may be written `page_size` or `pageSize`.
 
+mod unreadable;
+
 use std::sync::LazyLock;
 
 use axum::extract::{FromRequest, FromRequestParts as _, RawPathParams, Request};
@@ -69,7 +71,7 @@ impl<M: Message + Name + Default> FromRequest<HttpApi> for Asked<M> {
         if !wrong.is_empty() {
             return Err(Error::Invalid(wrong).into());
         }
-        Ok(Self { caller, call, message: from_json(Value::Object(fields))? })
+        Ok(Self { caller, call, message: from_json(&Value::Object(fields))? })
     }
 }
 
@@ -94,24 +96,20 @@ fn field(descriptor: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> 
 
 /// Puts a text from a URL where the field's JSON would be.
 fn put(fields: &mut Map<String, Value>, field: &FieldDescriptor, text: &str, wrong: &mut Vec<Violation>) {
-    let value = match field.kind() {
-        Kind::Int32 if text.parse::<i32>().is_err() => Err("must be a whole number of at most 32 bits".to_owned()),
-        Kind::Int64 if text.parse::<i64>().is_err() => Err("must be a whole number of at most 64 bits".to_owned()),
-        Kind::Bool => text.parse().map(Value::Bool).map_err(|_| "must be true or false".to_owned()),
-        Kind::Enum(kind) => match text.parse::<i32>() {
+    let kind = field.kind();
+    let value = match &kind {
+        Kind::Int32 if text.parse::<i32>().is_err() => Err(()),
+        Kind::Int64 if text.parse::<i64>().is_err() => Err(()),
+        Kind::Bool => text.parse().map(Value::Bool).map_err(drop),
+        Kind::Enum(of) => match text.parse::<i32>() {
             Ok(number) => Ok(number.into()),
-            Err(_) if kind.get_value_by_name(text).is_none() => {
-                // 0 stands for nothing.
-                let values = kind.values().filter(|value| value.number() != 0);
-                let names: Vec<String> = values.map(|value| value.name().to_owned()).collect();
-                Err(format!("must be one of {}", names.join(", ")))
-            }
+            Err(_) if of.get_value_by_name(text).is_none() => Err(()),
             Err(_) => Ok(text.into()),
         },
         _ => Ok(text.into()),
     };
     match value {
-        Err(why) => wrong.push(Violation::new(field.name(), why)),
+        Err(()) => wrong.push(Violation::new(field.name(), unreadable::wording(&kind))),
         Ok(value) if field.is_list() => {
             let list = fields.entry(field.name()).or_insert_with(|| Value::Array(Vec::new()));
             if let Value::Array(list) = list {
@@ -137,28 +135,17 @@ fn descriptor<M: Name>() -> Result<MessageDescriptor, Error> {
 }
 
 /// The message that the JSON stands for.
-pub(super) fn from_json<M: Message + Name + Default>(json: Value) -> Result<M, Problem> {
-    let unreadable = |e: &dyn std::fmt::Display| {
-        Problem::invalid("body", format_args!("cannot be read: {}", unquoted(&e.to_string())))
-    };
-    let message = DynamicMessage::deserialize(descriptor::<M>()?, json).map_err(|e| unreadable(&e))?;
-    message.transcode_to().map_err(|e| unreadable(&e))
-}
-
-/// A reader's error without the value that it quotes, which may be a number or a text. The name of a field that nobody has is left,
-/// if it looks like one.
-fn unquoted(error: &str) -> String {
-    let name = error.split_once("field name '").and_then(|(_, rest)| rest.strip_suffix('\''));
-    if name.is_some_and(|name| name.chars().all(|c| c.is_ascii_alphabetic() || c == '_')) {
-        return error.to_owned();
-    }
-    let mut plain = error.to_owned();
-    for quote in ['`', '"', '\''] {
-        if let (Some(from), Some(to)) = (plain.find(quote), plain.rfind(quote)) {
-            plain.replace_range(from..=to, "…");
+pub(super) fn from_json<M: Message + Name + Default>(json: &Value) -> Result<M, Problem> {
+    let descriptor = descriptor::<M>()?;
+    let read = DynamicMessage::deserialize(descriptor.clone(), json).map_err(drop);
+    let message = read.and_then(|message| message.transcode_to().map_err(drop));
+    message.map_err(|()| {
+        let mut wrong = unreadable::violations(&descriptor, json);
+        if wrong.is_empty() {
+            wrong.push(Violation::new("body", "cannot be read"));
         }
-    }
-    plain
+        Error::Invalid(wrong).into()
+    })
 }
 
 /// The message as canonical JSON: `lowerCamelCase`, 64-bit numbers as text, times in RFC 3339, and without what is at

@@ -16,6 +16,7 @@ mod replays;
 mod required;
 mod signature;
 mod streams;
+mod unreadable;
 mod webhook_endpoints;
 
 use axum::body::Body;
