@@ -7,6 +7,8 @@ mod curl;
 mod examples;
 pub(super) mod operations;
 mod page;
+mod problems;
+mod refusals;
 mod rpc;
 mod schemas;
 pub(super) mod streams;

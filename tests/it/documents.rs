@@ -291,6 +291,37 @@ fn the_reference_has_every_reason_and_every_error_code() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_document_of_the_api_has_every_reason_of_the_reference_under_its_status() {
+    let app = TestApp::start(Kind::Sqlite).await;
+    let document = document(&app).await;
+    let mut answers = BTreeSet::new();
+    for (_, _, operation) in operations(&document) {
+        for (status, answer) in operation["responses"].as_object().unwrap() {
+            let shared = answer["$ref"].as_str().and_then(|name| document.pointer(name.trim_start_matches('#')));
+            answers.extend(shared.map(|shared| (status.clone(), shared["description"].as_str().unwrap().to_owned())));
+        }
+    }
+    let reference = files::read(REFERENCE);
+    let section = reference.split("\n## ").find(|section| section.starts_with("Errors of calls\n")).unwrap();
+    let mut seen = 0;
+    for row in section.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let (status, rest) = cells[2].split_at(cells[2].len().min(3));
+        // 401 without a code, and what is told by any route that there is none of.
+        if status.parse::<u16>().is_err() || status == "405" || rest.starts_with(',') {
+            continue;
+        }
+        let told = if rest.is_empty() { cells[0] } else { rest };
+        for reason in quoted(told).filter(|reason| !reason.contains("SEND_STREAMS")) {
+            let is_there = answers.iter().any(|(of, text)| of == status && text.contains(&format!("`{reason}`")));
+            assert!(is_there, "the document lacks {reason} under {status}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 40, "{seen}");
+}
+
 #[test]
 fn every_decision_has_its_number_its_parts_and_its_place_in_the_list() {
     let index = files::read("docs/decisions/README.md");

@@ -12,6 +12,7 @@ mod matrix;
 mod metrics;
 mod mitto;
 pub mod post;
+mod refusals;
 mod replays;
 mod required;
 mod signature;

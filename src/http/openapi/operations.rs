@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::http::openapi::answers::{answers, campaign_id, path_parameter, schema};
+use crate::http::openapi::answers::{BODY, PROMPT, answers, campaign_id, path_parameter, schema};
 use crate::http::openapi::streams::{event_stream, last_event_id, nothing_more};
 
 /// How the document begins.
@@ -56,7 +56,7 @@ pub(super) fn schemas() -> Map<String, Value> {
         .collect();
     let problem = json!({"type": "object", "required": ["message"], "properties": {
         "message": {"type": "string", "description": "For people."},
-        "code": {"type": "string", "description": "For machines; absent of 401."},
+        "code": {"type": "string", "description": "For machines; absent where credentials are worth nothing."},
         "violations": {"type": "array", "items": {"type": "object", "properties": {
             "field": {"type": "string"}, "description": {"type": "string"}}}},
         "metadata": {"type": "object", "additionalProperties": {"type": "string"}}}});
@@ -94,7 +94,7 @@ pub(in crate::http) fn message() -> Value {
     json!({"operationId": "mittoMessage", "tags": ["existing clients"], "summary": "The provider's live view of one message",
         "description": "Scope `messages:read`. 404 unless this service sent the message for the caller.",
         "parameters": [path_parameter("messageId", &kind, "The provider's id.")],
-        "responses": answers(&schema("ProviderView"), &["400", "401", "403", "404"])})
+        "responses": answers("mittoMessage", &schema("ProviderView"), &[&PROMPT])})
 }
 
 /// `POST /api/mitto/refresh-status`
@@ -106,7 +106,7 @@ pub(in crate::http) fn refresh() -> Value {
         "description": "Scope `messages:read`. `updated` counts the records that carry the id.",
         "requestBody": {"required": true, "content": {"application/json": {"schema": body,
             "example": {"providerMessageId": "01M83P4RNSAM3N65TXC54GP8YZ"}}}},
-        "responses": answers(&schema("Refreshed"), &["400", "401", "403", "404", "408", "413", "415"])})
+        "responses": answers("mittoRefreshStatus", &schema("Refreshed"), &[&PROMPT, &BODY])})
 }
 
 /// `POST /api/mitto/refresh-status-bulk`
@@ -116,7 +116,7 @@ pub(in crate::http) fn refresh_bulk() -> Value {
     let body = json!({"type": "object", "properties": {"campaignId": id,
         "providerMessageIds": {"type": "array", "items": provider_id(), "minItems": 1, "maxItems": 100},
         "pageToken": {"type": "string", "description": "The `nextPageToken` of the answer before."}}});
-    let mut answers = answers(&schema("BulkRefreshed"), &["400", "401", "403", "404", "408", "413", "415"]);
+    let mut answers = answers("mittoRefreshStatusBulk", &schema("BulkRefreshed"), &[&PROMPT, &BODY]);
     if let Some(Value::Object(content)) = answers.pointer_mut("/200/content") {
         content
             .insert("text/event-stream".to_owned(), event_stream("result", &["RefreshStatusBulkResponse", "Problem"]));
@@ -141,7 +141,7 @@ pub(in crate::http) fn stats() -> Value {
         "summary": "Counts a campaign's messages by state", "parameters": [campaign_id()],
         "description": "Scope `campaigns` or `campaigns:draft`. Never older than a second. Numbers are numbers here, as the existing clients \
             know them.\n\nThe same as the RPC `messaging.v1.CampaignService.GetCampaignStats`.",
-        "responses": answers(&schema("Stats"), &["400", "401", "403", "404"])})
+        "responses": answers("GetCampaignStats", &schema("Stats"), &[&PROMPT])})
 }
 
 /// `POST /api/v1/campaigns/{campaign_id}/recipients`
@@ -163,7 +163,7 @@ pub(in crate::http) fn recipients() -> Value {
             "text/csv": {"schema": {"type": "string"}, "example": csv},
             "multipart/form-data": {"schema": {"type": "object", "required": ["file"], "properties": {
                 "file": {"type": "string", "contentMediaType": "text/csv"}}}, "example": {"file": csv}}}},
-        "responses": answers(&schema("AddRecipientsResponse"), &["400", "401", "403", "404", "408", "409", "413", "415"])})
+        "responses": answers("AddRecipients", &schema("AddRecipientsResponse"), &[&BODY])})
 }
 
 /// Routes that are no part of the API: path, method, operation.

@@ -137,7 +137,7 @@ fn operation(document: &Value, o: &Operation<'_>) -> Markup {
 fn answered(answer: &Value) -> Markup {
     let referred = text(answer, "/$ref").rsplit('/').next().unwrap_or_default();
     html! {
-        @if referred.is_empty() { (text(answer, "/description")) } @else { (referred) }
+        @match text(answer, "/description") { "" => { (referred) } description => { (inline(description)) } }
         @for (media, body) in entries(answer.get("content")) {
             " " code { (media) } " " @if let Some(schema) = body.get("schema") { (kind(schema)) }
         }
@@ -247,8 +247,11 @@ fn text<'a>(value: &'a Value, place: &str) -> &'a str {
 /// Paragraphs, and what is between backticks as code.
 fn prose(text: &str) -> Markup {
     html! {
-        @for paragraph in text.split("\n\n").filter(|p| !p.is_empty()) {
-            p { @for (place, part) in paragraph.split('`').enumerate() { @if place % 2 == 1 { code { (part) } } @else { (part) } } }
-        }
+        @for paragraph in text.split("\n\n").filter(|p| !p.is_empty()) { p { (inline(paragraph)) } }
     }
+}
+
+/// A text, with code where it has backticks.
+fn inline(text: &str) -> Markup {
+    html! { @for (place, part) in text.split('`').enumerate() { @if place % 2 == 1 { code { (part) } } @else { (part) } } }
 }

@@ -4,7 +4,7 @@ use axum::http::Method;
 use prost_reflect::FieldDescriptor;
 use serde_json::{Map, Value, json};
 
-use crate::http::openapi::answers::{answers, idempotency_key, tag_of};
+use crate::http::openapi::answers::{BODY, PROMPT, answers, idempotency_key, tag_of};
 use crate::http::openapi::schemas;
 use crate::http::transcode::CONTRACT;
 
@@ -36,18 +36,14 @@ pub(super) fn operation(method: &Method, path: &str, service: &str, name: &str) 
     let schema =
         if elsewhere.is_empty() { schemas::reference(input.full_name()) } else { schemas::object(&input, &elsewhere) };
     let has_required = input.fields().any(|f| !in_path(&f) && schemas::is_required(&f));
-    let names_a_thing = input.fields().any(|field| in_path(&field) && field.name().ends_with("id"));
-    let mut errors = vec!["400", "401", "403"];
-    errors.extend((names_a_thing || name == "SendSingle").then_some("404"));
-    errors.extend(reads_body.then_some(["408", "409", "413", "415"]).into_iter().flatten());
-    errors.extend(repeatable.then_some("422"));
+    let kinds: &[&[&str]] = if reads_body { &[&PROMPT, &BODY] } else { &[&PROMPT] };
     let mut operation = Map::from_iter([
         ("operationId".to_owned(), json!(name)),
         ("tags".to_owned(), json!([tag_of(path)])),
         ("summary".to_owned(), json!(text.split(". ").next().unwrap_or_default().trim_end_matches('.'))),
         ("description".to_owned(), json!(format!("{text}\n\nThe same as the RPC `{service}.{name}`."))),
         ("parameters".to_owned(), json!(parameters)),
-        ("responses".to_owned(), answers(&schemas::reference(rpc.output().full_name()), &errors)),
+        ("responses".to_owned(), answers(name, &schemas::reference(rpc.output().full_name()), kinds)),
     ]);
     if reads_body {
         let body = json!({"required": has_required, "content": {"application/json": {"schema": schema}}});

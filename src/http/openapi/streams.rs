@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::http::openapi::answers::{answers, campaign_id, path_parameter, schema, with_errors};
+use crate::http::openapi::answers::{BODY, PROMPT, answers, campaign_id, path_parameter, schema, with_errors};
 use crate::http::openapi::{examples, rpc};
 
 /// The schemas of events.
@@ -27,9 +27,9 @@ pub(super) fn event_stream(event: &str, data: &[&str]) -> Value {
 }
 
 /// The answers of a stream: its events, nothing more for a reader who has read the last one, or an error.
-fn events(description: &str, event: &str, data: &[&str], errors: &[&str]) -> Value {
+fn events(operation: &str, description: &str, event: &str, data: &[&str], kinds: &[&[&str]]) -> Value {
     let ok = json!({"description": description, "content": {"text/event-stream": event_stream(event, data)}});
-    let mut answers = with_errors(ok, errors);
+    let mut answers = with_errors(operation, ok, kinds);
     if let Value::Object(answers) = &mut answers {
         answers.insert("204".to_owned(), nothing_more());
     }
@@ -44,7 +44,7 @@ pub(super) fn nothing_more() -> Value {
 /// `GET /api/v1/campaigns/{campaign_id}/watch`
 pub(in crate::http) fn watch_campaign() -> Value {
     let text = "Events `stats`, each a `WatchCampaignResponse`, and `end` when the campaign is over.";
-    let answers = events(text, "stats", &["WatchCampaignResponse", "Problem"], &["400", "401", "403", "404"]);
+    let answers = events("WatchCampaign", text, "stats", &["WatchCampaignResponse", "Problem"], &[&PROMPT]);
     json!({"operationId": "WatchCampaign", "tags": ["campaigns", "streams"],
         "summary": "Streams a campaign's counters until it is over", "parameters": [campaign_id(), last_event_id()],
         "description": "Scope `campaigns` or `campaigns:draft`. At once, and then whenever they have changed, twice a second at most. A silent \
@@ -58,7 +58,7 @@ pub(in crate::http) fn watch_messages() -> Value {
     let text = "Events `change`, each a `WatchMessagesResponse`. It has no end of its own.";
     let watch =
         rpc::operation(&Method::GET, "/api/v1/messages/watch", "messaging.v1.MessagingService", "WatchMessages");
-    let answers = events(text, "change", &["WatchMessagesResponse", "Problem"], &["400", "401", "403", "404"]);
+    let answers = events("WatchMessages", text, "change", &["WatchMessagesResponse", "Problem"], &[&PROMPT]);
     endless(watch, "messages", answers)
 }
 
@@ -66,7 +66,7 @@ pub(in crate::http) fn watch_messages() -> Value {
 pub(in crate::http) fn watch_inbound() -> Value {
     let text = "Events `inbound`, each a `WatchInboundResponse`. It has no end of its own.";
     let watch = rpc::operation(&Method::GET, "/api/v1/inbound/watch", "messaging.v1.InboundService", "WatchInbound");
-    let answers = events(text, "inbound", &["WatchInboundResponse", "Problem"], &["400", "401", "403"]);
+    let answers = events("WatchInbound", text, "inbound", &["WatchInboundResponse", "Problem"], &[&PROMPT]);
     endless(watch, "inbound", answers)
 }
 
@@ -99,7 +99,7 @@ pub(in crate::http) fn stream_url() -> Value {
             issue. Without the id of an event it is worth nothing after the minute, so it may stand in a log.",
         "requestBody": {"required": true, "content": {"application/json": {"schema": streams,
             "example": {"watchCampaign": {"campaignId": "7"}}}}},
-        "responses": answers(&url, &["400", "401", "403", "404", "408", "413", "415"])})
+        "responses": answers("createStreamUrl", &url, &[&PROMPT, &BODY])})
 }
 
 /// `GET /api/v1/streams/{token}`
@@ -107,5 +107,5 @@ pub(in crate::http) fn stream() -> Value {
     let token = path_parameter("token", &json!({"type": "string"}), "From `url` of `createStreamUrl`.");
     json!({"operationId": "openStream", "tags": ["streams"], "summary": "The stream behind a URL", "security": [],
         "parameters": [token, last_event_id()], "description": "After `end` a reader who comes back is answered 204.",
-        "responses": events("The events of the stream.", "stats", &DATA, &["400", "401", "403", "404"])})
+        "responses": events("openStream", "The events of the stream.", "stats", &DATA, &[&PROMPT])})
 }

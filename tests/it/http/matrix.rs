@@ -16,18 +16,18 @@ use crate::support::database::on_both_databases;
 
 /// Alice's own: a message, the provider's id of it, a campaign, herself, what a recipient wrote to her, and a webhook endpoint. What
 /// nobody has looks alike.
-struct Ids([String; 6]);
+pub struct Ids([String; 6]);
 
 impl Ids {
     /// The text with the ids in place of `{M}`, `{P}`, `{C}`, `{U}`, `{I}` and `{E}`.
-    fn fill(&self, text: &str) -> String {
+    pub fn fill(&self, text: &str) -> String {
         let names = ["{M}", "{P}", "{C}", "{U}", "{I}", "{E}"];
         names.iter().zip(&self.0).fold(text.to_owned(), |text, (name, id)| text.replace(name, id))
     }
 }
 
 /// Alice's ids, and some that nobody has.
-async fn ids(app: &TestApp) -> (Ids, Ids) {
+pub async fn ids(app: &TestApp) -> (Ids, Ids) {
     let new = CreateCampaignRequest { name: "c".to_owned(), text: "t".to_owned(), ..Default::default() };
     let made = app.campaigns_of(app.alice).create_campaign(new).await.unwrap().into_inner();
     let campaign = made.campaign.unwrap().id;
@@ -46,7 +46,14 @@ async fn ids(app: &TestApp) -> (Ids, Ids) {
     let new = CreateEndpointRequest { url: "https://receiver.example/".to_owned(), ..Default::default() };
     let made = app.hooks(app.alice, ORDINARY).create_endpoint(new).await.unwrap().into_inner();
     let hook = made.endpoint.unwrap().id;
-    let real = [sent.message.unwrap().id, sent.message_id, campaign.to_string(), app.alice.to_string(), wrote, hook];
+    let real = [
+        sent.message.unwrap().id,
+        sent.message_id,
+        campaign.to_string(),
+        app.alice.to_string(),
+        wrote,
+        hook,
+    ];
     let unreal = [
         "01a20750-9db4-798c-9475-920d5f61822c",
         "01M83N17DQBRD5R3YZJ7P9MYZW",
@@ -73,7 +80,7 @@ fn renamed(bytes: &[u8], real: &Ids, unreal: &Ids) -> String {
 
 /// For each operation, what it is asked: query and body. Empty where it names nothing of anybody's.
 #[expect(clippy::match_same_arms, reason = "the arms stand by what the calls are about")]
-fn asked(operation: &str) -> Option<Vec<(&'static str, &'static str)>> {
+pub fn asked(operation: &str) -> Option<Vec<(&'static str, &'static str)>> {
     Some(match operation {
         "SendSingle" => vec![
             ("", r#"{"destination":"+306900000001","text":"x","campaignId":"{C}"}"#),
@@ -104,13 +111,13 @@ fn asked(operation: &str) -> Option<Vec<(&'static str, &'static str)>> {
             ("", r#"{"refreshStatusBulk":{"campaignId":"{C}","ownerId":"{U}"}}"#),
         ],
         // Operators' alone: whoever is none reads the same of everything.
+        "ListDeadMessages" => vec![("?owner_id={U}", "")],
+        "ListWaitingMessages" => vec![("?owner_id={U}&accepted_until=2026-09-21T14:00:00Z", "")],
+        "UngrantUser" => vec![("?sender=*", "")],
         "ListRouteAccounts"
-        | "ListDeadMessages"
-        | "ListWaitingMessages"
         | "GetQueue"
         | "ListUsers"
         | "GetUser"
-        | "UngrantUser"
         | "InspectMessage"
         | "UnblockRouteAccount"
         | "RequeueMessage"
@@ -144,6 +151,23 @@ fn asked(operation: &str) -> Option<Vec<(&'static str, &'static str)>> {
         "CreateCampaign" | "openStream" => Vec::new(),
         _ => return None,
     })
+}
+
+/// A path of the document's with the names of [`Ids::fill`].
+pub fn named(path: &str) -> String {
+    let names = [
+        ("/inbound/{id}", "/inbound/{I}"),
+        ("/webhook-endpoints/{id}", "/webhook-endpoints/{E}"),
+        ("/users/{id}", "/users/{U}"),
+        ("{owner_id}", "{U}"),
+        ("/inbound-review/{id}", "/inbound-review/{I}"),
+        ("/api-keys/{id}", "/api-keys/{U}"),
+        ("{id}", "{M}"),
+        ("{campaign_id}", "{C}"),
+        ("{messageId}", "{P}"),
+        ("{destination}", "%2B306900000001"),
+    ];
+    names.iter().fold(path.to_owned(), |path, (from, to)| path.replace(from, to))
 }
 
 /// The same for each RPC.
@@ -218,7 +242,7 @@ on_both_databases! { TestApp::start =>
             }
             let name = operation["operationId"].as_str().unwrap();
             let asked = asked(name).unwrap_or_else(|| panic!("{method} {path} is not in the matrix"));
-            let path = path.replace("/inbound/{id}", "/inbound/{I}").replace("/webhook-endpoints/{id}", "/webhook-endpoints/{E}").replace("/users/{id}", "/users/{U}").replace("{owner_id}", "{U}").replace("/inbound-review/{id}", "/inbound-review/{I}").replace("/api-keys/{id}", "/api-keys/{U}").replace("{id}", "{M}").replace("{campaign_id}", "{C}").replace("{messageId}", "{P}").replace("{destination}", "%2B306900000001");
+            let path = named(&path);
             for (query, body) in asked {
                 let ask = async |ids: &Ids| {
                     let request = of(&app, app.bob, &method, &ids.fill(&format!("{path}{query}")));
