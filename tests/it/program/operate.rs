@@ -171,7 +171,7 @@ fn numbers(user: &str, env: &[(&str, &str)], folder: &std::path::Path) {
     assert!(acts.contains("opt_out_removed\t1\t+306…01"), "{acts}");
 
     let list = folder.join("numbers");
-    std::fs::write(&list, "+306900000002\towner\tsome time\n\n0030 6900000003\n+306900000002\n").unwrap();
+    std::fs::write(&list, "+306900000002\towner\t2026-01-02T03:04:05Z\n\n0030 6900000003\n+306900000002\n").unwrap();
     let said = printed(&["opt-out", "import", list.to_str().unwrap(), "--user", user], env);
     assert_eq!(said, "added: 2; there already: 1");
     std::fs::write(&list, "+306900000004\nno number\n").unwrap();
@@ -179,6 +179,20 @@ fn numbers(user: &str, env: &[(&str, &str)], folder: &std::path::Path) {
     assert_eq!(part.status.code(), Some(1));
     let said = String::from_utf8(part.stdout).unwrap();
     assert_eq!(said, "line 2: is no phone number\nadded: 1; there already: 0\n");
+    let lines = "+306900000005,supplier\n+306900000006,owner,yesterday\nx\n+306900000007,RECIPIENT,\n";
+    std::fs::write(&list, lines).unwrap();
+    let part = run(&["opt-out", "import", list.to_str().unwrap(), "--user", user], env);
+    assert_eq!(part.status.code(), Some(1));
+    let said = String::from_utf8(part.stdout).unwrap();
+    let told = [
+        "line 1: source must be owner or recipient",
+        "line 2: created_at must be a time, such as 2026-09-21T14:00:00Z",
+        "line 3: is no phone number",
+        "added: 1; there already: 0",
+    ];
+    assert_eq!(said.lines().collect::<Vec<_>>(), told);
+    let listed = printed(&["opt-out", "list", "--user", user], env);
+    assert!(listed.contains("+306900000007\trecipient") && !listed.contains("+306900000005"), "{listed}");
 
     assert!(failed(&["erase", "--number", number], env, 1).contains("PSEUDONYM_KEY"));
     assert_eq!(printed(&["inbound", "review"], env), "");

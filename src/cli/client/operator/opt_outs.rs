@@ -144,15 +144,20 @@ async fn export(whose: &Whose, console: &mut Console<'_>) -> Result<Exit, Failur
     Ok(Exit::Success)
 }
 
-/// A line of a file: a number, and perhaps who put it on a list and when, as `list` and `export` print it.
-fn entry(line: &str) -> GivenOptOut {
+/// A line of a file: a number, and perhaps who put it on a list and when, as `list` and `export` print it. What cannot be read of it is
+/// told by its column: a recipient's own wish must not become the owner's, or one of today, for a slip of the pen.
+fn entry(line: &str) -> Result<GivenOptOut, &'static str> {
     let mut cells = line.split(['\t', ',', ';']).map(|cell| cell.trim().trim_matches('"'));
     let destination = cells.next().unwrap_or_default().to_owned();
-    let by_recipient = cells.next().is_some_and(|cell| cell.eq_ignore_ascii_case("recipient"));
-    let source = if by_recipient { OptOutSource::Recipient } else { OptOutSource::Owner };
-    let at = cells.next().and_then(|at| at.parse::<jiff::Timestamp>().ok());
+    let source = match cells.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+        "" | "owner" => OptOutSource::Owner,
+        "recipient" => OptOutSource::Recipient,
+        _ => return Err("source must be owner or recipient"),
+    };
+    let at = cells.next().filter(|at| !at.is_empty()).map(str::parse::<jiff::Timestamp>).transpose();
+    let at = at.map_err(|_| "created_at must be a time, such as 2026-09-21T14:00:00Z")?;
     let created_at = at.map(|at| Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() });
-    GivenOptOut { destination, source: source.into(), created_at }
+    Ok(GivenOptOut { destination, source: source.into(), created_at })
 }
 
 /// The sum of an import.
@@ -163,7 +168,7 @@ struct Sum {
     wrong: usize,
 }
 
-/// Puts the numbers of a file on a list. A line that is no number is told by its place, and keeps no other from it.
+/// Puts the numbers of a file on a list. A line that cannot be read is told by its place, and keeps no other from it.
 async fn import(file: &Path, whose: &Whose, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let mut admin = whose.place.open(console).await?;
     let unreadable = |e: std::io::Error| Failure::Usage(format!("<FILE> cannot be read: {e}"));
@@ -191,29 +196,44 @@ async fn import(file: &Path, whose: &Whose, console: &mut Console<'_>) -> Result
     writeln!(console.out, "added: {}; there already: {}", sum.added, sum.already)?;
     match sum.wrong {
         0 => Ok(Exit::Success),
-        wrong => Err(Failure::Undone(format!("{wrong} lines are no phone number"))),
+        wrong => Err(Failure::Undone(format!("{wrong} lines were not taken"))),
     }
 }
+
+/// A line of a file, by its place: what it asks for, or why it cannot be read.
+type Line = (usize, Result<GivenOptOut, &'static str>);
 
 impl Sum {
     async fn add(
         &mut self,
         admin: &mut Admin,
         owner_id: i64,
-        lines: Vec<(usize, GivenOptOut)>,
+        lines: Vec<Line>,
         console: &mut Console<'_>,
     ) -> Result<(), Failure> {
-        if lines.is_empty() {
-            return Ok(());
+        let (mut places, mut opt_outs, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, read) in lines {
+            match read {
+                Ok(entry) => {
+                    places.push(place);
+                    opt_outs.push(entry);
+                }
+                Err(why) => wrong.push((place, why)),
+            }
         }
-        let (places, opt_outs): (Vec<usize>, Vec<GivenOptOut>) = lines.into_iter().unzip();
-        let answer = admin.import_opt_outs(ImportOptOutsRequest { owner_id, opt_outs }).await?.into_inner();
-        for invalid in &answer.invalid {
-            let place = usize::try_from(invalid.index).ok().and_then(|index| places.get(index));
-            writeln!(console.out, "line {}: is no phone number", place.copied().unwrap_or_default())?;
+        if !opt_outs.is_empty() {
+            let answer = admin.import_opt_outs(ImportOptOutsRequest { owner_id, opt_outs }).await?.into_inner();
+            (self.added, self.already) = (self.added + answer.added, self.already + answer.already);
+            for invalid in &answer.invalid {
+                let place = usize::try_from(invalid.index).ok().and_then(|index| places.get(index));
+                wrong.push((place.copied().unwrap_or_default(), "is no phone number"));
+            }
         }
-        (self.added, self.already) = (self.added + answer.added, self.already + answer.already);
-        self.wrong += answer.invalid.len();
+        wrong.sort_unstable();
+        for (place, why) in &wrong {
+            writeln!(console.out, "line {place}: {why}")?;
+        }
+        self.wrong += wrong.len();
         Ok(())
     }
 }
