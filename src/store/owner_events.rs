@@ -121,7 +121,8 @@ const EPOCH: i64 = 1_767_225_600;
 
 /// The subject of what operators are told of one route account or endpoint: each of them has its own.
 fn subject_for(operator: i64, of: EventType, about: &str) -> Uuid {
-    let kind = if of == EventType::OpsEndpointDisabled { "endpoint" } else { "account" };
+    let is_of_endpoint = matches!(of, EventType::OpsEndpointDisabled | EventType::OpsEndpointFailing);
+    let kind = if is_of_endpoint { "endpoint" } else { "account" };
     let digest = Sha256::digest(format!("{operator}/{kind}/{about}"));
     let (bytes, _) = digest.split_first_chunk::<16>().unwrap_or((&[0; 16], &[]));
     uuid::Builder::from_custom_bytes(*bytes).into_uuid()

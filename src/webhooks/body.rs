@@ -79,7 +79,9 @@ fn envelope<'a>(event: &Happening, facts: &'a Facts, calling: &Calling) -> Optio
         EventType::InboundReceived => Data::Inbound(others::inbound(event, other(), calling)),
         EventType::OptOutAdded | EventType::OptOutRemoved => Data::OptOut(others::opt_out(event, other(), calling)),
         EventType::OpsAccountBlocked | EventType::OpsAccountUnblocked => Data::Account(others::account(event, other())),
-        EventType::OpsEndpointDisabled => Data::Endpoint(others::endpoint(event, other())),
+        EventType::OpsEndpointDisabled | EventType::OpsEndpointFailing => {
+            Data::Endpoint(others::endpoint(event, other()))
+        }
         EventType::EndpointTest => return None,
     };
     Some(Envelope { id: event::id(subject, version), r#type: of.name(), timestamp: event.at, data })

@@ -1,6 +1,7 @@
 //! The engine that delivers events to webhook endpoints: what it promises, whatever receivers do.
 
 mod delivery;
+mod failing;
 mod others;
 mod receiver;
 mod trouble;

@@ -49,13 +49,15 @@ pub enum EventType {
     OpsAccountUnblocked = 132,
     /// For operators: a webhook endpoint was disabled, because it took nothing for days or said that it is gone.
     OpsEndpointDisabled = 133,
+    /// For operators: a webhook endpoint takes nothing, and has been tried again in vain a few times.
+    OpsEndpointFailing = 134,
     /// A call to see whether the endpoint works. It happens to nobody, and is in no journal.
     EndpointTest = 999,
 }
 
 impl EventType {
     /// Every type that an endpoint can ask for.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::MessageQueued,
         Self::MessageSent,
         Self::MessageDelivered,
@@ -75,6 +77,7 @@ impl EventType {
         Self::OpsAccountBlocked,
         Self::OpsAccountUnblocked,
         Self::OpsEndpointDisabled,
+        Self::OpsEndpointFailing,
     ];
 
     /// Its name.
@@ -100,6 +103,7 @@ impl EventType {
             Self::OpsAccountBlocked => "ops.account_blocked",
             Self::OpsAccountUnblocked => "ops.account_unblocked",
             Self::OpsEndpointDisabled => "ops.endpoint_disabled",
+            Self::OpsEndpointFailing => "ops.endpoint_failing",
             Self::EndpointTest => "endpoint.test",
         }
     }
@@ -107,7 +111,10 @@ impl EventType {
     /// Whether it is for operators: told to endpoints that name it, and that somebody with scope `ops` made.
     #[must_use]
     pub fn is_operational(self) -> bool {
-        matches!(self, Self::OpsAccountBlocked | Self::OpsAccountUnblocked | Self::OpsEndpointDisabled)
+        matches!(
+            self,
+            Self::OpsAccountBlocked | Self::OpsAccountUnblocked | Self::OpsEndpointDisabled | Self::OpsEndpointFailing
+        )
     }
 
     /// The type of this name that an endpoint can ask for.

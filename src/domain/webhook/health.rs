@@ -128,6 +128,8 @@ pub const MOST_CALLS: usize = 8;
 /// How much has to speak against an endpoint, without anything for it in between, until it counts as down: three calls without an
 /// answer, or twelve answers that it took nothing.
 const LIMIT: u32 = 12;
+/// With how many calls in vain, since it counts as down, operators are told that it fails: half an hour of them.
+pub const FAILING_PROBES: u32 = 4;
 /// The wait after 429 without a word of how long.
 const THROTTLED: Duration = Duration::from_secs(5);
 

@@ -5,14 +5,14 @@ use diesel_async::RunQueryDsl;
 
 use crate::domain::webhook::EndpointState;
 use crate::domain::webhook::event::EventType;
-use crate::domain::webhook::health::Health;
+use crate::domain::webhook::health::{FAILING_PROBES, Health};
 use crate::store::columns::{Guid, Instant};
 use crate::store::error::Failure;
 use crate::store::journal::Position;
 use crate::store::owner_events;
 use crate::store::schema::webhook_cursors;
 use crate::store::transaction::{Tx, on};
-use crate::store::webhooks::cursors::{Held, POSITION};
+use crate::store::webhooks::cursors::{Held, Kind, POSITION};
 use crate::store::webhooks::exceptions::{self, NewException};
 use crate::store::webhooks::state;
 
@@ -67,6 +67,7 @@ impl Progress {
             .and(webhook_cursors::epoch.eq(held.epoch))
             .and(webhook_cursors::active.eq(true));
         let health = &progress.health;
+        let failing = self.begins_to_fail(tx).await?;
         let set = diesel::update(webhook_cursors::table.filter(mine)).set((
             (
                 webhook_cursors::place.eq(progress.at.place),
@@ -93,6 +94,10 @@ impl Progress {
         for taken in &progress.taken {
             exceptions::remove(tx, held.cursor, *taken).await?;
         }
+        if let Some(endpoint) = failing {
+            let about = endpoint.0.as_hyphenated().to_string();
+            owner_events::note_to_operators(tx, EventType::OpsEndpointFailing, &about).await?;
+        }
         if let Some(state) = progress.disable {
             let query = webhook_cursors::table.find(Guid(held.cursor)).select(webhook_cursors::endpoint_id);
             let endpoint: Guid = on!(tx, |c| query.get_result(c).await?);
@@ -103,5 +108,17 @@ impl Progress {
             on!(tx, |c| diesel::delete(webhook_cursors::table.find(Guid(held.cursor))).execute(c).await?);
         }
         Ok(Settled::Done)
+    }
+
+    /// The endpoint, if it has failed so often with this progress that operators are to know, and had not before. Its replays fail with
+    /// it, and are not told of.
+    async fn begins_to_fail(&self, tx: &mut Tx) -> Result<Option<Guid>, Failure> {
+        if self.health.probes < FAILING_PROBES {
+            return Ok(None);
+        }
+        let live = webhook_cursors::kind.eq(Kind::Live as i16).and(webhook_cursors::id.eq(Guid(self.held.cursor)));
+        let query = webhook_cursors::table.filter(live).select((webhook_cursors::endpoint_id, webhook_cursors::probes));
+        let before: Option<(Guid, i32)> = on!(tx, |c| query.get_result(c).await.optional()?);
+        Ok(before.filter(|(_, probes)| u32::try_from(*probes).is_ok_and(|n| n < FAILING_PROBES)).map(|(id, _)| id))
     }
 }
