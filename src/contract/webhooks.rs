@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret as _;
 
 use crate::auth::Caller;
-use crate::contract::convert::{given_fraction, given_time, timestamp};
+use crate::contract::convert::{given_duration, given_fraction, given_time, timestamp};
 use crate::error::{Error, Violation};
 use crate::proto::{
     CreateEndpointRequest, CreateEndpointResponse, DeleteEndpointRequest, DeleteEndpointResponse,
@@ -28,7 +28,7 @@ pub async fn create_endpoint(
             max_batch: Some(request.max_batch),
             max_wait: given_fraction("max_wait", request.max_wait, &mut violations),
             max_rate: Some(request.max_rate),
-            max_age: given_fraction("max_age", request.max_age, &mut violations),
+            max_age: given_duration("max_age", request.max_age, &mut violations),
             include_destination: Some(request.include_destination),
             include_text: Some(request.include_text),
         },
@@ -78,7 +78,7 @@ pub async fn update_endpoint(
             max_batch: request.max_batch,
             max_wait: given_fraction("max_wait", request.max_wait, &mut violations),
             max_rate: request.max_rate,
-            max_age: given_fraction("max_age", request.max_age, &mut violations),
+            max_age: given_duration("max_age", request.max_age, &mut violations),
             include_destination: request.include_destination,
             include_text: request.include_text,
         },

@@ -152,6 +152,13 @@ impl Operations {
     }
 }
 
+/// Refuses a number of things, or of an act, below nothing.
+fn not_negative(field: &str, given: Option<i64>, violations: &mut Vec<Violation>) {
+    if given.is_some_and(|n| n < 0) {
+        violations.push(Violation::new(field, "must not be negative"));
+    }
+}
+
 /// Why nothing was done to all messages that match: they are not as many as was shown.
 fn count_changed(count: i64) -> Error {
     Error::Precondition {

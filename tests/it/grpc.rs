@@ -12,6 +12,7 @@ mod lookup;
 mod numbers;
 mod operating;
 mod opt_outs;
+mod ranges;
 mod recipients;
 mod refresh;
 mod refresh_bulk;

@@ -13,6 +13,9 @@ pub enum BadTarget {
     /// It cannot be read.
     #[error("must be an absolute https URL of at most {MAX_LEN} bytes")]
     Form,
+    /// It holds what no URL does, and what would be left out without a word.
+    #[error("must hold no space and no control character: write them as %20, %0A")]
+    Character,
     /// It is not https.
     #[error("must begin with https://: events are not sent in the clear")]
     Scheme,
@@ -32,6 +35,9 @@ pub enum BadTarget {
 pub fn parse(text: &str, nets: &Nets) -> Result<Url, BadTarget> {
     if text.len() > MAX_LEN {
         return Err(BadTarget::Form);
+    }
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(BadTarget::Character);
     }
     let url = Url::parse(text).map_err(|_| BadTarget::Form)?;
     let in_clear = match url.scheme() {

@@ -1,6 +1,6 @@
 //! Reading who acted how.
 
-use super::Operations;
+use super::{Operations, not_negative};
 use crate::auth::{Caller, Scope};
 use crate::domain::audit::Act;
 use crate::domain::page;
@@ -40,6 +40,7 @@ impl Operations {
         if act == Some(None) {
             violations.push(Violation::new("act", "is not an act that this service knows"));
         }
+        not_negative("before_id", request.before_id, &mut violations);
         let filters = format!("audit/{:?}/{}", request.owner_id, request.act);
         let asked = (request.page_size, request.page_token.as_str());
         let (page, before) = self.page(filters, asked, page::number, &mut violations);

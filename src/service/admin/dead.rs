@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::inspect::OperatedPage;
-use super::{AT_ONCE, MOST, Operations, count_changed, few_enough};
+use super::{AT_ONCE, MOST, Operations, count_changed, few_enough, not_negative};
 use crate::auth::{Caller, Scope};
 use crate::domain::audit::Act;
 use crate::domain::ids::{CampaignId, MessageId};
@@ -142,6 +142,7 @@ impl Operations {
         if !request.dry_run && request.expected_count.is_none() {
             violations.push(Violation::new("expected_count", "is required: ask with dry_run first"));
         }
+        not_negative("expected_count", request.expected_count, &mut violations);
         request.of.check(&mut violations);
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::inspect::OperatedPage;
-use super::{AT_ONCE, MOST, Operations, count_changed, few_enough};
+use super::{AT_ONCE, MOST, Operations, count_changed, few_enough, not_negative};
 use crate::auth::{Caller, Scope};
 use crate::domain::audit::Act;
 use crate::domain::campaign::Action;
@@ -122,6 +122,7 @@ impl Operations {
         if !request.dry_run && request.at_most.is_none() {
             violations.push(Violation::new("at_most", "is required: ask with dry_run first"));
         }
+        not_negative("at_most", request.at_most, &mut violations);
         let filter = self.waiting(&request.of, violations).await?;
         let turn = self.admission.list(caller.user).await;
         let Some(at_most) = request.at_most.filter(|_| !request.dry_run) else {

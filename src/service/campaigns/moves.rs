@@ -17,6 +17,9 @@ impl Service {
     /// Starts one of the caller's campaigns, at once or at its time. Done again, it changes nothing.
     pub async fn start_campaign(&self, caller: &Caller, id: i64, recipients: Option<i64>) -> Result<Campaign, Error> {
         caller.require(needed(Action::Start))?;
+        if recipients.is_some_and(|n| n < 0) {
+            return Err(Error::invalid("expected_recipients", "must not be negative"));
+        }
         let (_, sender) = self.ready_to(caller, id, Action::Start).await?;
         self.move_campaign(caller, id, Action::Start, (Some(sender), recipients)).await
     }

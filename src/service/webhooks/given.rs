@@ -48,8 +48,14 @@ impl GivenCalling {
         }
         if let Some(wait) = self.max_wait {
             match Duration::try_from(wait) {
-                Ok(wait) if wait <= webhook::MAX_WAIT => calling.max_wait = wait,
-                _ => refuse("max_wait", format!("must be 0 to {} seconds", webhook::MAX_WAIT.as_secs())),
+                // It is kept in milliseconds.
+                Ok(wait) if wait <= webhook::MAX_WAIT && wait.subsec_nanos() % 1_000_000 == 0 => {
+                    calling.max_wait = wait;
+                }
+                _ => {
+                    let most = webhook::MAX_WAIT.as_secs();
+                    refuse("max_wait", format!("must be 0 to {most} seconds, in whole milliseconds"));
+                }
             }
         }
         if let Some(n) = self.max_rate {

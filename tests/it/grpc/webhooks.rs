@@ -35,7 +35,7 @@ async fn enable(hooks: &mut Hooks, id: &str, start: Option<Start>) -> Result<End
     Ok(answer.into_inner().endpoint.unwrap())
 }
 
-fn violated(status: &Status) -> Vec<String> {
+pub fn violated(status: &Status) -> Vec<String> {
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
     let violations = status.get_details_bad_request().unwrap().field_violations;
     violations.into_iter().map(|violation| violation.field).collect()
