@@ -46,6 +46,7 @@ pub use campaigns::{
     AddedRecipients, Adding, CampaignPage, CampaignWatch, CreateCampaign, GivenRecipient, InvalidRecipient,
     ListCampaigns,
 };
+pub use cancel::CancelMessage;
 pub use console::{BegunSession, LINK_LIFE, console_link};
 pub use counting::MessageCount;
 pub use explain::Explained;

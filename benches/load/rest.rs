@@ -176,7 +176,7 @@ impl Caller {
                 client.send_single(self.signed(request)).await?.into_inner().message
             }
             Asked::Get => {
-                let request = GetMessageRequest { id: self.message.to_string() };
+                let request = GetMessageRequest { id: self.message.to_string(), ..Default::default() };
                 client.get_message(self.signed(request)).await?.into_inner().message
             }
         };

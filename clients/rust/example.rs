@@ -27,7 +27,8 @@ pub async fn send(url: &str, token: &str, order: &str) -> Result<Vec<String>, Bo
     let mut status = sent.status();
     while !matches!(status, MessageStatus::Delivered | MessageStatus::Failed | MessageStatus::Expired) {
         changes.next().await.ok_or("the watch ended")??;
-        let record = client.messages().get_message(GetMessageRequest { id: sent.id.clone() }).await?;
+        let record =
+            client.messages().get_message(GetMessageRequest { id: sent.id.clone(), ..Default::default() }).await?;
         status = record.into_inner().message.unwrap_or_default().status();
     }
     seen.push(status.as_str_name().to_owned());

@@ -19,7 +19,7 @@ use crate::proto::{
     SendSingleResponse, WatchMessagesRequest, WatchMessagesResponse,
 };
 use crate::service::{
-    BulkEvent, BulkRequest, GivenSend, ListMessages, ListOptOuts, MessageFilter, SendSingle, Service,
+    BulkEvent, BulkRequest, CancelMessage, GivenSend, ListMessages, ListOptOuts, MessageFilter, SendSingle, Service,
 };
 
 /// `SendSingle`; `deadline` is when the caller stops listening.
@@ -115,7 +115,7 @@ pub async fn get_message(
     caller: &Caller,
     request: GetMessageRequest,
 ) -> Result<GetMessageResponse, Error> {
-    let message = service.message(caller, &request.id).await?;
+    let message = service.message(caller, &request.id, request.owner_id).await?;
     Ok(GetMessageResponse { message: Some(message.into()) })
 }
 
@@ -125,7 +125,8 @@ pub async fn cancel_message(
     caller: &Caller,
     request: CancelMessageRequest,
 ) -> Result<CancelMessageResponse, Error> {
-    let message = service.cancel_message(caller, &request.id).await?;
+    let CancelMessageRequest { id, sent_idempotency_key, owner_id } = request;
+    let message = service.cancel_message(caller, &CancelMessage { id, sent_idempotency_key, owner_id }).await?;
     Ok(CancelMessageResponse { message: Some(message.into()) })
 }
 
@@ -191,7 +192,7 @@ pub async fn explain_message(
     caller: &Caller,
     request: ExplainMessageRequest,
 ) -> Result<ExplainMessageResponse, Error> {
-    Ok(service.explain(caller, &request.id).await?.into())
+    Ok(service.explain(caller, &request.id, request.owner_id).await?.into())
 }
 
 /// `ListOptOuts`.

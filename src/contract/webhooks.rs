@@ -50,7 +50,7 @@ pub async fn get_endpoint(
     caller: &Caller,
     request: GetEndpointRequest,
 ) -> Result<GetEndpointResponse, Error> {
-    let (endpoint, stands) = service.endpoint(caller, &request.id).await?;
+    let (endpoint, stands) = service.endpoint(caller, &request.id, request.owner_id).await?;
     Ok(GetEndpointResponse { endpoint: Some(endpoint.into()), standing: Some(stands.into()) })
 }
 
@@ -88,6 +88,7 @@ pub async fn update_endpoint(
         campaign_id: request.campaign_id,
         metadata: request.metadata.map(|given| given.metadata),
         description: request.description,
+        owner_id: request.owner_id,
     };
     let endpoint = service.update_endpoint(caller, request, violations).await?;
     Ok(UpdateEndpointResponse { endpoint: Some(endpoint.into()) })
@@ -99,7 +100,7 @@ pub async fn delete_endpoint(
     caller: &Caller,
     request: DeleteEndpointRequest,
 ) -> Result<DeleteEndpointResponse, Error> {
-    service.delete_endpoint(caller, &request.id).await?;
+    service.delete_endpoint(caller, &request.id, request.owner_id).await?;
     Ok(DeleteEndpointResponse {})
 }
 
@@ -111,7 +112,7 @@ pub async fn enable_endpoint(
 ) -> Result<EnableEndpointResponse, Error> {
     let mut violations = Vec::new();
     let start = start(request.start, &mut violations);
-    let endpoint = service.enable_endpoint(caller, &request.id, start, violations).await?;
+    let endpoint = service.enable_endpoint(caller, &request.id, request.owner_id, start, violations).await?;
     Ok(EnableEndpointResponse { endpoint: Some(endpoint.into()) })
 }
 
@@ -134,7 +135,7 @@ pub async fn disable_endpoint(
     caller: &Caller,
     request: DisableEndpointRequest,
 ) -> Result<DisableEndpointResponse, Error> {
-    let endpoint = service.disable_endpoint(caller, &request.id).await?;
+    let endpoint = service.disable_endpoint(caller, &request.id, request.owner_id).await?;
     Ok(DisableEndpointResponse { endpoint: Some(endpoint.into()) })
 }
 
@@ -144,7 +145,7 @@ pub async fn rotate_secret(
     caller: &Caller,
     request: RotateSecretRequest,
 ) -> Result<RotateSecretResponse, Error> {
-    let rotated = service.rotate_secret(caller, &request.id, request.at_once).await?;
+    let rotated = service.rotate_secret(caller, &request.id, request.owner_id, request.at_once).await?;
     Ok(RotateSecretResponse {
         endpoint: Some(rotated.endpoint.into()),
         secret: rotated.secret.expose_secret().to_owned(),
@@ -158,7 +159,7 @@ pub async fn send_test_event(
     caller: &Caller,
     request: SendTestEventRequest,
 ) -> Result<SendTestEventResponse, Error> {
-    Ok(service.test_endpoint(caller, &request.id).await?.into())
+    Ok(service.test_endpoint(caller, &request.id, request.owner_id).await?.into())
 }
 
 /// `ListDeliveries`.
@@ -167,8 +168,8 @@ pub async fn list_deliveries(
     caller: &Caller,
     request: ListDeliveriesRequest,
 ) -> Result<ListDeliveriesResponse, Error> {
-    let ListDeliveriesRequest { id, page_size, page_token } = request;
-    let page = service.list_deliveries(caller, &ListDeliveries { id, page_size, page_token }).await?;
+    let ListDeliveriesRequest { id, page_size, page_token, owner_id } = request;
+    let page = service.list_deliveries(caller, &ListDeliveries { id, page_size, page_token, owner_id }).await?;
     let deliveries = page.deliveries.into_iter().map(Into::into).collect();
     Ok(ListDeliveriesResponse { deliveries, next_page_token: page.next_page_token })
 }
@@ -185,6 +186,7 @@ pub async fn replay_events(
         to: given_time("to", request.to, &mut violations),
         id: request.id,
         types: request.types,
+        owner_id: request.owner_id,
     };
     let replay = service.replay_events(caller, request, violations).await?;
     Ok(ReplayEventsResponse { replay_id: replay.to_string() })

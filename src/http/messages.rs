@@ -9,7 +9,7 @@ use crate::contract::messages;
 use crate::http::endpoint::{About, Endpoint};
 use crate::http::entry::HttpApi;
 use crate::http::events;
-use crate::http::openapi::streams;
+use crate::http::openapi::{operations, streams};
 use crate::http::problem::Problem;
 use crate::http::transcode::{Answer, Asked};
 use crate::proto::{
@@ -26,6 +26,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::message(Method::GET, "/api/v1/messages/count", "CountMessages", get(count)),
         Endpoint::message(Method::GET, "/api/v1/messages/{id}", "GetMessage", get(one)),
         Endpoint::message(Method::POST, "/api/v1/messages/{id}/cancel", "CancelMessage", post(cancel)),
+        Endpoint::new(Method::POST, "/api/v1/messages/cancel", About::Operation(operations::cancel), post(cancel)),
         Endpoint::message(Method::GET, "/api/v1/messages/{id}/explain", "ExplainMessage", get(explain)),
         Endpoint::new(Method::GET, "/api/v1/messages/watch", About::Operation(streams::watch_messages), get(watch)),
     ]

@@ -17,13 +17,14 @@ pub struct Explained {
 }
 
 impl Service {
-    /// The history of one of the caller's messages.
-    pub async fn explain(&self, caller: &Caller, id: &str) -> Result<Explained, Error> {
+    /// The history of a message of the caller's, or of the owner's that it names.
+    pub async fn explain(&self, caller: &Caller, id: &str, owner_id: Option<i64>) -> Result<Explained, Error> {
         caller.require(Scope::MessagesRead)?;
+        let owner = self.owner_of(caller, owner_id).await?;
         let parsed = parse_message_id(id)?;
-        let message = self.inner.store.message(caller.user, parsed).await?;
+        let message = self.inner.store.message(owner, parsed).await?;
         let message = message.ok_or_else(|| Error::NotFound(Resource::Message, id.to_owned()))?;
-        let entries = self.inner.store.history(caller.user, parsed).await?;
+        let entries = self.inner.store.history(owner, parsed).await?;
         Ok(Explained { message, entries })
     }
 }

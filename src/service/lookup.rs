@@ -60,11 +60,12 @@ pub struct MessagePage {
 }
 
 impl Service {
-    /// One of our records.
-    pub async fn message(&self, caller: &Caller, id: &str) -> Result<Message, Error> {
+    /// One of our records: the caller's, or of the owner's that it names.
+    pub async fn message(&self, caller: &Caller, id: &str, owner_id: Option<i64>) -> Result<Message, Error> {
         caller.require(Scope::MessagesRead)?;
+        let owner = self.owner_of(caller, owner_id).await?;
         let parsed = parse_message_id(id)?;
-        let found = self.inner.store.message(caller.user, parsed).await?;
+        let found = self.inner.store.message(owner, parsed).await?;
         found.ok_or_else(|| Error::NotFound(Resource::Message, id.to_owned()))
     }
 

@@ -331,6 +331,14 @@ pub(super) fn parse_guarantee(number: i32) -> Option<Guarantee> {
     }
 }
 
+/// Why a text is no idempotency key.
+pub(super) const IDEMPOTENCY_KEY: &str = "must be at most 255 printable ASCII characters";
+
+/// Whether a text can be an idempotency key.
+pub(super) fn is_idempotency_key(text: &str) -> bool {
+    text.len() <= 255 && text.bytes().all(|b| (b' '..=b'~').contains(&b))
+}
+
 /// The key of a call, if it has one that can be used.
 pub(super) fn idempotency_key(
     key: &str,
@@ -340,8 +348,8 @@ pub(super) fn idempotency_key(
     if key.is_empty() {
         return None;
     }
-    if key.len() > 255 || !key.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-        violations.push(Violation::new("idempotency_key", "must be at most 255 printable ASCII characters"));
+    if !is_idempotency_key(key) {
+        violations.push(Violation::new("idempotency_key", IDEMPOTENCY_KEY));
         return None;
     }
     Some(IdempotencyKey { key: key.to_owned(), fingerprint: fingerprint()? })

@@ -13,6 +13,7 @@ pub use start::GivenStart;
 use uuid::Uuid;
 
 use crate::auth::{Caller, Scope};
+use crate::domain::ids::OwnerId;
 use crate::domain::webhook::EndpointId;
 use crate::domain::webhook::event::EventType;
 use crate::error::{Error, Resource, Violation};
@@ -49,12 +50,13 @@ fn may_be_told(caller: &Caller, types: &[EventType]) -> Result<(), Error> {
 }
 
 impl Service {
-    /// The caller's endpoint with this id.
-    async fn own_endpoint(&self, caller: &Caller, id: &str) -> Result<Endpoint, Error> {
-        self.found_endpoint(caller, parse_id(id)?).await
+    /// The endpoint with this id, of the owner that a request is about.
+    async fn own_endpoint(&self, caller: &Caller, id: &str, owner_id: Option<i64>) -> Result<Endpoint, Error> {
+        let owner = self.owner_of(caller, owner_id).await?;
+        self.found_endpoint(owner, parse_id(id)?).await
     }
 
-    async fn found_endpoint(&self, caller: &Caller, id: EndpointId) -> Result<Endpoint, Error> {
-        self.inner.store.endpoint(caller.user, id).await?.ok_or_else(|| missing(id))
+    async fn found_endpoint(&self, owner: OwnerId, id: EndpointId) -> Result<Endpoint, Error> {
+        self.inner.store.endpoint(owner, id).await?.ok_or_else(|| missing(id))
     }
 }

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use crate::domain::ids::{MessageId, OwnerId, ProviderMessageId};
 use crate::domain::message::Message;
 use crate::domain::status::EventKind;
+use crate::store::accept::SEND_SINGLE;
 use crate::store::columns::{Guid, columns_of};
 use crate::store::rows::{EventRow, MessageRow};
-use crate::store::schema::events;
 use crate::store::schema::messages::dsl;
+use crate::store::schema::{events, idempotency_keys as keys};
 use crate::store::{Error, Store, run};
 
 /// One thing that happened to a message.
@@ -38,6 +39,16 @@ impl Store {
         let query = dsl::messages.filter(dsl::id.eq(Guid(id.0)).and(dsl::owner_id.eq(owner.0)));
         let row = run!(&self.db, |c| query.select(columns_of::<MessageRow>()).get_result(c).await.optional()?);
         Ok(row.map(MessageRow::into_message))
+    }
+
+    /// The owner's message that was sent with this idempotency key, while the key is kept.
+    pub async fn message_sent_with(&self, owner: OwnerId, key: &str) -> Result<Option<Message>, Error> {
+        let query = keys::table.find((owner.0, SEND_SINGLE, key.to_owned())).select(keys::message_id);
+        let id: Option<Option<Guid>> = run!(&self.db, |c| query.get_result(c).await.optional()?);
+        match id.flatten() {
+            Some(id) => self.message(owner, MessageId(id.0)).await,
+            None => Ok(None),
+        }
     }
 
     /// The message with this id, whoever's it is: for operators alone.

@@ -92,6 +92,9 @@ assert list(call(M, "ListOptOuts").opt_outs) == [added.opt_out]
 assert call(M, "RemoveOptOut", destination="+306900000099").removed
 later = call(M, "SendSingle", destination="+306900000001", text="Hi", scheduled_at="2026-12-31T00:00:00Z").message
 assert call(M, "CancelMessage", id=later.id).message.status == 8
+again = dict(destination="+306900000001", text="Hi", scheduled_at="2026-12-31T00:00:00Z", idempotency_key="later")
+later = call(M, "SendSingle", **again).message
+assert call(M, "CancelMessage", sent_idempotency_key="later").message.id == later.id
 code = call(M, "SendSingle", destination="+306900000001", text="1", scheduled_at="2026-12-31T00:00:00Z", supersede_key="login")
 assert not code.HasField("superseded_message_id") and code.superseded == 0, code
 newer = call(M, "SendSingle", destination="+306900000001", text="2", supersede_key="login")

@@ -153,7 +153,7 @@ async fn make(fleet: &Fleet, name: &'static str, receiver: Receiver, batch: usiz
 
 async fn enable(fleet: &Fleet, id: &str) {
     let mut client = WebhookServiceClient::new(fleet.channel(0).unwrap());
-    let request = EnableEndpointRequest { id: id.to_owned(), start: None };
+    let request = EnableEndpointRequest { id: id.to_owned(), start: None, ..Default::default() };
     client.enable_endpoint(fleet.with_token(request)).await.unwrap();
 }
 

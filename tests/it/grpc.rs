@@ -1,6 +1,7 @@
 //! The gRPC API, driven over a real connection, on both databases.
 
 mod access;
+mod acting;
 mod audit;
 mod campaigns;
 mod cancel;

@@ -69,6 +69,7 @@ const STEPS: &[Step] = &[
     step("variants/refresh_a_list", &["MESSAGE_ID"]),
     Step { keep: &[("ID", "/message/id")], ..step("variants/scheduled", &["AT"]) },
     step("CancelMessage", &["ID"]),
+    step("variants/cancel_by_key", &["AT"]),
     step("variants/scheduled_code", &["AT"]),
     step("variants/supersede", &[]),
     step("variants/tagged", &[]),

@@ -64,13 +64,17 @@ pub struct Message {
     connection: Connection,
     /// Our id of the message, or the provider's
     id: String,
+    /// The user whose message it is, if it is not the caller; needs scope act-as
+    #[arg(long, value_name = "ID")]
+    user: Option<i64>,
 }
 
 impl Message {
     pub(super) async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
         let mut client = self.connection.open(console.env).await?.messages();
-        let ask = async |client: &mut Messages, id| client.get_message(GetMessageRequest { id }).await;
-        let answer = ids::by_ours(&mut client, self.id, ask).await?;
+        let owner_id = self.user;
+        let ask = async |client: &mut Messages, id| client.get_message(GetMessageRequest { id, owner_id }).await;
+        let answer = ids::by_ours(&mut client, (self.id, owner_id), ask).await?;
         let message = held(answer.message, "message")?;
         let show = if self.connection.json { output::json } else { output::message };
         show(console.out, &message)?;
@@ -215,13 +219,18 @@ pub struct Explain {
     connection: Connection,
     /// Our id of the message, or the provider's
     id: String,
+    /// The user whose message it is, if it is not the caller; needs scope act-as
+    #[arg(long, value_name = "ID")]
+    user: Option<i64>,
 }
 
 impl Explain {
     pub(super) async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
         let mut client = self.connection.open(console.env).await?.messages();
-        let ask = async |client: &mut Messages, id| client.explain_message(ExplainMessageRequest { id }).await;
-        let answer = ids::by_ours(&mut client, self.id, ask).await?;
+        let owner_id = self.user;
+        let ask =
+            async |client: &mut Messages, id| client.explain_message(ExplainMessageRequest { id, owner_id }).await;
+        let answer = ids::by_ours(&mut client, (self.id, owner_id), ask).await?;
         if self.connection.json {
             output::json(console.out, &answer)?;
             return Ok(Exit::Success);

@@ -32,6 +32,17 @@ pub struct Named {
     connection: Connection,
     /// The endpoint's id
     id: String,
+    /// The user whose endpoint it is, if it is not the caller; needs scope act-as
+    #[arg(long, value_name = "ID")]
+    user: Option<i64>,
+}
+
+/// The client and the endpoint that a command is about.
+struct Opened {
+    client: Hooks,
+    id: String,
+    owner_id: Option<i64>,
+    json: bool,
 }
 
 /// The commands on webhook endpoints.
@@ -77,9 +88,9 @@ pub enum WebhooksCommand {
 }
 
 impl Named {
-    async fn open(self, console: &Console<'_>) -> Result<(Hooks, String, bool), Failure> {
+    async fn open(self, console: &Console<'_>) -> Result<Opened, Failure> {
         let client = self.connection.open(console.env).await?.hooks();
-        Ok((client, self.id, self.connection.json))
+        Ok(Opened { client, id: self.id, owner_id: self.user, json: self.connection.json })
     }
 }
 
@@ -91,8 +102,8 @@ impl Webhooks {
             WebhooksCommand::Show(named) => show(named, console).await,
             WebhooksCommand::Update(update) => update.run(console).await,
             WebhooksCommand::Delete(named) => {
-                let (mut client, id, json) = named.open(console).await?;
-                let answer = client.delete_endpoint(DeleteEndpointRequest { id }).await?.into_inner();
+                let Opened { mut client, id, owner_id, json } = named.open(console).await?;
+                let answer = client.delete_endpoint(DeleteEndpointRequest { id, owner_id }).await?.into_inner();
                 if json {
                     output::json(console.out, &answer)?;
                 }
@@ -100,8 +111,8 @@ impl Webhooks {
             }
             WebhooksCommand::Enable(enable) => enable.run(console).await,
             WebhooksCommand::Disable(named) => {
-                let (mut client, id, json) = named.open(console).await?;
-                let answer = client.disable_endpoint(DisableEndpointRequest { id }).await?.into_inner();
+                let Opened { mut client, id, owner_id, json } = named.open(console).await?;
+                let answer = client.disable_endpoint(DisableEndpointRequest { id, owner_id }).await?.into_inner();
                 told(answer.endpoint, json, console)
             }
             WebhooksCommand::RotateSecret { named, at_once } => rotate(named, at_once, console).await,
@@ -138,8 +149,8 @@ fn types(endpoint: &Endpoint) -> String {
 }
 
 async fn show(named: Named, console: &mut Console<'_>) -> Result<Exit, Failure> {
-    let (mut client, id, json) = named.open(console).await?;
-    let answer = client.get_endpoint(GetEndpointRequest { id }).await?.into_inner();
+    let Opened { mut client, id, owner_id, json } = named.open(console).await?;
+    let answer = client.get_endpoint(GetEndpointRequest { id, owner_id }).await?.into_inner();
     if json {
         output::json(console.out, &answer)?;
         return Ok(Exit::Success);
@@ -150,8 +161,8 @@ async fn show(named: Named, console: &mut Console<'_>) -> Result<Exit, Failure> 
 }
 
 async fn rotate(named: Named, at_once: bool, console: &mut Console<'_>) -> Result<Exit, Failure> {
-    let (mut client, id, json) = named.open(console).await?;
-    let answer = client.rotate_secret(RotateSecretRequest { id, at_once }).await?.into_inner();
+    let Opened { mut client, id, owner_id, json } = named.open(console).await?;
+    let answer = client.rotate_secret(RotateSecretRequest { id, at_once, owner_id }).await?.into_inner();
     if json {
         output::json(console.out, &answer)?;
     } else {
@@ -162,8 +173,8 @@ async fn rotate(named: Named, at_once: bool, console: &mut Console<'_>) -> Resul
 
 /// Fails unless the endpoint took the test.
 async fn test(named: Named, console: &mut Console<'_>) -> Result<Exit, Failure> {
-    let (mut client, id, json) = named.open(console).await?;
-    let answer = client.send_test_event(SendTestEventRequest { id }).await?.into_inner();
+    let Opened { mut client, id, owner_id, json } = named.open(console).await?;
+    let answer = client.send_test_event(SendTestEventRequest { id, owner_id }).await?.into_inner();
     if json {
         output::json(console.out, &answer)?;
     } else {

@@ -48,10 +48,15 @@ async fn page(Named(id): Named, asked: Asked) -> Result<Response, Refusal> {
 async fn body(asked: &Asked, id: &str, told: &Markup, wrong: &[Wrong]) -> Result<(String, Markup), Error> {
     let Asked { desk, fields } = asked;
     let (service, caller) = (desk.service(), &desk.caller);
-    let one = webhooks::get_endpoint(service, caller, GetEndpointRequest { id: id.to_owned() }).await?;
+    let one =
+        webhooks::get_endpoint(service, caller, GetEndpointRequest { id: id.to_owned(), ..Default::default() }).await?;
     let (endpoint, standing) = endpoints::parts(&one);
-    let request =
-        ListDeliveriesRequest { id: id.to_owned(), page_size: PAGE, page_token: fields.get("page").to_owned() };
+    let request = ListDeliveriesRequest {
+        id: id.to_owned(),
+        page_size: PAGE,
+        page_token: fields.get("page").to_owned(),
+        ..Default::default()
+    };
     let waiting = webhooks::list_deliveries(service, caller, request).await?;
     let place = format!("/endpoints/{}", endpoint.id);
     let address = desk.sight().address(&endpoint.url);
@@ -119,7 +124,7 @@ fn acts_of(desk: &Desk, endpoint: &Endpoint, typed: Typed<'_>) -> Markup {
 
 async fn test(Named(id): Named, asked: Asked) -> Result<Response, Refusal> {
     let desk = &asked.desk;
-    let request = SendTestEventRequest { id: id.clone() };
+    let request = SendTestEventRequest { id: id.clone(), ..Default::default() };
     let result = webhooks::send_test_event(desk.service(), &desk.caller, request).await?;
     desk.note(&format!("sent a test event to endpoint {id}")).await;
     if result.outcome == i32::from(CallOutcome::Taken) {
@@ -143,7 +148,12 @@ fn seen(endpoint: &Endpoint) -> i64 {
 async fn rotate(Named(id): Named, form: Form) -> Result<Response, Refusal> {
     let Form { desk, fields } = form;
     let at_once = fields.get("at_once") == "yes";
-    let now = webhooks::get_endpoint(desk.service(), &desk.caller, GetEndpointRequest { id: id.clone() }).await?;
+    let now = webhooks::get_endpoint(
+        desk.service(),
+        &desk.caller,
+        GetEndpointRequest { id: id.clone(), ..Default::default() },
+    )
+    .await?;
     if fields.get("seen") != seen(&endpoints::parts(&now).0).to_string() {
         // Such as the same form, sent again by a reload: another secret would end the one that the receiver was just given.
         let wrong =
@@ -152,7 +162,7 @@ async fn rotate(Named(id): Named, form: Form) -> Result<Response, Refusal> {
         let (title, body) = body(&asked, &id, &html! {}, &wrong).await?;
         return Ok(layout::of_status(StatusCode::CONFLICT, &asked.desk, Here::Endpoints, &title, &body));
     }
-    let request = RotateSecretRequest { id: id.clone(), at_once };
+    let request = RotateSecretRequest { id: id.clone(), at_once, ..Default::default() };
     let rotated = webhooks::rotate_secret(desk.service(), &desk.caller, request).await?;
     let told = html! {
         div.notice role="status" {
@@ -170,12 +180,22 @@ async fn rotate(Named(id): Named, form: Form) -> Result<Response, Refusal> {
 async fn enable(Named(id): Named, form: Form) -> Result<Response, Refusal> {
     let Form { desk, fields } = form;
     let start = (fields.get("start") == "now").then_some(enable_endpoint_request::Start::FromNow(true));
-    webhooks::enable_endpoint(desk.service(), &desk.caller, EnableEndpointRequest { id: id.clone(), start }).await?;
+    webhooks::enable_endpoint(
+        desk.service(),
+        &desk.caller,
+        EnableEndpointRequest { id: id.clone(), start, ..Default::default() },
+    )
+    .await?;
     Ok(desk.done(&format!("/endpoints/{id}"), "enabled"))
 }
 
 async fn disable(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
-    webhooks::disable_endpoint(desk.service(), &desk.caller, DisableEndpointRequest { id: id.clone() }).await?;
+    webhooks::disable_endpoint(
+        desk.service(),
+        &desk.caller,
+        DisableEndpointRequest { id: id.clone(), ..Default::default() },
+    )
+    .await?;
     Ok(desk.done(&format!("/endpoints/{id}"), "disabled"))
 }
 
@@ -185,7 +205,7 @@ async fn replay(Named(id): Named, form: Form) -> Result<Response, Refusal> {
         .and_then(|from| messages::time("to", fields.get("to")).map(|to| (from, to)));
     let done = match times {
         Ok((from, to)) => {
-            let request = ReplayEventsRequest { id: id.clone(), from, to, types: Vec::new() };
+            let request = ReplayEventsRequest { id: id.clone(), from, to, types: Vec::new(), ..Default::default() };
             taken(webhooks::replay_events(desk.service(), &desk.caller, request).await)?
         }
         Err(wrong) => Err(vec![wrong]),

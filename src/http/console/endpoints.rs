@@ -31,7 +31,12 @@ pub(super) async fn standing(desk: &Desk, page_token: &str) -> Result<(Vec<GetEn
     let request = ListEndpointsRequest { page_size: PAGE, page_token: page_token.to_owned(), owner_id: None };
     let found = webhooks::list_endpoints(desk.service(), &desk.caller, request).await?;
     let asked = found.endpoints.into_iter().map(|endpoint| async move {
-        webhooks::get_endpoint(desk.service(), &desk.caller, GetEndpointRequest { id: endpoint.id }).await
+        webhooks::get_endpoint(
+            desk.service(),
+            &desk.caller,
+            GetEndpointRequest { id: endpoint.id, ..Default::default() },
+        )
+        .await
     });
     let all = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
     Ok((all, found.next_page_token))

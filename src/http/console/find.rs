@@ -132,10 +132,18 @@ async fn is_known(desk: &Desk, number: &str) -> Result<bool, Error> {
 async fn by_id(desk: &Desk, id: &str) -> Result<Option<String>, Error> {
     let (service, caller) = (desk.service(), &desk.caller);
     let id = id.to_owned();
-    if missing(messages::get_message(service, caller, GetMessageRequest { id: id.clone() }).await)?.is_some() {
+    if missing(
+        messages::get_message(service, caller, GetMessageRequest { id: id.clone(), ..Default::default() }).await,
+    )?
+    .is_some()
+    {
         return Ok(Some(format!("/messages/{id}")));
     }
-    if missing(webhooks::get_endpoint(service, caller, GetEndpointRequest { id: id.clone() }).await)?.is_some() {
+    if missing(
+        webhooks::get_endpoint(service, caller, GetEndpointRequest { id: id.clone(), ..Default::default() }).await,
+    )?
+    .is_some()
+    {
         return Ok(Some(format!("/endpoints/{id}")));
     }
     let reply = missing(inbound::get_inbound(service, caller, GetInboundRequest { id: id.clone() }).await)?;

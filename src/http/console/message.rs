@@ -45,8 +45,11 @@ pub(super) fn acts() -> Routes {
 /// A message of the person's, and its history.
 pub(super) async fn read(desk: &Desk, id: &str) -> Result<Read, Error> {
     let (service, caller, id) = (desk.service(), &desk.caller, id.to_owned());
-    let message = messages::get_message(service, caller, GetMessageRequest { id: id.clone() }).await?.message;
-    let entries = messages::explain_message(service, caller, ExplainMessageRequest { id }).await?.entries;
+    let message = messages::get_message(service, caller, GetMessageRequest { id: id.clone(), ..Default::default() })
+        .await?
+        .message;
+    let entries =
+        messages::explain_message(service, caller, ExplainMessageRequest { id, ..Default::default() }).await?.entries;
     let message = message.unwrap_or_default();
     let waits = message.status == i32::from(MessageStatus::Queued);
     let paused = match message.campaign_id.filter(|_| waits) {
@@ -177,7 +180,7 @@ async fn refresh(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
 }
 
 async fn cancel(desk: Desk, Named(id): Named) -> Result<Response, Refusal> {
-    let request = CancelMessageRequest { id: id.clone() };
+    let request = CancelMessageRequest { id: id.clone(), ..Default::default() };
     let message = messages::cancel_message(desk.service(), &desk.caller, request).await?.message.unwrap_or_default();
     desk.note(&format!("cancelled message {}", message.id)).await;
     let sure = message.status == i32::from(MessageStatus::Cancelled);

@@ -1,9 +1,11 @@
 //! The parts that the descriptors do not know: the routes of the existing clients, recipients as CSV, and what watches over the
 //! process.
 
+use axum::http::Method;
 use serde_json::{Map, Value, json};
 
 use crate::http::openapi::answers::{BODY, PROMPT, answers, campaign_id, path_parameter, schema};
+use crate::http::openapi::rpc;
 use crate::http::openapi::streams::{event_stream, last_event_id, nothing_more};
 
 /// How the document begins.
@@ -78,6 +80,20 @@ pub(super) fn schemas() -> Map<String, Value> {
         ),
         ("Stats".to_owned(), json!({"type": "object", "required": ["total"], "properties": counters})),
     ])
+}
+
+/// `POST /api/v1/messages/cancel`
+pub(in crate::http) fn cancel() -> Value {
+    let service = "messaging.v1.MessagingService";
+    let mut cancel = rpc::operation(&Method::POST, "/api/v1/messages/cancel", service, "CancelMessage");
+    if let Value::Object(cancel) = &mut cancel {
+        cancel.insert("operationId".to_owned(), json!("CancelMessageByKey"));
+        cancel.insert("summary".to_owned(), json!("Cancels a message by the idempotency key that it was sent with"));
+    }
+    if let Some(Value::Object(body)) = cancel.pointer_mut("/requestBody/content/application~1json") {
+        body.insert("example".to_owned(), json!({"sentIdempotencyKey": "order-7"}));
+    }
+    cancel
 }
 
 /// The shape of the provider's ids.

@@ -23,6 +23,8 @@ pub struct ListDeliveries {
     pub page_size: i32,
     /// Where to go on.
     pub page_token: String,
+    /// Whose, if not the caller's.
+    pub owner_id: Option<i64>,
 }
 
 /// One page of events.
@@ -45,12 +47,15 @@ pub struct ReplayEvents {
     pub to: Option<Timestamp>,
     /// The names of the types; none means all that the endpoint gets.
     pub types: Vec<String>,
+    /// Whose, if not the caller's.
+    pub owner_id: Option<i64>,
 }
 
 impl Service {
-    /// A page of what one of the caller's endpoints did not take.
+    /// A page of what an endpoint did not take.
     pub async fn list_deliveries(&self, caller: &Caller, request: &ListDeliveries) -> Result<DeliveryPage, Error> {
         caller.require(Scope::MessagesRead)?;
+        let owner = self.owner_of(caller, request.owner_id).await?;
         let mut violations = Vec::new();
         let id = given_id(&request.id, &mut violations);
         let asked = (request.page_size, request.page_token.as_str());
@@ -60,14 +65,14 @@ impl Service {
         let Some(id) = id.filter(|_| violations.is_empty()) else {
             return Err(Error::Invalid(violations));
         };
-        let endpoint = self.found_endpoint(caller, id).await?;
+        let endpoint = self.found_endpoint(owner, id).await?;
         let _turn = self.inner.admission.list(caller.user).await;
         let mut deliveries = self.inner.store.exceptions(endpoint.id, behind, page.limit()).await?;
         let next_page_token = page.cut(&mut deliveries, |last| last.id.as_bytes().to_vec());
         Ok(DeliveryPage { deliveries, next_page_token })
     }
 
-    /// Tells one of the caller's endpoints again what happened in a time. Returns the replay's id.
+    /// Tells an endpoint again what happened in a time. Returns the replay's id.
     pub async fn replay_events(
         &self,
         caller: &Caller,
@@ -75,6 +80,7 @@ impl Service {
         mut violations: Vec<Violation>,
     ) -> Result<Uuid, Error> {
         may_change(caller)?;
+        let owner = self.owner_of(caller, request.owner_id).await?;
         let id = given_id(&request.id, &mut violations);
         let types = given::types(&request.types, &mut violations);
         if request.from.is_none() && violations.iter().all(|violation| violation.field != "from") {
@@ -86,7 +92,7 @@ impl Service {
         let Some((id, from)) = id.zip(request.from).filter(|_| violations.is_empty()) else {
             return Err(Error::Invalid(violations));
         };
-        let endpoint = self.found_endpoint(caller, id).await?;
+        let endpoint = self.found_endpoint(owner, id).await?;
         let store = &self.inner.store;
         let start = self.place_of("from", endpoint.owner, from).await?;
         let now = Position::before(store.journal_horizon().await?.settled);
@@ -95,11 +101,11 @@ impl Service {
             None => now,
         };
         let range = (start, until.place);
-        let replay = self.store_of(caller).replay_to_endpoint(caller.user, endpoint.id, range, types, REPLAYS).await?;
+        let replay = self.store_of(caller).replay_to_endpoint(owner, endpoint.id, range, types, REPLAYS).await?;
         if let Some(replay) = replay {
             return Ok(replay);
         }
-        let now = store.endpoint(caller.user, endpoint.id).await?.ok_or_else(|| missing(endpoint.id))?;
+        let now = store.endpoint(owner, endpoint.id).await?.ok_or_else(|| missing(endpoint.id))?;
         Err(if now.state == EndpointState::Enabled {
             Error::Precondition {
                 reason: "TOO_MANY_REPLAYS",

@@ -60,6 +60,8 @@ pub struct UpdateEndpoint {
     pub calling: GivenCalling,
     /// Its owner's words.
     pub description: Option<String>,
+    /// Whose, if not the caller's.
+    pub owner_id: Option<i64>,
 }
 
 /// Which endpoints to list.
@@ -166,10 +168,15 @@ impl Service {
         Ok((endpoint, secret))
     }
 
-    /// One of the caller's endpoints, and how it stands.
-    pub async fn endpoint(&self, caller: &Caller, id: &str) -> Result<(Endpoint, Stands), Error> {
+    /// One endpoint, and how it stands. Here and below `owner_id` says whose it is, if not the caller's.
+    pub async fn endpoint(
+        &self,
+        caller: &Caller,
+        id: &str,
+        owner_id: Option<i64>,
+    ) -> Result<(Endpoint, Stands), Error> {
         caller.require(Scope::MessagesRead)?;
-        let endpoint = self.own_endpoint(caller, id).await?;
+        let endpoint = self.own_endpoint(caller, id, owner_id).await?;
         let stands = self.stands(caller, &endpoint).await?;
         Ok((endpoint, stands))
     }
@@ -212,7 +219,7 @@ impl Service {
         Ok(EndpointPage { endpoints, next_page_token })
     }
 
-    /// Changes one of the caller's endpoints.
+    /// Changes an endpoint.
     pub async fn update_endpoint(
         &self,
         caller: &Caller,
@@ -220,6 +227,7 @@ impl Service {
         mut violations: Vec<Violation>,
     ) -> Result<Endpoint, Error> {
         may_change(caller)?;
+        let owner = self.owner_of(caller, request.owner_id).await?;
         let id = given_id(&request.id, &mut violations);
         if let Some(url) = &request.url {
             self.target(url, &mut violations);
@@ -229,7 +237,7 @@ impl Service {
         }
         let types = request.types.map(|types| given::types(&types, &mut violations));
         let campaign = match request.campaign_id {
-            Some(id) => Some(self.campaign_of(caller.user, id, &mut violations).await?),
+            Some(id) => Some(self.campaign_of(owner, id, &mut violations).await?),
             None => None,
         };
         let metadata = request.metadata.map(|pairs| given::pairs(pairs, &mut violations));
@@ -239,7 +247,7 @@ impl Service {
             return Err(Error::Invalid(violations));
         };
         may_be_told(caller, types.as_deref().unwrap_or_default())?;
-        let before = self.found_endpoint(caller, id).await?;
+        let before = self.found_endpoint(owner, id).await?;
         let wanted = Wanted {
             types: types.unwrap_or_else(|| before.wanted.types.clone()),
             campaign: campaign.unwrap_or(before.wanted.campaign),
@@ -252,60 +260,71 @@ impl Service {
             wanted: (wanted != before.wanted).then_some(wanted),
             calling: (calling != before.calling).then_some(calling),
         };
-        let changed = self.store_of(caller).change_endpoint(caller.user, before.id, change).await?;
+        let changed = self.store_of(caller).change_endpoint(owner, before.id, change).await?;
         changed.ok_or_else(|| missing(before.id))
     }
 
-    /// Takes one of the caller's endpoints away.
-    pub async fn delete_endpoint(&self, caller: &Caller, id: &str) -> Result<(), Error> {
+    /// Takes an endpoint away.
+    pub async fn delete_endpoint(&self, caller: &Caller, id: &str, owner_id: Option<i64>) -> Result<(), Error> {
         may_change(caller)?;
+        let owner = self.owner_of(caller, owner_id).await?;
         let id = parse_id(id)?;
-        let gone = self.store_of(caller).delete_endpoint(caller.user, id).await?;
+        let gone = self.store_of(caller).delete_endpoint(owner, id).await?;
         if gone { Ok(()) } else { Err(missing(id)) }
     }
 
-    /// Enables one of the caller's endpoints.
+    /// Enables an endpoint.
     pub async fn enable_endpoint(
         &self,
         caller: &Caller,
         id: &str,
+        owner_id: Option<i64>,
         start: GivenStart,
         mut violations: Vec<Violation>,
     ) -> Result<Endpoint, Error> {
         may_change(caller)?;
+        let owner = self.owner_of(caller, owner_id).await?;
         let id = given_id(id, &mut violations);
         let Some(id) = id.filter(|_| violations.is_empty()) else {
             return Err(Error::Invalid(violations));
         };
-        let endpoint = self.found_endpoint(caller, id).await?;
+        let endpoint = self.found_endpoint(owner, id).await?;
         let start = self.start_of(endpoint.owner, start).await?;
-        let enabled = self.store_of(caller).enable_endpoint(caller.user, endpoint.id, start).await?;
+        let enabled = self.store_of(caller).enable_endpoint(owner, endpoint.id, start).await?;
         enabled.ok_or_else(|| missing(endpoint.id))
     }
 
-    /// Disables one of the caller's endpoints.
-    pub async fn disable_endpoint(&self, caller: &Caller, id: &str) -> Result<Endpoint, Error> {
+    /// Disables an endpoint.
+    pub async fn disable_endpoint(&self, caller: &Caller, id: &str, owner_id: Option<i64>) -> Result<Endpoint, Error> {
         may_change(caller)?;
+        let owner = self.owner_of(caller, owner_id).await?;
         let id = parse_id(id)?;
-        let disabled = self.store_of(caller).disable_endpoint(caller.user, id).await?;
+        let disabled = self.store_of(caller).disable_endpoint(owner, id).await?;
         disabled.ok_or_else(|| missing(id))
     }
 
-    /// Gives one of the caller's endpoints another secret.
-    pub async fn rotate_secret(&self, caller: &Caller, id: &str, at_once: bool) -> Result<Rotated, Error> {
+    /// Gives an endpoint another secret.
+    pub async fn rotate_secret(
+        &self,
+        caller: &Caller,
+        id: &str,
+        owner_id: Option<i64>,
+        at_once: bool,
+    ) -> Result<Rotated, Error> {
         may_change(caller)?;
+        let owner = self.owner_of(caller, owner_id).await?;
         let (id, mark) = (parse_id(id)?, self.hook_mark()?);
         let now = self.inner.clock.now();
         let old_until = if at_once { now } else { now.checked_add(OLD_SECRET).unwrap_or(now) };
-        let rotated = self.store_of(caller).rotate_secret(caller.user, id, mark, old_until).await?;
+        let rotated = self.store_of(caller).rotate_secret(owner, id, mark, old_until).await?;
         let endpoint = rotated.ok_or_else(|| missing(id))?;
         Ok(Rotated { secret: self.secret_of(&endpoint)?, endpoint, old_until })
     }
 
-    /// Calls one of the caller's endpoints with a test.
-    pub async fn test_endpoint(&self, caller: &Caller, id: &str) -> Result<Called, Error> {
+    /// Calls an endpoint with a test.
+    pub async fn test_endpoint(&self, caller: &Caller, id: &str, owner_id: Option<i64>) -> Result<Called, Error> {
         may_change(caller)?;
-        let endpoint = self.own_endpoint(caller, id).await?;
+        let endpoint = self.own_endpoint(caller, id, owner_id).await?;
         Ok(self.inner.webhooks.test(&endpoint).await)
     }
 }

@@ -54,7 +54,7 @@ async fn list(fleet: &Fleet, channel: Channel, owner: i64, own: bool, messages: 
             seen += 1;
             let mut answers = vec![message];
             if own && seen.is_multiple_of(SAMPLE) {
-                let request = GetMessageRequest { id: answers[0].id.clone() };
+                let request = GetMessageRequest { id: answers[0].id.clone(), ..Default::default() };
                 let answer = client.get_message(fleet.with_token(request)).await.unwrap().into_inner();
                 answers.extend(answer.message);
             }

@@ -97,7 +97,7 @@ fn wanted(fleet: &Fleet, number: u32, due: u64, supersedes: bool) -> Wanted {
 async fn cancel(fleet: &Fleet, number: u32, id: String) -> Raced {
     let mut raced = Raced { id: id.clone(), newer: None, never_sent: None };
     let Some(channel) = fleet.channel(number as usize + 1) else { return raced };
-    let mut request = fleet.with_token(CancelMessageRequest { id });
+    let mut request = fleet.with_token(CancelMessageRequest { id, ..Default::default() });
     request.set_timeout(CALL);
     raced.never_sent = match MessagingServiceClient::new(channel).cancel_message(request).await {
         Ok(answer) => Some(answer.into_inner().message.unwrap_or_default().status() == MessageStatus::Cancelled),

@@ -222,9 +222,9 @@ on_both_databases! { TestApp::start =>
             assert_eq!(seen(&real), (code, words.replace(other, id), String::from_utf8_lossy(&details).replace(other, id).into_bytes()));
         };
         let nil = "01a20750-9db4-798c-9475-920d5f61822c";
-        let get = |id: &str| GetMessageRequest { id: id.to_owned() };
+        let get = |id: &str| GetMessageRequest { id: id.to_owned(), ..Default::default() };
         pair(bob.get_message(get(&id)).await.unwrap_err(), bob.get_message(get(nil)).await.unwrap_err(), &id, nil);
-        let explain = |id: &str| ExplainMessageRequest { id: id.to_owned() };
+        let explain = |id: &str| ExplainMessageRequest { id: id.to_owned(), ..Default::default() };
         pair(bob.explain_message(explain(&id)).await.unwrap_err(), bob.explain_message(explain(nil)).await.unwrap_err(), &id, nil);
         let ulid = "01M83N17DQBRD5R3YZJ7P9MYZW";
         let ask = |id: &str| GetMessageStatusRequest { message_id: id.to_owned() };

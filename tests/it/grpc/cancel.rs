@@ -2,16 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use messaging::proto::{CancelMessageRequest, Message, MessageStatus, SendSingleRequest};
+use messaging::proto::{CancelMessageRequest, CreateCampaignRequest, Message, MessageStatus, SendSingleRequest};
+use serde_json::json;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use super::send::to;
+use super::webhooks::violated;
+use crate::http::call::{of, send};
 use crate::support::app::{Client, TestApp};
 use crate::support::database::on_both_databases;
 
 async fn cancel(client: &mut Client, id: &str) -> Result<Message, Status> {
-    let answer = client.cancel_message(CancelMessageRequest { id: id.to_owned() }).await?;
+    let answer = client.cancel_message(CancelMessageRequest { id: id.to_owned(), ..Default::default() }).await?;
     Ok(answer.into_inner().message.unwrap())
 }
 
@@ -59,6 +62,43 @@ on_both_databases! { TestApp::start =>
         assert_eq!(cancel(&mut app.bob(), &id).await.unwrap_err().code(), Code::NotFound);
         assert_eq!(cancel(&mut alice, "x").await.unwrap_err().code(), Code::InvalidArgument);
         assert_eq!(cancel(&mut alice, &id).await.unwrap().status(), MessageStatus::Cancelled);
+    }
+
+    async fn a_message_is_found_by_the_key_that_it_was_sent_with(app) {
+        let mut alice = app.alice();
+        let at = app.clock.now() + jiff::SignedDuration::from_mins(1);
+        let scheduled_at = Some(pbjson_types::Timestamp { seconds: at.as_second(), nanos: 0 });
+        let request = SendSingleRequest { scheduled_at, idempotency_key: "order-7".to_owned(), ..to("+306900000001") };
+        let sent = alice.send_single(request.clone()).await.unwrap().into_inner().message.unwrap();
+        let by = |key: &str| CancelMessageRequest { sent_idempotency_key: key.to_owned(), ..Default::default() };
+        // Another owner's key says what one says that nobody used.
+        let (hers, nobodys) = (app.bob().cancel_message(by("order-7")).await, app.bob().cancel_message(by("order-9")).await);
+        let (hers, nobodys) = (hers.unwrap_err(), nobodys.unwrap_err());
+        assert_eq!((hers.code(), hers.message()), (Code::NotFound, "Message not found: none was sent with this idempotency key"));
+        assert_eq!((hers.message(), hers.details()), (nobodys.message(), nobodys.details()));
+        // A campaign's key is no message's.
+        let campaign = CreateCampaignRequest { name: "c".to_owned(), text: "t".to_owned(), idempotency_key: "spring".to_owned(), ..Default::default() };
+        app.campaigns_of(app.alice).create_campaign(campaign).await.unwrap();
+        assert_eq!(alice.cancel_message(by("spring")).await.unwrap_err().code(), Code::NotFound);
+        let both = CancelMessageRequest { id: sent.id.clone(), ..by("order-7") };
+        assert_eq!(violated(&alice.cancel_message(both).await.unwrap_err()), ["sent_idempotency_key"]);
+        assert_eq!(violated(&alice.cancel_message(by("\u{e9}")).await.unwrap_err()), ["sent_idempotency_key"]);
+        let none = CancelMessageRequest::default();
+        assert_eq!(violated(&alice.cancel_message(none).await.unwrap_err()), ["id", "sent_idempotency_key"]);
+        for _ in 0..2 {
+            let cancelled = alice.cancel_message(by("order-7")).await.unwrap().into_inner().message.unwrap();
+            assert_eq!((&cancelled.id, cancelled.status()), (&sent.id, MessageStatus::Cancelled));
+        }
+        // The header that makes a call repeatable names no message.
+        let cancel = of(&app, app.alice, "POST", "/api/v1/messages/cancel").header("content-type", "application/json");
+        let told = send(&app, cancel, json!({"sentIdempotencyKey": "order-7"}).to_string()).await.ok();
+        assert_eq!((&told["message"]["id"], &told["message"]["status"]), (&json!(sent.id), &json!("MESSAGE_STATUS_CANCELLED")));
+        let by_id = of(&app, app.alice, "POST", &format!("/api/v1/messages/{}/cancel", sent.id)).header("idempotency-key", "x");
+        assert_eq!(send(&app, by_id, "").await.ok(), told);
+        app.advance(120);
+        app.run_due().await;
+        assert!(app.ledger("").await.is_empty());
+        assert_eq!(alice.send_single(request).await.unwrap().into_inner().message.unwrap().id, sent.id, "the key is still good");
     }
 
     async fn a_message_is_cancelled_or_sent_and_the_answer_is_true(app) {

@@ -100,7 +100,7 @@ on_both_databases! { TestApp::start =>
         assert_eq!(alice.send_single(scheduled).await.unwrap().into_inner().message.unwrap().next_attempt_at, later);
         app.outage("503").await;
         let tried = alice.send_single(to("+306900000001")).await.unwrap().into_inner().message.unwrap();
-        let tried = alice.get_message(GetMessageRequest { id: tried.id }).await.unwrap().into_inner().message.unwrap();
+        let tried = alice.get_message(GetMessageRequest { id: tried.id, ..Default::default() }).await.unwrap().into_inner().message.unwrap();
         let next = tried.next_attempt_at.unwrap();
         assert!(next.seconds >= app.clock.now().as_second() && tried.status() == MessageStatus::Queued, "{tried:?}");
     }
@@ -115,7 +115,7 @@ on_both_databases! { TestApp::start =>
             assert!(next.seconds < expires, "{tried:?}");
             app.advance((next.seconds - app.clock.now().as_second()).max(1));
             app.run_due().await;
-            tried = app.alice().get_message(GetMessageRequest { id: tried.id }).await.unwrap().into_inner().message.unwrap();
+            tried = app.alice().get_message(GetMessageRequest { id: tried.id, ..Default::default() }).await.unwrap().into_inner().message.unwrap();
         }
         assert!(tried.attempts > 0 && app.clock.now().as_second() < expires + 60, "{tried:?}");
     }
@@ -140,7 +140,7 @@ on_both_databases! { TestApp::start =>
         app.alice().send_single(to("+306900000010")).await.unwrap();
         app.outage("503").await;
         let tried = app.alice().send_single(to("+306900000001")).await.unwrap().into_inner().message.unwrap();
-        let tried = app.alice().get_message(GetMessageRequest { id: tried.id }).await.unwrap().into_inner().message.unwrap();
+        let tried = app.alice().get_message(GetMessageRequest { id: tried.id, ..Default::default() }).await.unwrap().into_inner().message.unwrap();
         let queue = admin.get_queue(GetQueueRequest {}).await.unwrap().into_inner();
         let single = queue.single.unwrap();
         assert_eq!((single.waiting, single.oldest_due_at), (1, tried.next_attempt_at));

@@ -28,7 +28,7 @@ on_both_databases! { TestApp::start =>
             assert_eq!((behind.messages, behind.next_page_token.as_str()), (0, ""));
         }
         let id = sent.message.unwrap().id;
-        let message = alice.get_message(GetMessageRequest { id }).await.unwrap().into_inner().message.unwrap();
+        let message = alice.get_message(GetMessageRequest { id, ..Default::default() }).await.unwrap().into_inner().message.unwrap();
         assert_eq!(message.status(), MessageStatus::Delivered);
         let act = ListAuditEventsRequest { act: AuditAct::ReportsReplayed.into(), ..Default::default() };
         assert_eq!(admin.list_audit_events(act).await.unwrap().into_inner().audit_events.len(), 1, "mended once");

@@ -130,7 +130,7 @@ on_both_databases! { TestApp::start =>
 
     async fn an_id_that_is_no_uuid_is_told_so(app) {
         for id in ["", "x", "../../etc", "00000000-0000-0000-0000-00000000000g"] {
-            let error = app.alice().get_message(GetMessageRequest { id: id.to_owned() }).await.unwrap_err();
+            let error = app.alice().get_message(GetMessageRequest { id: id.to_owned(), ..Default::default() }).await.unwrap_err();
             assert_eq!(error.code(), Code::InvalidArgument, "{id}");
         }
     }
@@ -141,7 +141,7 @@ on_both_databases! { TestApp::start =>
         let id = alice.send_single(request).await.unwrap().into_inner().message.unwrap().id;
         app.advance(3);
         app.run_due().await;
-        let told = alice.explain_message(ExplainMessageRequest { id }).await.unwrap().into_inner();
+        let told = alice.explain_message(ExplainMessageRequest { id, ..Default::default() }).await.unwrap().into_inner();
         let kinds: Vec<_> = told.entries.iter().map(messaging::proto::explain_message_response::Entry::kind).collect();
         assert_eq!(kinds, [HistoryKind::Accepted, HistoryKind::Settled, HistoryKind::Fenced, HistoryKind::Settled]);
         assert_eq!(told.entries.last().unwrap().to(), MessageStatus::Sent);

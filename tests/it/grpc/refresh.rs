@@ -21,7 +21,7 @@ on_both_databases! { TestApp::start =>
             assert_eq!((answer.internal_status(), answer.updated), (expected, 1), "{suffix}");
             assert_eq!(answer.status.unwrap().message_id, sent.message_id);
             let id = sent.message.unwrap().id;
-            let message = alice.get_message(GetMessageRequest { id }).await.unwrap().into_inner().message.unwrap();
+            let message = alice.get_message(GetMessageRequest { id, ..Default::default() }).await.unwrap().into_inner().message.unwrap();
             assert_eq!(message.status(), expected);
             assert_eq!(message.delivered_at.is_some(), expected == MessageStatus::Delivered);
             assert_eq!(message.failed_at.is_some(), expected == MessageStatus::Failed);
@@ -66,7 +66,7 @@ on_both_databases! { TestApp::start =>
         for _ in 0..5 {
             let word = app.alice().refresh_status(refresh.clone()).await.unwrap().into_inner().internal_status();
             delivered |= word == MessageStatus::Delivered;
-            let read = app.alice().get_message(GetMessageRequest { id: id.clone() }).await.unwrap().into_inner();
+            let read = app.alice().get_message(GetMessageRequest { id: id.clone(), ..Default::default() }).await.unwrap().into_inner();
             assert!(!delivered || read.message.unwrap().status() == MessageStatus::Delivered);
             app.advance(1);
         }

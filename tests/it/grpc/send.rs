@@ -24,7 +24,7 @@ fn reason(status: &Status) -> String {
 }
 
 async fn status_of(client: &mut Client, id: &str) -> MessageStatus {
-    let request = GetMessageRequest { id: id.to_owned() };
+    let request = GetMessageRequest { id: id.to_owned(), ..Default::default() };
     client.get_message(request).await.unwrap().into_inner().message.unwrap().status()
 }
 
@@ -42,7 +42,7 @@ on_both_databases! { TestApp::start =>
         assert!(sent.raw_response.is_some());
         let ledger = app.ledger(&format!("reference={}", message.id)).await;
         assert_eq!(ledger.len(), 1);
-        let read = alice.get_message(GetMessageRequest { id: message.id.clone() }).await.unwrap().into_inner();
+        let read = alice.get_message(GetMessageRequest { id: message.id.clone(), ..Default::default() }).await.unwrap().into_inner();
         assert_eq!(read.message, Some(message));
     }
 
@@ -102,7 +102,7 @@ on_both_databases! { TestApp::start =>
         app.advance(100_000);
         app.run_due().await;
         assert_eq!(app.ledger(&format!("reference={}", message.id)).await.len(), 2, "never a third time");
-        let read = alice.get_message(GetMessageRequest { id: message.id }).await.unwrap().into_inner().message.unwrap();
+        let read = alice.get_message(GetMessageRequest { id: message.id, ..Default::default() }).await.unwrap().into_inner().message.unwrap();
         assert_eq!((read.status(), read.possible_duplicate, read.attempts), (MessageStatus::Unknown, true, 2));
     }
 

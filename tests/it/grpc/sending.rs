@@ -244,7 +244,7 @@ on_both_databases! { TestApp::start =>
         let list = ListMessagesRequest { destination: number(2), ..Default::default() };
         let message = app.alice().list_messages(list).await.unwrap().into_inner().messages.remove(0);
         assert_eq!((message.status(), message.error_code.as_deref()), (MessageStatus::Cancelled, Some("OPTED_OUT")));
-        let told = app.alice().explain_message(ExplainMessageRequest { id: message.id }).await.unwrap().into_inner();
+        let told = app.alice().explain_message(ExplainMessageRequest { id: message.id, ..Default::default() }).await.unwrap().into_inner();
         let entries: Vec<_> = told.entries.iter().map(|entry| (entry.kind(), entry.to())).collect();
         assert_eq!(entries, [(HistoryKind::Accepted, MessageStatus::Cancelled)]);
     }

@@ -27,7 +27,7 @@ async fn send(client: &mut Client, request: SendSingleRequest) -> (String, SendS
 }
 
 async fn status_of(client: &mut Client, id: &str) -> MessageStatus {
-    let request = GetMessageRequest { id: id.to_owned() };
+    let request = GetMessageRequest { id: id.to_owned(), ..Default::default() };
     client.get_message(request).await.unwrap().into_inner().message.unwrap().status()
 }
 
@@ -40,7 +40,7 @@ on_both_databases! { TestApp::start =>
         let (second, answer) = send(&mut alice, lost()).await;
         assert_eq!((answer.superseded_message_id.as_ref(), answer.superseded()), (Some(&first), Superseded::AlreadySent));
         assert_eq!(app.ledger("").await.len(), 2);
-        let explained = alice.explain_message(ExplainMessageRequest { id: first.clone() }).await.unwrap().into_inner();
+        let explained = alice.explain_message(ExplainMessageRequest { id: first.clone(), ..Default::default() }).await.unwrap().into_inner();
         assert_eq!(explained.entries.last().unwrap().kind(), HistoryKind::Cancelled);
         app.advance(121);
         app.run_due().await;
@@ -74,12 +74,12 @@ on_both_databases! { TestApp::start =>
         let (again, answer) = send(&mut alice, repeatable).await;
         assert_eq!((again, answer.superseded_message_id.as_ref(), answer.superseded()), (second, Some(&first), Superseded::Cancelled));
 
-        let explained = alice.explain_message(ExplainMessageRequest { id: first.clone() }).await.unwrap().into_inner();
+        let explained = alice.explain_message(ExplainMessageRequest { id: first.clone(), ..Default::default() }).await.unwrap().into_inner();
         let last = explained.entries.last().unwrap();
         let by = last.evidence.as_ref().unwrap().fields["superseded_by"].clone();
         assert_eq!((last.kind(), by), (HistoryKind::Cancelled, answer.message.as_ref().unwrap().id.clone().into()));
         assert_eq!(explained.message.unwrap().error_code.as_deref(), Some("SUPERSEDED"));
-        let explained = alice.explain_message(ExplainMessageRequest { id: third }).await.unwrap().into_inner();
+        let explained = alice.explain_message(ExplainMessageRequest { id: third, ..Default::default() }).await.unwrap().into_inner();
         assert_eq!(explained.message.unwrap().superseded(), Superseded::AlreadySent);
         app.advance(120);
         app.run_due().await;
@@ -99,7 +99,7 @@ on_both_databases! { TestApp::start =>
         assert_eq!(fields, ["supersede_key", "text"]);
         let (_, answer) = send(&mut alice, keyed("")).await;
         assert_eq!(answer.message.unwrap().supersede_key, None);
-        let cancelled = alice.cancel_message(CancelMessageRequest { id: first }).await.unwrap().into_inner();
+        let cancelled = alice.cancel_message(CancelMessageRequest { id: first, ..Default::default() }).await.unwrap().into_inner();
         assert_eq!(cancelled.message.unwrap().error_code, None);
     }
 

@@ -55,11 +55,11 @@ on_both_databases! { TestApp::start =>
         let sent = alice.send_single(tagged("order 7", &given)).await.unwrap().into_inner().message.unwrap();
         assert_eq!(of(&sent), expected);
         let id = sent.id.clone();
-        let read = alice.get_message(GetMessageRequest { id: id.clone() }).await.unwrap().into_inner().message.unwrap();
+        let read = alice.get_message(GetMessageRequest { id: id.clone(), ..Default::default() }).await.unwrap().into_inner().message.unwrap();
         assert_eq!(of(&read), expected);
         let listed = alice.list_messages(ListMessagesRequest::default()).await.unwrap().into_inner().messages;
         assert_eq!(of(&listed[0]), expected);
-        let explained = alice.explain_message(ExplainMessageRequest { id }).await.unwrap().into_inner();
+        let explained = alice.explain_message(ExplainMessageRequest { id, ..Default::default() }).await.unwrap().into_inner();
         assert_eq!(of(&explained.message.unwrap()), expected);
         for _ in 0..2 {
             let event = loop {

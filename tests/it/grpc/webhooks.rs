@@ -26,12 +26,14 @@ async fn create(hooks: &mut Hooks, request: CreateEndpointRequest) -> Endpoint {
 }
 
 async fn get(hooks: &mut Hooks, id: &str) -> (Endpoint, EndpointStanding) {
-    let answer = hooks.get_endpoint(GetEndpointRequest { id: id.to_owned() }).await.unwrap().into_inner();
+    let answer =
+        hooks.get_endpoint(GetEndpointRequest { id: id.to_owned(), ..Default::default() }).await.unwrap().into_inner();
     (answer.endpoint.unwrap(), answer.standing.unwrap())
 }
 
 async fn enable(hooks: &mut Hooks, id: &str, start: Option<Start>) -> Result<Endpoint, Status> {
-    let answer = hooks.enable_endpoint(EnableEndpointRequest { id: id.to_owned(), start }).await?;
+    let answer =
+        hooks.enable_endpoint(EnableEndpointRequest { id: id.to_owned(), start, ..Default::default() }).await?;
     Ok(answer.into_inner().endpoint.unwrap())
 }
 
@@ -169,7 +171,7 @@ on_both_databases! { TestApp::start =>
     async fn an_endpoint_is_disabled_enabled_and_gone(app) {
         let mut hooks = app.hooks(app.alice, ORDINARY);
         let id = create(&mut hooks, new()).await.id;
-        let disabled = hooks.disable_endpoint(DisableEndpointRequest { id: id.clone() }).await.unwrap().into_inner();
+        let disabled = hooks.disable_endpoint(DisableEndpointRequest { id: id.clone(), ..Default::default() }).await.unwrap().into_inner();
         assert_eq!(disabled.endpoint.unwrap().state(), EndpointState::Disabled);
         let at = pbjson_types::Timestamp { seconds: app.clock.now().as_second() - 3600, nanos: 0 };
         for start in [None, Some(Start::FromNow(true)), Some(Start::FromNow(false)), Some(Start::FromTime(at))] {
@@ -178,14 +180,14 @@ on_both_databases! { TestApp::start =>
         let replay = ReplayEventsRequest { id: id.clone(), from: Some(at), ..Default::default() };
         hooks.replay_events(replay).await.unwrap();
         // It failed for as long as a replay ran: mended, it is not given up for that.
-        hooks.disable_endpoint(DisableEndpointRequest { id: id.clone() }).await.unwrap();
+        hooks.disable_endpoint(DisableEndpointRequest { id: id.clone(), ..Default::default() }).await.unwrap();
         app.execute("UPDATE webhook_cursors SET failing_since = created_at, next_try_at = created_at, probes = 9").await;
         enable(&mut hooks, &id, None).await.unwrap();
         assert_eq!(app.count("webhook_cursors WHERE failing_since IS NULL AND probes = 0").await, 2);
-        hooks.delete_endpoint(DeleteEndpointRequest { id: id.clone() }).await.unwrap();
-        let gone = hooks.get_endpoint(GetEndpointRequest { id: id.clone() }).await.unwrap_err();
+        hooks.delete_endpoint(DeleteEndpointRequest { id: id.clone(), ..Default::default() }).await.unwrap();
+        let gone = hooks.get_endpoint(GetEndpointRequest { id: id.clone(), ..Default::default() }).await.unwrap_err();
         assert_eq!(reason(&gone), (Code::NotFound, "ENDPOINT_NOT_FOUND".to_owned()));
-        let again = hooks.delete_endpoint(DeleteEndpointRequest { id }).await.unwrap_err();
+        let again = hooks.delete_endpoint(DeleteEndpointRequest { id, ..Default::default() }).await.unwrap_err();
         assert_eq!(reason(&again), (Code::NotFound, "ENDPOINT_NOT_FOUND".to_owned()));
         // The acts of it, oldest first.
         let mut admin = app.admin(app.alice, "ops");
@@ -202,7 +204,7 @@ on_both_databases! { TestApp::start =>
         let mut hooks = app.hooks(app.alice, ORDINARY);
         let made = hooks.create_endpoint(new()).await.unwrap().into_inner();
         let id = made.endpoint.unwrap().id;
-        let rotate = |at_once| RotateSecretRequest { id: id.clone(), at_once };
+        let rotate = |at_once| RotateSecretRequest { id: id.clone(), at_once, ..Default::default() };
         let first = hooks.rotate_secret(rotate(false)).await.unwrap().into_inner();
         let second = hooks.rotate_secret(rotate(true)).await.unwrap().into_inner();
         assert!(first.secret.starts_with("whsec_") && second.secret.starts_with("whsec_"));

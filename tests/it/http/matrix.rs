@@ -14,14 +14,14 @@ use crate::support::app::{ORDINARY, TestApp};
 use crate::support::contract::rpcs;
 use crate::support::database::on_both_databases;
 
-/// Alice's own: a message, the provider's id of it, a campaign, herself, what a recipient wrote to her, and a webhook endpoint. What
-/// nobody has looks alike.
-pub struct Ids([String; 6]);
+/// Alice's own: a message, the provider's id of it, a campaign, herself, what a recipient wrote to her, a webhook endpoint, and the key
+/// that the message was sent with. What nobody has looks alike.
+pub struct Ids([String; 7]);
 
 impl Ids {
-    /// The text with the ids in place of `{M}`, `{P}`, `{C}`, `{U}`, `{I}` and `{E}`.
+    /// The text with the ids in place of `{M}`, `{P}`, `{C}`, `{U}`, `{I}`, `{E}` and `{K}`.
     pub fn fill(&self, text: &str) -> String {
-        let names = ["{M}", "{P}", "{C}", "{U}", "{I}", "{E}"];
+        let names = ["{M}", "{P}", "{C}", "{U}", "{I}", "{E}", "{K}"];
         names.iter().zip(&self.0).fold(text.to_owned(), |text, (name, id)| text.replace(name, id))
     }
 }
@@ -35,6 +35,7 @@ pub async fn ids(app: &TestApp) -> (Ids, Ids) {
         destination: "+306900000001".to_owned(),
         text: "x".to_owned(),
         campaign_id: Some(campaign),
+        idempotency_key: "order-7".to_owned(),
         ..Default::default()
     };
     let sent = app.alice().send_single(request).await.unwrap().into_inner();
@@ -53,6 +54,7 @@ pub async fn ids(app: &TestApp) -> (Ids, Ids) {
         app.alice.to_string(),
         wrote,
         hook,
+        "order-7".to_owned(),
     ];
     let unreal = [
         "01a20750-9db4-798c-9475-920d5f61822c",
@@ -61,6 +63,7 @@ pub async fn ids(app: &TestApp) -> (Ids, Ids) {
         "9",
         "01a20750-9db4-798c-9475-920d5f61822d",
         "01a20750-9db4-798c-9475-920d5f61822e",
+        "order-9",
     ];
     (Ids(real), Ids(unreal.map(str::to_owned)))
 }
@@ -95,6 +98,7 @@ pub fn asked(operation: &str) -> Option<Vec<(&'static str, &'static str)>> {
             ("", r#"{"url":"https://receiver.example/","ownerId":"{U}"}"#),
             ("", r#"{"url":"https://receiver.example/","campaignId":"{C}"}"#),
         ],
+        "CancelMessageByKey" => vec![("", r#"{"sentIdempotencyKey":"{K}"}"#)],
         "ReplayEvents" => vec![("", r#"{"from":"2026-09-21T14:00:00Z"}"#)],
         "AddOptOut" => vec![("", r#"{"destination":"+306900000001","ownerId":"{U}"}"#)],
         "AddRecipients" => vec![("", r#"[{"destination":"+306900000001"}]"#)],
@@ -187,7 +191,10 @@ fn request(rpc: &str) -> Option<Vec<&'static str>> {
             vec![r#"{"providerMessageId":"{P}"}"#, r#"{"providerMessageId":"x","ownerId":"{U}"}"#]
         }
         "RefreshStatusBulk" => vec![r#"{"campaignId":"{C}"}"#, r#"{"campaignId":"{C}","ownerId":"{U}"}"#],
-        "GetMessage" | "CancelMessage" | "ExplainMessage" => vec![r#"{"id":"{M}"}"#],
+        "GetMessage" | "ExplainMessage" => vec![r#"{"id":"{M}"}"#, r#"{"id":"{M}","ownerId":"{U}"}"#],
+        "CancelMessage" => {
+            vec![r#"{"id":"{M}"}"#, r#"{"id":"{M}","ownerId":"{U}"}"#, r#"{"sentIdempotencyKey":"{K}"}"#]
+        }
         "GetInbound" => vec![r#"{"id":"{I}"}"#],
         "ListMessages" | "CountMessages" => vec![r#"{"campaignId":"{C}"}"#, r#"{"ownerId":"{U}"}"#],
         "WatchMessages" => vec![r#"{"campaignId":"{C}","resumeToken":"x"}"#, r#"{"ownerId":"{U}"}"#],
@@ -200,7 +207,7 @@ fn request(rpc: &str) -> Option<Vec<&'static str>> {
         ],
         "ReplayEvents" => vec![r#"{"id":"{E}","from":"2026-09-21T14:00:00Z"}"#],
         "GetEndpoint" | "UpdateEndpoint" | "DeleteEndpoint" | "EnableEndpoint" | "DisableEndpoint" | "RotateSecret"
-        | "SendTestEvent" | "ListDeliveries" => vec![r#"{"id":"{E}"}"#],
+        | "SendTestEvent" | "ListDeliveries" => vec![r#"{"id":"{E}"}"#, r#"{"id":"{E}","ownerId":"{U}"}"#],
         "AddOptOut" | "RemoveOptOut" => vec![r#"{"destination":"+306900000001","ownerId":"{U}"}"#],
         "ListRouteAccounts" | "ListUsers" | "ListReplicas" | "GetQueue" | "GetRetention" | "ReplayReports" => {
             vec!["{}"]

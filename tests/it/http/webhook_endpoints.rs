@@ -71,6 +71,10 @@ on_both_databases! { TestApp::start =>
         assert_eq!((status, &refused["code"]), (400, &json!("VALIDATION_ERROR")));
         let fields: Vec<&str> = refused["violations"].as_array().unwrap().iter().map(|v| v["field"].as_str().unwrap()).collect();
         assert_eq!(fields, ["url", "max_wait"]);
+        for (body, field) in [(json!({"maxAge": "90.5s"}), "max_age"), (json!({"maxWait": "0.0001s"}), "max_wait"), (json!({"url": "https://receiver.example/\n"}), "url")] {
+            let (status, refused) = patch(&app, &one, &body).await.error();
+            assert_eq!((status, &refused["violations"][0]["field"]), (400, &json!(field)), "{body}");
+        }
         let unknown = patch(&app, &one, &json!({"nonsense": 1})).await;
         assert_eq!(unknown.status, 400, "{}", unknown.text());
         let query = patch(&app, &format!("{one}?max_batch=3"), &json!({})).await;

@@ -78,7 +78,8 @@ async fn a_server_killed_while_it_sends_loses_nothing_and_resends_only_as_its_gu
     app.run_due().await;
     app.outage("none").await;
     for (id, guarantee) in ids {
-        let read = client.get_message(GetMessageRequest { id: id.clone() }).await.unwrap().into_inner();
+        let read =
+            client.get_message(GetMessageRequest { id: id.clone(), ..Default::default() }).await.unwrap().into_inner();
         let sent = accepted().await.iter().filter(|entry| entry["reference"] == id.as_str()).count();
         let message = read.message.unwrap();
         let expected = match guarantee {

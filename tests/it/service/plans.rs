@@ -103,7 +103,7 @@ async fn work(app: &TestApp) {
     while refreshed.message().await.unwrap().is_some() {}
     let one = RefreshStatusRequest { provider_message_id: taken.clone(), ..Default::default() };
     alice.refresh_status(one).await.unwrap();
-    alice.explain_message(ExplainMessageRequest { id: sent.id.clone() }).await.unwrap();
+    alice.explain_message(ExplainMessageRequest { id: sent.id.clone(), ..Default::default() }).await.unwrap();
     for list in [
         ListMessagesRequest::default(),
         ListMessagesRequest { campaign_id: Some(made[0]), ..Default::default() },

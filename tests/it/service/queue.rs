@@ -26,7 +26,7 @@ async fn send(client: &mut Client, request: SendSingleRequest) -> messaging::pro
 }
 
 async fn status(client: &mut Client, id: &str) -> MessageStatus {
-    let request = GetMessageRequest { id: id.to_owned() };
+    let request = GetMessageRequest { id: id.to_owned(), ..Default::default() };
     client.get_message(request).await.unwrap().into_inner().message.unwrap().status()
 }
 
@@ -247,7 +247,7 @@ on_both_databases! { TestApp::start =>
 
         app.advance(2);
         app.run_due().await;
-        let request = GetMessageRequest { id: waiting.id };
+        let request = GetMessageRequest { id: waiting.id, ..Default::default() };
         let dropped = alice.get_message(request).await.unwrap().into_inner().message.unwrap();
         assert_eq!((dropped.status(), dropped.error_code.as_deref()), (MessageStatus::Cancelled, Some("OPTED_OUT")));
         assert_eq!(app.ledger("").await.len(), 1);

@@ -38,7 +38,7 @@ async fn what_is_erased_answers_without_its_number_and_its_text_until_it_goes(ap
     let id = sent.message.unwrap().id;
     app.advance(29 * DAY);
     erase_old(&app).await;
-    let get = async || app.alice().get_message(GetMessageRequest { id: id.clone() }).await;
+    let get = async || app.alice().get_message(GetMessageRequest { id: id.clone(), ..Default::default() }).await;
     let message = async || get().await.unwrap().into_inner().message.unwrap();
     assert_eq!(message().await.text, "canary", "it is not old enough");
     app.advance(2 * DAY);
@@ -56,7 +56,12 @@ async fn what_is_erased_answers_without_its_number_and_its_text_until_it_goes(ap
     let list = ListMessagesRequest { destination: NUMBER.to_owned(), ..Default::default() };
     let list = app.alice().list_messages(list).await.unwrap().into_inner();
     assert_eq!(list.messages.len(), 1, "who knows the number finds it");
-    let explained = app.alice().explain_message(ExplainMessageRequest { id: id.clone() }).await.unwrap().into_inner();
+    let explained = app
+        .alice()
+        .explain_message(ExplainMessageRequest { id: id.clone(), ..Default::default() })
+        .await
+        .unwrap()
+        .into_inner();
     assert!(explained.entries.len() >= 2, "{explained:?}");
     assert!(!format!("{explained:?}").contains("canary"), "{explained:?}");
     let refresh = RefreshStatusRequest { provider_message_id: sent.message_id, owner_id: None };

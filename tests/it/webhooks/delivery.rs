@@ -108,7 +108,7 @@ on_both_databases! { Rig::on =>
         // It is written down how far it came.
         told(&first, async || {
             let standing = first.list_endpoints(&caller(owner), &ListEndpoints::default()).await.unwrap();
-            let (_, stands) = first.endpoint(&caller(owner), &standing.endpoints[0].id.to_string()).await.unwrap();
+            let (_, stands) = first.endpoint(&caller(owner), &standing.endpoints[0].id.to_string(), None).await.unwrap();
             stands.lag.is_none()
         }).await;
         // A hold is relied on for three seconds after the last look.
@@ -168,15 +168,15 @@ on_both_databases! { Rig::on =>
         look(&service).await;
         assert_eq!(service.webhooks().running(), 0);
         rig.many(owner, 5).await;
-        service.enable_endpoint(&caller(owner), &id, GivenStart::Resume, Vec::new()).await.unwrap();
+        service.enable_endpoint(&caller(owner), &id, None, GivenStart::Resume, Vec::new()).await.unwrap();
         look(&service).await;
         told(&service, async || fake.taken().len() >= 5).await;
-        service.disable_endpoint(&caller(owner), &id).await.unwrap();
+        service.disable_endpoint(&caller(owner), &id, None).await.unwrap();
         look(&service).await;
         assert_eq!(service.webhooks().running(), 0, "it is let go of");
         rig.many(owner, 5).await;
         settled(&rig, owner, 10).await;
-        service.enable_endpoint(&caller(owner), &id, GivenStart::Now, Vec::new()).await.unwrap();
+        service.enable_endpoint(&caller(owner), &id, None, GivenStart::Now, Vec::new()).await.unwrap();
         look(&service).await;
         let last = rig.queued(owner).await;
         told(&service, async || fake.taken().len() >= 6).await;
@@ -195,7 +195,7 @@ on_both_databases! { Rig::on =>
         settled(&rig, owner, 11).await;
         let made = endpoint(&service, owner, CreateEndpoint::default()).await;
         let types = vec!["message.cancelled".to_owned()];
-        let replay = ReplayEvents { id: made.id.to_string(), from: Some(from), to: None, types };
+        let replay = ReplayEvents { id: made.id.to_string(), from: Some(from), to: None, types, owner_id: None };
         service.replay_events(&caller(owner), replay, Vec::new()).await.unwrap();
         look(&service).await;
         told(&service, async || fake.taken().len() >= 4).await;
@@ -245,7 +245,7 @@ on_both_databases! { Rig::on =>
         let service = service(&rig.store, &rig, &fake);
         let made = endpoint(&service, owner, CreateEndpoint { disabled: true, ..Default::default() }).await;
         fake.answers(|_| answer(503));
-        let called = service.test_endpoint(&caller(owner), &made.id.to_string()).await.unwrap();
+        let called = service.test_endpoint(&caller(owner), &made.id.to_string(), None).await.unwrap();
         assert_eq!((called.outcome, called.status), (Outcome::Failed, Some(503)));
         assert_eq!(fake.heard()[0].of, "endpoint.test");
     }

@@ -40,7 +40,7 @@ on_both_databases! { Rig::on =>
             tokio::task::yield_now().await;
         }
         told(&service, async || {
-            let (_, stands) = service.endpoint(&caller(owner), &made.id.to_string()).await.unwrap();
+            let (_, stands) = service.endpoint(&caller(owner), &made.id.to_string(), None).await.unwrap();
             stands.standing.next_try_at.is_some() && stands.standing.failing_since.is_some()
         }).await;
         let asked = fake.heard().len();
@@ -178,9 +178,9 @@ on_both_databases! { Rig::on =>
         fake.answers(|_| answer(410));
         look(&service).await;
         rig.many(owner, 3).await;
-        told(&service, async || service.endpoint(&caller(owner), &id).await.unwrap().0.state == EndpointState::Gone).await;
+        told(&service, async || service.endpoint(&caller(owner), &id, None).await.unwrap().0.state == EndpointState::Gone).await;
         fake.answers(|_| answer(200));
-        service.enable_endpoint(&caller(owner), &id, GivenStart::Resume, Vec::new()).await.unwrap();
+        service.enable_endpoint(&caller(owner), &id, None, GivenStart::Resume, Vec::new()).await.unwrap();
         eventually(async || {
             look(&service).await;
             fake.taken().len() >= 3
@@ -200,7 +200,7 @@ on_both_databases! { Rig::on =>
             // However late the calls are behind the clock: there is always an event that is not too old to be told.
             rig.many(owner, 1).await;
             look(&service).await;
-            service.endpoint(&caller(owner), &made.id.to_string()).await.unwrap().0.state == EndpointState::Failing
+            service.endpoint(&caller(owner), &made.id.to_string(), None).await.unwrap().0.state == EndpointState::Failing
         }).await;
     }
 
@@ -232,7 +232,7 @@ on_both_databases! { Rig::on =>
         rig.many(owner, 1).await;
         told(&service, async || fake.most_at_once() == 1).await;
         fake.takes(Duration::ZERO);
-        service.disable_endpoint(&caller(owner), &slow.id.to_string()).await.unwrap();
+        service.disable_endpoint(&caller(owner), &slow.id.to_string(), None).await.unwrap();
         endpoint(&service, owner, CreateEndpoint::default()).await;
         look(&service).await;
         rig.many(owner, 10).await;
@@ -247,11 +247,11 @@ on_both_databases! { Rig::on =>
         look(&after).await;
         rig.many(owner, 2).await;
         told(&after, async || {
-            let (_, stands) = after.endpoint(&caller(owner), &id).await.unwrap();
+            let (_, stands) = after.endpoint(&caller(owner), &id, None).await.unwrap();
             stands.standing.last == Some((Outcome::NoKey as i16, None))
         }).await;
         assert!(fake.heard().is_empty());
-        after.rotate_secret(&caller(owner), &id, false).await.unwrap();
+        after.rotate_secret(&caller(owner), &id, None, false).await.unwrap();
         passing(&rig, &[&after], async || fake.taken().len() >= 2).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use pbjson_types::Timestamp;
 
-use super::{Named, call};
+use super::{Named, Opened, call};
 use crate::cli::client::failure::Failure;
 use crate::cli::client::output::{self, rows, short, time};
 use crate::cli::client::pages::Pages;
@@ -23,9 +23,9 @@ pub struct Deliveries {
 
 impl Deliveries {
     pub(super) async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
-        let (mut client, id, json) = self.named.open(console).await?;
+        let Opened { mut client, id, owner_id, json } = self.named.open(console).await?;
         let ask = async |page_size, page_token| {
-            let request = ListDeliveriesRequest { id: id.clone(), page_size, page_token };
+            let request = ListDeliveriesRequest { id: id.clone(), page_size, page_token, owner_id };
             let page = client.list_deliveries(request).await?.into_inner();
             Ok((page.deliveries, page.next_page_token))
         };
@@ -65,8 +65,8 @@ pub struct Replay {
 
 impl Replay {
     pub(super) async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
-        let (mut client, id, json) = self.named.open(console).await?;
-        let request = ReplayEventsRequest { id, from: Some(self.from), to: self.to, types: self.types };
+        let Opened { mut client, id, owner_id, json } = self.named.open(console).await?;
+        let request = ReplayEventsRequest { id, from: Some(self.from), to: self.to, types: self.types, owner_id };
         let answer = client.replay_events(request).await?.into_inner();
         if json {
             output::json(console.out, &answer)?;

@@ -2,7 +2,7 @@
 
 use pbjson_types::Timestamp;
 
-use super::{Named, told};
+use super::{Named, Opened, told};
 use crate::cli::client::failure::Failure;
 use crate::cli::client::send::moment;
 use crate::cli::client::{Console, Exit};
@@ -32,8 +32,8 @@ impl Enable {
             (_, Some(at), _) => Some(Start::FromTime(at)),
             (_, _, token) => token.map(Start::ResumeToken),
         };
-        let (mut client, id, json) = self.named.open(console).await?;
-        let answer = client.enable_endpoint(EnableEndpointRequest { id, start }).await?.into_inner();
+        let Opened { mut client, id, owner_id, json } = self.named.open(console).await?;
+        let answer = client.enable_endpoint(EnableEndpointRequest { id, start, owner_id }).await?.into_inner();
         told(answer.endpoint, json, console)
     }
 }

@@ -2,7 +2,7 @@
 
 use pbjson_types::Duration;
 
-use super::{Named, told};
+use super::{Named, Opened, told};
 use crate::cli::client::failure::Failure;
 use crate::cli::client::send::{pair, span};
 use crate::cli::client::{Console, Exit};
@@ -60,7 +60,7 @@ impl Update {
         let types = (self.all_types || !self.types.is_empty()).then_some(Types { types: self.types });
         let metadata = (self.any_metadata || !self.metadata.is_empty())
             .then(|| Pairs { metadata: self.metadata.into_iter().collect() });
-        let (mut client, id, json) = self.named.open(console).await?;
+        let Opened { mut client, id, owner_id, json } = self.named.open(console).await?;
         let request = UpdateEndpointRequest {
             id,
             url: self.url,
@@ -74,6 +74,7 @@ impl Update {
             include_destination: self.include_destination,
             include_text: self.include_text,
             description: self.description,
+            owner_id,
         };
         told(client.update_endpoint(request).await?.into_inner().endpoint, json, console)
     }

@@ -73,6 +73,7 @@ pub(super) struct Heard {
     pub(super) bulks: Vec<RefreshStatusBulkRequest>,
     pub(super) watches: Vec<WatchMessagesRequest>,
     pub(super) campaigns: Vec<CreateCampaignRequest>,
+    pub(super) cancels: Vec<CancelMessageRequest>,
     pub(super) hooks: hooks::Heard,
     /// The requests of each stream of recipients.
     pub(super) added: Vec<Vec<AddRecipientsRequest>>,
@@ -271,7 +272,9 @@ impl MessagingService for Service {
     }
 
     async fn cancel_message(&self, request: Request<CancelMessageRequest>) -> Answer<CancelMessageResponse> {
-        self.next(&request, |script| script.cancel.pop_front()).map(Response::new)
+        let answer = self.next(&request, |script| script.cancel.pop_front())?;
+        self.heard.lock().unwrap().cancels.push(request.into_inner());
+        Ok(Response::new(answer))
     }
 
     async fn list_opt_outs(&self, _: Request<ListOptOutsRequest>) -> Answer<ListOptOutsResponse> {

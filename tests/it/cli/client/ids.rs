@@ -1,7 +1,10 @@
 //! Either kind of id does, and what has none says so.
 
 use messaging::cli::client::Exit;
-use messaging::proto::{GetMessageResponse, GetMessageStatusResponse, ListMessagesResponse, Message, MessageStatus};
+use messaging::proto::{
+    CancelMessageRequest, CancelMessageResponse, GetMessageResponse, GetMessageStatusResponse, ListMessagesResponse,
+    Message, MessageStatus,
+};
 
 use super::fake::{Fake, Script};
 use super::terminal::run;
@@ -60,4 +63,15 @@ async fn the_provider_is_asked_by_our_id_too_if_it_has_one_of_its_own() {
     let done = run(fake.addr, &["status", OURS]).await;
     assert_eq!(done.exit, Exit::Usage);
     assert!(done.err.contains("the provider has no id for this message, which is QUEUED"), "{}", done.err);
+}
+
+#[tokio::test]
+async fn a_message_is_cancelled_by_the_key_that_it_was_sent_with_and_for_another_user() {
+    let answer = CancelMessageResponse { message: Some(message(None)) };
+    let fake = Fake::start(Script { cancel: [answer].into(), ..Default::default() }).await;
+    let done = run(fake.addr, &["cancel", "--key", "order-7", "--user", "5"]).await;
+    assert_eq!(done.exit, Exit::Success, "{}", done.err);
+    let asked =
+        CancelMessageRequest { sent_idempotency_key: "order-7".to_owned(), owner_id: Some(5), ..Default::default() };
+    assert_eq!(fake.heard().cancels, [asked]);
 }

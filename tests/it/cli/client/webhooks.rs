@@ -143,7 +143,10 @@ async fn enable_says_where_to_go_on_in_one_way() {
         let fake = fake(hooks::Script { changed: Some(endpoint("e-1")), ..Default::default() }).await;
         let args = [&["webhooks", "enable", "e-1"], options].concat();
         assert_eq!(run(fake.addr, &args).await.exit, Exit::Success);
-        assert_eq!(fake.heard().hooks.enabled, [EnableEndpointRequest { id: "e-1".to_owned(), start }]);
+        assert_eq!(
+            fake.heard().hooks.enabled,
+            [EnableEndpointRequest { id: "e-1".to_owned(), start, ..Default::default() }]
+        );
     }
 }
 
@@ -204,7 +207,10 @@ async fn the_other_commands_ask_for_one_thing_each() {
     assert_eq!(ask(&["webhooks", "delete", "e-1"]).await, "");
     let heard = fake.heard().hooks;
     assert_eq!((heard.disabled[0].id.as_str(), heard.deleted[0].id.as_str()), ("e-1", "e-1"));
-    assert_eq!(heard.rotated, [RotateSecretRequest { id: "e-1".to_owned(), at_once: true }]);
+    assert_eq!(heard.rotated, [RotateSecretRequest { id: "e-1".to_owned(), at_once: true, ..Default::default() }]);
     let (from, types) = (Some(at(1_800_000_000)), vec!["message.sent".to_owned()]);
-    assert_eq!(heard.replays, [ReplayEventsRequest { id: "e-1".to_owned(), from, to: None, types }]);
+    assert_eq!(
+        heard.replays,
+        [ReplayEventsRequest { id: "e-1".to_owned(), from, to: None, types, ..Default::default() }]
+    );
 }

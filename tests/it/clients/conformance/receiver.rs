@@ -51,19 +51,19 @@ impl Receiver {
 
     /// The post of a test event.
     pub async fn test(&mut self) -> Result<Post, Box<dyn StdError>> {
-        self.hooks.send_test_event(SendTestEventRequest { id: self.id.clone() }).await?;
+        self.hooks.send_test_event(SendTestEventRequest { id: self.id.clone(), ..Default::default() }).await?;
         self.post().await
     }
 
     /// Gives the endpoint another secret, and returns it.
     pub async fn rotate(&mut self) -> Result<String, Box<dyn StdError>> {
-        let request = RotateSecretRequest { id: self.id.clone(), at_once: false };
+        let request = RotateSecretRequest { id: self.id.clone(), at_once: false, ..Default::default() };
         Ok(self.hooks.rotate_secret(request).await?.into_inner().secret)
     }
 
     /// Takes the endpoint away.
     pub async fn end(mut self) -> Result<(), Box<dyn StdError>> {
-        self.hooks.delete_endpoint(DeleteEndpointRequest { id: self.id }).await?;
+        self.hooks.delete_endpoint(DeleteEndpointRequest { id: self.id, ..Default::default() }).await?;
         Ok(())
     }
 }

@@ -40,7 +40,7 @@ fn other(address: &str, token: &str) -> Client {
 
 /// Our record of a message, as a client reads it.
 async fn record(client: &Client, id: &str) -> Result<Message, Error> {
-    let answer = client.messages().get_message(GetMessageRequest { id: id.to_owned() }).await?;
+    let answer = client.messages().get_message(GetMessageRequest { id: id.to_owned(), ..Default::default() }).await?;
     Ok(answer.into_inner().message.unwrap())
 }
 
@@ -238,13 +238,20 @@ impl Rig {
                 let request = SendSingleRequest { scheduled_at: Some(at), ..to(TO, &text) };
                 let message = self.client.send(&key, request).await?;
                 check(message.status() == MessageStatus::Scheduled, &message.status())?;
-                self.client.messages().cancel_message(CancelMessageRequest { id: message.id.clone() }).await?;
+                self.client
+                    .messages()
+                    .cancel_message(CancelMessageRequest { id: message.id.clone(), ..Default::default() })
+                    .await?;
                 let found = record(&self.client, &message.id).await?;
                 check(found.status() == MessageStatus::Cancelled, &found.status())
             }
             "already_sent" => {
                 let sent = self.client.send(&key, to(TO, &text)).await?;
-                let answer = self.client.messages().cancel_message(CancelMessageRequest { id: sent.id }).await;
+                let answer = self
+                    .client
+                    .messages()
+                    .cancel_message(CancelMessageRequest { id: sent.id, ..Default::default() })
+                    .await;
                 let error = refused(answer.map_err(Error::from), "MESSAGE_STATE")?;
                 check(["sent", "delivered"].contains(&error.metadata["status"].as_str()), &error)
             }

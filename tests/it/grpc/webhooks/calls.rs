@@ -72,7 +72,7 @@ on_both_databases! { TestApp::start =>
         for (status, outcome) in [(204, Taken), (422, Refused), (500, Failed), (302, Redirected)] {
             let (url, mut bodies, _serving) = receiver(status).await;
             let id = create(&mut hooks, CreateEndpointRequest { url, disabled: true, ..new() }).await.id;
-            let answer = hooks.send_test_event(SendTestEventRequest { id: id.clone() }).await.unwrap().into_inner();
+            let answer = hooks.send_test_event(SendTestEventRequest { id: id.clone(), ..Default::default() }).await.unwrap().into_inner();
             assert_eq!((answer.outcome(), answer.http_status), (outcome, i32::from(status)));
             let body: serde_json::Value = serde_json::from_str(&bodies.recv().await.unwrap()).unwrap();
             assert_eq!((body["type"].as_str(), body["data"]["endpoint_id"].as_str()), (Some("endpoint.test"), Some(id.as_str())));
@@ -107,12 +107,12 @@ on_both_databases! { TestApp::start =>
         let ids: Vec<&str> = events.iter().map(|event| event.event_id.as_str()).collect();
         assert_eq!(ids[1], refused.event_id);
         assert_eq!(body["data"]["version"], events[1].version);
-        let explained = app.alice().explain_message(ExplainMessageRequest { id: message }).await.unwrap().into_inner();
+        let explained = app.alice().explain_message(ExplainMessageRequest { id: message, ..Default::default() }).await.unwrap().into_inner();
         let changes = explained.entries.iter().filter(|entry| entry.from != entry.to);
         assert_eq!(changes.map(|entry| entry.event_id.as_str()).collect::<Vec<_>>(), ids);
         assert!(explained.entries.iter().all(|entry| (entry.from == entry.to) == entry.event_id.is_empty()));
         eventually(async || get(&mut app.hooks(app.alice, ORDINARY), &id).await.1.waiting == 1).await;
-        hooks.delete_endpoint(DeleteEndpointRequest { id }).await.unwrap();
+        hooks.delete_endpoint(DeleteEndpointRequest { id, ..Default::default() }).await.unwrap();
         app.service.webhooks().leave().await;
     }
 

@@ -32,7 +32,19 @@ on_both_databases! { TestApp::start =>
         let span = |seconds, nanos| Some(Duration { seconds, nanos });
         for (max_wait, max_age) in [(span(5, 1), span(59, 999_999_999)), (span(-1, 0), span(259_200, 1))] {
             let refused = hooks.create_endpoint(CreateEndpointRequest { max_wait, max_age, ..new() }).await.unwrap_err();
-            assert_eq!(violated(&refused), ["max_wait", "max_age"]);
+            assert_eq!(violated(&refused), ["max_age", "max_wait"]);
+        }
+        // Half of what they say would be left out.
+        let refused = hooks.create_endpoint(CreateEndpointRequest { max_wait: span(1, 1), max_age: span(90, 500_000_000), ..new() }).await.unwrap_err();
+        assert_eq!(violated(&refused), ["max_age", "max_wait"]);
+        let long = UpdateEndpointRequest { id: id.clone(), max_wait: span(1, 999_999), max_age: span(90, 1), ..Default::default() };
+        assert_eq!(violated(&hooks.update_endpoint(long).await.unwrap_err()), ["max_age", "max_wait"]);
+        for url in [" https://receiver.example/", "https://receiver.example/\n", "https://receiver.example/a\tb", "https://receiver.example/a b",
+            "https://receiver.example/\u{7f}", "https://receiver.example/\0", "https://receiver.example/\u{2028}"] {
+            let refused = hooks.create_endpoint(CreateEndpointRequest { url: url.to_owned(), ..new() }).await.unwrap_err();
+            assert_eq!(violated(&refused), ["url"], "{url:?}");
+            let change = UpdateEndpointRequest { id: id.clone(), url: Some(url.to_owned()), ..Default::default() };
+            assert_eq!(violated(&hooks.update_endpoint(change).await.unwrap_err()), ["url"], "{url:?}");
         }
         for url in ["", "receiver.example", "ftp://receiver.example/", "https://10.0.0.1/", "https://[::1]/", "http://192.0.2.1/"] {
             let refused = hooks.create_endpoint(CreateEndpointRequest { url: url.to_owned(), ..new() }).await.unwrap_err();
@@ -70,13 +82,13 @@ on_both_databases! { TestApp::start =>
         for id in [hers.clone(), nobodys] {
             let from = Some(pbjson_types::Timestamp { seconds: app.clock.now().as_second(), nanos: 0 });
             let refused = [
-                bob.get_endpoint(GetEndpointRequest { id: id.clone() }).await.unwrap_err(),
+                bob.get_endpoint(GetEndpointRequest { id: id.clone(), ..Default::default() }).await.unwrap_err(),
                 bob.update_endpoint(UpdateEndpointRequest { id: id.clone(), ..Default::default() }).await.unwrap_err(),
-                bob.delete_endpoint(DeleteEndpointRequest { id: id.clone() }).await.unwrap_err(),
+                bob.delete_endpoint(DeleteEndpointRequest { id: id.clone(), ..Default::default() }).await.unwrap_err(),
                 enable(&mut bob, &id, None).await.unwrap_err(),
-                bob.disable_endpoint(DisableEndpointRequest { id: id.clone() }).await.unwrap_err(),
-                bob.rotate_secret(RotateSecretRequest { id: id.clone(), at_once: false }).await.unwrap_err(),
-                bob.send_test_event(SendTestEventRequest { id: id.clone() }).await.unwrap_err(),
+                bob.disable_endpoint(DisableEndpointRequest { id: id.clone(), ..Default::default() }).await.unwrap_err(),
+                bob.rotate_secret(RotateSecretRequest { id: id.clone(), at_once: false, ..Default::default() }).await.unwrap_err(),
+                bob.send_test_event(SendTestEventRequest { id: id.clone(), ..Default::default() }).await.unwrap_err(),
                 bob.list_deliveries(ListDeliveriesRequest { id: id.clone(), ..Default::default() }).await.unwrap_err(),
                 bob.replay_events(ReplayEventsRequest { id: id.clone(), from, ..Default::default() }).await.unwrap_err(),
             ];
@@ -104,7 +116,7 @@ on_both_databases! { TestApp::start =>
         for (scopes, reads) in [("messages:read", true), ("messages:send campaigns", false)] {
             let mut hooks = app.hooks(app.alice, scopes);
             let read = [
-                hooks.get_endpoint(GetEndpointRequest { id: id.clone() }).await.err(),
+                hooks.get_endpoint(GetEndpointRequest { id: id.clone(), ..Default::default() }).await.err(),
                 hooks.list_endpoints(ListEndpointsRequest::default()).await.err(),
                 hooks.list_deliveries(ListDeliveriesRequest { id: id.clone(), ..Default::default() }).await.err(),
             ];
@@ -139,7 +151,7 @@ on_both_databases! { TestApp::start =>
         assert_eq!(get(&mut hooks, &id).await.1.replays, 10);
         let refused = hooks.replay_events(replay()).await.unwrap_err();
         assert_eq!(reason(&refused), (Code::FailedPrecondition, "TOO_MANY_REPLAYS".to_owned()));
-        hooks.disable_endpoint(DisableEndpointRequest { id: id.clone() }).await.unwrap();
+        hooks.disable_endpoint(DisableEndpointRequest { id: id.clone(), ..Default::default() }).await.unwrap();
         let refused = hooks.replay_events(replay()).await.unwrap_err();
         assert_eq!(reason(&refused), (Code::FailedPrecondition, "ENDPOINT_DISABLED".to_owned()));
     }
