@@ -11,8 +11,9 @@ use crate::auth::rules::Rules;
 use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
 use crate::config::{Config, Error, Spooling, variables as var};
+use crate::folders;
 use crate::otlp::Exporter;
-use crate::provider::mitto::Mitto;
+use crate::provider::mitto::{self, Mitto};
 use crate::receiver::http::Http;
 use crate::service::{Fresh, Operations, Parts, Service, Settings, Watching};
 use crate::spool::Spool;
@@ -31,8 +32,13 @@ const USER_TTL: Duration = Duration::from_secs(5);
 /// With the one before it: an open stream ends within 15 s after its credentials did.
 const CREDENTIALS_AGAIN: Duration = Duration::from_secs(10);
 
-/// Opens the database for an administrative command, which may run beside a serving process.
+/// Opens the database for an administrative command, which may run beside a serving process, and makes none.
 pub async fn open_store(config: &store::Config) -> Result<Store, Error> {
+    Store::open_existing(config, Clock::system()).await.map_err(|e| database_error(&e))
+}
+
+/// The same, and makes the database if it is not there.
+pub async fn make_store(config: &store::Config) -> Result<Store, Error> {
     Store::open(config, Clock::system(), false).await.map_err(|e| database_error(&e))
 }
 
@@ -53,8 +59,11 @@ fn fresh() -> Fresh {
 pub async fn build(config: &Config) -> Result<Service, Error> {
     let clock = Clock::system();
     let store = Store::open(&config.database, clock.clone(), true).await.map_err(|e| database_error(&e))?;
+    if let Some(newer) = store.newer() {
+        tracing::warn!("{newer}");
+    }
     let spool = config.spool.as_ref().map(open_spool).transpose()?.flatten();
-    let provider = Mitto::new(config.provider.mitto.clone()).map_err(|e| var::MITTO_API_BASE.error(e))?;
+    let provider = provider(config)?;
     let receiver = Http::new(config.hooks.nets.clone())
         .map_err(|e| var::HOOK_NETS.error(format_args!("cannot be used: {}", e.without_url())))?;
     Ok(Service::new(Parts {
@@ -120,17 +129,40 @@ pub fn export(config: &Config, service: &Service) -> Result<Option<Exporter>, Er
     exporter.map(Some).map_err(|e| var::OTEL_EXPORTER_OTLP_ENDPOINT.error(e))
 }
 
-/// Whether the spool can be where it was put, for whoever checks the configuration.
-pub fn check_spool(config: &Config) -> Result<(), Error> {
-    config.spool.as_ref().map_or(Ok(()), |spooling| open_spool(spooling).map(drop))
+/// The provider's adapter; nothing is connected yet.
+pub fn provider(config: &Config) -> Result<Mitto, Error> {
+    Mitto::new(config.provider.mitto.clone()).map_err(|e| match e {
+        mitto::Error::ApiKey => var::MITTO_API_KEY
+            .error("cannot be sent in a header: use the key as the provider gave it, one line of visible characters"),
+        mitto::Error::Timeouts => {
+            var::MITTO_CONNECT_TIMEOUT_SECONDS.error("must be more than 0 and less than MITTO_TIMEOUT_SECONDS")
+        }
+        e @ (mitto::Error::Base | mitto::Error::Client(_)) => var::MITTO_API_BASE.error(e),
+    })
+}
+
+/// Whether the spool can be where it was put, for whoever checks the configuration; makes nothing. A place that nobody chose and that
+/// cannot be written to is told, and done without.
+pub fn check_spool(config: &Config) -> Result<Option<String>, Error> {
+    let Some(spooling) = &config.spool else { return Ok(None) };
+    match folders::takes_files(&spooling.directory) {
+        Ok(()) => Ok(None),
+        Err(e) if spooling.told => Err(unwritable(&e)),
+        Err(e) => Ok(Some(format!(
+            "there will be no spool ({e}): set SPOOL_DIR to a folder that lasts and that this process may write to"
+        ))),
+    }
+}
+
+fn unwritable(e: &std::io::Error) -> Error {
+    var::SPOOL_DIR.error(format_args!("cannot be written to: {e}; name a folder that this process may write to"))
 }
 
 /// The spool. One in a place that nobody chose and that cannot be written to is done without.
 fn open_spool(spooling: &Spooling) -> Result<Option<Spool>, Error> {
     match Spool::open(&spooling.directory) {
         Ok(spool) => Ok(Some(spool)),
-        Err(e) if spooling.told => Err(var::SPOOL_DIR
-            .error(format_args!("cannot be written to: {e}; name a folder that this process may write to"))),
+        Err(e) if spooling.told => Err(unwritable(&e)),
         Err(cause) => {
             tracing::warn!(
                 %cause,
@@ -158,6 +190,9 @@ pub fn database_error(e: &store::Error) -> Error {
     match e {
         store::Error::Serving { .. } => var::DATABASE_URL
             .error(format_args!("cannot be used: {e}; stop that one, or give this one a database of its own")),
+        store::Error::Absent(why) => var::DATABASE_URL.error(format_args!(
+            "(or DATA_DIR, where it is not set) leads to no database of this program: {why}; mend it, or make one there with messaging migrate"
+        )),
         store::Error::Key(problem) => var::PSEUDONYM_KEY.error(problem),
         e => var::DATABASE_URL
             .error(format_args!("cannot be used: {e}; see that the database runs and may be written to"))

@@ -254,9 +254,11 @@ impl From<store::Error> for Error {
                 cause: cause.to_string(),
             },
             store::Error::Cancelled => Self::Cancelled,
-            store::Error::Query(_) | store::Error::Setup(_) | store::Error::Key(_) | store::Error::Serving { .. } => {
-                Self::Internal { cause: e.to_string() }
-            }
+            store::Error::Query(_)
+            | store::Error::Setup(_)
+            | store::Error::Absent(_)
+            | store::Error::Key(_)
+            | store::Error::Serving { .. } => Self::Internal { cause: e.to_string() },
         }
     }
 }

@@ -11,6 +11,7 @@ mod contract;
 mod csv;
 pub mod domain;
 pub mod error;
+mod folders;
 pub mod grpc;
 pub mod http;
 pub mod legacy;

@@ -36,6 +36,7 @@ mod pg_bulk;
 mod pg_pool;
 mod pg_pooler;
 mod prepared;
+mod probe;
 mod processes;
 mod pseudonyms;
 mod queue_depth;
@@ -78,11 +79,12 @@ pub use legacy::{Differing, OldCampaign, OldHome, OldKind, OldUser};
 pub use lists::{Filter, LOOKED_THROUGH};
 pub use lock::ServingLock;
 pub use messages::HistoryEntry;
-pub use migrate::{POSTGRES as POSTGRES_MIGRATIONS, SQLITE as SQLITE_MIGRATIONS, probe};
+pub use migrate::{Newer, POSTGRES as POSTGRES_MIGRATIONS, SQLITE as SQLITE_MIGRATIONS};
 pub use operated::{DeadFilter, ToCome, WaitingFilter};
 pub use opt_outs::{NewOptOut, OptOut};
 pub use owner_facts::OwnerFacts;
 pub use partitions::Partition;
+pub use probe::{Standing as SchemaStanding, probe};
 pub use processes::Replica;
 pub use queue_depth::Depths;
 pub use reports::{Applied, ReportStage, Standing};
@@ -118,6 +120,7 @@ pub struct Store {
     /// Where the database is: to listen takes a connection of its own.
     url: Url,
     lock: Option<Arc<ServingLock>>,
+    newer: Option<Newer>,
     keyed: pseudonyms::Keyed,
     aside: aside::Aside,
     /// In whose name acts are written down.
@@ -125,21 +128,27 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database, brings it up to date and, for `serving`, takes an SQLite file's lock.
+    /// Opens a database that is there, and brings it up to date.
+    pub async fn open_existing(config: &Config, clock: Clock) -> Result<Self, Error> {
+        probe::is_there(&config.url).await?;
+        Self::open(config, clock, false).await
+    }
+
+    /// Opens the database, makes it if it is not there, brings it up to date and, for `serving`, takes an SQLite file's lock.
     /// Needs a multi-thread runtime.
     pub async fn open(config: &Config, clock: Clock, serving: bool) -> Result<Self, Error> {
         let mut lock = None;
-        let db = match &config.url {
+        let (db, newer) = match &config.url {
             Url::Postgres(url) => {
-                migrate::postgres(url).await?;
-                Db::Pg(pg_pool::PgPool::new(url, config.pool_size)?)
+                let newer = migrate::postgres(url).await?;
+                (Db::Pg(pg_pool::PgPool::new(url, config.pool_size)?), newer)
             }
             Url::Sqlite(path) => {
                 sqlite_threads::make_folder(path)?;
                 // First the lock: a newer program must not migrate a file that another one serves, and then refuse.
                 lock = serving.then(|| ServingLock::take(path)).transpose()?.map(Arc::new);
-                migrate::sqlite(path).await?;
-                Db::Lite(sqlite_threads::SqliteThreads::start(path, config.pool_size)?)
+                let newer = migrate::sqlite(path).await?;
+                (Db::Lite(sqlite_threads::SqliteThreads::start(path, config.pool_size)?), newer)
             }
         };
         let keyed = pseudonyms::Keyed::of(config.pseudonym_key.as_ref());
@@ -162,6 +171,7 @@ impl Store {
             written,
             url,
             lock,
+            newer,
             keyed,
             aside,
             actor,
@@ -231,6 +241,12 @@ impl Store {
     /// Lets transactions fail where `script` says so: for tests of what follows.
     pub fn interrupt(&self, script: impl Fn(Point) -> Option<Interruption> + Send + Sync + 'static) {
         self.interruptions.set(Box::new(script));
+    }
+
+    /// What a newer release has made of the database, if one has.
+    #[must_use]
+    pub fn newer(&self) -> Option<&Newer> {
+        self.newer.as_ref()
     }
 
     /// `postgres` or `sqlite`.

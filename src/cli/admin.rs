@@ -11,7 +11,7 @@ use crate::config::{self, Config, Env};
 use crate::domain::audit::Actor;
 use crate::domain::ids::OwnerId;
 use crate::server::tls;
-use crate::store::Store;
+use crate::store::{SchemaStanding, Store};
 
 /// Which database a command is about.
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ pub(super) struct DatabaseArgs {
 
 impl DatabaseArgs {
     pub(super) fn env(&self, env: Env) -> Result<Env, Failure> {
-        if self.sandbox { Ok(serve::sandbox_env(env)?) } else { Ok(env) }
+        if self.sandbox { Ok(serve::found_sandbox_env(env)?) } else { Ok(env) }
     }
 
     pub(super) async fn store(&self, env: Env) -> Result<Store, Failure> {
@@ -33,8 +33,10 @@ impl DatabaseArgs {
     }
 
     pub(super) async fn migrate(&self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
-        let store = self.store(env).await?;
-        writeln!(out, "the {} database is up to date", store.kind()).map_err(Failure::other)
+        let env = if self.sandbox { serve::sandbox_env(env)? } else { env };
+        let store = app::make_store(&config::database(&env)?).await?;
+        writeln!(out, "the {} database is up to date", store.kind()).map_err(Failure::other)?;
+        store.newer().map_or(Ok(()), |newer| writeln!(out, "{newer}").map_err(Failure::other))
     }
 }
 
@@ -75,9 +77,17 @@ impl CheckConfig {
             tls::Tls::load(files.clone().into()).map_err(|e| Failure::Config(config::Error::new(e.to_string())))?;
         }
         app::tokens(config.tokens.clone())?;
-        app::check_spool(&config)?;
-        let pending = crate::store::probe(&config.database).await.map_err(|e| app::database_error(&e))?;
-        writeln!(out, "the configuration is good; the database {pending}").map_err(Failure::other)?;
+        app::provider(&config)?;
+        let spool = app::check_spool(&config)?;
+        let standing = crate::store::probe(&config.database).await.map_err(|e| app::database_error(&e))?;
+        writeln!(out, "the configuration is good; the database {standing}").map_err(Failure::other)?;
+        let newer = match standing {
+            SchemaStanding::There { newer, .. } => newer.map(|newer| newer.to_string()),
+            SchemaStanding::ToBeMade(_) => None,
+        };
+        for note in [spool, newer].into_iter().flatten() {
+            writeln!(out, "{note}").map_err(Failure::other)?;
+        }
         for (name, meant) in config::misspelt(env) {
             writeln!(out, "{name} is no variable of this program; {meant} is").map_err(Failure::other)?;
         }

@@ -27,7 +27,9 @@ impl Probe {
             None => (var::HTTP_ADDR.read(env)?, var::HTTP_TLS.read(env)?),
         };
         if address.port() == 0 {
-            return Err(var::HTTP_ADDR.error("has port 0, which is another one each time: name a port").into());
+            let any = "has port 0, which is another one each time: name a port";
+            let own = var::ADMIN_ADDR.read(env)?.is_some();
+            return Err(if own { var::ADMIN_ADDR.error(any) } else { var::HTTP_ADDR.error(any) }.into());
         }
         let (scheme, page) = (if tls { "https" } else { "http" }, if self.ready { "readyz" } else { "healthz" });
         let url = format!("{scheme}://{}/{page}", reached(address));

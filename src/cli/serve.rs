@@ -48,6 +48,8 @@ const DEMO_TOKEN: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How one comes to the console once the link is over.
 const LATER: &str =
     "Later sign in there with the token above, or have another link made: messaging console-link --user ID --sandbox";
+/// The file in the data directory by which a sandbox's is known.
+const SANDBOX_SECRET: &str = "sandbox-jwt-secret";
 /// Where the provider is until the sandbox listens.
 const NOWHERE: &str = "http://127.0.0.1:9";
 /// How long stopping may take at most: promised are 25 s, and supervisors kill after 30.
@@ -159,6 +161,18 @@ pub(super) async fn until_stopped(
     Ok(())
 }
 
+/// The environment of a `serve --sandbox` that has been started before; a command that reads makes none.
+pub(super) fn found_sandbox_env(env: Env) -> Result<Env, config::Error> {
+    let dir = config::data_dir(&env)?;
+    if !dir.join(SANDBOX_SECRET).exists() {
+        return Err(var::DATA_DIR.error(format_args!(
+            "leads to no sandbox: {} has none; name the directory that messaging serve --sandbox uses, or start that first",
+            dir.display()
+        )));
+    }
+    sandbox_env(env)
+}
+
 /// The environment of `serve --sandbox`: whatever it does not say, the data directory does.
 pub(super) fn sandbox_env(env: Env) -> Result<Env, config::Error> {
     let dir = config::data_dir(&env)?;
@@ -167,7 +181,7 @@ pub(super) fn sandbox_env(env: Env) -> Result<Env, config::Error> {
             .error(format_args!("cannot be used: {}: {e}; name a directory that can be written to", dir.display()))
     };
     std::fs::create_dir_all(&dir).map_err(|e| cannot(&e))?;
-    let secret = kept_secret(&dir.join("sandbox-jwt-secret")).map_err(|e| cannot(&e))?;
+    let secret = kept_secret(&dir.join(SANDBOX_SECRET)).map_err(|e| cannot(&e))?;
     let pseudonyms = kept_secret(&dir.join("sandbox-pseudonym-key")).map_err(|e| cannot(&e))?;
     let webhooks = kept_secret(&dir.join("sandbox-webhook-secret")).map_err(|e| cannot(&e))?;
     let hooks = kept_secret(&dir.join("sandbox-hook-key")).map_err(|e| cannot(&e))?;
@@ -215,10 +229,27 @@ async fn start_sandbox(
         ..sandbox::Config::default()
     };
     let sandbox = Sandbox::bind(&addr, config, Clock::system()).await;
-    let sandbox = sandbox.map_err(|e| var::SANDBOX_ADDR.error(format_args!("cannot be used: {e}")).that_passes())?;
+    let sandbox = sandbox.map_err(|e| unusable(&e))?;
     let (addr, phone) = (sandbox.addr(), Phone(sandbox.handsets()));
     tokio::spawn(sandbox.run(stop.clone()));
     Ok((addr, phone))
+}
+
+/// The sandbox's trouble, by the variable that it comes from.
+fn unusable(e: &sandbox::Error) -> config::Error {
+    match e {
+        sandbox::Error::Listen { addr, source } => var::SANDBOX_ADDR
+            .error(format_args!("cannot be used: {addr}: {source}; name an address of this machine that is free"))
+            .that_passes(),
+        sandbox::Error::LedgerFile { path, source } => var::DATA_DIR.error(format_args!(
+            "cannot be used: {}: {source}; name a directory that can be written to",
+            path.display()
+        )),
+        sandbox::Error::Header => {
+            var::WEBHOOK_SECRET.error("cannot be sent in a header: use visible characters of one line alone")
+        }
+        sandbox::Error::Url { .. } | sandbox::Error::Client(_) => config::Error::new(format!("--sandbox: {e}")),
+    }
 }
 
 /// A token for the demo user, who is made on the first start.

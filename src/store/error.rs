@@ -22,6 +22,9 @@ pub enum Error {
     /// It cannot be used as it is.
     #[error("{0}")]
     Setup(Arc<str>),
+    /// There is none, where one has to be.
+    #[error("{0}")]
+    Absent(Arc<str>),
     /// Another process serves this SQLite file.
     #[error("the database {path} is being served by another process (pid {holder})")]
     Serving {
@@ -94,7 +97,12 @@ impl Error {
     pub fn is_full(&self) -> bool {
         match self {
             Self::Unavailable(why) | Self::InDoubt(why) => why.full,
-            Self::Query(_) | Self::Setup(_) | Self::Serving { .. } | Self::Key(_) | Self::Cancelled => false,
+            Self::Query(_)
+            | Self::Setup(_)
+            | Self::Absent(_)
+            | Self::Serving { .. }
+            | Self::Key(_)
+            | Self::Cancelled => false,
         }
     }
 }

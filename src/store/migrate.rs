@@ -1,15 +1,12 @@
 //! The embedded migrations, run under a lock so that any number of processes may start at once.
 
-use std::path::Path;
-
 use diesel::connection::SimpleConnection as _;
 use diesel::migration::MigrationSource;
 use diesel::{Connection as _, QueryableByName, SqliteConnection};
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 
-use crate::store::pseudonyms::Keyed;
-use crate::store::{Config, Error, Url, pg_pool, pg_pooler, sqlite_threads};
+use crate::store::{Error, pg_pool, pg_pooler, sqlite_threads};
 
 /// The migrations for Postgres.
 pub const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -20,7 +17,7 @@ pub const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const LOCK: i64 = 0x6d65_7373_6167_696e;
 
 /// Brings a Postgres database up to date. The lock is the session's, and goes with its connection.
-pub(super) async fn postgres(url: &str) -> Result<(), Error> {
+pub(super) async fn postgres(url: &str) -> Result<Option<Newer>, Error> {
     pg_pooler::refuse(url).await?;
     let unreachable = |e: diesel::ConnectionError| Error::Unavailable(e.to_string().into());
     let (mut connection, _) = pg_pool::open(url).await.map_err(unreachable)?;
@@ -28,10 +25,12 @@ pub(super) async fn postgres(url: &str) -> Result<(), Error> {
     connection.batch_execute("SET statement_timeout = 0").await.map_err(Error::setup)?;
     let lock = diesel::sql_query("SELECT pg_advisory_lock($1)").bind::<diesel::sql_types::BigInt, _>(LOCK);
     lock.execute(&mut connection).await.map_err(Error::setup)?;
+    let applied = applied(&mut connection).await;
+    let newer = Newer::among(&applied, &POSTGRES)?;
     if !rights(&mut connection).await?.make {
         // A role that only serves: another one's `messaging migrate` comes first.
-        return match missing(&mut connection).await? {
-            0 => Ok(()),
+        return match lacking(&applied, &POSTGRES)? {
+            0 => Ok(newer),
             n => Err(Error::setup(format!(
                 "it lacks {n} migrations, and this role may not make tables: run messaging migrate as the role that owns them"
             ))),
@@ -39,11 +38,11 @@ pub(super) async fn postgres(url: &str) -> Result<(), Error> {
     }
     let mut harness: AsyncMigrationHarness<AsyncPgConnection> = AsyncMigrationHarness::new(connection);
     harness.run_pending_migrations(POSTGRES).map_err(Error::setup)?;
-    Ok(())
+    Ok(newer)
 }
 
 /// Brings an SQLite database up to date. The lock is a file beside it, held while this runs.
-pub(super) async fn sqlite(path: &str) -> Result<(), Error> {
+pub(super) async fn sqlite(path: &str) -> Result<Option<Newer>, Error> {
     let path = path.to_owned();
     let done = tokio::task::spawn_blocking(move || {
         let lock = std::fs::File::create(format!("{path}.migrate-lock")).map_err(Error::setup)?;
@@ -51,7 +50,9 @@ pub(super) async fn sqlite(path: &str) -> Result<(), Error> {
         let mut connection = SqliteConnection::establish(&path).map_err(Error::setup)?;
         connection.batch_execute(&sqlite_threads::pragmas()).map_err(Error::setup)?;
         connection.run_pending_migrations(SQLITE).map_err(Error::setup)?;
-        Ok(())
+        let applied: Vec<Applied> =
+            diesel::RunQueryDsl::load(diesel::sql_query(APPLIED), &mut connection).map_err(Error::setup)?;
+        Newer::among(&applied, &SQLITE)
     });
     done.await.map_err(Error::setup)?
 }
@@ -65,118 +66,78 @@ const RIGHTS: &str = "SELECT has_schema_privilege(current_schema(), 'CREATE') AS
     AND has_table_privilege(quote_ident(tablename), 'DELETE'))))) AS write";
 
 #[derive(QueryableByName)]
-struct Rights {
+pub(super) struct Rights {
     #[diesel(sql_type = diesel::sql_types::Bool)]
-    make: bool,
+    pub(super) make: bool,
     #[diesel(sql_type = diesel::sql_types::Bool)]
-    write: bool,
+    pub(super) write: bool,
 }
 
-async fn rights(connection: &mut AsyncPgConnection) -> Result<Rights, Error> {
+pub(super) async fn rights(connection: &mut AsyncPgConnection) -> Result<Rights, Error> {
     diesel::sql_query(RIGHTS).get_result(connection).await.map_err(Error::setup)
 }
 
 /// The migrations that ran. Read as it is: Diesel's own way would first make the table.
-const APPLIED: &str = "SELECT version FROM __diesel_schema_migrations";
+pub(super) const APPLIED: &str = "SELECT version FROM __diesel_schema_migrations";
 
 #[derive(QueryableByName)]
-struct Applied {
+pub(super) struct Applied {
     #[diesel(sql_type = diesel::sql_types::Text)]
     version: String,
 }
 
-/// How many migrations a Postgres database lacks. Before the first start there is no table of them.
-async fn missing(connection: &mut AsyncPgConnection) -> Result<usize, Error> {
-    let applied: Vec<Applied> = diesel::sql_query(APPLIED).load(connection).await.unwrap_or_default();
-    lacking(&applied, &POSTGRES)
+/// The migrations that ran in a Postgres database. Before the first start there is no table of them.
+pub(super) async fn applied(connection: &mut AsyncPgConnection) -> Vec<Applied> {
+    diesel::sql_query(APPLIED).load(connection).await.unwrap_or_default()
 }
 
-/// How many of the migrations are not among those that ran. The databases' have the same names.
-fn lacking(applied: &[Applied], all: &EmbeddedMigrations) -> Result<usize, Error> {
+/// The versions of these migrations. The databases' have the same names.
+fn versions(all: &EmbeddedMigrations) -> Result<Vec<String>, Error> {
     let all = MigrationSource::<diesel::pg::Pg>::migrations(all).map_err(Error::setup)?;
-    let is_missing = |version: String| !applied.iter().any(|applied| applied.version == version);
-    Ok(all.iter().filter(|m| is_missing(m.name().version().to_string())).count())
+    Ok(all.iter().map(|migration| migration.name().version().to_string()).collect())
 }
 
-const KEY: &str = "SELECT check_value FROM pseudonym_key";
-
-/// SQLite's word on the file.
-#[derive(QueryableByName)]
-struct Verdict {
-    #[diesel(sql_type = diesel::sql_types::Text)]
-    quick_check: String,
+/// How many of the migrations are not among those that ran.
+pub(super) fn lacking(applied: &[Applied], all: &EmbeddedMigrations) -> Result<usize, Error> {
+    let is_missing = |version: &&String| !applied.iter().any(|applied| applied.version == **version);
+    Ok(versions(all)?.iter().filter(is_missing).count())
 }
 
-#[derive(QueryableByName)]
-struct KnownKey {
-    #[diesel(sql_type = diesel::sql_types::Binary)]
-    check_value: Vec<u8>,
+/// Migrations that ran in the database and that this release does not know: a newer one has been here. It may serve beside that one, because
+/// a release only adds what the one before it does not notice; one of long ago may not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newer {
+    /// How many there are.
+    pub unknown: usize,
+    /// The version of the last of them.
+    pub theirs: String,
+    /// The version of the last one that this release knows.
+    pub ours: String,
 }
 
-/// Finds out whether a file can be made where this one is, or will be: SQLite keeps others beside it.
-fn writable_folder(path: &Path) -> std::io::Result<()> {
-    let there = path.ancestors().skip(1).find(|folder| folder.as_os_str().is_empty() || folder.exists());
-    let folder = there.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let probe = folder.join(format!(".messaging-{}", uuid::Uuid::new_v4()));
-    std::fs::File::create_new(&probe)?;
-    std::fs::remove_file(probe)
+impl Newer {
+    pub(super) fn among(applied: &[Applied], all: &EmbeddedMigrations) -> Result<Option<Self>, Error> {
+        let known = versions(all)?;
+        let unknown: Vec<&str> =
+            applied.iter().map(|applied| applied.version.as_str()).filter(|v| !known.iter().any(|k| k == v)).collect();
+        let newer = |theirs: &&str| Self {
+            unknown: unknown.len(),
+            theirs: (*theirs).to_owned(),
+            ours: known.iter().max().cloned().unwrap_or_default(),
+        };
+        Ok(unknown.iter().max().map(newer))
+    }
 }
 
-/// The state of the database, without changing it: how many migrations are missing, or that it is not there yet.
-pub async fn probe(config: &Config) -> Result<String, Error> {
-    let keyed = Keyed::of(config.pseudonym_key.as_ref());
-    let missing = match &config.url {
-        Url::Postgres(url) => {
-            pg_pooler::refuse(url).await?;
-            let (mut connection, _) = pg_pool::open(url).await.map_err(Error::setup)?;
-            let (rights, missing) = (rights(&mut connection).await?, missing(&mut connection).await?);
-            if !rights.write || (missing > 0 && !rights.make) {
-                return Err(Error::setup(
-                    "its role may not write to all tables, or make those that are missing: grant it that, or run messaging migrate as another one",
-                ));
-            }
-            // Before the first start there is no such table, and no key.
-            let known = diesel::sql_query(KEY).get_result::<KnownKey>(&mut connection).await.ok();
-            keyed.judge(known.as_ref().map(|known| known.check_value.as_slice()))?;
-            missing
-        }
-        Url::Sqlite(path) if !Path::new(path).exists() => {
-            writable_folder(Path::new(path)).map_err(Error::setup)?;
-            return Ok("will be made by the first start".to_owned());
-        }
-        Url::Sqlite(path) => {
-            std::fs::OpenOptions::new().write(true).open(path).map_err(Error::setup)?;
-            writable_folder(Path::new(path)).map_err(Error::setup)?;
-            let mut connection = SqliteConnection::establish(path).map_err(Error::setup)?;
-            let query = diesel::sql_query(KEY);
-            let found = diesel::RunQueryDsl::get_result::<KnownKey>(query, &mut connection);
-            let known = match found {
-                Ok(known) => Some(known),
-                // Before the first start there is no such table, and no key.
-                Err(diesel::result::Error::NotFound) => None,
-                Err(e) if e.to_string().contains("no such table") => None,
-                Err(e) => return Err(Error::setup(e)),
-            };
-            sound(&mut connection)?;
-            keyed.judge(known.as_ref().map(|known| known.check_value.as_slice()))?;
-            let applied = diesel::RunQueryDsl::load(diesel::sql_query(APPLIED), &mut connection).unwrap_or_default();
-            lacking(&applied, &SQLITE)?
-        }
-    };
-    Ok(match missing {
-        0 => "is up to date".to_owned(),
-        1 => "is reached and lacks a migration".to_owned(),
-        n => format!("is reached and lacks {n} migrations"),
-    })
-}
-
-/// Refuses a file of which SQLite itself says that it is damaged.
-fn sound(connection: &mut SqliteConnection) -> Result<(), Error> {
-    let check = diesel::sql_query("PRAGMA quick_check(1)");
-    let found: Verdict = diesel::RunQueryDsl::get_result(check, connection).map_err(Error::setup)?;
-    if found.quick_check == "ok" {
-        Ok(())
-    } else {
-        Err(Error::setup(format_args!("it is damaged: {}", found.quick_check)))
+impl std::fmt::Display for Newer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "the database's schema is newer than this program: it is at {}, and release {} knows it up to {}; the release just before \
+             the database's may serve beside it, an older one may not: bring this program up to date",
+            self.theirs,
+            env!("CARGO_PKG_VERSION"),
+            self.ours
+        )
     }
 }

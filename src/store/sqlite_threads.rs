@@ -65,7 +65,9 @@ pub(super) fn pragmas() -> String {
 /// Makes the folder of the SQLite file at `path`, if there is none.
 pub(super) fn make_folder(path: &str) -> Result<(), Error> {
     match std::path::Path::new(path).parent().filter(|p| !p.as_os_str().is_empty()) {
-        Some(folder) => std::fs::create_dir_all(folder).map_err(Error::setup),
+        Some(folder) => {
+            std::fs::create_dir_all(folder).map_err(|e| Error::setup(format_args!("{}: {e}", folder.display())))
+        }
         None => Ok(()),
     }
 }

@@ -51,6 +51,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("traces", &["domain"]),
     ("otlp", &["domain", "traces"]),
     ("postgres", &[]),
+    ("folders", &[]),
     ("proto", &[]),
     ("request_id", &[]),
     ("shutdown", &[]),
@@ -108,6 +109,7 @@ const FREE: &[(&str, &[&str])] = &[
     ("turns", &["admission", "receiver", "webhooks"]),
     ("auth", &["contract", "grpc", "http", "service"]),
     ("postgres", &["legacy", "store"]),
+    ("folders", &["app", "store"]),
 ];
 
 /// The code of every file of `src/`, without comments and texts, by its path from there.

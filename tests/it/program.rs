@@ -7,6 +7,7 @@ mod erase;
 mod expect;
 mod import;
 mod listeners;
+mod looking;
 mod operate;
 mod privacy;
 mod rotation;

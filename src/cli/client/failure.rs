@@ -52,7 +52,7 @@ impl Failure {
 
 impl From<config::Error> for Failure {
     fn from(e: config::Error) -> Self {
-        Self::Usage(e.to_string())
+        if e.passes() { Self::Undone(e.to_string()) } else { Self::Usage(e.to_string()) }
     }
 }
 

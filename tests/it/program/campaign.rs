@@ -29,6 +29,7 @@ async fn a_server_killed_while_it_expands_makes_every_message_once(kind: Kind) {
         ("GRPC_ADDR", "127.0.0.1:0"),
         ("HTTP_ADDR", "127.0.0.1:0"),
     ];
+    printed(&["migrate"], &env);
     let user = printed(&["user", "create", "--name", "carol", "--sender", "Carol"], &env);
     let token = printed(&["token", "--user", &user], &env);
     let server = Running::start(&["serve"], &env);

@@ -28,6 +28,7 @@ async fn a_server_killed_while_it_sends_loses_nothing_and_resends_only_as_its_gu
         ("GRPC_ADDR", "127.0.0.1:0"),
         ("HTTP_ADDR", "127.0.0.1:0"),
     ];
+    printed(&["migrate"], &env);
     let user = printed(&["user", "create", "--name", "carol", "--sender", "Carol"], &env);
     let token = printed(&["token", "--user", &user], &env);
     let server = Running::start(&["serve"], &env);

@@ -10,6 +10,7 @@ fn a_number_is_erased_by_a_command_and_only_its_key_opens_the_database_from_then
     let database = format!("sqlite://{}", folder.path().join("m.db").display());
     let without = vec![("DATABASE_URL", database.as_str())];
     let with = |key: &'static str| [&without[..], &[("PSEUDONYM_KEY", key)]].concat();
+    printed(&["migrate"], &without);
     let user = printed(&["user", "create", "--name", "carol"], &without);
     let number = "+306900000001";
     printed(&["opt-out", "add", number, "--user", &user], &without);

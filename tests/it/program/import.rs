@@ -68,6 +68,7 @@ impl Both {
         let home = Home::new(kind).await;
         let both = Self { from, url: home.url(), home, _guard: guard };
         both.old(old).await;
+        printed(&["migrate"], &both.env());
         both
     }
 

@@ -209,6 +209,7 @@ fn a_list_of_opt_outs_is_taken_out_as_csv_and_put_in_elsewhere_as_it_was() {
     let key = ["PSEUDONYM_KEY", "0123456789abcdef0123456789abcdef"];
     let (here, there) = ([("DATABASE_URL", here.as_str()), (key[0], key[1])], [("DATABASE_URL", there.as_str())]);
     for env in [&here[..], &there[..]] {
+        printed(&["migrate"], env);
         assert_eq!(printed(&["user", "create", "--name", "ann"], env), "1");
     }
     let first = folder.path().join("first.csv");

@@ -39,6 +39,7 @@ async fn nothing_personal_or_secret_reaches_the_logs_even_when_everything_fails(
             ("MITTO_TIMEOUT_SECONDS", "2"),
             ("MITTO_CONNECT_TIMEOUT_SECONDS", "1"),
         ];
+        printed(&["migrate"], &env);
         let user = printed(&["user", "create", "--name", "carol", "--sender", "Carol"], &env);
         let token = printed(&["token", "--user", &user], &env);
         let key = printed(&["key", "create", "--user", &user], &env);

@@ -128,6 +128,7 @@ fn every_wrong_setting_stops_the_start_with_one_line_that_names_it() {
         ("JWT_SECRET_FILE", "/nowhere", "JWT_SECRET_FILE"),
         ("JWT_JWKS_FILE", "/nowhere.json", "JWT_JWKS_FILE"),
         ("JWT_JWKS_URL", "http://idp.example/keys", "must be an https URL"),
+        ("MITTO_API_KEY", "two\nlines", "MITTO_API_KEY cannot be sent in a header"),
         ("MITTO_API_BASE", "ftp://x", "MITTO_API_BASE"),
         ("MITTO_SENDER", "!", "MITTO_SENDER"),
         ("MITTO_TIMEOUT_SECONDS", "x", "MITTO_TIMEOUT_SECONDS"),
@@ -167,7 +168,7 @@ fn every_wrong_setting_stops_the_start_with_one_line_that_names_it() {
     let misspelt = [&good[..], &[("SEND_CONCURENCY", "5"), ("JWT_SECRET_FILE", ""), ("PATH_TO", "x")]].concat();
     let checked = printed(&["check-config"], &misspelt);
     assert!(checked.ends_with("\nSEND_CONCURENCY is no variable of this program; SEND_CONCURRENCY is"), "{checked}");
-    let spool = [&good[..], &[("SPOOL_DIR", "/proc/nowhere")]].concat();
+    let spool = [&good[..], &[("SPOOL_DIR", "/etc/passwd/spool")]].concat();
     let checked = run(&["check-config"], &spool);
     assert!(!checked.status.success() && String::from_utf8_lossy(&checked.stderr).contains("SPOOL_DIR"));
     // A file that is no database, and one of whose pages some are lost.
@@ -196,6 +197,7 @@ fn scripts_get_the_id_the_token_and_the_key_alone() {
     let (_directory, path) = data();
     let database = format!("sqlite://{path}/m.db");
     let env = [("DATABASE_URL", database.as_str()), ("JWT_SECRET", SECRET)];
+    assert!(printed(&["migrate"], &env).contains("up to date"));
     assert_eq!(printed(&["user", "create", "--name", "Ann", "--sender", "Shop"], &env), "1");
     assert_eq!(printed(&["token", "--user", "1", "--scope", "admin act-as"], &env).split('.').count(), 3);
     assert!(printed(&["key", "create", "--user", "1"], &env).starts_with("msk_"));

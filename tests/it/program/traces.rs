@@ -169,6 +169,7 @@ async fn a_message_is_followed_from_its_caller_to_the_webhook(kind: Kind) {
         ("OTEL_RESOURCE_ATTRIBUTES", "team=billing"),
         ("OTEL_BSP_SCHEDULE_DELAY", "100"),
     ];
+    printed(&["migrate"], &env);
     let user = printed(&["user", "create", "--name", "carol", "--sender", "Carol"], &env);
     let token = printed(&["token", "--user", &user], &env);
     let mut server = Running::start(&["serve"], &env);

@@ -39,6 +39,7 @@ async fn a_watch_through_ten_kills_is_told_every_change_once(kind: Kind) {
         ("GRPC_ADDR", "127.0.0.1:0"),
         ("HTTP_ADDR", "127.0.0.1:0"),
     ];
+    printed(&["migrate"], &env);
     let user = printed(&["user", "create", "--name", "carol", "--sender", "Carol"], &env);
     let token = printed(&["token", "--user", &user], &env);
     let mut server = Running::start(&["serve"], &env);

@@ -52,7 +52,7 @@ impl Place {
             return Ok(client.accept_compressed(CompressionEncoding::Gzip));
         }
         let env = console.env.clone();
-        let env = if self.sandbox { serve::sandbox_env(env)? } else { env };
+        let env = if self.sandbox { serve::found_sandbox_env(env)? } else { env };
         let store = app::open_store(&config::database(&env)?).await?;
         if console.progress {
             let kind = store.kind();
