@@ -141,14 +141,20 @@ impl Installation {
 
     /// A user, and a token for it.
     pub fn token(&self) -> String {
-        let user = self.ask(&["user", "create", "--name", "bench"]);
+        let user = self.user();
         self.ask(&["token", "--user", &user])
     }
 
     /// The same with these scopes.
     pub fn token_of(&self, scopes: &str) -> String {
-        let user = self.ask(&["user", "create", "--name", "bench"]);
+        let user = self.user();
         self.ask(&["token", "--user", &user, "--scope", scopes])
+    }
+
+    /// A new user's id; the database is made first, if nobody has served it.
+    fn user(&self) -> String {
+        self.ask(&["migrate"]);
+        self.ask(&["user", "create", "--name", "bench"])
     }
 
     /// Removes the directory, and a database on a server that outlives this bench.

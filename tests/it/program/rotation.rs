@@ -111,6 +111,7 @@ async fn secrets_and_keys_are_rotated_under_load_and_no_call_fails() {
     let database = home.url();
     let (both, turned) = (format!("{OLD},{NEW}"), format!("{NEW},{OLD}"));
     let before = env(&database, OLD);
+    printed(&["migrate"], &before);
     let user = printed(&["user", "create", "--name", "carol", "--sender", "Carol"], &before);
     let token = |env: &Env<'_>| format!("Bearer {}", printed(&["token", "--user", &user], env));
     let first_key = printed(&["key", "create", "--user", &user], &before);
