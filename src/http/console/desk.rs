@@ -76,7 +76,7 @@ impl Desk {
         Ok(html! { a href=(place) { (seen) } })
     }
 
-    /// What keeps a message back that waits to be sent, if nothing is sent on its route account now.
+    /// The reason that keeps a message back that waits to be sent, if nothing is sent on its route account now.
     pub(super) fn held(&self, message: &Message) -> Option<&'static str> {
         let waits = message.status == i32::from(MessageStatus::Queued);
         words::held(self.service().holding(&message.traffic_account_id)).filter(|_| waits)

@@ -1,4 +1,4 @@
-//! What is known of one endpoint, and the events that it did not take.
+//! The facts of one endpoint, and the events that it did not take.
 
 use maud::{Markup, html};
 

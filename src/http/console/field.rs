@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::http::console::form::{Fields, Wrong};
 
-/// What was typed into the forms of a page, and what of it cannot be taken.
+/// Everything that was typed into the forms of a page, and why some of it cannot be taken.
 #[derive(Clone, Copy)]
 pub(super) struct Typed<'a> {
     pub(super) fields: &'a Fields,

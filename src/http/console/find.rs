@@ -1,5 +1,5 @@
 //! The field that takes a number, any id or a reference, and goes there. It looks in what the person may see, and says where it did not.
-//! What is looked for is posted: a number stands in no address.
+//! The words that are looked for are posted: a number stands in no address.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};

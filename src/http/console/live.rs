@@ -32,7 +32,7 @@ pub(super) fn streams() -> Routes {
     ]
 }
 
-/// What needs somebody, and the numbers of Now, soon after something happened to the owner's messages, and every few seconds:
+/// The needs and the numbers of Now, soon after something happened to the owner's messages, and every few seconds:
 /// operators see what happens to others' messages, too.
 async fn of_now(desk: Desk) -> Result<Response, Refusal> {
     take(&desk)?;
