@@ -32,9 +32,15 @@ impl DatabaseArgs {
         Ok(store.acting(Actor::cli(env.system_user())))
     }
 
-    pub(super) async fn migrate(&self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
+    /// The same, and makes the database if it is not there.
+    pub(super) async fn made(&self, env: Env) -> Result<Store, Failure> {
         let env = if self.sandbox { serve::sandbox_env(env)? } else { env };
         let store = app::make_store(&config::database(&env)?).await?;
+        Ok(store.acting(Actor::cli(env.system_user())))
+    }
+
+    pub(super) async fn migrate(&self, env: Env, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
+        let store = self.made(env).await?;
         writeln!(out, "the {} database is up to date", store.kind()).map_err(Failure::other)?;
         store.newer().map_or(Ok(()), |newer| writeln!(out, "{newer}").map_err(Failure::other))
     }

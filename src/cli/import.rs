@@ -92,7 +92,7 @@ impl Import {
         };
         // Before our own is opened, which brings it up to date.
         let source = Source::open(&url, &maps).await?;
-        let store = self.database.store(env).await?;
+        let store = self.database.made(env).await?;
         let pretend = self.dry_run.then(Pretended::default);
         Taking { source, store, defaults, batch: self.batch, pretend, out, err }.all().await
     }

@@ -134,14 +134,11 @@ async fn has_tables(connection: &mut AsyncPgConnection) -> Result<bool, Error> {
 }
 
 /// Opens a file so that nothing becomes of it and nothing beside it. Whoever opens one as usual makes a journal and, at the end, takes what
-/// a killed process has left in one into the file. Without a journal nobody has the file open, and it needs neither lock nor journal
-/// (`immutable`); with one it is read as SQLite reads for those who may not write. <https://www.sqlite.org/uri.html>
+/// a killed process has left in one into the file. Without one, and its index, nobody has the file open, and it needs neither lock nor
+/// journal (`immutable`); with one it is read as SQLite reads for those who may not write. <https://www.sqlite.org/uri.html>
 fn untouched(path: &str) -> Result<SqliteConnection, Error> {
-    let has_journal = ["-wal", "-journal"].iter().any(|end| {
-        let journal = std::fs::metadata(format!("{path}{end}"));
-        journal.is_ok_and(|journal| journal.len() > 0)
-    });
-    let how = if has_journal { "mode=ro" } else { "mode=ro&immutable=1" };
+    let is_open = ["-wal", "-shm", "-journal"].iter().any(|end| Path::new(&format!("{path}{end}")).exists());
+    let how = if is_open { "mode=ro" } else { "mode=ro&immutable=1" };
     let (root, path) = (if path.starts_with('/') { "//" } else { "" }, path.replace('%', "%25").replace('#', "%23"));
     SqliteConnection::establish(&format!("file:{root}{path}?{how}")).map_err(Error::setup)
 }

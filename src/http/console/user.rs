@@ -49,7 +49,7 @@ fn id_of(name: &str) -> Result<i64, Error> {
 }
 
 async fn page(desk: Desk, Named(name): Named) -> Result<Response, Refusal> {
-    let (title, body) = body(&desk, &name, &html! {}, Typed::NOTHING).await?;
+    let (title, body) = Box::pin(body(&desk, &name, &html! {}, Typed::NOTHING)).await?;
     Ok(layout::page(&desk, Here::System, &title, &body))
 }
 
@@ -170,7 +170,7 @@ async fn create_key(Named(name): Named, form: Form) -> Result<Response, Refusal>
     };
     match made {
         Ok(secret) => {
-            let (title, body) = body(desk, &name, &user_keys::told(&secret), Typed::NOTHING).await?;
+            let (title, body) = Box::pin(body(desk, &name, &user_keys::told(&secret), Typed::NOTHING)).await?;
             Ok(layout::page(desk, Here::System, &title, &body))
         }
         Err(e) => answered(&form, &name, Err(e)).await,

@@ -44,6 +44,15 @@ impl Place {
 
     /// Opens the place. Beside a database everything is allowed: whoever can open it can do all of this anyway.
     pub(super) async fn open(&self, console: &mut Console<'_>) -> Result<Admin, Failure> {
+        self.reach(console, false).await
+    }
+
+    /// The same, and makes the database if it is not there: the first user may come before the first start.
+    pub(super) async fn open_or_make(&self, console: &mut Console<'_>) -> Result<Admin, Failure> {
+        self.reach(console, true).await
+    }
+
+    async fn reach(&self, console: &mut Console<'_>, makes: bool) -> Result<Admin, Failure> {
         let elsewhere = self.connection.addr.is_some() || console.env.get(&var::MESSAGING_ADDR).is_some();
         if elsewhere && !self.database && !self.sandbox {
             let service = self.connection.open(console.env).await?.channel();
@@ -53,7 +62,8 @@ impl Place {
         }
         let env = console.env.clone();
         let env = if self.sandbox { serve::found_sandbox_env(env)? } else { env };
-        let store = app::open_store(&config::database(&env)?).await?;
+        let database = config::database(&env)?;
+        let store = if makes { app::make_store(&database).await? } else { app::open_store(&database).await? };
         if console.progress {
             let kind = store.kind();
             writeln!(console.err, "opened the {kind} database: neither --addr nor MESSAGING_ADDR names a service")?;

@@ -77,7 +77,7 @@ impl User {
         match self {
             Self::Create { name, sender, place } => {
                 let request = CreateUserRequest { name, sender: sender.unwrap_or_default() };
-                let answer = place.open(console).await?.create_user(request).await?.into_inner();
+                let answer = place.open_or_make(console).await?.create_user(request).await?.into_inner();
                 place.print(console, &held(answer.user, "user")?, |user| Ok(user.id.to_string()))?;
             }
             Self::List { place } => return list(&place, console).await,
