@@ -26,13 +26,7 @@ impl DatabaseArgs {
         if self.sandbox { Ok(serve::found_sandbox_env(env)?) } else { Ok(env) }
     }
 
-    pub(super) async fn store(&self, env: Env) -> Result<Store, Failure> {
-        let env = self.env(env)?;
-        let store = app::open_store(&config::database(&env)?).await?;
-        Ok(store.acting(Actor::cli(env.system_user())))
-    }
-
-    /// The same, and makes the database if it is not there.
+    /// Opens the database, which is made if it is not there, in the name of whoever runs the command.
     pub(super) async fn made(&self, env: Env) -> Result<Store, Failure> {
         let env = if self.sandbox { serve::sandbox_env(env)? } else { env };
         let store = app::make_store(&config::database(&env)?).await?;

@@ -42,7 +42,7 @@ pub(super) fn parse(args: &[&str]) -> Result<Command, clap::Error> {
 
 /// Runs a command against a service, which its environment names.
 pub(super) async fn run(addr: SocketAddr, args: &[&str]) -> Done {
-    run_env(&[("MESSAGING_ADDR", &addr.to_string())], args).await
+    Box::pin(run_env(&[("MESSAGING_ADDR", &addr.to_string())], args)).await
 }
 
 /// Runs a command in an environment.
