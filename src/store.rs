@@ -243,7 +243,7 @@ impl Store {
         self.interruptions.set(Box::new(script));
     }
 
-    /// What a newer release has made of the database, if one has.
+    /// The state that a newer release has brought the database to, if one has.
     #[must_use]
     pub fn newer(&self) -> Option<&Newer> {
         self.newer.as_ref()

@@ -130,7 +130,7 @@ impl Service {
         self.inner.sender.held_gates()
     }
 
-    /// What holds a route account's messages back now, as far as is known: the account itself is held, or the provider as a whole.
+    /// The reason that holds a route account's messages back now, as far as is known: the account itself is held, or the provider as a whole.
     #[must_use]
     pub fn holding(&self, account: &str) -> Holding {
         let held = self.held_gates().into_iter().filter(|gate| gate.name == PROVIDER || gate.name == account);

@@ -19,7 +19,7 @@ pub enum Standing {
     There {
         /// How many migrations it lacks.
         missing: usize,
-        /// What a newer release has made of it.
+        /// The state that a newer release has brought it to.
         newer: Option<Newer>,
     },
 }

@@ -27,7 +27,7 @@ impl<'a> Typed<'a> {
         self.wrong.iter().find(|(of, _)| of == name).map(|(_, why)| why.as_str())
     }
 
-    /// What is wrong with a field, for the place right before it.
+    /// The fault of a field, for the place right before it.
     pub(super) fn told(self, name: &str) -> Markup {
         html! { @if let Some(why) = self.why(name) { p.wrong id={ (name) "-wrong" } { "It " (why) } } }
     }

@@ -1,4 +1,4 @@
-//! What is known of one message besides its fate, and how a terminal is asked the same.
+//! The facts of one message besides its fate, and how a terminal is asked the same.
 
 use maud::{Markup, html};
 

@@ -52,14 +52,14 @@ impl Item {
     }
 }
 
-/// What happened, the newest first, and whether there is more before it.
+/// Everything that happened, the newest first, and whether there is more before it.
 struct Column {
     items: Vec<Item>,
     more: bool,
     opted_out: bool,
 }
 
-/// What happened before a time, or all of it until now.
+/// Everything that happened before a time, or all of it until now.
 async fn column(desk: &Desk, number: &str, before: Option<pbjson_types::Timestamp>) -> Result<Column, Error> {
     let (service, caller) = (desk.service(), &desk.caller);
     let destination = number.to_owned();

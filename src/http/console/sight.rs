@@ -53,7 +53,7 @@ impl Sight {
         if self.whole { text.to_owned() } else { hidden(text, CODE) }
     }
 
-    /// What people call a thing, or write beside it: a name, a description, a reference. A date in it is no code.
+    /// The words by which people call a thing, or that they write beside it: a name, a description, a reference. A date in it is no code.
     pub(super) fn name(self, name: &str) -> Markup {
         html! { bdi dir="auto" { (self.title(name)) } }
     }
