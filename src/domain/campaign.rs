@@ -149,14 +149,19 @@ pub struct Campaign {
     pub ended_at: Option<Timestamp>,
 }
 
+/// When the messages of a campaign that was started then, for this time if for one, are not worth sending any more.
+#[must_use]
+pub fn expires_at(started: Timestamp, scheduled: Option<Timestamp>, validity: SignedDuration) -> Timestamp {
+    let begins = scheduled.map_or(started, |at| at.max(started));
+    begins.checked_add(validity).unwrap_or(begins)
+}
+
 impl Campaign {
     /// When its messages are not worth sending any more; `None` before it is started. Each is worth sending for as long
     /// after the campaign's beginning, however late its turn comes.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
-        let started = self.started_at?;
-        let begins = self.content.scheduled_at.map_or(started, |at| at.max(started));
-        Some(begins.checked_add(self.content.validity).unwrap_or(begins))
+        self.started_at.map(|started| expires_at(started, self.content.scheduled_at, self.content.validity))
     }
 
     /// Lets `action` happen at `now`. Returns whether anything changed.

@@ -10,12 +10,12 @@ use diesel::{
     QueryableByName, Selectable,
 };
 use diesel_async::RunQueryDsl as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::CampaignRow;
 use super::moves::write;
 use super::plan::{Candidate, CandidateRow, page};
-use crate::domain::campaign::{Action, Campaign, CampaignState, NextStep};
+use crate::domain::campaign::{Action, Campaign, CampaignState, NextStep, expires_at};
 use crate::domain::expansion::{Expansion, refuse};
 use crate::domain::ids::{CampaignId, OwnerId};
 use crate::domain::message::Dispatch;
@@ -31,6 +31,19 @@ use crate::store::spend::Accounts;
 use crate::store::transaction::{Tx, locked, on, transact};
 use crate::store::writes::Writes;
 use crate::store::{Error, Store, Topic, run, users, wake};
+
+/// As much of a campaign as says whether there is something to do for it: its text stays where it is.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = campaigns)]
+#[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
+struct Living {
+    id: i64,
+    owner_id: i64,
+    state: i16,
+    scheduled_at: Option<Instant>,
+    started_at: Option<Instant>,
+    validity_seconds: i64,
+}
 
 /// How a campaign is expanded.
 #[derive(Debug, Clone)]
@@ -229,15 +242,17 @@ impl Store {
             .filter(sql::<Bool>("state <> 1 AND ended_at IS NULL"))
             .filter(campaigns::state.eq_any(running).or(campaigns::state.eq(CampaignState::Scheduled as i16).and(due)))
             .order(campaigns::id);
-        let rows: Vec<CampaignRow> = run!(&self.db, |c| query.select(columns_of::<CampaignRow>()).load(c).await?);
-        let of = |row: CampaignRow| {
-            let campaign = Campaign::from(row);
-            let expired = has_expired(&campaign, now);
+        let rows: Vec<Living> = run!(&self.db, |c| query.select(columns_of::<Living>()).load(c).await?);
+        let of = |row: Living| {
+            let (scheduled, validity) =
+                (row.scheduled_at.map(|at| at.0), SignedDuration::from_secs(row.validity_seconds));
+            let expires_at = row.started_at.map(|started| expires_at(started.0, scheduled, validity));
+            let expired = expires_at.is_some_and(|at| at <= now);
             // There is nothing to do for one that its owner holds, before its validity ends.
-            (campaign.state != CampaignState::Paused || expired).then_some(ToReconcile {
-                campaign: campaign.id,
-                owner: campaign.content.owner,
-                cancelled: campaign.state == CampaignState::Cancelled,
+            (row.state != CampaignState::Paused as i16 || expired).then_some(ToReconcile {
+                campaign: CampaignId(row.id),
+                owner: OwnerId(row.owner_id),
+                cancelled: row.state == CampaignState::Cancelled as i16,
                 expired,
             })
         };
