@@ -1,7 +1,7 @@
 //! The time, passed in: the machine's in the program, a hand-moved one in tests.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +11,8 @@ const DRIFT: SignedDuration = SignedDuration::from_secs(2);
 /// How long a clock has to stay where it jumped to before it is followed: time decides what expires, what is erased and who
 /// holds a message, and what it did by a mistake of some seconds cannot be undone.
 const DOUBTED: Duration = Duration::from_mins(1);
+/// How long nobody may have served before the clock of a start is doubted: a restart and an upgrade take less.
+const PLAUSIBLE: SignedDuration = SignedDuration::from_mins(10);
 
 /// The time, to the microsecond, which is what both databases keep.
 #[derive(Clone, Debug)]
@@ -28,7 +30,15 @@ pub struct Anchor {
     begun: Instant,
     /// The time at `begun`, in microseconds.
     micros: AtomicI64,
-    jump: Mutex<Option<Jump>>,
+    doubts: Mutex<Doubts>,
+}
+
+/// The reasons not to believe a clock that can be set.
+#[derive(Debug, Default)]
+struct Doubts {
+    jump: Option<Jump>,
+    /// Since when the clock of the start is doubted.
+    start: Option<Instant>,
 }
 
 /// A clock that was seen elsewhere than it should be.
@@ -49,6 +59,17 @@ pub enum Seen {
     Followed(SignedDuration),
 }
 
+/// The clock of a start, beside the time at which the database was served last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// It goes on from there, or nobody served before.
+    InStep,
+    /// It is behind by so much: the time goes on from where it was.
+    Behind(SignedDuration),
+    /// So much has passed that the clock may be wrong as well as the service may have been away.
+    Ahead(SignedDuration),
+}
+
 impl Anchor {
     fn at(&self, when: Instant) -> Timestamp {
         let micros = i64::try_from(when.saturating_duration_since(self.begun).as_micros()).unwrap_or(i64::MAX);
@@ -58,21 +79,49 @@ impl Anchor {
 
     fn see(&self, clock: Timestamp, when: Instant) -> Seen {
         let by = clock.duration_since(self.at(when));
-        let mut jump = self.jump.lock().unwrap_or_else(PoisonError::into_inner);
-        let stayed = jump.filter(|jump| (by - jump.by).abs() <= DRIFT);
+        let mut doubts = self.doubts();
+        let stayed = doubts.jump.filter(|jump| (by - jump.by).abs() <= DRIFT);
         let seen = match stayed {
             _ if by.abs() <= DRIFT => Seen::InStep,
             Some(jump) if when.saturating_duration_since(jump.since) >= DOUBTED => Seen::Followed(by),
             _ => Seen::Jumped(by),
         };
-        *jump = match seen {
+        doubts.jump = match seen {
             Seen::Jumped(_) => stayed.or(Some(Jump { by, since: when })),
             Seen::InStep | Seen::Followed(_) => {
-                self.micros.fetch_add(i64::try_from(by.as_micros()).unwrap_or(0), Ordering::Relaxed);
+                self.shift(by);
                 None
             }
         };
+        let stood = doubts.start.is_some_and(|since| when.saturating_duration_since(since) >= DOUBTED);
+        if matches!(seen, Seen::Followed(_)) || (stood && seen == Seen::InStep) {
+            doubts.start = None;
+        }
         seen
+    }
+
+    fn begin(&self, clock: Timestamp, when: Instant, served: Timestamp) -> Begun {
+        self.shift(clock.duration_since(self.at(when)));
+        let passed = self.at(when).duration_since(served);
+        let mut doubts = self.doubts();
+        if passed < -DRIFT {
+            self.shift(-passed);
+            *doubts = Doubts { jump: Some(Jump { by: passed, since: when }), start: Some(when) };
+            Begun::Behind(-passed)
+        } else if passed > PLAUSIBLE {
+            *doubts = Doubts { jump: None, start: Some(when) };
+            Begun::Ahead(passed)
+        } else {
+            Begun::InStep
+        }
+    }
+
+    fn shift(&self, by: SignedDuration) {
+        self.micros.fetch_add(i64::try_from(by.as_micros()).unwrap_or(0), Ordering::Relaxed);
+    }
+
+    fn doubts(&self) -> MutexGuard<'_, Doubts> {
+        self.doubts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -81,7 +130,7 @@ impl Clock {
     #[must_use]
     pub fn system() -> Self {
         let (begun, micros) = (Instant::now(), AtomicI64::new(system_time().as_microsecond()));
-        Self::System(Arc::new(Anchor { begun, micros, jump: Mutex::default() }))
+        Self::System(Arc::new(Anchor { begun, micros, doubts: Mutex::default() }))
     }
 
     /// A clock that stands at `start` until it is moved.
@@ -106,11 +155,22 @@ impl Clock {
         }
     }
 
-    /// Anchors the time in another clock, which showed `at` at the moment `when`, whatever it showed before.
-    pub fn anchor(&self, at: Timestamp, when: Instant) {
-        if let Self::System(anchor) = self {
-            let by = at.duration_since(anchor.at(when));
-            anchor.micros.fetch_add(i64::try_from(by.as_micros()).unwrap_or(0), Ordering::Relaxed);
+    /// Anchors the time in another clock, which showed `at` at the moment `when`, whatever it showed before. `served` is when the
+    /// database was last served, if it ever was: time does not go back behind it, and a clock that is far from it is doubted.
+    pub fn begin(&self, at: Timestamp, when: Instant, served: Option<Timestamp>) -> Begun {
+        match self {
+            Self::System(anchor) => anchor.begin(at, when, served.unwrap_or(at)),
+            Self::Manual(_) => Begun::InStep,
+        }
+    }
+
+    /// Whether the clock of the start is doubted still: whatever goes by the time, and cannot be undone, waits until it has stayed
+    /// for a minute.
+    #[must_use]
+    pub fn is_doubted(&self) -> bool {
+        match self {
+            Self::System(anchor) => anchor.doubts().start.is_some(),
+            Self::Manual(_) => false,
         }
     }
 

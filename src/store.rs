@@ -53,6 +53,7 @@ mod sqlite_rows;
 mod sqlite_threads;
 mod superseding;
 mod task;
+mod time;
 mod transaction;
 mod transition;
 mod url;
@@ -64,7 +65,6 @@ mod writer;
 mod writes;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 pub use accept::{Accepted, IdempotencyKey, Terms};
 pub use audit::{AuditFilter, Audited};
@@ -100,7 +100,7 @@ pub use webhooks::{
     NewException, Progress, Renewed, SecretOf, Settled, Start,
 };
 
-use crate::clock::{self, Clock, Seen};
+use crate::clock::Clock;
 use crate::domain::audit::Actor;
 use crate::domain::message::Dispatch;
 use db::{Db, run};
@@ -125,6 +125,8 @@ pub struct Store {
     aside: aside::Aside,
     /// In whose name acts are written down.
     actor: Actor,
+    /// Whether the start found something that waits, and a clock that is doubted.
+    left_waiting: bool,
 }
 
 impl Store {
@@ -160,7 +162,7 @@ impl Store {
         let intake = reports::Intake::start(&transactions);
         let settler = webhooks::Settler::start(&transactions);
         let (url, actor) = (config.url.clone(), Actor::default());
-        let store = Self {
+        let mut store = Self {
             db,
             transactions,
             interruptions,
@@ -175,10 +177,14 @@ impl Store {
             keyed,
             aside,
             actor,
+            left_waiting: false,
         };
         store.check_key().await?;
-        let (at, when) = store.reference_time().await?;
-        store.clock.anchor(at, when);
+        let begun = store.begin_time().await?;
+        if serving {
+            begun.tell();
+            store.left_waiting = store.clock.is_doubted() && store.anything_waits().await?;
+        }
         store.end_leases_of_the_dead().await?;
         Ok(store)
     }
@@ -200,36 +206,6 @@ impl Store {
         })
     }
 
-    /// Looks at the clock that the time is anchored in, the database's on Postgres, so that all replicas' leases are told by one
-    /// clock, else this machine's; and follows it, unless it has jumped.
-    pub async fn follow_clock(&self) -> Result<(), Error> {
-        let (at, when) = self.reference_time().await?;
-        match self.clock.follow(at, when) {
-            Seen::InStep => {}
-            Seen::Jumped(by) => {
-                tracing::warn!(
-                    seconds = by.as_secs(),
-                    "the clock has jumped; it is not believed before it has stayed there"
-                );
-            }
-            Seen::Followed(by) => tracing::warn!(seconds = by.as_secs(), "the clock that jumped is followed now"),
-        }
-        Ok(())
-    }
-
-    /// The time of the clock that all replicas have in common, and when it was that.
-    async fn reference_time(&self) -> Result<(jiff::Timestamp, Instant), Error> {
-        use diesel_async::RunQueryDsl as _;
-        let Db::Pg(pool) = &self.db else { return Ok((clock::system_time(), Instant::now())) };
-        let query = diesel::select(diesel::dsl::sql::<columns::sql::Instant>("clock_timestamp()"));
-        let mut lent = pool.lend().await?;
-        let before = Instant::now();
-        let asked = async { Ok(query.get_result(lent.connection()?).await?) };
-        let asked = tokio::time::timeout(pg_pool::READ, asked).await;
-        let database: columns::Instant = lent.finish(asked)?;
-        Ok((database.0, before + before.elapsed() / 2))
-    }
-
     /// Asks the database anything, to see whether it answers.
     pub async fn ping(&self) -> Result<(), Error> {
         use diesel_async::RunQueryDsl as _;
@@ -241,6 +217,12 @@ impl Store {
     /// Lets transactions fail where `script` says so: for tests of what follows.
     pub fn interrupt(&self, script: impl Fn(Point) -> Option<Interruption> + Send + Sync + 'static) {
         self.interruptions.set(Box::new(script));
+    }
+
+    /// Whether what an earlier process left in the database is to wait, as the clock that says that its time has come is doubted.
+    #[must_use]
+    pub fn leaves_alone(&self) -> bool {
+        self.left_waiting && self.clock.is_doubted()
     }
 
     /// The state that a newer release has brought the database to, if one has.

@@ -160,13 +160,14 @@ impl Worker {
     /// Runs `job` now, and again when it says, when `period` has passed or, for one that
     /// `wakes`, when the service is woken: what sends, and nothing that would only be in its way.
     ///
-    /// A job that panics is done again after `period`: one message is not to end what all others need.
+    /// A job that panics is done again after `period`: one message is not to end what all others need. One that goes by the time is
+    /// left out while the time is doubted.
     fn repeat<F, W>(&self, (period, wakes): (Duration, bool), which: Loop, job: F)
     where
         F: Fn() -> W + Send + Sync + 'static,
         W: Future<Output = Result<Next, Error>> + Send,
     {
-        let (stop, sender) = (self.stop.clone(), self.service.sender().clone());
+        let (stop, service, sender) = (self.stop.clone(), self.service.clone(), self.service.sender().clone());
         let metrics = self.service.metrics().clone();
         metrics.came_round(which);
         self.tasks.spawn(async move {
@@ -178,6 +179,13 @@ impl Worker {
                 let room_made = sender.room_made();
                 tokio::pin!(room_made);
                 room_made.as_mut().enable();
+                if service.lets_time_pass(which) {
+                    metrics.came_round(which);
+                    tokio::select! {
+                        () = tokio::time::sleep(period) => continue,
+                        () = stop.cancelled() => break,
+                    }
+                }
                 let Ok(next) = AssertUnwindSafe(async { job().await }).catch_unwind().await else {
                     tracing::error!(job = which.name(), "a background job panicked; it goes on");
                     metrics.panicked(which);

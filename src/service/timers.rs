@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::message::Dispatch;
 use crate::domain::status::Event;
 use crate::error::Error;
+use crate::metrics::Loop;
 use crate::service::Service;
 use crate::store::{Job, Pick};
 
@@ -42,6 +43,19 @@ impl Service {
         Ok(changed)
     }
 
+    /// Whether a loop in the background is to leave its work for now, since it goes by a time that is doubted and what it does cannot be
+    /// undone.
+    #[must_use]
+    pub fn lets_time_pass(&self, which: Loop) -> bool {
+        match which {
+            Loop::Send | Loop::SendBulk | Loop::Timers | Loop::Polls | Loop::Campaigns | Loop::Webhooks => {
+                self.inner.store.leaves_alone()
+            }
+            Loop::Retention => self.inner.clock.is_doubted(),
+            Loop::Posts | Loop::Gates | Loop::Listen | Loop::Maintenance | Loop::Tail => false,
+        }
+    }
+
     /// Tells of the provider's posts, rolls counters up, lets go of old idempotency keys, counts of spending and idle gates, sets the clock by the database's, and sees whether another
     /// process has erased numbers with another key.
     pub async fn run_maintenance(&self) -> Result<(), Error> {
@@ -51,6 +65,9 @@ impl Service {
         self.note_process().await?;
         store.follow_clock().await?;
         store.roll_up_counters().await?;
+        if self.inner.clock.is_doubted() {
+            return Ok(());
+        }
         // What is left is there ten seconds later, too.
         for _ in 0..KEY_PAGES {
             if !store.forget_old_keys().await? {

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, Queryable, Selectable};
+use diesel::{
+    BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, Queryable, Selectable,
+};
 use diesel_async::RunQueryDsl as _;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -109,11 +111,20 @@ impl Store {
         Ok(rows.into_iter().map(of).collect())
     }
 
-    /// Notes that this process serves no longer.
+    /// Notes that this process serves no longer. Its row stays, as one that was not seen for long enough: the next start tells by it
+    /// when the database was served last.
     pub async fn forget_process(&self, holder: Uuid) -> Result<(), Error> {
         transact!(&self.transactions.within(LIMIT), |tx| {
-            on!(tx, |c| diesel::delete(processes::table.find(Guid(holder))).execute(c).await?);
+            let gone = processes::seen_at.eq(Instant(tx.now.checked_sub(GONE).unwrap_or(tx.now)));
+            on!(tx, |c| diesel::update(processes::table.find(Guid(holder))).set(gone).execute(c).await?);
             Ok(())
         })
+    }
+
+    /// When the database was last served, give or take a minute; `None` if it never was.
+    pub(super) async fn served_at(&self) -> Result<Option<Timestamp>, Error> {
+        let query = processes::table.select(processes::seen_at).order(processes::seen_at.desc()).limit(1);
+        let at: Option<Instant> = run!(&self.db, |c| query.get_result(c).await.optional()?);
+        Ok(at.map(|at| at.0))
     }
 }

@@ -21,6 +21,7 @@ mod setup;
 mod spend;
 mod sqlite;
 mod superseding;
+mod time;
 mod timers;
 mod transaction;
 mod trouble;

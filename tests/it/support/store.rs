@@ -77,6 +77,14 @@ impl Rig {
         Ok(Self { store, clock, config, address, folder, database })
     }
 
+    /// The same database by a process that starts now, with a clock of its own.
+    pub async fn begun_by(self, clock: Clock) -> Self {
+        let Self { store, clock: _, config, address, folder, database } = self;
+        drop(store);
+        let store = Store::open(&config, clock.clone(), true).await.unwrap();
+        Self { store, clock, config, address, folder, database }
+    }
+
     pub fn is_postgres(&self) -> bool {
         self.store.kind() == "postgres"
     }
