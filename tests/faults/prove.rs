@@ -19,6 +19,13 @@ struct Plant {
     finds: fn(&Verdict) -> usize,
 }
 
+impl Plant {
+    /// One that a scenario's own promises have to show, which are counted as `pace`.
+    const fn of_the_scenario(bug: &'static str, scenario: Scenario, kind: Kind) -> Self {
+        Self { bug, scenario, kind, check: "pace", finds: |v| v.pace.len() }
+    }
+}
+
 const PLANTS: &[Plant] = &[
     Plant {
         bug: "retry-on-timeout",
@@ -125,7 +132,31 @@ const PLANTS: &[Plant] = &[
         check: "lost",
         finds: |v| v.lost.len(),
     },
-    Plant { bug: "first-come", scenario: Scenario::Fair, kind: Kind::Postgres, check: "pace", finds: |v| v.pace.len() },
+    Plant::of_the_scenario("first-come", Scenario::Fair, Kind::Postgres),
+    Plant::of_the_scenario("rows-for-ever", Scenario::Frozen, Kind::Postgres),
+    Plant::of_the_scenario("waits-for-ever", Scenario::Swallowed, Kind::Postgres),
+    Plant::of_the_scenario("commit-failed", Scenario::CommitLost, Kind::Postgres),
+    Plant::of_the_scenario("answers-given-up", Scenario::OutageLong, Kind::Postgres),
+    Plant::of_the_scenario("nothing-spooled", Scenario::OutageKilled, Kind::Postgres),
+    Plant {
+        bug: "errors-are-refusals",
+        scenario: Scenario::TakesAnd500,
+        kind: Kind::Sqlite,
+        check: "at-most-once duplicates",
+        finds: |v| v.at_most_once.len(),
+    },
+    Plant::of_the_scenario("believed-at-once", Scenario::Clock, Kind::Sqlite),
+    Plant::of_the_scenario("start-believed", Scenario::Clock, Kind::Sqlite),
+    Plant::of_the_scenario("one-refuses-all", Scenario::RefusedRow, Kind::Postgres),
+    Plant::of_the_scenario("ready-unasked", Scenario::ReadOnly, Kind::Postgres),
+    Plant::of_the_scenario("last-read-wins", Scenario::StopStart, Kind::Postgres),
+    Plant {
+        bug: "cancelled-anyway",
+        scenario: Scenario::Races,
+        kind: Kind::Postgres,
+        check: "contradictions",
+        finds: |v| v.contradictions.len(),
+    },
     Plant {
         bug: "lost-settle",
         scenario: Scenario::Upgrade,
