@@ -87,6 +87,8 @@ impl Store {
                 let note = note.set((processes::seen_at.eq(now), processes::in_flight.eq(in_flight)));
                 on!(tx, |c| note.execute(c).await?);
                 let gone = processes::seen_at.lt(Instant(tx.now.checked_sub(KEPT).unwrap_or(tx.now)));
+                // The time of these was taken back: no start is to go on from there.
+                let gone = gone.or(processes::seen_at.gt(Instant(tx.now.checked_add(GONE).unwrap_or(tx.now))));
                 on!(tx, |c| diesel::delete(processes::table.filter(gone)).execute(c).await?);
                 Ok(())
             })

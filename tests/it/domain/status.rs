@@ -1,6 +1,7 @@
 //! The state machine: what every event does to every state, and the laws that no sequence of events breaks.
 
 mod laws;
+mod seen;
 mod table;
 
 use jiff::{SignedDuration, Timestamp};

@@ -19,6 +19,7 @@ on_both_databases![Rig::on =>
     what_was_left_waits_while_the_clock_of_a_start_is_doubted,
     a_start_that_finds_nothing_left_doubts_only_what_it_would_erase,
     a_process_that_ended_well_says_when_it_served_last,
+    no_start_goes_on_from_a_time_that_was_taken_back,
     what_was_put_off_by_a_time_that_is_taken_back_waits_for_as_much_less,
 ];
 
@@ -53,6 +54,15 @@ async fn a_process_that_ended_well_says_when_it_served_last(rig: Rig) {
     rig.store.forget_process(Uuid::from_u128(7)).await.unwrap();
     assert!(rig.store.replicas().await.unwrap().is_empty());
     assert_eq!(leave_their_work(rig, Loop::ALL).await, []);
+}
+
+async fn no_start_goes_on_from_a_time_that_was_taken_back(rig: Rig) {
+    rig.clock.advance(DAYS);
+    rig.store.note_process(Uuid::from_u128(7), 0).await.unwrap();
+    rig.store.forget_process(Uuid::from_u128(7)).await.unwrap();
+    rig.clock.advance(-DAYS);
+    rig.store.note_process(Uuid::from_u128(8), 0).await.unwrap();
+    assert_eq!(rig.count("processes").await, 1);
 }
 
 async fn what_was_put_off_by_a_time_that_is_taken_back_waits_for_as_much_less(rig: Rig) {
