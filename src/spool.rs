@@ -175,6 +175,8 @@ impl Own {
 
 /// A file of ours alone: what is in it belongs to the owners of messages.
 fn new_file(path: &Path) -> io::Result<File> {
+    // It is empty nearly always, and whoever tidies up may have taken it.
+    path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
     loop {
         let file = OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(path)?;
         file.lock()?;
@@ -205,12 +207,13 @@ impl Leftover {
         }
     }
 
-    /// The messages and what happened to them. A line that a kill has cut is left out.
+    /// The messages and what happened to them. A line that a kill or a full disk has cut, within a character too, is left out, and no
+    /// other with it.
     pub fn entries(&self) -> impl Iterator<Item = (MessageId, Event)> {
         let mut file = &self.file;
         let _ = file.rewind();
-        let lines = BufReader::new(file).lines().map_while(Result::ok);
-        lines.filter_map(|line| serde_json::from_str::<Entry>(&line).ok()?.event())
+        let lines = BufReader::new(file).split(b'\n').map_while(Result::ok);
+        lines.filter_map(|line| serde_json::from_slice::<Entry>(&line).ok()?.event())
     }
 
     /// Removes the file: the database has what was in it.
