@@ -10,7 +10,7 @@ use crate::auth::follower::Follower;
 use crate::auth::rules::Rules;
 use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
-use crate::config::{Config, Error, Spooling, variables as var};
+use crate::config::{Config, Database, Error, Spooling, variables as var};
 use crate::folders;
 use crate::otlp::Exporter;
 use crate::provider::mitto::{self, Mitto};
@@ -33,13 +33,13 @@ const USER_TTL: Duration = Duration::from_secs(5);
 const CREDENTIALS_AGAIN: Duration = Duration::from_secs(10);
 
 /// Opens the database for an administrative command, which may run beside a serving process, and makes none.
-pub async fn open_store(config: &store::Config) -> Result<Store, Error> {
-    Store::open_existing(config, Clock::system()).await.map_err(|e| database_error(&e))
+pub async fn open_store(database: &Database) -> Result<Store, Error> {
+    Store::open_existing(&database.store, Clock::system()).await.map_err(|e| database_error(database, &e))
 }
 
 /// The same, and makes the database if it is not there.
-pub async fn make_store(config: &store::Config) -> Result<Store, Error> {
-    Store::open(config, Clock::system(), false).await.map_err(|e| database_error(&e))
+pub async fn make_store(database: &Database) -> Result<Store, Error> {
+    Store::open(&database.store, Clock::system(), false).await.map_err(|e| database_error(database, &e))
 }
 
 /// The acts of operators, over the database alone, for a command beside a serving process.
@@ -58,7 +58,8 @@ fn fresh() -> Fresh {
 /// Puts the service together for serving.
 pub async fn build(config: &Config) -> Result<Service, Error> {
     let clock = Clock::system();
-    let store = Store::open(&config.database, clock.clone(), true).await.map_err(|e| database_error(&e))?;
+    let database = &config.database;
+    let store = Store::open(&database.store, clock.clone(), true).await.map_err(|e| database_error(database, &e))?;
     if let Some(newer) = store.newer() {
         tracing::warn!("{newer}");
     }
@@ -155,7 +156,9 @@ pub fn check_spool(config: &Config) -> Result<Option<String>, Error> {
 }
 
 fn unwritable(e: &std::io::Error) -> Error {
-    var::SPOOL_DIR.error(format_args!("cannot be written to: {e}; name a folder that this process may write to"))
+    var::SPOOL_DIR
+        .error(format_args!("cannot be written to: {e}; name a folder that this process may write to"))
+        .that_passes()
 }
 
 /// The spool. One in a place that nobody chose and that cannot be written to is done without.
@@ -186,16 +189,17 @@ pub fn tokens(rules: Rules) -> Result<Tokens, Error> {
     })
 }
 
-pub fn database_error(e: &store::Error) -> Error {
+/// The database's trouble, by the variable that says where the database is.
+pub fn database_error(database: &Database, e: &store::Error) -> Error {
+    let named = |problem: std::fmt::Arguments<'_>| Error::of(database.named_by, problem);
     match e {
-        store::Error::Serving { .. } => var::DATABASE_URL
-            .error(format_args!("cannot be used: {e}; stop that one, or give this one a database of its own")),
-        store::Error::Absent(why) => var::DATABASE_URL.error(format_args!(
-            "(or DATA_DIR, where it is not set) leads to no database of this program: {why}; mend it, or make one there with messaging migrate"
+        store::Error::Serving { .. } => {
+            named(format_args!("cannot be used: {e}; stop that one, or give this one a database of its own"))
+        }
+        store::Error::Absent(why) => named(format_args!(
+            "leads to no database of this program: {why}; mend it, or make one there with messaging migrate"
         )),
         store::Error::Key(problem) => var::PSEUDONYM_KEY.error(problem),
-        e => var::DATABASE_URL
-            .error(format_args!("cannot be used: {e}; see that the database runs and may be written to"))
-            .that_passes(),
+        e => named(format_args!("cannot be used: {e}; see that the database runs and may be written to")).that_passes(),
     }
 }

@@ -1,13 +1,11 @@
-//! The command line of `messaging`: what can be asked of the program, and its exit status.
-//!
-//! 0 is success, 2 wrong usage or configuration, 1 everything else. Results go to standard output, logs and errors to
-//! standard error.
+//! The command line of `messaging`: what can be asked of the program. Results go to standard output, logs and errors to standard error.
 
 mod admin;
 pub mod client;
 mod console_address;
 mod console_link;
 mod credentials;
+mod exit;
 mod import;
 mod manual;
 mod phone;
@@ -23,10 +21,11 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{self, Env};
+use exit::Exit;
 
 /// Sends SMS through Mitto: never loses one it accepted, and bounds, counts and shows duplicates.
 #[derive(Parser)]
-#[command(name = "messaging", version, arg_required_else_help = true)]
+#[command(name = "messaging", version, arg_required_else_help = true, after_help = exit::help())]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -91,11 +90,11 @@ impl Failure {
         Self::Other(e.to_string().replace(['\n', '\r'], " "))
     }
 
-    fn code(&self) -> ExitCode {
-        ExitCode::from(match self {
-            Self::Config(e) if !e.passes() => 2,
-            Self::Config(_) | Self::Other(_) => 1,
-        })
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Config(e) if !e.passes() => Exit::Usage,
+            Self::Config(_) | Self::Other(_) => Exit::Failed,
+        }
     }
 }
 
@@ -111,7 +110,7 @@ pub async fn run(
         Err(usage) => {
             let wanted = !usage.use_stderr();
             let _ = if wanted { write!(out, "{usage}") } else { write!(err, "{usage}") };
-            return ExitCode::from(if wanted { 0 } else { 2 });
+            return if wanted { Exit::Success } else { Exit::Usage }.into();
         }
     };
     if let Command::Written(written) = &command {
@@ -121,7 +120,7 @@ pub async fn run(
         Ok(env) => env,
         Err(e) => {
             let _ = writeln!(err, "messaging: {e}");
-            return ExitCode::from(2);
+            return Exit::Usage.into();
         }
     };
     let done = match command {
@@ -149,7 +148,7 @@ fn finish(done: Result<(), Failure>, err: &mut (dyn Write + Send)) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(err, "messaging: {failure}");
-            failure.code()
+            failure.exit().into()
         }
     }
 }

@@ -22,4 +22,4 @@ pub use error::Error;
 pub(crate) use load::{console, data_dir, database, tokens};
 pub use misspelt::misspelt;
 pub use reference::{example, page};
-pub use serving::{Config, Console, Grpc, Http, Provider, Spooling, TlsFiles, Work};
+pub use serving::{Config, Console, Database, Grpc, Http, Provider, Spooling, TlsFiles, Work};

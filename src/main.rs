@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     // Databases, logs and ledgers hold numbers and texts: what this process writes is its user's alone.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-    let env = Env::new(std::env::vars().collect());
+    let env = Env::of_system(std::env::vars_os());
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
     let run = messaging::cli::run(std::env::args_os(), env, &mut out, &mut err);
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

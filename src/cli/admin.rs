@@ -42,9 +42,8 @@ impl DatabaseArgs {
 
 pub(super) async fn existing(store: &Store, user: i64) -> Result<(), Failure> {
     let found = store.user(OwnerId(user)).await.map_err(Failure::other)?;
-    let missing =
-        || config::Error::of("--user", format_args!("names no user: there is no {user}; see messaging user list"));
-    found.map(drop).ok_or_else(|| missing().into())
+    let missing = || Failure::other(format_args!("--user names no user: there is no {user}; see messaging user list"));
+    found.map(drop).ok_or_else(missing)
 }
 
 #[derive(Debug, Args)]
@@ -79,7 +78,8 @@ impl CheckConfig {
         app::tokens(config.tokens.clone())?;
         app::provider(&config)?;
         let spool = app::check_spool(&config)?;
-        let standing = crate::store::probe(&config.database).await.map_err(|e| app::database_error(&e))?;
+        let standing = crate::store::probe(&config.database.store).await;
+        let standing = standing.map_err(|e| app::database_error(&config.database, &e))?;
         writeln!(out, "the configuration is good; the database {standing}").map_err(Failure::other)?;
         let newer = match standing {
             SchemaStanding::There { newer, .. } => newer.map(|newer| newer.to_string()),

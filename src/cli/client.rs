@@ -33,8 +33,8 @@ pub use watch::Watch;
 pub use webhooks::Webhooks;
 
 use std::io::{IsTerminal as _, Read, Write};
-use std::process::ExitCode;
 
+pub use crate::cli::exit::Exit;
 use crate::config::Env;
 
 /// The commands that call a running service. It holds credentials, numbers and texts, so it has no `Debug`.
@@ -67,27 +67,6 @@ pub enum Command {
     Watch(Watch),
     /// Deliver events to endpoints of your own, and see how they stand
     Webhooks(Webhooks),
-}
-
-/// How a command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// All of it was done: 0.
-    Success,
-    /// Some of it was not done: 1.
-    Failed,
-    /// It was called in a way that cannot work: 2.
-    Usage,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Success => 0,
-            Exit::Failed => 1,
-            Exit::Usage => 2,
-        })
-    }
 }
 
 /// The surroundings of a command, passed in so that tests can watch it.

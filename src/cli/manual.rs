@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::Failure;
+use super::exit::Exit;
 
 /// The program's name, as it is typed.
 const PROGRAM: &str = "messaging";
@@ -43,9 +44,24 @@ pub(super) struct Man {
 impl Man {
     pub(super) fn run(&self, program: clap::Command) -> Result<(), Failure> {
         make_folder(&self.out)?;
-        clap_mangen::generate_to(program, &self.out)
+        let mut program = program.disable_help_subcommand(true).after_help(None::<&'static str>);
+        program.build();
+        pages(&program, &self.out)
             .map_err(|e| Failure::other(format!("cannot write the pages to {}: {e}", self.out.display())))
     }
+}
+
+/// Writes the page of a command and those of its subcommands.
+fn pages(command: &clap::Command, folder: &Path) -> std::io::Result<()> {
+    let page = clap_mangen::Man::new(command.clone());
+    let mut text = Vec::new();
+    page.render(&mut text)?;
+    writeln!(text, ".SH \"EXIT STATUS\"")?;
+    for (exit, meaning) in Exit::ALL {
+        writeln!(text, ".TP\n{}\n{meaning}", exit.status())?;
+    }
+    std::fs::write(folder.join(page.get_filename()), text)?;
+    command.get_subcommands().filter(|command| !command.is_hide_set()).try_for_each(|command| pages(command, folder))
 }
 
 /// Makes a folder, and those above it.

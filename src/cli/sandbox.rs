@@ -2,7 +2,7 @@
 
 mod expect;
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::cli::Failure;
 use crate::clock::Clock;
 use crate::config::{self, Env};
-use crate::sandbox::{AnswerShape, Config};
+use crate::sandbox::{self, AnswerShape, Config};
 use crate::shutdown;
 
 #[derive(Debug, Args)]
@@ -92,10 +92,37 @@ impl Sandbox {
             ledger_file: self.ledger,
         };
         let bound = crate::sandbox::Sandbox::bind(&self.addr, config, Clock::system()).await;
-        let sandbox = bound.map_err(|e| config::Error::new(format!("the sandbox cannot start: {e}")))?;
+        let sandbox = bound.map_err(|e| unusable(&e))?;
         writeln!(out, "{}", json!({"sandbox": sandbox.addr().to_string()})).map_err(Failure::other)?;
         out.flush().map_err(Failure::other)?;
         sandbox.run(shutdown::signal().map_err(Failure::other)?).await;
         Ok(())
+    }
+}
+
+/// The sandbox's trouble, by the flag that it comes from.
+fn unusable(e: &sandbox::Error) -> config::Error {
+    match e {
+        sandbox::Error::Listen { addr, source } if source.kind() == ErrorKind::InvalidInput => {
+            config::Error::of("--addr", format_args!("is no address: {addr}: {source}; write HOST:PORT"))
+        }
+        sandbox::Error::Listen { addr, source } => {
+            let problem =
+                format_args!("cannot be used: {addr}: {source}; name an address of this machine that is free");
+            config::Error::of("--addr", problem).that_passes()
+        }
+        sandbox::Error::LedgerFile { path, source } => {
+            let path = path.display();
+            let problem = format_args!("cannot be used: {path}: {source}; name a file that this process may write to");
+            config::Error::of("--ledger", problem).that_passes()
+        }
+        sandbox::Error::Url { field } => {
+            let flag = format!("--{}", field.replace('_', "-"));
+            config::Error::of(&flag, "must be an http:// or https:// URL")
+        }
+        sandbox::Error::Header => {
+            config::Error::of("--report-header", "cannot be sent: use visible characters of one line alone")
+        }
+        sandbox::Error::Client(_) => config::Error::new(format!("the sandbox cannot start: {e}")),
     }
 }

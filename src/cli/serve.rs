@@ -179,6 +179,7 @@ pub(super) fn sandbox_env(env: Env) -> Result<Env, config::Error> {
     let cannot = |e: &dyn std::fmt::Display| {
         var::DATA_DIR
             .error(format_args!("cannot be used: {}: {e}; name a directory that can be written to", dir.display()))
+            .that_passes()
     };
     std::fs::create_dir_all(&dir).map_err(|e| cannot(&e))?;
     let secret = kept_secret(&dir.join(SANDBOX_SECRET)).map_err(|e| cannot(&e))?;
@@ -241,10 +242,12 @@ fn unusable(e: &sandbox::Error) -> config::Error {
         sandbox::Error::Listen { addr, source } => var::SANDBOX_ADDR
             .error(format_args!("cannot be used: {addr}: {source}; name an address of this machine that is free"))
             .that_passes(),
-        sandbox::Error::LedgerFile { path, source } => var::DATA_DIR.error(format_args!(
-            "cannot be used: {}: {source}; name a directory that can be written to",
-            path.display()
-        )),
+        sandbox::Error::LedgerFile { path, source } => var::DATA_DIR
+            .error(format_args!(
+                "cannot be used: {}: {source}; name a directory that can be written to",
+                path.display()
+            ))
+            .that_passes(),
         sandbox::Error::Header => {
             var::WEBHOOK_SECRET.error("cannot be sent in a header: use visible characters of one line alone")
         }

@@ -8,8 +8,11 @@ use url::{Host, Url};
 
 use crate::admission;
 use crate::auth::rules::{Key, Rules};
+use crate::config::declared::Declared as _;
 use crate::config::variables as var;
-use crate::config::{Config, Console, Env, Error, Grpc, Http, Provider, Spooling, TlsFiles, Work, collecting};
+use crate::config::{
+    Config, Console, Database, Env, Error, Grpc, Http, Provider, Spooling, TlsFiles, Work, collecting,
+};
 use crate::domain::keyword::Keywords;
 use crate::domain::rate::Rate;
 use crate::domain::retention::Retention;
@@ -36,8 +39,8 @@ impl Config {
         }
         Ok(Self {
             provider,
-            spool: spool(env, &database.url)?,
-            admission: admitted(env, database.pool_size)?,
+            spool: spool(env, &database.store.url)?,
+            admission: admitted(env, database.store.pool_size)?,
             database,
             grpc,
             http,
@@ -111,8 +114,10 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// The database, or a file under the data directory.
-pub(crate) fn database(env: &Env) -> Result<store::Config, Error> {
-    let url = match var::DATABASE_URL.read(env)? {
+pub(crate) fn database(env: &Env) -> Result<Database, Error> {
+    let told = var::DATABASE_URL.read(env)?;
+    let named_by = if told.is_some() { var::DATABASE_URL.name() } else { var::DATA_DIR.name() };
+    let url = match told {
         Some(url) => url,
         None => store::Url::Sqlite(data_dir(env)?.join("messaging.db").to_string_lossy().into_owned()),
     };
@@ -121,11 +126,12 @@ pub(crate) fn database(env: &Env) -> Result<store::Config, Error> {
             "names a server on another host and no sslmode: add ?sslmode=require, or ?sslmode=disable where the network is yours alone",
         ));
     }
-    Ok(store::Config {
+    let store = store::Config {
         url,
         pool_size: var::DATABASE_POOL_SIZE.read(env)?,
         pseudonym_key: var::PSEUDONYM_KEY.read(env)?,
-    })
+    };
+    Ok(Database { store, named_by })
 }
 
 /// The folder of the spool. What is in it belongs to one database: on Postgres each has a folder of its own in there.

@@ -1,11 +1,16 @@
-//! Secrets that stand in files: of `NAME_FILE`, what is in the file is `NAME`'s value.
+//! Secrets that stand in files: of `NAME_FILE`, what is in the file is `NAME`'s value. Before them, whether the environment can be read at all.
 
 use crate::config::env::Env;
 use crate::config::error::Error;
 use crate::config::variables::REFERENCE;
 
-/// The same environment with the secrets that stand in files.
+/// The same environment with the secrets that stand in files. A variable of ours whose value is no text is refused; others' are nobody's matter.
 pub fn from_files(mut env: Env) -> Result<Env, Error> {
+    let declared = |name: &str| REFERENCE.iter().flat_map(|section| section.variables).any(|v| v.name() == name);
+    let ours = |name: &&str| declared(name) || name.strip_suffix("_FILE").is_some_and(declared);
+    if let Some(name) = env.unreadable().find(ours) {
+        return Err(Error::of(name, "holds bytes that are no UTF-8 and so no text: write its value anew"));
+    }
     let secrets = REFERENCE.iter().flat_map(|section| section.variables).filter(|variable| variable.is_secret());
     for variable in secrets {
         let name = format!("{}_FILE", variable.name());

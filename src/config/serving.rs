@@ -23,7 +23,7 @@ pub struct Config {
     /// The provider and the defaults of sends.
     pub provider: Provider,
     /// The database.
-    pub database: store::Config,
+    pub database: Database,
     /// The gRPC listener.
     pub grpc: Grpc,
     /// `MAX_IN_FLIGHT`, `WATCH_STREAMS`, …: how much there is for those who call.
@@ -128,6 +128,15 @@ pub struct Work {
     pub poll_rate: Option<Rate>,
     /// `LEASE_SECONDS`: how long a message may be in one process's hands.
     pub lease: Duration,
+}
+
+/// The database, and whom to blame for it.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// Where it is, and how much of it.
+    pub store: store::Config,
+    /// The variable that says where it is: `DATABASE_URL`, or `DATA_DIR` where that is not set.
+    pub named_by: &'static str,
 }
 
 /// Where answers wait on the disk while the database is away.

@@ -4,6 +4,7 @@ mod campaign;
 mod console;
 mod crash;
 mod erase;
+mod exits;
 mod expect;
 mod import;
 mod listeners;

@@ -24,8 +24,6 @@ pub(super) enum Failure {
     },
     /// The service said no.
     Refused(tonic::Status),
-    /// The service said that the arguments cannot be used.
-    Unusable(tonic::Status),
     /// It was understood, and there was nothing to do, or not all of it could be done.
     Undone(String),
     /// The service's answer makes no sense to this client.
@@ -37,7 +35,9 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::Unusable(_) => Exit::Usage,
+            Self::Usage(_) => Exit::Usage,
+            // What was given cannot be used, whoever finds it out.
+            Self::Refused(status) if status.code() == Code::InvalidArgument => Exit::Usage,
             Self::Unreachable { .. } | Self::Refused(_) | Self::Undone(_) | Self::Answer(_) | Self::Output(_) => {
                 Exit::Failed
             }
@@ -75,7 +75,7 @@ impl fmt::Display for Failure {
             Self::Unreachable { addr, cause } => {
                 write!(f, "UNAVAILABLE: cannot connect to {}: {}", plain(addr), plain(cause))
             }
-            Self::Refused(status) | Self::Unusable(status) => refused(status, f),
+            Self::Refused(status) => refused(status, f),
             Self::Answer(text) => write!(f, "error: the service's answer cannot be used: {}", plain(text)),
             Self::Output(e) => write!(f, "error: the result cannot be written: {e}"),
         }

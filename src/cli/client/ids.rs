@@ -41,7 +41,7 @@ pub(super) async fn by_providers<T>(
     let message = found.into_inner().message.unwrap_or_default();
     let Some(theirs) = message.provider_message_id else {
         let status = super::output::status(message.status());
-        return Err(Failure::Usage(format!(
+        return Err(Failure::Undone(format!(
             "the provider has no id for this message, which is {status}: see `messaging explain`"
         )));
     };

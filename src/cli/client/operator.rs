@@ -66,7 +66,7 @@ pub enum Operator {
 
 impl Operator {
     pub(super) async fn run(self, console: &mut Console<'_>) -> Result<Exit, Failure> {
-        let done = match self {
+        match self {
             Self::User(command) => Box::pin(command.run(console)).await,
             Self::Key(command) => command.run(console).await,
             Self::Account(command) => command.run(console).await,
@@ -79,12 +79,7 @@ impl Operator {
             Self::Replicas(command) => command.run(console).await,
             Self::Retention(command) => command.run(console).await,
             Self::Audit(command) => command.run(console).await,
-        };
-        // Their arguments have always been told from other failures.
-        done.map_err(|failure| match failure {
-            Failure::Refused(status) if status.code() == tonic::Code::InvalidArgument => Failure::Unusable(status),
-            other => other,
-        })
+        }
     }
 }
 

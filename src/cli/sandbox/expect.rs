@@ -3,11 +3,13 @@
 use std::io::Write;
 use std::time::Duration;
 
+use reqwest::StatusCode;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use crate::cli::Failure;
+use crate::config;
 
 /// How often the ledger is asked.
 const EVERY: Duration = Duration::from_millis(50);
@@ -75,7 +77,8 @@ impl Expect {
 
     /// How many messages the ledger has now.
     async fn found(&self, client: &reqwest::Client) -> Result<u64, Failure> {
-        let unusable = |e| Failure::other(format!("--addr: {}: {e}", self.addr));
+        let unusable =
+            |e| config::Error::of("--addr", format_args!("is no address: {}: {e}; write HOST:PORT", self.addr));
         let mut url = url::Url::parse(&format!(
             "http://{}/sandbox/ledger",
             self.addr.trim_start_matches("http://").trim_end_matches('/')
@@ -94,7 +97,10 @@ impl Expect {
         let status = answer.status();
         let body = answer.text().await.map_err(away)?;
         if !status.is_success() {
-            return Err(Failure::other(format!("the sandbox at {} refuses to be asked so: {body}", self.addr)));
+            let refused = format!("the sandbox at {} refuses to be asked so: {body}", self.addr);
+            // What it says of the arguments; whoever is no sandbox knows no such page.
+            let wrong = status == StatusCode::BAD_REQUEST;
+            return Err(if wrong { config::Error::new(refused).into() } else { Failure::other(refused) });
         }
         let digest = self.text.as_ref().map(|text| hex(&Sha256::digest(text)));
         let mut found = 0;

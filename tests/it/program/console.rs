@@ -93,7 +93,7 @@ async fn the_printed_link_leads_to_a_message_and_the_phone_answers_it() {
     assert!(made.starts_with(&format!("{base}/console/link/")), "{made}");
     let reader = Browser::opened(&base, &made).await;
     assert!(!reader.page("/console/messages").await.contains("+306900000001"), "no reveal, no whole number");
-    assert!(failed(&["console-link", "--user", "99", "--sandbox"], &public, 2).contains("names no user"));
+    assert!(failed(&["console-link", "--user", "99", "--sandbox"], &public, 1).contains("names no user"));
     assert!(failed(&["console-link", "--user", "1", "--scope", "all", "--sandbox"], &public, 2).contains("--scope"));
     let off = [env[0], env[1], env[2], ("CONSOLE", "0")];
     assert!(failed(&["console-link", "--user", "1", "--sandbox"], &off, 2).contains("CONSOLE"));

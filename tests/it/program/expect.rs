@@ -62,6 +62,6 @@ fn what_is_no_sandbox_is_told() {
     assert!(said.starts_with("messaging: no sandbox answers at 127.0.0.1:1"), "{said}");
     let said = failed(&["sandbox", "expect", "--addr", &server.address("http")], &[], 1);
     assert!(said.contains("refuses to be asked so") && !said.contains("+30"), "{said}");
-    let said = failed(&["sandbox", "expect", "--addr", &server.address("sandbox"), "--to", "nobody"], &[], 1);
+    let said = failed(&["sandbox", "expect", "--addr", &server.address("sandbox"), "--to", "nobody"], &[], 2);
     assert!(said.contains("destination must be a number in E.164"), "{said}");
 }

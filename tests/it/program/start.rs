@@ -4,7 +4,7 @@ use messaging::proto::messaging_service_client::MessagingServiceClient;
 use messaging::proto::{ListMessagesRequest, SendSingleRequest};
 use tonic::Request;
 
-use crate::support::program::{Running, printed, run};
+use crate::support::program::{Running, failed, printed, run};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -150,6 +150,8 @@ fn every_wrong_setting_stops_the_start_with_one_line_that_names_it() {
         ("WEBHOOK_SECRET", "15-characters-x", "use 16 characters or more"),
         ("WEBHOOK_SECRET", "whsec_not base64 at all", "WEBHOOK_SECRET"),
         ("WEBHOOK_SECRET", "whsec_c2hvcnQ=", "WEBHOOK_SECRET"),
+        ("ADMIN_ADDR", "nonsense", "ADMIN_ADDR must be"),
+        ("ADMIN_ADDR", taken.as_str(), "ADMIN_ADDR cannot be used"),
     ];
     for (name, value, expected) in cases {
         let mut env = good.to_vec();
@@ -193,6 +195,54 @@ fn every_wrong_setting_stops_the_start_with_one_line_that_names_it() {
 }
 
 #[test]
+fn what_stops_the_sandbox_inside_is_told_by_the_variable_that_it_comes_from() {
+    let (_directory, path) = data();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let good = [("DATA_DIR", path.as_str()), ("GRPC_ADDR", "127.0.0.1:0"), ("HTTP_ADDR", "127.0.0.1:0")];
+    std::fs::create_dir_all(format!("{path}/held/sandbox-ledger.jsonl")).unwrap();
+    let held = format!("{path}/held");
+    for (name, value, status, expected) in [
+        ("SANDBOX_ADDR", taken.as_str(), 1, "SANDBOX_ADDR cannot be used"),
+        ("SANDBOX_ADDR", "nonsense", 2, "SANDBOX_ADDR must be"),
+        ("ADMIN_ADDR", taken.as_str(), 1, "ADMIN_ADDR cannot be used"),
+        ("DATA_DIR", "/proc/nowhere", 1, "DATA_DIR cannot be used"),
+        ("DATA_DIR", held.as_str(), 1, "DATA_DIR cannot be used"),
+        ("WEBHOOK_SECRET", "sixteen\nor more characters", 2, "WEBHOOK_SECRET cannot be sent in a header"),
+    ] {
+        let mut env = good.to_vec();
+        env.retain(|(n, _)| *n != name);
+        env.push((name, value));
+        let said = failed(&["serve", "--sandbox"], &env, status);
+        assert!(said.starts_with(&format!("messaging: {expected}")), "{name}={value}: {said}");
+    }
+}
+
+#[test]
+fn a_database_is_blamed_on_the_variable_that_says_where_it_is() {
+    let (_directory, path) = data();
+    let file = format!("{path}/file");
+    std::fs::write(&file, "x").unwrap();
+    let real = [
+        ("MITTO_API_KEY", "k"),
+        ("SMS_TRAFFIC_ACCOUNT_ID", "5a4db0c5-0000-4000-8000-000000000001"),
+        ("JWT_SECRET", SECRET),
+        ("GRPC_ADDR", "127.0.0.1:0"),
+        ("HTTP_ADDR", "127.0.0.1:0"),
+    ];
+    for place in ["/proc/nowhere", file.as_str()] {
+        for command in [&["serve"][..], &["migrate"], &["user", "create", "--name", "x"]] {
+            let said = failed(command, &[&real[..], &[("DATA_DIR", place)]].concat(), 1);
+            assert!(said.contains("DATA_DIR cannot be used") && !said.contains("DATABASE_URL"), "{command:?}: {said}");
+        }
+        let said = failed(&["user", "list"], &[("DATA_DIR", place)], 2);
+        assert!(said.contains("DATA_DIR leads to no database") && !said.contains("DATABASE_URL"), "{said}");
+    }
+    let said = failed(&["migrate"], &[("DATABASE_URL", &format!("sqlite://{file}/m.db")), ("DATA_DIR", &path)], 1);
+    assert!(said.contains("DATABASE_URL cannot be used"), "{said}");
+}
+
+#[test]
 fn scripts_get_the_id_the_token_and_the_key_alone() {
     let (_directory, path) = data();
     let database = format!("sqlite://{path}/m.db");
@@ -204,8 +254,10 @@ fn scripts_get_the_id_the_token_and_the_key_alone() {
     assert!(printed(&["key", "list"], &env).contains("live"));
     assert_eq!(printed(&["key", "revoke", "1"], &env), "revoked");
     assert!(printed(&["migrate"], &env).contains("up to date"));
-    for wrong in [&["token", "--user", "9"][..], &["token", "--user", "1", "--scope", "root"], &["nonsense"], &[]] {
+    for wrong in [&["token", "--user", "1", "--scope", "root"][..], &["nonsense"], &[]] {
         assert_eq!(run(wrong, &env).status.code(), Some(2), "{wrong:?}");
     }
-    assert_eq!(run(&["key", "revoke", "7"], &env).status.code(), Some(1));
+    for unknown in [["token", "--user", "9"], ["key", "revoke", "7"]] {
+        assert_eq!(run(&unknown, &env).status.code(), Some(1), "{unknown:?}");
+    }
 }

@@ -28,7 +28,7 @@ async fn violations_stand_on_the_line_with_code_and_reason() {
 
     let done = send(Status::with_error_details(Code::InvalidArgument, "The request is invalid.", details)).await;
 
-    assert_eq!((done.exit, done.out.as_str()), (Exit::Failed, ""));
+    assert_eq!((done.exit, done.out.as_str()), (Exit::Usage, ""));
     assert_eq!(
         done.err,
         "INVALID_ARGUMENT: The request is invalid. [destination: is not a number; text: is required] (INVALID_REQUEST)\n"

@@ -61,7 +61,7 @@ async fn the_provider_is_asked_by_our_id_too_if_it_has_one_of_its_own() {
     assert!(done.out.contains(THEIRS), "{}", done.out);
     let fake = Fake::start(script(None)).await;
     let done = run(fake.addr, &["status", OURS]).await;
-    assert_eq!(done.exit, Exit::Usage);
+    assert_eq!(done.exit, Exit::Failed);
     assert!(done.err.contains("the provider has no id for this message, which is QUEUED"), "{}", done.err);
 }
 

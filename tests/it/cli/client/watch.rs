@@ -78,7 +78,7 @@ async fn a_watch_goes_on_with_its_last_token_after_a_cut_and_after_it_was_too_sl
 async fn a_given_token_is_where_it_begins_and_a_refusal_is_not_tried_again() {
     let fake = service([vec![Err(Status::invalid_argument("resume_token is not a token"))]]).await;
     let done = run(fake.addr, &["watch", "--resume-token", "mine"]).await;
-    assert_eq!((done.exit, done.err.as_str()), (Exit::Failed, "INVALID_ARGUMENT: resume_token is not a token\n"));
+    assert_eq!((done.exit, done.err.as_str()), (Exit::Usage, "INVALID_ARGUMENT: resume_token is not a token\n"));
     assert_eq!(tokens(&fake), ["mine"]);
 }
 
