@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::error::Error as StdError;
+use std::os::unix::fs::MetadataExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -72,9 +73,19 @@ pub(super) fn make_folder(path: &str) -> Result<(), Error> {
     }
 }
 
+/// The device and the number of a file.
+type Identity = (u64, u64);
+
+/// The file at this path; `None` if there is none.
+fn identity(path: &str) -> Option<Identity> {
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
 /// A thread's connection. It is opened when it is first needed, and again after a job that did not give it back.
 pub(super) struct Slot {
     path: Arc<str>,
+    /// The file that was there when the threads were started.
+    file: Option<Identity>,
     /// Whether it only reads: SQLite refuses everything else then.
     reads: bool,
     connection: Option<Lite>,
@@ -82,7 +93,13 @@ pub(super) struct Slot {
 
 impl Slot {
     /// Takes the connection out. A job that ends without [`Slot::put_back`] has it closed, with whatever it left open.
+    ///
+    /// An error to whoever would write if the file is not at its path any more: the open one may have no name left, and what is
+    /// written to it goes with the process.
     pub(super) fn take(&mut self) -> Result<Lite, Error> {
+        if !self.reads && self.file.is_some() && identity(&self.path) != self.file {
+            return Err(Error::Unavailable("the SQLite file was moved, deleted or replaced under the process".into()));
+        }
         if let Some(connection) = self.connection.take() {
             return Ok(connection);
         }
@@ -115,8 +132,9 @@ struct Crew {
 impl Crew {
     fn start(name: &str, threads: usize, path: &Arc<str>, reads: bool) -> Result<Arc<Self>, Error> {
         let (jobs, waiting) = crossbeam_channel::unbounded();
+        let file = identity(path);
         for _ in 0..threads {
-            let (slot, waiting) = (Slot { path: path.clone(), reads, connection: None }, waiting.clone());
+            let (slot, waiting) = (Slot { path: path.clone(), file, reads, connection: None }, waiting.clone());
             let thread = std::thread::Builder::new().name(name.to_owned());
             // In the runtime of those who ask, so that what looks for a panic's runtime finds theirs.
             let runtime = tokio::runtime::Handle::try_current().ok();

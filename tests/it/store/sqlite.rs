@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use diesel::sql_types::{Integer, Text};
 use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection};
+use messaging::domain::message::Guarantee;
+use messaging::store::Error;
 use tokio::time::Instant;
 
-use crate::support::store::Rig;
+use crate::support::messages::queued;
+use crate::support::store::{ME, Rig, accept};
 
 #[derive(QueryableByName)]
 struct Line {
@@ -89,4 +92,27 @@ async fn callers_wait_for_commits_and_for_no_timer() {
         futures::future::join_all((0..16).map(|_| rig.queued(owner))).await;
     }
     assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_acknowledged_while_the_file_is_not_where_it_was_opened() {
+    let rig = Rig::sqlite().await;
+    let owner = rig.owner().await;
+    let kept = rig.queued(owner).await;
+    let aside = format!("{}.aside", rig.address);
+    let message = queued(owner, Guarantee::AtMostOnce, rig.clock.now());
+    for another in [false, true] {
+        std::fs::rename(&rig.address, &aside).unwrap();
+        if another {
+            std::fs::write(&rig.address, "").unwrap();
+        }
+        let refused = accept(&rig.store, &message).await.err();
+        assert!(matches!(refused, Some(Error::Unavailable(_))), "{refused:?}");
+        let ready = rig.store.note_process(ME, 0).await;
+        assert!(matches!(ready, Err(Error::Unavailable(_))), "{ready:?}");
+        std::fs::rename(&aside, &rig.address).unwrap();
+    }
+    // It is back, and so is what was in it.
+    rig.stored(message).await;
+    rig.claimed(&kept).await;
 }
