@@ -157,6 +157,7 @@ impl Clock {
 
     /// Anchors the time in another clock, which showed `at` at the moment `when`, whatever it showed before. `served` is when the
     /// database was last served, if it ever was: time does not go back behind it, and a clock that is far from it is doubted.
+    #[must_use]
     pub fn begin(&self, at: Timestamp, when: Instant, served: Option<Timestamp>) -> Begun {
         match self {
             Self::System(anchor) => anchor.begin(at, when, served.unwrap_or(at)),

@@ -25,6 +25,11 @@ const PAGE: i64 = 500;
 /// The states in which a message waits for a moment that the service chose, and no caller.
 const PUT_OFF: [Dispatch; 4] = [Dispatch::Queued, Dispatch::Claimed, Dispatch::Sending, Dispatch::Unknown];
 
+/// When a message is due.
+type Due = (Guid, Option<columns::Instant>);
+/// Until when a gate is booked, and until when it is held.
+type GateTimes = (String, Option<columns::Instant>, Option<columns::Instant>);
+
 impl Begun {
     /// Says of a clock that is doubted that it is.
     pub(super) fn tell(self) {
@@ -94,8 +99,8 @@ impl Store {
             let late = columns::Instant(tx.now.checked_add(LONGEST_WAIT).unwrap_or(tx.now));
             let of = (gates::name, gates::admitted_to, gates::hold_until);
             let query = gates::table.filter(gates::admitted_to.gt(late).or(gates::hold_until.gt(late))).select(of);
-            type Row = (String, Option<columns::Instant>, Option<columns::Instant>);
-            let rows: Vec<Row> = on!(tx, |pg| query.for_update().load(pg).await?, |lite| query.load(lite).await?);
+            let rows: Vec<GateTimes> =
+                on!(tx, |pg| query.for_update().load(pg).await?, |lite| query.load(lite).await?);
             for (name, admitted, until) in rows {
                 let back = (
                     gates::admitted_to.eq(earlier(admitted, by, late)),
@@ -115,8 +120,7 @@ impl Store {
                 let late = columns::Instant(tx.now.checked_add(LONGEST_WAIT).unwrap_or(tx.now));
                 let query = messages::table.filter(in_state(state).and(messages::due_at.gt(late))).limit(PAGE);
                 let query = query.select((messages::id, messages::due_at));
-                type Row = (Guid, Option<columns::Instant>);
-                let rows: Vec<Row> =
+                let rows: Vec<Due> =
                     on!(tx, |pg| query.for_update().skip_locked().load(pg).await?, |lite| query.load(lite).await?);
                 for (id, due) in &rows {
                     let back = messages::due_at.eq(earlier(*due, by, late));

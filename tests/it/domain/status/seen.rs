@@ -20,7 +20,7 @@ fn only_what_the_owner_sees_is_a_visible_change_and_moves_the_time_of_the_last_o
     assert!(case.apply(&on_the_way).unwrap().visible, "the same status, another word of the provider's");
     assert_eq!(case.message.state.updated_at, case.now);
     let mut again = case.clone().after(SignedDuration::from_secs(1));
-    assert!(!again.apply(&on_the_way).unwrap().visible, "nothing new");
+    assert_eq!(again.apply(&on_the_way), Err(Refused::Known), "nothing new");
     assert_eq!(again.message.state.updated_at, case.now);
 }
 
